@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf.h - the settings: one key table, a parser that reports every mistake.  Layer: core.  Pure.
+ *
+ * Syntax: notifyd.conf(5). The text is passed in. Sections [daemon] [queue] [access] [account NAME]; names of later
+ * parts are known and refused in words. A key's row holds its name, type, bounds, initial value as text (read by the
+ * same parser) and one sentence for the manual.
+ */
+#ifndef ND_CORE_CONF_H
+#define ND_CORE_CONF_H
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum conf_security { CONF_STARTTLS, CONF_TLS, CONF_PLAIN };
+enum conf_auth { CONF_OAUTH2, CONF_PASSWORD, CONF_NO_AUTH };
+enum conf_grant { CONF_CLIENT_CREDENTIALS };
+enum conf_token_auth { CONF_TOKEN_POST, CONF_TOKEN_BASIC };
+enum conf_from_policy { CONF_FROM_REWRITE, CONF_FROM_FORCE, CONF_FROM_ALLOW };
+enum conf_provider {
+	CONF_MICROSOFT,
+	CONF_MICROSOFT_USGOV,
+	CONF_MICROSOFT_DOD,
+	CONF_MICROSOFT_CHINA,
+	CONF_MICROSOFT_HVE,
+	CONF_GOOGLE,
+	CONF_GOOGLE_RELAY,
+	CONF_SES,
+	CONF_SMTP,
+	CONF_PROVIDER_COUNT
+};
+
+struct conf_list {
+	char **items; /* owned, NULL-terminated (NULL when empty) */
+	unsigned count;
+};
+
+/* Where a key was last named: for messages, and to tell a given value from a default. One for each row of the
+ * key table. */
+struct conf_mark {
+	unsigned file, line; /* index in conf.files; line 0: never named */
+	bool given;          /* with a value that could be read */
+	bool bad;            /* its value was a fault */
+};
+
+/* One [account NAME]. After conf_finish every preset of the provider is filled in and all texts are set ("" = none). */
+struct conf_account {
+	char *name;
+	unsigned file, line;        /* of its section, for messages */
+	struct conf_mark *marks;    /* owned; NULL in a hand-made struct */
+	int provider;               /* enum conf_provider */
+	char *from;                 /* as written, ${host} expanded */
+	struct nd_mailbox from_box; /* from, parsed */
+	char *envelope_from;        /* default: address of from */
+	int from_policy;
+	struct conf_list from_allow; /* wildcard patterns */
+	int auth;                    /* enum conf_auth */
+	int grant;
+	int token_auth;
+	char *tenant, *client_id;
+	char *client_secret;         /* a reference: credential: file: env: */
+	char *client_secret_expires; /* a date; "" unknown */
+	char *token_url, *scope;
+	char *host; /* without port and scheme */
+	int64_t port;
+	int security;
+	char *user;     /* default: address of from */
+	char *password; /* a reference */
+	char *ca_file;
+	char *token_ca_file; /* default: ca_file */
+	char *tls_name;      /* default: host */
+	char *ehlo;          /* default: [daemon] hostname */
+	int64_t max_connections;
+};
+
+struct conf {
+	char *hostname;      /* of Message-IDs and EHLO: default the host's full name */
+	struct conf_list to; /* mailboxes */
+	struct conf_list admin_to;
+	struct conf_list accounts; /* order; default: order of the sections */
+	int log_level;             /* enum nd_level */
+	int64_t memory;            /* octets for request bodies */
+	nd_ms expires_in, max_age, history, keep_failed;
+	int64_t keep_failed_bytes;
+	struct conf_list to_allow; /* addresses, @domains, * */
+	struct conf_account *account;
+	unsigned account_count;
+
+	char *host, *fqdn;       /* what ${host} and ${fqdn} stand for */
+	struct conf_list files;  /* names of the files read, in order */
+	struct conf_mark *marks; /* of [daemon] [queue] [access]; owned */
+};
+#define CONF_MAX_ACCOUNTS 64u
+#define CONF_MAX_OCTETS (1024u * 1024u) /* of one file */
+#define CONF_MAX_FAULTS 200u            /* the last one says that there are more */
+
+/* What parsing needs to know of the host. */
+struct conf_host {
+	const char *host; /* ${host}: first label */
+	const char *fqdn; /* ${fqdn} */
+};
+
+struct conf_fault {
+	char file[160];
+	struct nd_why why; /* line, field, text, hint */
+};
+struct conf_faults {
+	struct conf_fault *fault;
+	unsigned count, room;
+};
+
+void conf_init(struct conf *conf, const struct conf_host *host); /* all defaults; zero accounts */
+void conf_done(struct conf *conf);
+/* Reads one file's text. Faults are added, never stop the reading. Later files replace keys of earlier ones; an
+ * empty value restores the default. */
+void conf_read(struct conf *conf, const char *file, const char *text, size_t len, struct conf_faults *faults);
+/* After all files: presets, cross-checks (account without from, oauth2 without client_id, OAuth without TLS,
+ * accounts that do not exist …). */
+void conf_finish(struct conf *conf, struct conf_faults *faults);
+void conf_faults_done(struct conf_faults *faults);
+/* "notifyd.conf:12: [account m365] gramt: no such setting; did you mean grant?" Returns `out`. */
+const char *conf_fault_line(const struct conf_fault *fault, char *out, size_t size);
+
+const struct conf_account *conf_account_named(const struct conf *conf, const char *name);
+/* [daemon] accounts in order, by index; NULL past the end. */
+const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
+const char *conf_provider_name(int provider);
+
+/* The table, for the manual, the sample file and the checks: row n, false past the end. `later`: reserved, not
+ * in this version.
+ * Texts "" = none. Choices are words with a space between. */
+struct conf_key_info {
+	const char *section, *name, *initial, *choices, *text;
+	bool later;
+};
+bool conf_key_nth(unsigned n, struct conf_key_info *out);
+
+#endif

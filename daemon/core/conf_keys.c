@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf_keys.c - the one list of settings: parser, manual and sample file read it.  Layer: core.  Pure. */
+#include "daemon/core/conf_inner.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define DAEMON(key, field, kind) .section = "daemon", .name = key, .type = kind, .offset = offsetof(struct conf, field)
+#define QUEUE(key, field, kind) .section = "queue", .name = key, .type = kind, .offset = offsetof(struct conf, field)
+#define ACCESS(key, field, kind) .section = "access", .name = key, .type = kind, .offset = offsetof(struct conf, field)
+#define ACCOUNT(key, field, kind)                                                                                      \
+	.section = "account", .name = key, .type = kind, .offset = offsetof(struct conf_account, field)
+#define LATER(kind, key) .section = kind, .name = key, .later = true, .initial = ""
+#define DAYS(n) ((int64_t)(n)*86400)
+
+/* clang-format off */
+static const struct conf_keys_section sections[] = {
+	{ .name = "daemon" },
+	{ .name = "queue" },
+	{ .name = "access" },
+	{ .name = "account", .named = true },
+	{ .name = "group", .named = true, .later = true },
+	{ .name = "route", .named = true, .later = true },
+	{ .name = "storm", .later = true },
+	{ .name = "silence", .later = true },
+	{ .name = "alarm", .later = true },
+	{ .name = "http", .later = true },
+	{ .name = "smtp", .later = true },
+	{ .name = "aliases", .later = true },
+	{ .name = "metrics", .later = true },
+};
+
+const struct conf_keys_row conf_keys_rows[] = {
+	{ DAEMON("hostname", hostname, CONF_KEYS_HOSTNAME), .initial = "${fqdn}",
+	  .text = "The name this host gives itself: in Message-IDs and to mail servers." },
+	{ DAEMON("to", to, CONF_KEYS_MAILBOXES), .max = 1000, .initial = "",
+	  .text = "Who gets a job that names no recipient." },
+	{ DAEMON("admin_to", admin_to, CONF_KEYS_MAILBOXES), .max = 1000, .initial = "",
+	  .text = "Who gets warnings and reports about notifyd itself." },
+	{ DAEMON("accounts", accounts, CONF_KEYS_NAMES), .max = CONF_MAX_ACCOUNTS, .initial = "",
+	  .text = "Accounts in the order in which they are tried; without it, the order of their sections." },
+	{ DAEMON("log_level", log_level, CONF_KEYS_CHOICE), .min = ND_LOG_ERR,
+	  .choices = "err warning notice info debug", .initial = "info",
+	  .text = "The least important lines that are still logged." },
+	{ DAEMON("memory", memory, CONF_KEYS_SIZE), .min = INT64_C(1) << 20, .max = INT64_C(64) << 30, .initial = "64M",
+	  .text = "Memory for the bodies of requests; beyond it they wait or are asked to come again." },
+	{ LATER("daemon", "proxy"), .text = "An HTTP proxy for token requests." },
+	{ LATER("daemon", "no_proxy"), .text = "Hosts that are reached without the proxy." },
+	{ LATER("daemon", "socket"), .text = "Path of the socket (use --socket)." },
+	{ LATER("daemon", "state_dir"), .text = "Path of the state directory (use --state-dir)." },
+
+	{ QUEUE("expires_in", expires_in, CONF_KEYS_TIME), .min = 60, .max = DAYS(365), .initial = "5d",
+	  .text = "How long a job that says nothing of its own is tried before it expires." },
+	{ QUEUE("max_age", max_age, CONF_KEYS_TIME), .min = 3600, .max = DAYS(365), .initial = "14d",
+	  .text = "The age that no job outlives, whatever it asked for." },
+	{ QUEUE("history", history, CONF_KEYS_TIME), .min = 0, .max = DAYS(3650), .initial = "30d",
+	  .text = "How long the facts of finished jobs are kept." },
+	{ QUEUE("keep_failed", keep_failed, CONF_KEYS_TIME), .min = 0, .max = DAYS(3650), .initial = "14d",
+	  .text = "How long failed and expired jobs keep their message, so that they can be retried." },
+	{ QUEUE("keep_failed_bytes", keep_failed_bytes, CONF_KEYS_SIZE), .min = 0, .max = INT64_C(1) << 40,
+	  .initial = "1G",
+	  .text = "The most that messages of failed and expired jobs may take; the oldest go first." },
+	{ LATER("queue", "max_jobs"), .text = "The most jobs the queue holds." },
+	{ LATER("queue", "max_bytes"), .text = "The most octets the queue holds." },
+	{ LATER("queue", "min_free"), .text = "Free space that is left on the disk." },
+	{ LATER("queue", "uncertain_wait"),
+	  .text = "How long an uncertain job waits before another account may send it." },
+
+	{ ACCESS("to_allow", to_allow, CONF_KEYS_ALLOWED), .max = 1000, .initial = "",
+	  .text = "Whom submitters may send to beyond the addresses named here and the accounts' own domains: "
+		  "addresses, @domains, or * for everybody." },
+	{ LATER("access", "quota_jobs"), .text = "Jobs a submitter may send in a time." },
+	{ LATER("access", "quota_bytes"), .text = "Octets a submitter may have queued." },
+	{ LATER("access", "quota_recipients"), .text = "Foreign recipients a submitter may address in a day." },
+
+	{ ACCOUNT("provider", provider, CONF_KEYS_CHOICE),
+	  .choices = "microsoft microsoft-usgov microsoft-dod microsoft-china microsoft-hve google google-relay "
+		     "ses smtp",
+	  .later_choices = "microsoft-graph notifyd", .initial = "smtp",
+	  .text = "Whose presets are used for host, security, auth, token_url, scope and "
+		  "max_connections; smtp has none." },
+	{ ACCOUNT("from", from, CONF_KEYS_MAILBOX), .initial = "",
+	  .text = "The sender of this account's mail; must be given." },
+	{ ACCOUNT("envelope_from", envelope_from, CONF_KEYS_ADDRESS), .initial = "",
+	  .text = "The address for MAIL FROM, where bounces go; without it, the address of from." },
+	{ ACCOUNT("from_policy", from_policy, CONF_KEYS_CHOICE), .choices = "rewrite force allow", .initial = "rewrite",
+	  .text = "What becomes of a job's own sender: rewrite puts the account's in its place and "
+		  "keeps the name, force keeps nothing, allow lets those of from_allow stand." },
+	{ ACCOUNT("from_allow", from_allow, CONF_KEYS_PATTERNS), .max = 1000, .initial = "",
+	  .text = "Senders that may stand with from_policy = allow; * and ? are wildcards." },
+	{ ACCOUNT("host", host, CONF_KEYS_HOST), .initial = "",
+	  .text = "The mail server: a name, an address, host:port, smtp://, submission:// or smtps://." },
+	{ ACCOUNT("port", port, CONF_KEYS_INT), .min = 1, .max = 65535, .initial = "",
+	  .text = "The port; without it 587 with starttls, 465 with tls, 25 with none." },
+	{ ACCOUNT("security", security, CONF_KEYS_CHOICE), .choices = "starttls tls none", .initial = "starttls",
+	  .text = "How the connection is protected; the certificate is always verified." },
+	{ ACCOUNT("ca_file", ca_file, CONF_KEYS_PATH), .initial = "",
+	  .text = "Certificate authorities (PEM) to trust instead of the system's." },
+	{ ACCOUNT("tls_name", tls_name, CONF_KEYS_HOSTNAME), .initial = "",
+	  .text = "The name expected in the server's certificate, when it is not host." },
+	{ ACCOUNT("ehlo", ehlo, CONF_KEYS_HOSTNAME), .initial = "",
+	  .text = "The name given in EHLO, when it is not [daemon] hostname." },
+	{ ACCOUNT("auth", auth, CONF_KEYS_CHOICE), .choices = "oauth2 password none", .initial = "",
+	  .text = "How to log in; without it, as the credential that is given, else as the provider's preset." },
+	{ ACCOUNT("user", user, CONF_KEYS_ID), .log_in = CONF_KEYS_FOR_OAUTH | CONF_KEYS_FOR_PASSWORD, .initial = "",
+	  .text = "The mailbox or user to log in as; without it, the address of from." },
+	{ ACCOUNT("password", password, CONF_KEYS_REFERENCE), .log_in = CONF_KEYS_FOR_PASSWORD, .initial = "",
+	  .text = "Where the password is: credential:NAME, file:/path or env:NAME." },
+	{ ACCOUNT("grant", grant, CONF_KEYS_CHOICE), .log_in = CONF_KEYS_FOR_OAUTH, .choices = "client_credentials",
+	  .later_choices = "authorization_code device_code refresh_token jwt_bearer managed_identity",
+	  .initial = "client_credentials", .text = "How the token is asked for." },
+	{ ACCOUNT("tenant", tenant, CONF_KEYS_TENANT), .log_in = CONF_KEYS_FOR_OAUTH, .initial = "",
+	  .text = "Microsoft: the directory (tenant) ID or one of its domains; stands for {tenant} in token_url." },
+	{ ACCOUNT("client_id", client_id, CONF_KEYS_ID), .log_in = CONF_KEYS_FOR_OAUTH, .initial = "",
+	  .text = "The application (client) ID." },
+	{ ACCOUNT("client_secret", client_secret, CONF_KEYS_REFERENCE), .log_in = CONF_KEYS_FOR_OAUTH, .initial = "",
+	  .text = "Where the application's secret is: credential:NAME, file:/path or env:NAME." },
+	{ ACCOUNT("client_secret_expires", client_secret_expires, CONF_KEYS_DATE), .log_in = CONF_KEYS_FOR_OAUTH,
+	  .initial = "",
+	  .text = "The day the secret ends, such as 2027-05-01; a warning comes before." },
+	{ ACCOUNT("token_url", token_url, CONF_KEYS_URL), .log_in = CONF_KEYS_FOR_OAUTH, .initial = "",
+	  .text = "Where tokens are asked for (https); {tenant} stands for the tenant." },
+	{ ACCOUNT("scope", scope, CONF_KEYS_TEXT), .log_in = CONF_KEYS_FOR_OAUTH, .max = 1000, .initial = "",
+	  .text = "What the token is asked for." },
+	{ ACCOUNT("token_auth", token_auth, CONF_KEYS_CHOICE), .log_in = CONF_KEYS_FOR_OAUTH, 
+	  .choices = "post basic", .initial = "post",
+	  .text = "How the secret travels to the token endpoint: in the form, or in an Authorization header." },
+	{ ACCOUNT("token_ca_file", token_ca_file, CONF_KEYS_PATH), .log_in = CONF_KEYS_FOR_OAUTH, .initial = "",
+	  .text = "Certificate authorities (PEM) for token_url; without it, ca_file, else the system's." },
+	{ ACCOUNT("max_connections", max_connections, CONF_KEYS_INT), .min = 1, .max = 100, .initial = "2",
+	  .text = "The most sessions at a time." },
+	{ LATER("account", "authorize_url"), .text = "Where a person signs in." },
+	{ LATER("account", "device_url"), .text = "Where a device code is asked for." },
+	{ LATER("account", "redirect_uri"), .text = "Where the sign-in returns to." },
+	{ LATER("account", "client_secret_next"), .text = "The secret that takes over when the first one is refused." },
+	{ LATER("account", "certificate"), .text = "A certificate to prove the application's identity with." },
+	{ LATER("account", "key"), .text = "The private key of the certificate." },
+	{ LATER("account", "assertion_file"), .text = "A file with a token of another issuer." },
+	{ LATER("account", "pin_sha256"), .text = "Digests of public keys to trust." },
+	{ LATER("account", "bind"), .text = "The local address to connect from." },
+	{ LATER("account", "family"), .text = "IPv4 or IPv6 only." },
+	{ LATER("account", "smtp_proxy"), .text = "A proxy for SMTP." },
+	{ LATER("account", "submitters"), .text = "Who may use this account." },
+	{ LATER("account", "messages_per_minute"), .text = "Messages sent in a minute." },
+	{ LATER("account", "recipients_per_day"), .text = "Recipients addressed in a day." },
+	{ LATER("account", "recipients_per_message"), .text = "Recipients of one transaction." },
+	{ LATER("account", "messages_per_recipient_hour"), .text = "Messages one recipient gets in an hour." },
+	{ LATER("account", "window"), .text = "Transactions under way in one session." },
+	{ LATER("account", "warm"), .text = "Keeps one session open." },
+	{ LATER("account", "share"), .text = "This host's part of the presets' limits." },
+};
+/* clang-format on */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+const unsigned conf_keys_count = COUNT(conf_keys_rows);
+
+unsigned
+conf_keys_find(const char *section, const char *name)
+{
+	for (unsigned i = 0; i < conf_keys_count; i++) {
+		if (strcmp(conf_keys_rows[i].section, section) == 0 && strcmp(conf_keys_rows[i].name, name) == 0)
+			return i;
+	}
+	return CONF_KEYS_NONE;
+}
+
+const char *
+conf_keys_nearest(const char *section, const char *name)
+{
+	const char *candidates[COUNT(conf_keys_rows) + 1];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < conf_keys_count; i++) {
+		if (strcmp(conf_keys_rows[i].section, section) == 0)
+			candidates[n++] = conf_keys_rows[i].name;
+	}
+	candidates[n] = NULL;
+	return nd_str_nearest(name, candidates);
+}
+
+const struct conf_keys_section *
+conf_keys_section(const char *name)
+{
+	for (size_t i = 0; i < COUNT(sections); i++) {
+		if (strcmp(sections[i].name, name) == 0)
+			return &sections[i];
+	}
+	return NULL;
+}
+
+const char *
+conf_keys_section_nearest(const char *name)
+{
+	const char *candidates[COUNT(sections) + 1];
+
+	for (size_t i = 0; i < COUNT(sections); i++)
+		candidates[i] = sections[i].name;
+	candidates[COUNT(sections)] = NULL;
+	return nd_str_nearest(name, candidates);
+}
