@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mime_encode.c - the body of a part as 7-bit octets.  Layer: core (of mime).  Pure. */
+#include "daemon/core/mime_encode.h"
+
+#include "common/str.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define ROW 76        /* RFC 2045 6.7, 6.8: no encoded line is longer */
+#define ROW_OCTETS 57 /* this many octets fill a row of base64 */
+
+/* Walks over the lines of all pieces, whatever ends them. */
+struct cursor {
+	const struct mime_piece *piece, *end;
+	size_t at;
+	bool cr; /* the piece holds a CR: rare, so that LF alone is looked for elsewhere */
+};
+
+static void
+enter(struct cursor *cursor)
+{
+	cursor->at = 0;
+	cursor->cr = cursor->piece < cursor->end && memchr(cursor->piece->octets, '\r', cursor->piece->len) != NULL;
+}
+
+static struct cursor
+start(const struct mime_piece *pieces, unsigned count)
+{
+	struct cursor cursor = { .piece = pieces, .end = pieces + count };
+
+	enter(&cursor);
+	return cursor;
+}
+
+static const char *
+line_end(const struct cursor *cursor, const char *from, const char *limit)
+{
+	const char *p;
+
+	if (!cursor->cr) {
+		p = memchr(from, '\n', (size_t)(limit - from));
+		return p != NULL ? p : limit;
+	}
+	for (p = from; p < limit && *p != '\n' && *p != '\r'; p++)
+		continue;
+	return p;
+}
+
+static bool
+next_line(struct cursor *cursor, const char **line, size_t *len)
+{
+	const char *from, *limit, *p;
+
+	while (cursor->piece < cursor->end && cursor->at >= cursor->piece->len) {
+		cursor->piece++;
+		enter(cursor);
+	}
+	if (cursor->piece >= cursor->end)
+		return false;
+	from = cursor->piece->octets + cursor->at;
+	limit = cursor->piece->octets + cursor->piece->len;
+	p = line_end(cursor, from, limit);
+	*line = from;
+	*len = (size_t)(p - from);
+	if (p < limit)
+		p += (p + 1 < limit && p[0] == '\r' && p[1] == '\n') ? 2 : 1;
+	cursor->at = (size_t)(p - cursor->piece->octets);
+	return true;
+}
+
+struct facts {
+	size_t octets;  /* with CRLFs */
+	size_t escapes; /* octets that quoted-printable must escape */
+	bool plain;     /* fit for 7bit */
+};
+
+static bool
+blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* What an octet costs, in two counters: those that 7bit may not have, and '=', which only quoted-printable must escape. */
+#define STRANGE (UINT64_C(1) << 32)
+/* clang-format off */
+static const uint64_t cost[256] = {
+	[0 ... 8] = STRANGE, [10 ... 31] = STRANGE, ['='] = 1, [127 ... 255] = STRANGE,
+};
+/* clang-format on */
+
+/* Whether the next eight octets cost nothing: most text is such, so eight are looked at in one step. A TAB counts as costly here. */
+static bool
+eight_free(const char *octets)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t x, equals;
+
+	memcpy(&x, octets, sizeof(x));
+	equals = x ^ (ones * '=');
+	return ((x | (x + ones) | ((x - ones * 0x20) & ~x) | ((equals - ones) & ~equals)) & tops) == 0;
+}
+
+/* "From " at a line's start is changed by mailboxes in mbox format, a lone dot ends a message for careless relays. */
+static bool
+fragile(const char *line, size_t len)
+{
+	return (len >= 5 && memcmp(line, "From ", 5) == 0) || (len == 1 && line[0] == '.');
+}
+
+static void
+look_at(struct facts *facts, const char *line, size_t len, bool in_multipart)
+{
+	uint64_t sum = 0, strange;
+	size_t i, n;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		if (eight_free(line + i))
+			continue;
+		for (n = 0; n < 8; n++)
+			sum += cost[(unsigned char)line[i + n]];
+	}
+	for (; i < len; i++)
+		sum += cost[(unsigned char)line[i]];
+	strange = sum >> 32;
+	if (fragile(line, len) || (len > 0 && blank(line[len - 1])))
+		strange++;
+	facts->octets += len + 2;
+	facts->escapes += strange + (sum & UINT32_MAX);
+	if (strange > 0 || len > ROW || (in_multipart && len >= 4 && memcmp(line, "--=_", 4) == 0))
+		facts->plain = false;
+}
+
+static struct facts
+look(const struct mime_piece *pieces, unsigned count, bool in_multipart)
+{
+	struct facts facts = { .plain = true };
+	struct cursor cursor = start(pieces, count);
+	const char *line;
+	size_t len;
+
+	while (next_line(&cursor, &line, &len))
+		look_at(&facts, line, len, in_multipart);
+	return facts;
+}
+
+static void
+as_is(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
+{
+	struct cursor cursor = start(pieces, count);
+	const char *line;
+	size_t len;
+
+	nd_buf_adds(out, "Content-Transfer-Encoding: 7bit\r\n\r\n");
+	while (next_line(&cursor, &line, &len)) {
+		nd_buf_add(out, line, len);
+		nd_buf_adds(out, "\r\n");
+	}
+}
+
+/* A row of quoted-printable. */
+struct row {
+	struct nd_buf *out;
+	size_t used;
+	char octets[ROW + 2];
+};
+
+/* `widest`: the last octet of a line may take the column that is else kept free for the '=' of a soft break. */
+static void
+put(struct row *row, unsigned char c, bool plain, size_t widest)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	if (row->used + (plain ? 1 : 3) > widest) {
+		memcpy(row->octets + row->used, "=\r\n", 3);
+		nd_buf_add(row->out, row->octets, row->used + 3);
+		row->used = 0;
+	}
+	if (plain) {
+		row->octets[row->used++] = (char)c;
+	} else {
+		row->octets[row->used++] = '=';
+		row->octets[row->used++] = hex[c >> 4];
+		row->octets[row->used++] = hex[c & 15];
+	}
+}
+
+static void
+quote_line(struct nd_buf *out, const char *line, size_t len)
+{
+	struct row row = { .out = out, .used = 0 };
+	const unsigned char *p = (const unsigned char *)line, *last = p + (len > 0 ? len - 1 : 0);
+
+	if (len > 1 && fragile(line, len))
+		put(&row, *p++, false, ROW - 1);
+	for (; p < last; p++) {
+		for (; last - p > 8 && row.used + 8 < ROW && eight_free((const char *)p); p += 8) {
+			memcpy(row.octets + row.used, p, 8);
+			row.used += 8;
+		}
+		put(&row, *p, cost[*p] == 0, ROW - 1);
+	}
+	if (len > 0)
+		put(&row, *last, cost[*last] == 0 && !blank(line[len - 1]) && !(len == 1 && fragile(line, len)), ROW);
+	memcpy(row.octets + row.used, "\r\n", 2);
+	nd_buf_add(out, row.octets, row.used + 2);
+}
+
+static void
+quoted(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
+{
+	struct cursor cursor = start(pieces, count);
+	const char *line;
+	size_t len;
+
+	while (next_line(&cursor, &line, &len))
+		quote_line(out, line, len);
+}
+
+/* Gathers octets until they fill a row of base64. */
+struct rows {
+	struct nd_buf *out;
+	char octets[ROW_OCTETS];
+	size_t used;
+};
+
+static void
+flush_row(struct rows *rows)
+{
+	if (rows->used == 0)
+		return;
+	nd_str_base64(rows->out, rows->octets, rows->used);
+	nd_buf_adds(rows->out, "\r\n");
+	rows->used = 0;
+}
+
+static void
+gather(struct rows *rows, const char *octets, size_t len)
+{
+	size_t n;
+
+	while (len > 0) {
+		n = ROW_OCTETS - rows->used;
+		if (n > len)
+			n = len;
+		memcpy(rows->octets + rows->used, octets, n);
+		rows->used += n;
+		octets += n;
+		len -= n;
+		if (rows->used == ROW_OCTETS)
+			flush_row(rows);
+	}
+}
+
+static void
+based(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
+{
+	struct cursor cursor = start(pieces, count);
+	struct rows rows = { .out = out };
+	const char *line;
+	size_t len;
+
+	nd_buf_adds(out, "Content-Transfer-Encoding: base64\r\n\r\n");
+	while (next_line(&cursor, &line, &len)) {
+		gather(&rows, line, len);
+		gather(&rows, "\r\n", 2);
+	}
+	flush_row(&rows);
+}
+
+static size_t
+base64_size(size_t octets)
+{
+	size_t chars = (octets + 2) / 3 * 4;
+
+	return chars + (chars + ROW - 1) / ROW * 2;
+}
+
+void
+mime_encode_text(struct nd_buf *out, const struct mime_piece *pieces, unsigned count, bool in_multipart)
+{
+	struct facts facts = look(pieces, count, in_multipart);
+	size_t begin = out->len, body, most = base64_size(facts.octets);
+
+	if (facts.plain) {
+		as_is(out, pieces, count);
+		return;
+	}
+	if (facts.octets + 2 * facts.escapes <= most) {
+		nd_buf_adds(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+		body = out->len;
+		quoted(out, pieces, count);
+		if (out->failed || out->len - body <= most)
+			return;
+		/* The soft breaks made it longer after all. */
+		out->len = begin;
+		out->octets[begin] = '\0';
+	}
+	based(out, pieces, count);
+}
+
+static bool
+alphabet(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
+	       c == '=';
+}
+
+bool
+mime_encode_rewrap(struct nd_buf *out, const char *base64, size_t len)
+{
+	char row[ROW + 2];
+	size_t used = 0, i;
+
+	for (i = 0; i < len; i++) {
+		if (blank(base64[i]) || base64[i] == '\r' || base64[i] == '\n')
+			continue;
+		if (!alphabet(base64[i]))
+			return false;
+		row[used++] = base64[i];
+		if (used < ROW)
+			continue;
+		memcpy(row + used, "\r\n", 2);
+		nd_buf_add(out, row, used + 2);
+		used = 0;
+	}
+	if (used > 0) {
+		memcpy(row + used, "\r\n", 2);
+		nd_buf_add(out, row, used + 2);
+	}
+	return true;
+}
