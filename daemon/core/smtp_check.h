@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_check.h - what need not be asked, and what a reply only seems to say.  Layer: core.  Pure.
+ *
+ * Our own refusals look like replies (code, enhanced code, a text that says whose they are); their `lines` is 0.
+ */
+#ifndef ND_CORE_SMTP_CHECK_H
+#define ND_CORE_SMTP_CHECK_H
+
+#include "daemon/core/smtp_proto.h"
+
+/* RFC 1870 6.1: what is larger than the server takes is not announced. false: `refusal` is filled. */
+bool smtp_check_size(uint64_t size, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal);
+/* The last guard of the command line: nothing that ends it, or the path in it, and nothing that needs SMTPUTF8 without it. */
+bool smtp_check_address(const char *address, const struct smtp_caps *caps, struct smtp_reply *refusal);
+bool smtp_check_needs_utf8(const struct smtp_mail *mail);
+/* Did the server, by its answer to MAIL, only tell that it had given up the idle session? */
+bool smtp_check_timeout(const struct smtp_reply *reply);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_proto.c - our half of an SMTP submission session.  Layer: core.
+ *
+ * Takes replies, time and events, and moves along the table of smtp_talk.c. enter() is the only place that assigns the state. One command is under way
+ * at a time, so a reply always belongs to the present state.
+ */
+#include "daemon/core/smtp_proto.h"
+
+#include "daemon/core/smtp_check.h"
+#include "daemon/core/smtp_talk.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define INPUT_MAX_OCTETS (65536u + 4096u)            /* more than a reply may have */
+#define OUTPUT_MAX_OCTETS ((size_t)64 * 1024 * 1024) /* the driver feeds slices and takes what was made of them */
+#define IDLE_FROM ND_SEC(1)                          /* a session that was ready for so long counts as used before */
+
+const char *
+smtp_proto_stage_name(enum smtp_stage stage)
+{
+	/* clang-format off */
+	static const char *const names[SMTP_AT_COUNT] = {
+		[SMTP_AT_CONNECT] = "connect", [SMTP_AT_GREETING] = "greeting", [SMTP_AT_EHLO] = "ehlo",
+		[SMTP_AT_STARTTLS] = "starttls", [SMTP_AT_CERTIFICATE] = "certificate", [SMTP_AT_AUTH] = "auth",
+		[SMTP_AT_MAIL] = "mail", [SMTP_AT_RCPT] = "rcpt", [SMTP_AT_DATA] = "data",
+		[SMTP_AT_CONTENT] = "content", [SMTP_AT_END] = "end", [SMTP_AT_IDLE] = "idle",
+	};
+	/* clang-format on */
+
+	return names[stage];
+}
+
+static void
+enter(struct smtp_proto *proto, enum smtp_state state)
+{
+	const struct smtp_row *row;
+
+	if (state == STATE_READY && proto->quitting)
+		state = STATE_QUIT;
+	row = &smtp_talk_rows[state];
+	if (state == STATE_CLOSED || (proto->out_secret && proto->out.len == 0)) {
+		nd_buf_wipe(&proto->out);
+		proto->out_secret = false;
+	}
+	proto->state = state;
+	proto->deadline = row->patience > 0 ? proto->now + row->patience : ND_NEVER;
+	if (state == STATE_READY)
+		proto->ready_since = proto->now;
+	if (row->say)
+		row->say(proto);
+}
+
+/* After anything was written: without memory for it the session cannot go on. */
+static void
+check_output(struct smtp_proto *proto)
+{
+	struct nd_why why;
+
+	if (!proto->out.failed)
+		return;
+	(void)nd_fail(&why, ND_EMEMORY, 0, "there was no memory for the session with %s", proto->settings->host);
+	enter(proto, smtp_talk_break(proto, &why, false));
+}
+
+/* RFC 3207 and CVE-2026-55558: what follows the 220 in clear was not said by the server we are about to verify. */
+static void
+hear_injection(struct smtp_proto *proto)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_ETLS, 0,
+	    "octets came in clear behind the answer of %s to STARTTLS: somebody may be tampering with the connection",
+	    proto->settings->host);
+	enter(proto, smtp_talk_fault(proto, SMTP_AT_STARTTLS, &why));
+}
+
+/* ---- inputs ---- */
+
+struct smtp_proto *
+smtp_proto_new(const struct smtp_settings *settings, nd_ms now)
+{
+	struct smtp_proto *proto = nd_xalloc(sizeof(*proto));
+
+	proto->settings = settings;
+	proto->now = now;
+	proto->tls = settings->security == SMTP_TLS;
+	nd_buf_init(&proto->in, INPUT_MAX_OCTETS);
+	nd_buf_init(&proto->out, OUTPUT_MAX_OCTETS);
+	enter(proto, STATE_GREETING);
+	return proto;
+}
+
+void
+smtp_proto_free(struct smtp_proto *proto)
+{
+	if (!proto)
+		return;
+	nd_buf_done(&proto->in);
+	nd_buf_wipe(&proto->out);
+	free(proto);
+}
+
+/* A reply to a command that was not even taken for sending yet answers something else, and counting it would shift all that follow. Only a 421, or a refusal
+ * while the message is on its way, means the same at any time. */
+static void
+hear(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	const bool early = proto->out.len > 0;
+	const bool sending = proto->state == STATE_CONTENT || proto->state == STATE_END;
+	enum smtp_state next;
+
+	if (early && reply->code != 421 && !(sending && reply->code >= 400))
+		next = smtp_talk_nonsense(proto, reply);
+	else
+		next = smtp_talk_rows[proto->state].heard(proto, reply);
+	if (early || reply->code == 421)
+		next = STATE_CLOSED;
+	enter(proto, next);
+}
+
+static void
+hear_replies(struct smtp_proto *proto)
+{
+	while (proto->in.len > 0 && proto->state != STATE_CLOSED) {
+		struct smtp_caps *caps = proto->state == STATE_EHLO ? &proto->caps : NULL;
+		struct smtp_reply reply;
+		struct nd_why why;
+		long used;
+
+		if (proto->state == STATE_TLS) {
+			hear_injection(proto);
+			return;
+		}
+		used = smtp_reply_read(proto->in.octets, proto->in.len, &reply, caps);
+		if (used == 0)
+			return;
+		if (used > 0) {
+			nd_buf_drop(&proto->in, (size_t)used);
+			hear(proto, &reply);
+		} else {
+			(void)nd_fail(&why, ND_EPROTOCOL, 0, "what %s sent while %s is not SMTP", proto->settings->host,
+			    smtp_proto_doing(proto));
+			enter(proto, smtp_talk_break(proto, &why, false));
+		}
+		check_output(proto);
+	}
+}
+
+void
+smtp_proto_input(struct smtp_proto *proto, const char *octets, size_t len, nd_ms now)
+{
+	struct nd_why why;
+
+	proto->now = now;
+	while (len > 0 && proto->state != STATE_CLOSED) {
+		const size_t room = INPUT_MAX_OCTETS - proto->in.len;
+		const size_t take = len < room ? len : room;
+
+		if (!nd_buf_add(&proto->in, octets, take)) {
+			(void)nd_fail(
+			    &why, ND_EMEMORY, 0, "there was no memory for a reply of %s", proto->settings->host);
+			enter(proto, smtp_talk_break(proto, &why, false));
+			return;
+		}
+		octets += take;
+		len -= take;
+		hear_replies(proto);
+	}
+}
+
+void
+smtp_proto_lost(struct smtp_proto *proto, const struct nd_why *why, nd_ms now)
+{
+	proto->now = now;
+	if (proto->state != STATE_CLOSED)
+		enter(proto, smtp_talk_break(proto, why, true));
+}
+
+void
+smtp_proto_late(struct smtp_proto *proto, nd_ms now)
+{
+	const struct smtp_row *row = &smtp_talk_rows[proto->state];
+	struct nd_why why;
+
+	if (now < proto->deadline)
+		return;
+	proto->now = now;
+	(void)nd_fail(&why, ND_EDEADLINE, 0, "%s did not answer for %d s while %s", proto->settings->host,
+	    (int)(row->patience / 1000), row->doing);
+	enter(proto, smtp_talk_break(proto, &why, true));
+}
+
+void
+smtp_proto_tls_up(struct smtp_proto *proto, nd_ms now)
+{
+	assert(proto->state == STATE_TLS);
+	proto->now = now;
+	proto->tls = true;
+	proto->caps = (struct smtp_caps){ 0 }; /* RFC 3207 4.2: all that was learned in clear is forgotten */
+	nd_buf_clear(&proto->in);
+	enter(proto, STATE_EHLO);
+	check_output(proto);
+}
+
+void
+smtp_proto_tls_injected(struct smtp_proto *proto, nd_ms now)
+{
+	proto->now = now;
+	if (proto->state == STATE_TLS)
+		hear_injection(proto);
+}
+
+void
+smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms now)
+{
+	struct smtp_reply reply;
+
+	assert(smtp_proto_wish(proto) == SMTP_WISH_MAIL);
+	proto->now = now;
+	proto->mail = *mail;
+	proto->rcpt = 0;
+	proto->accepted = 0;
+	proto->stuff = (struct smtp_stuff){ 0 };
+	proto->reused = proto->transactions > 0 || now - proto->ready_since >= IDLE_FROM;
+	for (unsigned n = 0; n < mail->rcpt_count; n++)
+		mail->results[n] = (struct smtp_rcpt_result){ 0 };
+	if (!smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply) ||
+	    !smtp_check_address(mail->from, &proto->caps, &reply)) {
+		(void)smtp_talk_outcome(proto, SMTP_ENDED_REPLY, &reply, STATE_READY);
+		proto->outcome.stage = SMTP_AT_MAIL;
+		return;
+	}
+	proto->transactions++;
+	enter(proto, STATE_MAIL);
+	check_output(proto);
+}
+
+void
+smtp_proto_content(struct smtp_proto *proto, const char *octets, size_t len, bool last, nd_ms now)
+{
+	if (proto->state != STATE_CONTENT)
+		return; /* refused or lost meanwhile */
+	proto->now = now;
+	proto->deadline = now + smtp_talk_rows[STATE_CONTENT].patience;
+	smtp_stuff_add(&proto->stuff, &proto->out, octets, len);
+	if (last && !proto->out.failed)
+		enter(proto, STATE_END);
+	check_output(proto);
+}
+
+void
+smtp_proto_quit(struct smtp_proto *proto, nd_ms now)
+{
+	proto->now = now;
+	proto->quitting = true;
+	if (proto->state == STATE_READY)
+		enter(proto, STATE_QUIT);
+	check_output(proto);
+}
+
+/* ---- questions ---- */
+
+enum smtp_wish
+smtp_proto_wish(const struct smtp_proto *proto)
+{
+	return proto->ended ? SMTP_WISH_RESULT : smtp_talk_rows[proto->state].wish;
+}
+
+nd_ms
+smtp_proto_deadline(const struct smtp_proto *proto)
+{
+	return proto->deadline;
+}
+
+struct nd_buf *
+smtp_proto_output(struct smtp_proto *proto, bool *secret)
+{
+	*secret = proto->out_secret;
+	return &proto->out;
+}
+
+void
+smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out)
+{
+	assert(proto->ended);
+	*out = proto->outcome;
+	proto->ended = false;
+	proto->mail = (struct smtp_mail){ 0 };
+}
+
+const struct smtp_fault *
+smtp_proto_fault(const struct smtp_proto *proto)
+{
+	return proto->faulted ? &proto->fault : NULL;
+}
+
+const struct smtp_caps *
+smtp_proto_caps(const struct smtp_proto *proto)
+{
+	return &proto->caps;
+}
+
+unsigned
+smtp_proto_transactions(const struct smtp_proto *proto)
+{
+	return proto->transactions;
+}
+
+const char *
+smtp_proto_doing(const struct smtp_proto *proto)
+{
+	return smtp_talk_rows[proto->state].doing;
+}

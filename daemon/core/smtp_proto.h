@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_proto.h - our half of an SMTP submission session.  Layer: core.  Pure: octets in, octets out, times passed in.
+ *
+ * One table of states in the order they happen (smtp_proto.c): say_X writes a command, heard_X reads its reply and RETURNS the next state.
+ * The driver (io/smtp_link) moves octets between socket and machine and obeys smtp_proto_wish(). The machine never calls back.
+ *
+ *   init ─► greeting ─► EHLO ─► STARTTLS ─► (TLS) ─► EHLO ─► AUTH … ─► READY ─► MAIL ─► RCPT × n ─► DATA ─► content ─► end ─► READY
+ *                                                                      └─► QUIT ─► CLOSED
+ */
+#ifndef ND_CORE_SMTP_PROTO_H
+#define ND_CORE_SMTP_PROTO_H
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/mem.h"
+#include "daemon/core/smtp_reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum smtp_security { SMTP_STARTTLS, SMTP_TLS, SMTP_PLAINTEXT };
+enum smtp_auth { SMTP_AUTH_NONE, SMTP_AUTH_PASSWORD, SMTP_AUTH_OAUTH };
+
+/* Where a session or a transaction ended: also the words of attempts[].stage in the API. */
+enum smtp_stage {
+	SMTP_AT_CONNECT,
+	SMTP_AT_GREETING,
+	SMTP_AT_EHLO,
+	SMTP_AT_STARTTLS,
+	SMTP_AT_CERTIFICATE,
+	SMTP_AT_AUTH,
+	SMTP_AT_MAIL,
+	SMTP_AT_RCPT,
+	SMTP_AT_DATA,
+	SMTP_AT_CONTENT,
+	SMTP_AT_END,
+	SMTP_AT_IDLE,
+	SMTP_AT_COUNT
+};
+const char *smtp_proto_stage_name(enum smtp_stage stage);
+
+struct smtp_settings {               /* borrowed for the life of the session */
+	const char *ehlo;            /* our name */
+	const char *host;            /* configured name of the server, for messages and OAUTHBEARER */
+	enum smtp_security security; /* credentials only after TLS, whatever this says; see loopback */
+	bool loopback; /* connected to a loopback address: PLAINTEXT may carry a password (never a token) */
+	enum smtp_auth auth;
+	const char *user;
+	const struct nd_secret *secret; /* password or access token; read while AUTH is said, never kept */
+};
+
+struct smtp_rcpt_result {
+	bool asked; /* RCPT was said and answered, or refused by our own check (reply.lines is 0) */
+	struct smtp_reply reply;
+};
+
+/* One transaction. The content is fed piecewise by the driver (smtp_proto_content). All borrowed until the result is out. */
+struct smtp_mail {
+	const char *from; /* MAIL FROM address; "" for <> */
+	const char *const *rcpts;
+	unsigned rcpt_count;
+	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
+	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
+};
+
+/* Delivered is who has a 2xx of his own, when `end` is REPLY, `stage` END and `reply` 2xx. In any other outcome an accepted RCPT counts for nothing.
+ * A 421 to RCPT ends all: REPLY at RCPT with that 421 (a matter of the account); recipients after it are not asked. */
+enum smtp_end {
+	SMTP_ENDED_REPLY, /* `reply` ended the transaction: 250 to the content, or a refusal at `stage` */
+	SMTP_ENDED_RCPTS, /* every recipient was refused; reply unused */
+	SMTP_ENDED_LOST   /* connection lost, timeout or protocol error: `why` */
+};
+struct smtp_outcome { /* of one transaction */
+	enum smtp_end end;
+	enum smtp_stage stage;
+	struct smtp_reply reply;
+	struct nd_why why;
+	bool uncertain; /* lost after the last octet of the content was handed over and before its reply */
+	bool unharmed;  /* lost on a reused session before the content was complete: no attempt is counted */
+};
+struct smtp_fault { /* of a session: why it never became ready, or ended */
+	enum smtp_stage stage;
+	struct smtp_reply reply; /* code 0: no reply; then why */
+	struct nd_why why;
+	bool token_refused;  /* AUTH with a token was answered 5xx (535 or after 334 + JSON) */
+	char challenge[256]; /* decoded JSON of XOAUTH2's 334, printable; "" none */
+};
+
+enum smtp_wish {
+	SMTP_WISH_READ, /* feed smtp_proto_input */
+	SMTP_WISH_TLS, /* start TLS now; then smtp_proto_tls_up. Plaintext left in the driver's buffer: smtp_proto_tls_injected */
+	SMTP_WISH_CONTENT, /* feed smtp_proto_content */
+	SMTP_WISH_MAIL,    /* ready: smtp_proto_mail or smtp_proto_quit; input is still watched */
+	SMTP_WISH_RESULT,  /* a transaction ended: smtp_proto_result, then ask again */
+	SMTP_WISH_CLOSE    /* over: close; smtp_proto_fault says why (NULL: after our QUIT, told to go while idle, or an outcome has told) */
+};
+
+struct smtp_proto;
+struct smtp_proto *smtp_proto_new(
+    const struct smtp_settings *settings, nd_ms now); /* after the TCP connection stands; with SMTP_TLS after TLS */
+void smtp_proto_free(struct smtp_proto *proto);
+
+/* Inputs. Octets are consumed at once; nothing is kept of them across STARTTLS. */
+void smtp_proto_input(struct smtp_proto *proto, const char *octets, size_t len, nd_ms now);
+void smtp_proto_lost(struct smtp_proto *proto, const struct nd_why *why,
+    nd_ms now);                                            /* EOF, reset, TLS failure (before tls_up: at CERTIFICATE) */
+void smtp_proto_late(struct smtp_proto *proto, nd_ms now); /* the deadline has passed */
+void smtp_proto_tls_up(struct smtp_proto *proto, nd_ms now);
+void smtp_proto_tls_injected(struct smtp_proto *proto, nd_ms now); /* octets came behind the 220 to STARTTLS */
+void smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms now);
+/* Content, dot-stuffed here (RFC 5321 4.5.2); last: the end of data follows. The driver notes the job as in flight BEFORE it says last. */
+void smtp_proto_content(struct smtp_proto *proto, const char *octets, size_t len, bool last, nd_ms now);
+void smtp_proto_quit(struct smtp_proto *proto, nd_ms now);
+
+/* Questions. */
+enum smtp_wish smtp_proto_wish(const struct smtp_proto *proto);
+nd_ms smtp_proto_deadline(const struct smtp_proto *proto); /* ND_NEVER when nothing is awaited */
+struct nd_buf *smtp_proto_output(struct smtp_proto *proto,
+    bool *secret); /* octets to write; the driver drops what it took. secret: wipe, never trace */
+void smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out);
+const struct smtp_fault *smtp_proto_fault(const struct smtp_proto *proto);
+const struct smtp_caps *smtp_proto_caps(const struct smtp_proto *proto);
+unsigned smtp_proto_transactions(const struct smtp_proto *proto); /* begun on this session */
+const char *smtp_proto_doing(const struct smtp_proto *proto);     /* "naming a recipient" */
+
+#endif

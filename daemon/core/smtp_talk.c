@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_talk.c - the conversation as a table.  Layer: core.
+ *
+ * In the order it happens. say_X writes a command; heard_X reads its reply and returns the next state; both are used in the table only, so a deleted row
+ * is a compile error. To say commands ahead (PIPELINING), let the states said stand in a small queue, of which hear() takes the head; BDAT is a
+ * row beside DATA. All recipients refused and 354 all the same can only happen then: a row that says the lone dot, then RSET.
+ */
+#include "daemon/core/smtp_talk.h"
+
+#include "daemon/core/smtp_check.h"
+
+#include <inttypes.h>
+
+static void say_ehlo(struct smtp_proto *proto);
+static void say_starttls(struct smtp_proto *proto);
+static void say_auth(struct smtp_proto *proto);
+static void say_auth_message(struct smtp_proto *proto);
+static void say_auth_refusal(struct smtp_proto *proto);
+static void say_mail(struct smtp_proto *proto);
+static void say_rcpt(struct smtp_proto *proto);
+static void say_data(struct smtp_proto *proto);
+static void say_end(struct smtp_proto *proto);
+static void say_rset(struct smtp_proto *proto);
+static void say_quit(struct smtp_proto *proto);
+
+static enum smtp_state heard_greeting(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_ehlo(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_starttls(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_rcpt(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_data(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_content(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_end(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_rset(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_quit(struct smtp_proto *proto, const struct smtp_reply *reply);
+
+/* clang-format off */
+const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
+	[STATE_GREETING] = { "the greeting", "waiting for the greeting", ND_MIN(5), NULL, heard_greeting,
+	                     SMTP_AT_GREETING, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_EHLO] = { "EHLO", "introducing itself", ND_MIN(5), say_ehlo, heard_ehlo,
+	                 SMTP_AT_EHLO, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_STARTTLS] = { "STARTTLS", "asking for encryption", ND_MIN(5), say_starttls, heard_starttls,
+	                     SMTP_AT_STARTTLS, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_TLS] = { "TLS", "agreeing on encryption", ND_MIN(2), NULL, NULL,
+	                SMTP_AT_CERTIFICATE, PHASE_OPENING, SMTP_WISH_TLS },
+	[STATE_AUTH] = { "AUTH", "signing in", ND_MIN(5), say_auth, heard_auth,
+	                 SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_AUTH_MESSAGE] = { "AUTH", "signing in", ND_MIN(5), say_auth_message, heard_auth_message,
+	                         SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_AUTH_REFUSAL] = { "AUTH", "signing in", ND_MIN(5), say_auth_refusal, heard_auth_refusal,
+	                         SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_READY] = { "nothing", "waiting for work", 0, NULL, heard_unasked,
+	                  SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_MAIL },
+	[STATE_MAIL] = { "MAIL", "naming the sender", ND_MIN(5), say_mail, heard_mail,
+	                 SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_READ },
+	[STATE_RCPT] = { "RCPT", "naming a recipient", ND_MIN(5), say_rcpt, heard_rcpt,
+	                 SMTP_AT_RCPT, PHASE_MAILING, SMTP_WISH_READ },
+	[STATE_DATA] = { "DATA", "starting the message", ND_MIN(2), say_data, heard_data,
+	                 SMTP_AT_DATA, PHASE_MAILING, SMTP_WISH_READ },
+	[STATE_CONTENT] = { "the message", "sending the message", ND_MIN(3), NULL, heard_content,
+	                    SMTP_AT_CONTENT, PHASE_MAILING, SMTP_WISH_CONTENT },
+	[STATE_END] = { "the end of the message", "waiting for the relay to take the message", ND_MIN(10), say_end,
+	                heard_end, SMTP_AT_END, PHASE_MAILING, SMTP_WISH_READ },
+	[STATE_RSET] = { "RSET", "clearing the transaction", ND_SEC(20), say_rset, heard_rset,
+	                 SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
+	[STATE_QUIT] = { "QUIT", "leaving", ND_SEC(10), say_quit, heard_quit,
+	                 SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
+	[STATE_CLOSED] = { "nothing", "closing", 0, NULL, NULL,
+	                   SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_CLOSE },
+};
+/* clang-format on */
+
+enum smtp_state
+smtp_talk_fault(struct smtp_proto *proto, enum smtp_stage stage, const struct nd_why *why)
+{
+	proto->faulted = true;
+	proto->fault.stage = stage;
+	proto->fault.why = *why;
+	return STATE_CLOSED;
+}
+
+enum smtp_state
+smtp_talk_outcome(struct smtp_proto *proto, enum smtp_end end, const struct smtp_reply *reply, enum smtp_state next)
+{
+	proto->ended = true;
+	proto->outcome = (struct smtp_outcome){ .end = end, .stage = smtp_talk_rows[proto->state].stage };
+	if (reply)
+		proto->outcome.reply = *reply;
+	return next;
+}
+
+enum smtp_state
+smtp_talk_break(struct smtp_proto *proto, const struct nd_why *why, bool cut)
+{
+	const enum smtp_state state = proto->state;
+	const struct smtp_row *row = &smtp_talk_rows[state];
+
+	if (row->phase == PHASE_OPENING)
+		return smtp_talk_fault(proto, row->stage, why);
+	if (row->phase == PHASE_MAILING) {
+		(void)smtp_talk_outcome(proto, SMTP_ENDED_LOST, NULL, STATE_CLOSED);
+		proto->outcome.why = *why;
+		proto->outcome.uncertain = state == STATE_END;
+		proto->outcome.unharmed = cut && proto->reused && state != STATE_END;
+	} else if (!cut && state != STATE_QUIT) {
+		return smtp_talk_fault(proto, row->stage, why);
+	}
+	return STATE_CLOSED;
+}
+
+enum smtp_state
+smtp_talk_nonsense(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_EPROTOCOL, 0, "%s does not keep to the protocol: it answered %s by %d %.160s",
+	    proto->settings->host, smtp_talk_rows[proto->state].name, reply->code, reply->text);
+	return smtp_talk_break(proto, &why, false);
+}
+
+/* A refusal that ends the session before it is ready. */
+static enum smtp_state
+refuse_session(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	const struct smtp_row *row = &smtp_talk_rows[proto->state];
+	const bool for_good = reply->code >= 500;
+	enum nd_err err = ND_ECONNECT;
+	struct nd_why why;
+
+	if (reply->code < 400)
+		return smtp_talk_nonsense(proto, reply);
+	if (for_good && row->stage == SMTP_AT_AUTH)
+		err = ND_EAUTH;
+	else if (for_good && row->stage == SMTP_AT_STARTTLS)
+		err = ND_ETLS;
+	(void)nd_fail(&why, err, 0, "%s refused while %s: %d%s%s %.200s", proto->settings->host, row->doing,
+	    reply->code, reply->enhanced[0] ? " " : "", reply->enhanced, reply->text);
+	proto->fault.reply = *reply;
+	proto->fault.token_refused = for_good && row->stage == SMTP_AT_AUTH &&
+				     proto->settings->auth == SMTP_AUTH_OAUTH &&
+				     (reply->code == 535 || proto->challenged);
+	return smtp_talk_fault(proto, row->stage, &why);
+}
+
+/* ---- opening ---- */
+
+static enum smtp_state
+heard_greeting(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	return reply->code / 100 == 2 ? STATE_EHLO : refuse_session(proto, reply);
+}
+
+static void
+say_ehlo(struct smtp_proto *proto)
+{
+	(void)nd_buf_addf(&proto->out, "EHLO %s\r\n", proto->settings->ehlo);
+}
+
+static enum smtp_state
+heard_ehlo(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	const struct smtp_settings *settings = proto->settings;
+	struct nd_why why;
+
+	if (reply->code / 100 != 2)
+		return refuse_session(proto, reply);
+	if (settings->security == SMTP_STARTTLS && !proto->tls) {
+		if (proto->caps.starttls)
+			return STATE_STARTTLS;
+		(void)nd_fail(&why, ND_ETLS, 0,
+		    "%s does not offer STARTTLS: something on the way may have taken it out", settings->host);
+		return smtp_talk_fault(proto, SMTP_AT_STARTTLS, &why);
+	}
+	if (settings->auth == SMTP_AUTH_NONE)
+		return STATE_READY;
+	proto->mech = smtp_auth_choose(settings, &proto->caps, proto->tls, &why);
+	return proto->mech ? STATE_AUTH : smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
+}
+
+static void
+say_starttls(struct smtp_proto *proto)
+{
+	(void)nd_buf_adds(&proto->out, "STARTTLS\r\n");
+}
+
+static enum smtp_state
+heard_starttls(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	return reply->code / 100 == 2 ? STATE_TLS : refuse_session(proto, reply);
+}
+
+/* ---- signing in ---- */
+
+static void
+say_auth(struct smtp_proto *proto)
+{
+	proto->said = smtp_auth_command(proto->mech, proto->settings, &proto->out) ? 1 : 0;
+	proto->out_secret = proto->said > 0;
+}
+
+/* What a 2xx, 4xx or 5xx in any step of AUTH means. */
+static enum smtp_state
+sign_in(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	return reply->code / 100 == 2 ? STATE_READY : refuse_session(proto, reply);
+}
+
+/* A challenge behind the message: XOAUTH2 and OAUTHBEARER tell so why they are about to refuse. */
+static enum smtp_state
+hear_challenge(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	proto->challenged = true;
+	smtp_auth_challenge(reply->text, proto->fault.challenge, sizeof(proto->fault.challenge));
+	return STATE_AUTH_REFUSAL;
+}
+
+static enum smtp_state
+heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (reply->code / 100 != 3)
+		return sign_in(proto, reply);
+	/* An empty challenge after an initial response: a server that does not know of those. */
+	if (proto->said > 0 && reply->text[0] != '\0')
+		return hear_challenge(proto, reply);
+	proto->said = 0;
+	return STATE_AUTH_MESSAGE;
+}
+
+static void
+say_auth_message(struct smtp_proto *proto)
+{
+	proto->out_secret = true;
+	smtp_auth_message(proto->mech, proto->said++, proto->settings, &proto->out);
+}
+
+static enum smtp_state
+heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (reply->code / 100 != 3)
+		return sign_in(proto, reply);
+	return proto->said < 2 && proto->mech->message[proto->said] ? STATE_AUTH_MESSAGE : hear_challenge(proto, reply);
+}
+
+static void
+say_auth_refusal(struct smtp_proto *proto)
+{
+	(void)nd_buf_addf(&proto->out, "%s\r\n", proto->mech->to_refusal);
+}
+
+static enum smtp_state
+heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	return sign_in(proto, reply);
+}
+
+/* ---- one mail ---- */
+
+static void
+say_mail(struct smtp_proto *proto)
+{
+	const struct smtp_mail *mail = &proto->mail;
+
+	(void)nd_buf_addf(&proto->out, "MAIL FROM:<%s>", mail->from);
+	if (proto->caps.size)
+		(void)nd_buf_addf(&proto->out, " SIZE=%" PRIu64, mail->size);
+	if (proto->caps.smtputf8 && smtp_check_needs_utf8(mail))
+		(void)nd_buf_adds(&proto->out, proto->caps.eightbitmime ? " BODY=8BITMIME SMTPUTF8" : " SMTPUTF8");
+	(void)nd_buf_adds(&proto->out, "\r\n");
+}
+
+/* The next recipient that can be asked; after the last, the content if anybody will get it. */
+static enum smtp_state
+next_recipient(struct smtp_proto *proto)
+{
+	const struct smtp_mail *mail = &proto->mail;
+
+	for (; proto->rcpt < mail->rcpt_count; proto->rcpt++) {
+		struct smtp_rcpt_result *result = &mail->results[proto->rcpt];
+
+		if (smtp_check_address(mail->rcpts[proto->rcpt], &proto->caps, &result->reply))
+			return STATE_RCPT;
+		result->asked = true;
+	}
+	if (proto->accepted > 0)
+		return STATE_DATA;
+	(void)smtp_talk_outcome(proto, SMTP_ENDED_RCPTS, NULL, STATE_RSET);
+	proto->outcome.stage = SMTP_AT_RCPT;
+	return STATE_RSET;
+}
+
+static enum smtp_state
+heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	struct nd_why why;
+
+	if (reply->code / 100 == 2)
+		return next_recipient(proto);
+	if (reply->code < 400)
+		return smtp_talk_nonsense(proto, reply);
+	if (proto->reused && smtp_check_timeout(reply)) {
+		(void)nd_fail(&why, ND_ECLOSED, 0, "%s had given up the idle session: %d %.160s", proto->settings->host,
+		    reply->code, reply->text);
+		return smtp_talk_break(proto, &why, true);
+	}
+	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_READY); /* no transaction was begun: no RSET */
+}
+
+static void
+say_rcpt(struct smtp_proto *proto)
+{
+	(void)nd_buf_addf(&proto->out, "RCPT TO:<%s>\r\n", proto->mail.rcpts[proto->rcpt]);
+}
+
+static enum smtp_state
+heard_rcpt(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	struct smtp_rcpt_result *result = &proto->mail.results[proto->rcpt];
+
+	if (reply->code / 100 == 3)
+		return smtp_talk_nonsense(proto, reply);
+	*result = (struct smtp_rcpt_result){ .asked = true, .reply = *reply };
+	if (reply->code == 421)
+		return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_CLOSED);
+	if (reply->code / 100 == 2)
+		proto->accepted++;
+	proto->rcpt++;
+	return next_recipient(proto);
+}
+
+static void
+say_data(struct smtp_proto *proto)
+{
+	(void)nd_buf_adds(&proto->out, "DATA\r\n");
+}
+
+static enum smtp_state
+heard_data(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (reply->code / 100 == 3)
+		return STATE_CONTENT;
+	if (reply->code / 100 == 2)
+		return smtp_talk_nonsense(proto, reply);
+	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_RSET);
+}
+
+/* A server may refuse before it has seen all. The end was not said, so nothing is delivered; but it may take the rest for commands: leave. */
+static enum smtp_state
+heard_content(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (reply->code < 400)
+		return smtp_talk_nonsense(proto, reply);
+	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_CLOSED);
+}
+
+static void
+say_end(struct smtp_proto *proto)
+{
+	smtp_stuff_end(&proto->stuff, &proto->out);
+}
+
+static enum smtp_state
+heard_end(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (reply->code / 100 == 3)
+		return smtp_talk_nonsense(proto, reply);
+	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_READY); /* RFC 5321 4.1.1.4: all is cleared */
+}
+
+/* ---- between mails ---- */
+
+static enum smtp_state
+heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	return reply->code / 100 == 4 ? STATE_CLOSED : smtp_talk_nonsense(proto, reply);
+}
+
+static void
+say_rset(struct smtp_proto *proto)
+{
+	(void)nd_buf_adds(&proto->out, "RSET\r\n");
+}
+
+static enum smtp_state
+heard_rset(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	(void)proto;
+	return reply->code / 100 == 2 ? STATE_READY : STATE_CLOSED;
+}
+
+static void
+say_quit(struct smtp_proto *proto)
+{
+	(void)nd_buf_adds(&proto->out, "QUIT\r\n");
+}
+
+static enum smtp_state
+heard_quit(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	(void)proto;
+	(void)reply;
+	return STATE_CLOSED;
+}

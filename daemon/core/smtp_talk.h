@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_talk.h - the conversation as a table, for smtp_proto.c alone.  Layer: core.
+ *
+ * A row tells what a state says and hears; smtp_proto.c moves between them. How a session or a mail ends is here too, for both.
+ */
+#ifndef ND_CORE_SMTP_TALK_H
+#define ND_CORE_SMTP_TALK_H
+
+#include "daemon/core/smtp_auth.h"
+#include "daemon/core/smtp_proto.h"
+#include "daemon/core/smtp_stuff.h"
+
+enum smtp_state {
+	STATE_GREETING,
+	STATE_EHLO,
+	STATE_STARTTLS,
+	STATE_TLS,
+	STATE_AUTH,
+	STATE_AUTH_MESSAGE,
+	STATE_AUTH_REFUSAL,
+	STATE_READY,
+	STATE_MAIL,
+	STATE_RCPT,
+	STATE_DATA,
+	STATE_CONTENT,
+	STATE_END,
+	STATE_RSET,
+	STATE_QUIT,
+	STATE_CLOSED,
+	STATE_COUNT
+};
+
+/* Whose matter it is when the session breaks: its own (a fault), the mail's (an outcome), or nobody's. */
+enum smtp_phase { PHASE_OPENING, PHASE_MAILING, PHASE_IDLING };
+
+struct smtp_row {
+	const char *name;
+	const char *doing; /* completes "while …" */
+	nd_ms patience;    /* RFC 5321 4.5.3.2 where it has one; 0: nothing is awaited */
+	void (*say)(struct smtp_proto *proto);
+	enum smtp_state (*heard)(struct smtp_proto *proto, const struct smtp_reply *reply);
+	enum smtp_stage stage;
+	enum smtp_phase phase;
+	enum smtp_wish wish;
+};
+
+struct smtp_proto {
+	const struct smtp_settings *settings; /* borrowed */
+	enum smtp_state state;
+	nd_ms now, deadline, ready_since;
+	struct nd_buf in, out;
+	bool out_secret; /* `out` holds, or held, a credential */
+	bool tls;        /* the session is encrypted */
+	bool quitting;   /* QUIT as soon as it is ready */
+	bool challenged; /* all messages of AUTH were said and answered by a challenge */
+	unsigned said;   /* messages of AUTH */
+	bool reused;     /* it was used, or lay idle, before this mail */
+	struct smtp_caps caps;
+	const struct smtp_auth_mech *mech;
+	struct smtp_mail mail; /* borrowed inside */
+	unsigned rcpt, accepted, transactions;
+	struct smtp_stuff stuff;
+	bool ended; /* `outcome` waits to be taken */
+	struct smtp_outcome outcome;
+	bool faulted;
+	struct smtp_fault fault;
+};
+
+extern const struct smtp_row smtp_talk_rows[STATE_COUNT];
+
+/* All return the state that follows. */
+
+/* The session ends by a fault at `stage`. */
+enum smtp_state smtp_talk_fault(struct smtp_proto *proto, enum smtp_stage stage, const struct nd_why *why);
+/* The mail ends in the present state; `reply` may be NULL. */
+enum smtp_state smtp_talk_outcome(
+    struct smtp_proto *proto, enum smtp_end end, const struct smtp_reply *reply, enum smtp_state next);
+/* The session broke in the present state: a fault, an outcome or nothing. `cut`: by the connection, not by what was said on it. */
+enum smtp_state smtp_talk_break(struct smtp_proto *proto, const struct nd_why *why, bool cut);
+/* The reply is one that nothing allows here. */
+enum smtp_state smtp_talk_nonsense(struct smtp_proto *proto, const struct smtp_reply *reply);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verdict.c - a reply or a failure => what to do.  Layer: core. */
+#include "daemon/core/verdict.h"
+
+#include "common/str.h"
+#include "daemon/core/conf.h"
+
+#include <stddef.h>
+
+/* Sets of providers and stages, as bits. */
+#define OF(provider) (1u << (provider))
+#define MS                                                                                                             \
+	(OF(CONF_MICROSOFT) | OF(CONF_MICROSOFT_USGOV) | OF(CONF_MICROSOFT_DOD) | OF(CONF_MICROSOFT_CHINA) |           \
+	    OF(CONF_MICROSOFT_HVE))
+#define HVE OF(CONF_MICROSOFT_HVE)
+#define GOOGLE (OF(CONF_GOOGLE) | OF(CONF_GOOGLE_RELAY))
+#define SES OF(CONF_SES)
+#define ALL 0u
+
+#define AT(stage) (1u << (stage))
+#define OPENING                                                                                                        \
+	(AT(SMTP_AT_CONNECT) | AT(SMTP_AT_GREETING) | AT(SMTP_AT_EHLO) | AT(SMTP_AT_STARTTLS) |                        \
+	    AT(SMTP_AT_CERTIFICATE) | AT(SMTP_AT_AUTH))
+#define AUTH AT(SMTP_AT_AUTH)
+#define MAIL AT(SMTP_AT_MAIL)
+#define RCPT AT(SMTP_AT_RCPT)
+#define END (AT(SMTP_AT_DATA) | AT(SMTP_AT_CONTENT) | AT(SMTP_AT_END)) /* the message itself is judged */
+#define MAILING (MAIL | RCPT | END)
+#define ANY 0u
+
+/* Which codes: one, or a class. */
+#define NO_REPLY 0
+#define CLASS(n) (n)
+#define ANY_CODE (-1)
+
+enum need { NO_NEED, OAUTH, TOKEN_REFUSED };
+
+struct row {
+	unsigned provider, stage; /* sets; 0: all */
+	int code;                 /* 1-5 a class, 0 no reply, -1 any reply */
+	const char *enhanced;     /* wildcard pattern; NULL any */
+	const char *token;        /* stands in the text, without case; NULL any */
+	enum need need;
+	struct verdict_word word;
+};
+
+/* What failed without a reply. */
+struct failure {
+	enum nd_err err;
+	struct verdict_word word;
+};
+
+/* The special stands before the general; texts that are unmistakable need no provider. They are tokens of replies as they were seen. "class lies" marks
+ * replies whose code says something else than they mean. */
+/* clang-format off */
+static const struct row rows[] = {
+	/* Taken over. */
+	{ ALL, AT(SMTP_AT_END), CLASS(2), NULL, NULL, NO_NEED, { VERDICT_DELIVERED, 0, "delivered" } },
+
+	/* Signing in. 5.7.139 says that a switch is off: no other token helps. */
+	{ ALL, AUTH, 535, "5.7.139", "STS", NO_NEED, { VERDICT_FAILING, 0, "sign-in-service" } },
+	{ ALL, AUTH, CLASS(5), "5.7.139", "did not meet the criteria", NO_NEED, { VERDICT_HELD, 0, "sign-in-policy" } },
+	{ ALL, AUTH, CLASS(5), "5.7.139", NULL, NO_NEED, { VERDICT_HELD, 0, "smtp-auth-disabled" } },
+	{ ALL, AUTH | MAIL, CLASS(5), "5.7.30", NULL, NO_NEED, { VERDICT_HELD, 0, "basic-auth-disabled" } },
+	{ ALL, AUTH, CLASS(5), "5.5.127", NULL, OAUTH, { VERDICT_REFRESH, 0, "token-expiring" } },
+	{ ALL, AUTH, CLASS(5), "5.7.142", NULL, OAUTH, { VERDICT_REFRESH, 0, "token-expiring" } },
+	{ MS, ANY, CLASS(5), "5.7.143", NULL, OAUTH, { VERDICT_REFRESH, 0, "token-expired" } },
+	{ ALL, AUTH, CLASS(5), "5.7.144", NULL, NO_NEED, { VERDICT_HELD, 0, "permission" } },
+	{ MS, ANY, CLASS(5), "5.7.240", NULL, NO_NEED, { VERDICT_HELD, 0, "permission" } },
+	{ MS, AUTH, 501, "5.5.12?", NULL, NO_NEED, { VERDICT_HELD, 0, "auth-malformed" } },
+	{ ALL, AUTH, 501, "5.5.2", NULL, NO_NEED, { VERDICT_HELD, 0, "auth-malformed" } },
+	{ ALL, AUTH, 504, NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "auth-not-offered" } },
+	{ SES, AUTH, 535, NULL, "not subscribed", NO_NEED, { VERDICT_HELD, 0, "permission" } },
+	{ ALL, AUTH, 534, NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "auth-refused" } },
+	{ ALL, AUTH, CLASS(5), NULL, NULL, TOKEN_REFUSED, { VERDICT_REFRESH, 0, "auth-refused" } },
+	{ ALL, AUTH, 535, NULL, NULL, OAUTH, { VERDICT_REFRESH, 0, "auth-refused" } },
+	{ GOOGLE, ANY, CLASS(4), NULL, "too many login attempts", NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
+	{ ALL, AUTH, CLASS(4), NULL, "too many AUTH commands", NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
+
+	/* Commands that need what the session has not. */
+	{ ALL, ANY, 530, NULL, "STARTTLS", NO_NEED, { VERDICT_HELD, 0, "tls" } },
+	{ ALL, ANY, 530, NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "not-authenticated" } },
+	{ ALL, MAILING, CLASS(5), "5.7.57", NULL, NO_NEED, { VERDICT_HELD, 0, "not-authenticated" } },
+
+	/* Too many sessions, too many messages: by their words. */
+	{ ALL, ANY, 432, NULL, "recipient thread limit", NO_NEED, { VERDICT_RETRY, 0, "recipient-limit" } },
+	{ ALL, MAILING, 432, NULL, NULL, NO_NEED, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } }, /* class lies */
+	{ ALL, ANY, 421, NULL, "concurrent", NO_NEED, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
+	{ ALL, ANY, 421, NULL, "too many connections", NO_NEED, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
+	{ ALL, ANY, 421, "4.4.2", "submission rate", NO_NEED, { VERDICT_THROTTLED, ND_MIN(1), "rate" } },
+	{ ALL, ANY, 450, "4.7.1", "too much mail", NO_NEED, { VERDICT_THROTTLED, ND_MIN(1), "rate" } },
+	{ MS, ANY, CLASS(4), "4.7.5??", NULL, NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "server-busy" } },
+	{ MS, ANY, CLASS(4), "4.7.6??", NULL, NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "server-busy" } },
+	{ MS, ANY, CLASS(4), "4.7.8??", NULL, NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "address-suspected" } },
+	{ GOOGLE, ANY, 421, "4.7.0", "unsolicited mail", NO_NEED, { VERDICT_THROTTLED, ND_MIN(30), "address-suspected" } },
+	{ GOOGLE, ANY, 421, "4.7.0", "Try again later, closing connection", NO_NEED, { VERDICT_THROTTLED, ND_MIN(5), "rate" } },
+	{ GOOGLE, ANY, 450, "4.2.1", "Peak SMTP relay limit", NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "quota" } },
+	{ GOOGLE, ANY, CLASS(5), NULL, "Daily user sending limit", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ GOOGLE, ANY, CLASS(5), NULL, "Daily SMTP relay limit", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ SES, ANY, 454, NULL, "Daily message quota", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } },
+	{ SES, ANY, 454, NULL, "Maximum sending rate", NO_NEED, { VERDICT_THROTTLED, ND_SEC(5), "rate" } },
+	{ ALL, ANY, CLASS(5), NULL, "SubmissionQuotaExceeded", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ ALL, ANY, CLASS(5), "5.2.2", "Submission quota exceeded", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), "5.1.90", NULL, NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), "5.7.232", NULL, NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), "5.7.233", NULL, NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), "5.2.121", NULL, NO_NEED, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), "5.2.122", NULL, NO_NEED, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
+
+	/* The mailbox, the sender, the tenant: the same for every message. */
+	{ ALL, ANY, ANY_CODE, NULL, "MapiExceptionLogonFailed", NO_NEED, { VERDICT_HELD, 0, "mailbox-permission" } }, /* class lies */
+	{ ALL, ANY, CLASS(5), NULL, "OutboundSpamException", NO_NEED, { VERDICT_HELD, 0, "outbound-spam" } },
+	{ ALL, END, CLASS(5), "5.2.2", "QuotaExceeded", NO_NEED, { VERDICT_HELD, 0, "mailbox-full" } },
+	{ ALL, ANY, CLASS(5), NULL, "SendAsDenied", NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ ALL, MAILING, CLASS(5), "5.2.252", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ ALL, MAILING, CLASS(5), "5.7.60", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ HVE, MAILING, CLASS(5), "5.7.62", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ HVE, MAILING, CLASS(5), "5.6.241", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ HVE, ANY, CLASS(5), "5.2.240", NULL, NO_NEED, { VERDICT_HELD, 0, "permission" } },
+	{ MS, MAILING, CLASS(5), "5.1.8", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ ALL, MAIL | END, CLASS(5), "5.1.8", "bad outbound sender", NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), "5.7.64", NULL, NO_NEED, { VERDICT_HELD, 0, "relay-denied" } },
+	{ MS, ANY, CLASS(5), "5.7.501", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), "5.7.502", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), "5.7.503", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), "5.7.509", NULL, NO_NEED, { VERDICT_HELD, 0, "dmarc" } },
+	{ MS, ANY, CLASS(5), "5.7.705", NULL, NO_NEED, { VERDICT_HELD, 0, "tenant-blocked" } },
+	{ MS, ANY, CLASS(5), "5.7.708", NULL, NO_NEED, { VERDICT_HELD, 0, "address-blocked" } },
+	{ MS, ANY, CLASS(5), "5.7.750", NULL, NO_NEED, { VERDICT_HELD, 0, "domain-unregistered" } },
+	{ GOOGLE, ANY, CLASS(5), NULL, "Invalid credentials for relay", NO_NEED, { VERDICT_HELD, 0, "relay-denied" } },
+	{ SES, ANY, 554, NULL, "is not authorized to perform", NO_NEED, { VERDICT_HELD, 0, "permission" } },
+	{ SES, ANY, 554, NULL, "address is not verified", NO_NEED, { VERDICT_HELD, 0, "not-verified" } },
+
+	/* This message, whatever the account. */
+	{ MS, MAILING, CLASS(5), "5.7.703", NULL, NO_NEED, { VERDICT_REFUSED, 0, "recipient-refused" } },
+	{ ALL, MAILING, CLASS(5), "5.3.4", NULL, NO_NEED, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, MAIL | END, CLASS(5), "5.2.3", NULL, NO_NEED, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, MAILING, CLASS(5), "5.6.7", NULL, NO_NEED, { VERDICT_REFUSED, 0, "needs-smtputf8" } },
+
+	/* Another transaction. Old servers say 552 (RFC 5321 4.5.3.1.10): class lies. */
+	{ ALL, RCPT, 452, "4.5.3", NULL, NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 552, "?.5.3", NULL, NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 452, NULL, "too many recipients", NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 552, NULL, "too many recipients", NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ GOOGLE, RCPT, 451, "4.3.0", "Multiple destination domains", NO_NEED, { VERDICT_SPLIT, 0, "split-domains" } },
+	{ ALL, MAIL | END, 552, NULL, NULL, NO_NEED, { VERDICT_REFUSED, 0, "too-big" } },
+
+	/* Out of step: a new session starts afresh. */
+	{ ALL, ANY, 503, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, ANY, 500, "5.3.3", NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ GOOGLE, ANY, ANY_CODE, NULL, "pipeline after STARTTLS", NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+
+	/* The general rules, by stage and class. */
+	{ ALL, ANY, 421, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "service-unavailable" } },
+	{ ALL, ANY, 454, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "service-unavailable" } },
+	{ ALL, OPENING, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "service-unavailable" } },
+	{ ALL, AT(SMTP_AT_GREETING), CLASS(5), NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "session-refused" } },
+	{ ALL, AT(SMTP_AT_EHLO), CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "session-refused" } },
+	{ ALL, AT(SMTP_AT_STARTTLS), CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "tls" } },
+	{ ALL, AUTH, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "auth-refused" } },
+	{ ALL, MAIL, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_RETRY, 0, "message-deferred" } },
+	{ ALL, MAIL, 500, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, 502, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, 504, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, 555, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "sender-refused" } },
+	{ ALL, RCPT, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_RETRY, 0, "recipient-deferred" } },
+	{ ALL, RCPT, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_REFUSED, 0, "recipient-refused" } },
+	{ ALL, END, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_RETRY, 0, "message-deferred" } },
+	{ ALL, END, 553, "5.7.1", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-refused" } },
+	{ ALL, END, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_REFUSED, 0, "message-refused" } },
+	{ ALL, ANY, ANY_CODE, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+};
+
+static const struct failure failures[] = {
+	{ ND_ETLS,        { VERDICT_HELD, 0, "tls" } },
+	{ ND_EAUTH,       { VERDICT_HELD, 0, "auth-not-offered" } },
+	{ ND_ETOKEN,      { VERDICT_HELD, 0, "token-refused" } },
+	{ ND_ETOKENLATER, { VERDICT_FAILING, 0, "token-endpoint" } },
+	{ ND_ESECRET,     { VERDICT_HELD, 0, "bad-secret" } },
+	{ ND_ECONF,       { VERDICT_HELD, 0, "bad-configuration" } },
+	{ ND_ERESOLVE,    { VERDICT_FAILING, 0, "dns" } },
+	{ ND_ECONNECT,    { VERDICT_FAILING, 0, "connect" } },
+	{ ND_EDEADLINE,   { VERDICT_FAILING, 0, "timeout" } },
+	{ ND_EPROTOCOL,   { VERDICT_FAILING, 0, "protocol" } },
+	{ ND_EMEMORY,     { VERDICT_RETRY, 0, "memory" } },
+	{ ND_OK,          { VERDICT_FAILING, 0, "connection-lost" } }, /* last: ND_ECLOSED, and what else there may be */
+};
+/* clang-format on */
+
+const char *
+verdict_name(enum verdict verdict)
+{
+	/* clang-format off */
+	static const char *const names[] = {
+		[VERDICT_DELIVERED] = "delivered", [VERDICT_RETRY] = "retry", [VERDICT_REFUSED] = "refused",
+		[VERDICT_RESEND] = "resend", [VERDICT_SPLIT] = "split", [VERDICT_THROTTLED] = "throttled",
+		[VERDICT_FAILING] = "failing", [VERDICT_REFRESH] = "refresh", [VERDICT_HELD] = "held",
+	};
+	/* clang-format on */
+
+	return names[verdict];
+}
+
+static struct verdict_word
+judge_failure(const struct verdict_case *c)
+{
+	const struct failure *failure = failures;
+	struct verdict_word word;
+
+	while (failure->err != ND_OK && failure->err != c->err)
+		failure++;
+	word = failure->word;
+	/* The account works, the relay had the envelope: what breaks while the message travels may be this message's own. */
+	if (word.verdict == VERDICT_FAILING && (c->stage == SMTP_AT_CONTENT || c->stage == SMTP_AT_END))
+		word.verdict = VERDICT_RETRY;
+	return word;
+}
+
+static bool
+code_fits(int want, int code)
+{
+	return want == ANY_CODE || want == code || (want >= 1 && want <= 5 && want == code / 100);
+}
+
+static bool
+text_has(const char *text, const char *token)
+{
+	for (; *text; text++)
+		if (nd_str_starts_nocase(text, token))
+			return true;
+	return false;
+}
+
+static bool
+fits(const struct row *row, const struct verdict_case *c)
+{
+	if (row->provider != ALL && !(row->provider & OF((unsigned)c->provider)))
+		return false;
+	if (row->stage != ANY && !(row->stage & AT((unsigned)c->stage)))
+		return false;
+	if (!code_fits(row->code, c->code))
+		return false;
+	if (row->need == OAUTH && !c->oauth)
+		return false;
+	if (row->need == TOKEN_REFUSED && !c->token_refused)
+		return false;
+	if (row->enhanced && !nd_str_match(row->enhanced, c->enhanced))
+		return false;
+	return !row->token || text_has(c->text, row->token);
+}
+
+struct verdict_word
+verdict_of(const struct verdict_case *c)
+{
+	const struct row *row = rows;
+
+	if (c->code == NO_REPLY)
+		return judge_failure(c);
+	while (!fits(row, c))
+		row++;
+	return row->word;
+}
