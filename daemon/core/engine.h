@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine.h - composes window, sessions, tokens and account states: what to do next.  Layer: core.  Pure.
+ *
+ * Inputs are told with the time; then engine_next() is asked until it returns false. It never calls back. Tokens and octets stay with the driver:
+ * the engine knows only times and rows.
+ */
+#ifndef ND_CORE_ENGINE_H
+#define ND_CORE_ENGINE_H
+
+#include "daemon/core/conf.h"
+#include "daemon/core/health.h"
+#include "daemon/core/pool.h"
+#include "daemon/core/sched.h"
+#include "daemon/core/settle.h"
+#include "daemon/core/token.h"
+
+#include <stdbool.h>
+
+struct engine;
+
+/* An account at work. The driver may read it; `user` is the driver's. */
+struct engine_account {
+	const struct conf_account *conf;
+	struct health health;
+	struct pool pool;
+	struct sched sched;
+	struct token token;   /* oauth2 only */
+	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
+	unsigned lost_in_row; /* transactions that ended by a lost connection */
+	struct nd_why token_why;
+	void *user;
+};
+
+enum engine_act {
+	ENGINE_OPEN,  /* open session for account */
+	ENGINE_SEND,  /* send session->job on session */
+	ENGINE_CLOSE, /* end session (idle) */
+	ENGINE_TOKEN, /* ask for a token for account */
+	ENGINE_LOAD,  /* read due jobs of account */
+	ENGINE_STORE, /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
+	ENGINE_STATE, /* account changed its state or reason: say so */
+};
+struct engine_action {
+	enum engine_act act;
+	struct engine_account *account;
+	struct pool_session *session;
+	struct sched_job *job;
+	struct queue_attempt *attempt; /* owned by the driver now: queue_attempt_done + free */
+};
+
+/* The configuration is borrowed. seed: any number, for jitter. */
+struct engine *engine_new(const struct conf *conf, uint32_t seed, struct nd_now now);
+void engine_free(struct engine *engine);
+struct engine_account *engine_account_nth(struct engine *engine, unsigned n); /* NULL past the end */
+struct engine_account *engine_account_named(struct engine *engine, const char *name);
+
+/* Inputs. */
+void engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now); /* committed; takes the job */
+/* The answer to LOAD: takes the jobs (not the array). */
+void engine_loaded(struct engine *engine, struct engine_account *account, struct queue_job **jobs, unsigned count,
+    bool more, nd_unix next_due, struct nd_now now);
+void engine_load_failed(struct engine *engine, struct engine_account *account, struct nd_now now);
+void engine_ready(
+    struct engine *engine, struct pool_session *session, struct nd_now now); /* opened, or its mail is over */
+void engine_gone(
+    struct engine *engine, struct pool_session *session, const struct smtp_fault *fault, struct nd_now now);
+struct engine_told {
+	const struct smtp_outcome *outcome;
+	const struct settle_mail *mail;
+	const char *relay;
+	nd_unix start;
+};
+void engine_outcome(
+    struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now);
+void engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
+/* The time of the job in this row is over. True: it is in memory and ended there, or its outcome comes first; false: the driver ends it. */
+bool engine_expire(struct engine *engine, const struct queue_job *row, struct nd_now now);
+void engine_token_got(
+    struct engine *engine, struct engine_account *account, nd_ms obtained, nd_ms expires, struct nd_now now);
+void engine_token_later(struct engine *engine, struct engine_account *account, nd_ms retry_after,
+    const struct nd_why *why, struct nd_now now);
+void engine_token_refused(
+    struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
+/* No new sessions and mails from now on; those begun are told of as ever. */
+void engine_stop(struct engine *engine);
+
+/* Questions. */
+bool engine_next(struct engine *engine, struct nd_now now, struct engine_action *action);
+nd_ms engine_deadline(struct engine *engine, struct nd_now now);
+unsigned engine_busy(const struct engine *engine); /* mails under way, outcomes not yet committed */
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* health.c - the state of an account.  Layer: core. */
+#include "daemon/core/health.h"
+
+#include "common/str.h"
+#include "daemon/core/retry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const names[HEALTH_STATE_COUNT] = {
+	[HEALTH_OK] = "ok",
+	[HEALTH_PACED] = "paced",
+	[HEALTH_THROTTLED] = "throttled",
+	[HEALTH_FAILING] = "failing",
+	[HEALTH_HELD] = "held",
+	[HEALTH_PAUSED] = "paused",
+};
+
+const char *
+health_state_name(enum health_state state)
+{
+	return names[state];
+}
+
+/* The only function that changes the state. */
+static void
+enter(struct health *health, enum health_state state, nd_ms now)
+{
+	if (state != health->state) {
+		health->since = now;
+		health->changed = true;
+		health->probes = 0;
+	}
+	health->state = state;
+	health->probing = false;
+	if (state == HEALTH_OK) {
+		health->reason[0] = health->detail[0] = health->hint[0] = '\0';
+		health->until = ND_NEVER;
+		health->in_mail = false;
+	}
+}
+
+void
+health_init(struct health *health, nd_ms now)
+{
+	*health = (struct health){ .since = now, .until = ND_NEVER };
+}
+
+static void
+copy(char *to, size_t size, const char *from)
+{
+	size_t len = nd_str_utf8_cut(from, strlen(from), size - 1);
+
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+void
+health_fault(struct health *health, const struct health_fault *fault, uint32_t dice, nd_ms now)
+{
+	if (health->state == HEALTH_PAUSED)
+		return;
+	/* A milder fault met by a session of before does not end a graver state; its probe's own result does. */
+	if (fault->state < health->state && !health->probing)
+		return;
+	if (strcmp(health->reason, fault->reason) != 0)
+		health->changed = true;
+	enter(health, fault->state, now);
+	copy(health->reason, sizeof(health->reason), fault->reason);
+	copy(health->detail, sizeof(health->detail), fault->detail);
+	copy(health->hint, sizeof(health->hint), fault->hint);
+	health->in_mail = fault->in_mail;
+	health->probes++;
+	if (fault->state == HEALTH_THROTTLED)
+		health->until = now + fault->wait;
+	else if (fault->state == HEALTH_FAILING)
+		health->until = now + retry_failing(health->probes, fault->wait, dice);
+	else
+		health->until = now + (fault->wait ? fault->wait : retry_held(now - health->since));
+}
+
+void
+health_proved(struct health *health, bool mail, nd_ms now)
+{
+	if (health->state == HEALTH_PAUSED || (health->in_mail && !mail))
+		return;
+	/* Sessions opened before the fault prove nothing, except by what became of a mail. */
+	if (health->state != HEALTH_OK && (health->probing || mail))
+		enter(health, HEALTH_OK, now);
+}
+
+void
+health_unproved(struct health *health, uint32_t dice, nd_ms now)
+{
+	if (!health->probing)
+		return;
+	health->probing = false;
+	health->probes++;
+	health->until = now + (health->state == HEALTH_HELD ? retry_held(now - health->since)
+							    : retry_failing(health->probes, 0, dice));
+}
+
+enum health_leave
+health_leave(struct health *health, nd_ms now)
+{
+	if (health->state == HEALTH_THROTTLED && now >= health->until)
+		enter(health, HEALTH_OK, now);
+	switch (health->state) {
+	case HEALTH_OK:
+	case HEALTH_PACED:
+		return HEALTH_ALL;
+	case HEALTH_FAILING:
+	case HEALTH_HELD:
+		return health->probing || now >= health->until ? HEALTH_ONE : HEALTH_NOTHING;
+	case HEALTH_THROTTLED:
+	case HEALTH_PAUSED:
+	case HEALTH_STATE_COUNT:
+		break;
+	}
+	return HEALTH_NOTHING;
+}
+
+void
+health_probe(struct health *health)
+{
+	health->probing = health->state == HEALTH_FAILING || health->state == HEALTH_HELD;
+}
+
+nd_ms
+health_deadline(const struct health *health)
+{
+	return health->state == HEALTH_OK || health->state == HEALTH_PAUSED || health->probing ? ND_NEVER
+											       : health->until;
+}
+
+bool
+health_told(struct health *health)
+{
+	bool changed = health->changed;
+
+	health->changed = false;
+	return changed;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* health.h - the state of an account: may it send?  Layer: core.  Pure machine.
+ *
+ *   ok ──fault──► throttled (nothing until T) ──T──► ok
+ *      ──fault──► failing (probes after 1, 2, 4 … 15 min) ──probe succeeds──► ok
+ *      ──fault──► held (needs a person; probes every 10 min for an hour, then hourly) ──probe succeeds──► ok
+ *
+ * A probe is one session, with one job when the fault was met while a mail was handed over.
+ */
+#ifndef ND_CORE_HEALTH_H
+#define ND_CORE_HEALTH_H
+
+#include "common/clock.h"
+#include "daemon/core/verdict.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum health_state {
+	HEALTH_OK,
+	HEALTH_PACED,
+	HEALTH_THROTTLED,
+	HEALTH_FAILING,
+	HEALTH_HELD,
+	HEALTH_PAUSED,
+	HEALTH_STATE_COUNT
+};
+const char *health_state_name(enum health_state state);
+
+enum health_leave { HEALTH_NOTHING, HEALTH_ONE, HEALTH_ALL };
+
+struct health {
+	enum health_state state;
+	char reason[48]; /* stable word; "" when ok */
+	char detail[320];
+	char hint[240];
+	nd_ms since, until; /* until: next probe or end of the throttle; ND_NEVER none */
+	unsigned probes;
+	bool probing; /* the one session of a probe is out */
+	bool in_mail; /* the fault was met in a transaction: a session alone proves nothing */
+	bool changed; /* since health_told */
+};
+
+struct health_fault {
+	enum health_state state; /* THROTTLED, FAILING or HELD */
+	const char *reason, *detail, *hint;
+	nd_ms wait; /* at least; 0 the table of retries decides */
+	bool in_mail;
+};
+
+void health_init(struct health *health, nd_ms now);
+void health_fault(struct health *health, const struct health_fault *fault, uint32_t dice, nd_ms now);
+/* A session stands (mail: a relay answered a transaction in a way that is no fault of the account). */
+void health_proved(struct health *health, bool mail, nd_ms now);
+/* A probe ended without a word (nothing to send, session lost while idle): the next one later. */
+void health_unproved(struct health *health, uint32_t dice, nd_ms now);
+/* What may go out now; asking moves a throttle that is over to ok. */
+enum health_leave health_leave(struct health *health, nd_ms now);
+void health_probe(struct health *health); /* the probe's session is being opened */
+nd_ms health_deadline(const struct health *health);
+bool health_told(struct health *health); /* true once after each change of state or reason */
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool.c - the sessions of one account.  Layer: core. */
+#include "daemon/core/pool.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void
+pool_init(struct pool *pool, unsigned max)
+{
+	*pool = (struct pool){ .max = max };
+}
+
+void
+pool_done(struct pool *pool)
+{
+	while (pool->sessions)
+		pool_remove(pool, pool->sessions);
+}
+
+struct pool_session *
+pool_add(struct pool *pool, unsigned number, nd_ms now)
+{
+	struct pool_session *session = nd_xalloc(sizeof(*session));
+
+	(void)snprintf(session->id, sizeof(session->id), "s%u", number);
+	session->state = POOL_OPENING;
+	session->opened = now;
+	session->next = pool->sessions;
+	pool->sessions = session;
+	pool->count[POOL_OPENING]++;
+	return session;
+}
+
+void
+pool_remove(struct pool *pool, struct pool_session *session)
+{
+	struct pool_session **at = &pool->sessions;
+
+	while (*at != session)
+		at = &(*at)->next;
+	*at = session->next;
+	pool->count[session->state]--;
+	free(session);
+}
+
+void
+pool_enter(struct pool *pool, struct pool_session *session, enum pool_state state, nd_ms now)
+{
+	pool->count[session->state]--;
+	pool->count[state]++;
+	session->state = state;
+	if (state == POOL_IDLE_SESSION)
+		session->idle_since = now;
+}
+
+static bool
+worn(const struct pool_session *session, nd_ms now)
+{
+	return session->mails >= POOL_MAILS || now - session->opened >= POOL_AGE;
+}
+
+struct pool_session *
+pool_idle(const struct pool *pool)
+{
+	struct pool_session *session, *best = NULL;
+
+	for (session = pool->sessions; session; session = session->next)
+		if (session->state == POOL_IDLE_SESSION && (!best || session->idle_since > best->idle_since))
+			best = session;
+	return best;
+}
+
+unsigned
+pool_total(const struct pool *pool)
+{
+	return pool->count[POOL_OPENING] + pool->count[POOL_IDLE_SESSION] + pool->count[POOL_BUSY] +
+	       pool->count[POOL_CLOSING];
+}
+
+bool
+pool_needs(const struct pool *pool, size_t ready, nd_ms now)
+{
+	return now >= pool->open_after && pool_total(pool) < pool->max && ready > pool->count[POOL_OPENING];
+}
+
+struct pool_session *
+pool_stale(const struct pool *pool, bool all, nd_ms now)
+{
+	struct pool_session *session;
+
+	for (session = pool->sessions; session; session = session->next)
+		if (session->state == POOL_IDLE_SESSION &&
+		    (all || worn(session, now) || now - session->idle_since >= POOL_IDLE))
+			return session;
+	return NULL;
+}
+
+nd_ms
+pool_deadline(const struct pool *pool, nd_ms now)
+{
+	const struct pool_session *session;
+	nd_ms at = pool->open_after > now ? pool->open_after : ND_NEVER;
+
+	for (session = pool->sessions; session; session = session->next) {
+		if (session->state != POOL_IDLE_SESSION)
+			continue;
+		if (session->idle_since + POOL_IDLE < at)
+			at = session->idle_since + POOL_IDLE;
+		if (session->opened + POOL_AGE < at)
+			at = session->opened + POOL_AGE;
+	}
+	return at;
+}

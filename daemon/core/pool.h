@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool.h - the sessions of one account: how many, which one, which to close.  Layer: core.  Pure. */
+#ifndef ND_CORE_POOL_H
+#define ND_CORE_POOL_H
+
+#include "common/clock.h"
+#include "daemon/core/sched.h"
+
+#include <stdbool.h>
+
+#define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
+#define POOL_AGE ND_MIN(10)
+#define POOL_MAILS 100u /* of one session */
+
+enum pool_state { POOL_OPENING, POOL_IDLE_SESSION, POOL_BUSY, POOL_CLOSING };
+
+struct pool_session {
+	char id[16]; /* "m365-7"-like short name for logs and attempts */
+	enum pool_state state;
+	struct sched_job *job; /* BUSY; borrowed */
+	nd_ms opened, idle_since;
+	unsigned mails;
+	bool probe;
+	void *link;                     /* the driver's */
+	struct engine_account *account; /* borrowed */
+	struct pool_session *next;
+};
+
+struct pool {
+	struct pool_session *sessions;
+	unsigned count[4]; /* by enum pool_state */
+	unsigned max;
+	nd_ms open_after; /* a session could not be opened while others work: not before */
+};
+
+void pool_init(struct pool *pool, unsigned max);
+void pool_done(struct pool *pool);
+struct pool_session *pool_add(struct pool *pool, unsigned number, nd_ms now); /* OPENING */
+void pool_remove(struct pool *pool, struct pool_session *session);            /* frees */
+void pool_enter(struct pool *pool, struct pool_session *session, enum pool_state state, nd_ms now);
+struct pool_session *pool_idle(const struct pool *pool); /* the one used last (its TLS state is warm), or NULL */
+/* Whether another session should be opened for `ready` waiting jobs. */
+bool pool_needs(const struct pool *pool, size_t ready, nd_ms now);
+/* An idle session that is over its idle time, age or count, or that nobody may use (`all`); NULL none. */
+struct pool_session *pool_stale(const struct pool *pool, bool all, nd_ms now);
+unsigned pool_total(const struct pool *pool);
+nd_ms pool_deadline(const struct pool *pool, nd_ms now);
+
+#endif

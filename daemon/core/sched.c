@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sched.c - the due jobs of one account that are in memory.  Layer: core. */
+#include "daemon/core/sched.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+sched_severe(const struct queue_job *job)
+{
+	return job->severity <= JOB_CRITICAL;
+}
+
+/* Ready: severe first, then oldest due, then oldest id. Waiting: by due time. */
+static bool
+before(const struct sched_job *a, const struct sched_job *b, bool ready)
+{
+	if (ready && sched_severe(a->job) != sched_severe(b->job))
+		return sched_severe(a->job);
+	if (a->due != b->due)
+		return a->due < b->due;
+	return strcmp(a->job->id, b->job->id) < 0;
+}
+
+static void
+place_at(struct sched_heap *heap, size_t at, struct sched_job *job)
+{
+	heap->item[at] = job;
+	job->at = at;
+}
+
+static void
+rise(struct sched_heap *heap, size_t at, bool ready)
+{
+	struct sched_job *job = heap->item[at];
+
+	while (at > 0 && before(job, heap->item[(at - 1) / 2], ready)) {
+		place_at(heap, at, heap->item[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+	place_at(heap, at, job);
+}
+
+static void
+sink(struct sched_heap *heap, size_t at, bool ready)
+{
+	struct sched_job *job = heap->item[at];
+	size_t child;
+
+	while ((child = 2 * at + 1) < heap->count) {
+		if (child + 1 < heap->count && before(heap->item[child + 1], heap->item[child], ready))
+			child++;
+		if (!before(heap->item[child], job, ready))
+			break;
+		place_at(heap, at, heap->item[child]);
+		at = child;
+	}
+	place_at(heap, at, job);
+}
+
+static void
+heap_add(struct sched_heap *heap, struct sched_job *job, bool ready)
+{
+	if (heap->count == heap->room) {
+		heap->room = heap->room ? 2 * heap->room : 16;
+		heap->item = nd_xrealloc(heap->item, heap->room * sizeof(struct sched_job *));
+	}
+	place_at(heap, heap->count++, job);
+	rise(heap, job->at, ready);
+}
+
+static void
+heap_remove(struct sched_heap *heap, struct sched_job *job, bool ready)
+{
+	size_t at = job->at;
+
+	heap->count--;
+	if (at == heap->count)
+		return;
+	place_at(heap, at, heap->item[heap->count]);
+	rise(heap, at, ready);
+	sink(heap, heap->item[at]->at, ready);
+}
+
+static struct sched_heap *
+heap_of(struct sched *sched, const struct sched_job *job)
+{
+	if (job->place == SCHED_WAITING)
+		return &sched->waiting;
+	return job->place == SCHED_READY ? &sched->ready : NULL;
+}
+
+/* The only function that changes a job's place. */
+static void
+enter(struct sched *sched, struct sched_job *job, enum sched_place place)
+{
+	struct sched_heap *heap = heap_of(sched, job);
+
+	if (heap)
+		heap_remove(heap, job, job->place == SCHED_READY);
+	if (job->place == SCHED_SENDING)
+		sched->sending--;
+	job->place = place;
+	heap = heap_of(sched, job);
+	if (heap)
+		heap_add(heap, job, place == SCHED_READY);
+	if (place == SCHED_SENDING)
+		sched->sending++;
+}
+
+static void
+drop(struct sched *sched, struct sched_job *job)
+{
+	struct sched_heap *heap = heap_of(sched, job);
+
+	if (heap)
+		heap_remove(heap, job, job->place == SCHED_READY);
+	if (job->next)
+		job->next->prev = job->prev;
+	if (job->prev)
+		job->prev->next = job->next;
+	else
+		sched->all = job->next;
+	sched->count--;
+	sched->octets -= job->job->body ? job->job->body_len : 0;
+	queue_job_free(job->job);
+	free(job);
+}
+
+void
+sched_init(struct sched *sched)
+{
+	*sched = (struct sched){ .next_due = ND_NEVER };
+}
+
+void
+sched_done(struct sched *sched)
+{
+	struct sched_job *job, *next;
+
+	for (job = sched->all; job; job = next) {
+		next = job->next;
+		queue_job_free(job->job);
+		free(job);
+	}
+	free(sched->waiting.item);
+	free(sched->ready.item);
+	sched_init(sched);
+}
+
+/* What the store holds and the window does not. */
+static void
+remember(struct sched *sched, const struct queue_job *job, nd_unix now)
+{
+	if (job->due <= now)
+		sched->behind = true;
+	else if (job->due < sched->next_due)
+		sched->next_due = job->due;
+}
+
+static bool
+room_for(const struct sched *sched, const struct queue_job *job)
+{
+	size_t jobs = SCHED_JOBS + (sched_severe(job) ? SCHED_RESERVE : 0);
+	size_t octets = job->body ? job->body_len : 0;
+
+	/* A job alone is always taken: no body is larger than the window. */
+	return sched->count < jobs && (sched->octets + octets <= SCHED_OCTETS || sched->count == 0);
+}
+
+struct sched_job *
+sched_add(struct sched *sched, struct queue_job *job, struct nd_now now)
+{
+	struct sched_job *entry;
+
+	if (job->due > now.unix_ms + SCHED_HORIZON || !room_for(sched, job)) {
+		remember(sched, job, now.unix_ms);
+		queue_job_free(job);
+		return NULL;
+	}
+	entry = nd_xalloc(sizeof(*entry));
+	entry->job = job;
+	entry->slot = -1;
+	entry->due = now.ms + (job->due - now.unix_ms);
+	entry->next = sched->all;
+	if (sched->all)
+		sched->all->prev = entry;
+	sched->all = entry;
+	sched->count++;
+	sched->octets += job->body ? job->body_len : 0;
+	entry->place = entry->due <= now.ms ? SCHED_READY : SCHED_WAITING;
+	heap_add(heap_of(sched, entry), entry, entry->place == SCHED_READY);
+	return entry;
+}
+
+void
+sched_ripen(struct sched *sched, nd_ms now)
+{
+	while (sched->waiting.count > 0 && sched->waiting.item[0]->due <= now)
+		enter(sched, sched->waiting.item[0], SCHED_READY);
+}
+
+struct sched_job *
+sched_take(struct sched *sched)
+{
+	struct sched_job *job = sched->ready.count > 0 ? sched->ready.item[0] : NULL;
+
+	if (job)
+		enter(sched, job, SCHED_SENDING);
+	return job;
+}
+
+void
+sched_back(struct sched *sched, struct sched_job *job)
+{
+	enter(sched, job, SCHED_READY);
+}
+
+void
+sched_settle(struct sched *sched, struct sched_job *job)
+{
+	enter(sched, job, SCHED_SETTLING);
+}
+
+void
+sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now)
+{
+	struct queue_job *row = job->job;
+
+	if (row->state != JOB_QUEUED || row->due > now.unix_ms + SCHED_HORIZON) {
+		if (row->state == JOB_QUEUED)
+			remember(sched, row, now.unix_ms);
+		drop(sched, job);
+		return;
+	}
+	job->due = now.ms + (row->due - now.unix_ms);
+	enter(sched, job, job->due <= now.ms ? SCHED_READY : SCHED_WAITING);
+}
+
+struct sched_job *
+sched_find(const struct sched *sched, const char *id)
+{
+	struct sched_job *job;
+
+	for (job = sched->all; job; job = job->next)
+		if (strcmp(job->job->id, id) == 0)
+			return job;
+	return NULL;
+}
+
+bool
+sched_hungry(const struct sched *sched, nd_unix now)
+{
+	if (sched->loading || sched->count > SCHED_JOBS / 2 || sched->octets > SCHED_OCTETS / 2)
+		return false;
+	return sched->behind || sched->next_due <= now;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1]
+{
+	char(*ids)[ND_ULID_LEN + 1] = nd_xalloc((sched->count + 1) * sizeof(*ids));
+	const struct sched_job *job;
+	unsigned n = 0;
+
+	for (job = sched->all; job; job = job->next)
+		memcpy(ids[n++], job->job->id, sizeof(*ids));
+	qsort(ids, n, sizeof(*ids), by_id);
+	*count = n;
+	return ids;
+}
+
+void
+sched_load(struct sched *sched)
+{
+	sched->loading = true;
+	sched->behind = false;
+	sched->next_due = ND_NEVER;
+}
+
+void
+sched_loaded(struct sched *sched, bool more, nd_unix next_due)
+{
+	sched->loading = false;
+	sched->behind = sched->behind || more;
+	if (next_due < sched->next_due)
+		sched->next_due = next_due;
+}
+
+nd_ms
+sched_deadline(const struct sched *sched, struct nd_now now)
+{
+	nd_ms at = sched->waiting.count > 0 ? sched->waiting.item[0]->due : ND_NEVER;
+
+	if (sched->next_due != ND_NEVER && !sched->loading && sched->count <= SCHED_JOBS / 2 &&
+	    now.ms + (sched->next_due - now.unix_ms) < at)
+		at = now.ms + (sched->next_due - now.unix_ms);
+	return at;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sched.h - the due jobs of one account that are in memory.  Layer: core.  Pure.
+ *
+ * A bounded window: the store holds all jobs, the window those that are due now or soon. Ready ones leave severe first, then oldest due.
+ *
+ *   (accepted, loaded) ─► WAITING ─due─► READY ─► SENDING ─► SETTLING (its outcome is being committed) ─► gone, or WAITING again
+ */
+#ifndef ND_CORE_SCHED_H
+#define ND_CORE_SCHED_H
+
+#include "common/clock.h"
+#include "daemon/core/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SCHED_JOBS 1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond */
+#define SCHED_RESERVE 100u
+#define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies */
+#define SCHED_HORIZON ND_SEC(60)        /* a job due later than this waits in the store */
+
+enum sched_place { SCHED_WAITING, SCHED_READY, SCHED_SENDING, SCHED_SETTLING };
+
+struct sched_job {
+	struct queue_job *job; /* owned */
+	enum sched_place place;
+	nd_ms due;
+	size_t at;                     /* index in its heap */
+	struct sched_job *next, *prev; /* all jobs of the account */
+	int slot;                      /* the driver's note in the in-flight file; -1 none */
+};
+
+struct sched_heap {
+	struct sched_job **item; /* owned array */
+	size_t count, room;
+};
+struct sched {
+	struct sched_heap waiting, ready;
+	struct sched_job *all;
+	size_t count, octets;
+	unsigned sending;
+	bool behind;      /* the store holds due jobs that are not here */
+	bool loading;     /* a load is under way */
+	nd_unix next_due; /* of the first job in the store that is not here; ND_NEVER none known */
+};
+
+void sched_init(struct sched *sched);
+void sched_done(struct sched *sched); /* frees the jobs too */
+/* Takes the job when there is room for it and it is due soon; else frees it and remembers that the store holds it. NULL then. */
+struct sched_job *sched_add(struct sched *sched, struct queue_job *job, struct nd_now now);
+/* Moves what has become due to ready. */
+void sched_ripen(struct sched *sched, nd_ms now);
+/* The next ready job, now SENDING; NULL none. */
+struct sched_job *sched_take(struct sched *sched);
+void sched_back(struct sched *sched, struct sched_job *job);   /* SENDING ─► READY: the attempt does not count */
+void sched_settle(struct sched *sched, struct sched_job *job); /* ─► SETTLING, from any place */
+/* SETTLING ends: final jobs are freed, others wait for their due time, here or in the store. */
+void sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now);
+struct sched_job *sched_find(const struct sched *sched, const char *id);
+/* Whether more should be read from the store now. The ids that are here, sorted, into a new array (the caller frees). */
+bool sched_hungry(const struct sched *sched, nd_unix now);
+char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1];
+void sched_load(struct sched *sched); /* a load begins: what is accepted meanwhile is remembered beside its answer */
+void sched_loaded(struct sched *sched, bool more, nd_unix next_due);
+nd_ms sched_deadline(const struct sched *sched, struct nd_now now); /* next due time, here or in the store */
+bool sched_severe(const struct queue_job *job);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settle.c - what a transaction came to.  Layer: core. */
+#include "daemon/core/settle.h"
+
+#include "common/explain.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "daemon/core/retry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct settle_mail *
+settle_mail_new(const struct queue_job *job)
+{
+	struct settle_mail *mail = nd_xalloc(sizeof(*mail));
+	unsigned i, n = 0;
+
+	for (i = 0; i < job->rcpt_count && n < SETTLE_RCPTS; i++)
+		if (job->rcpts[i].state == RCPT_PENDING) {
+			mail->rcpts[n] = job->rcpts[i].address;
+			mail->index[n++] = i;
+		}
+	mail->mail.from = job->envelope_from;
+	mail->mail.rcpts = mail->rcpts;
+	mail->mail.rcpt_count = n;
+	mail->mail.results = mail->results;
+	return mail;
+}
+
+void
+settle_reply_words(const struct smtp_reply *reply, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%d%s%s%s%s", reply->code, reply->enhanced[0] ? " " : "", reply->enhanced,
+	    reply->text[0] ? " " : "", reply->text);
+}
+
+void
+settle_reason(struct queue_job *job, const char *word, const char *text, const char *hint)
+{
+	struct nd_buf buf;
+	size_t len;
+
+	nd_buf_init(&buf, 1024);
+	(void)nd_buf_adds(&buf, word);
+	if (text && text[0] != '\0') {
+		(void)nd_buf_adds(&buf, ": ");
+		len = nd_str_utf8_cut(text, strlen(text), 700);
+		(void)nd_buf_add(&buf, text, len);
+	}
+	free(job->reason);
+	free(job->hint);
+	job->reason = nd_buf_take(&buf, NULL);
+	job->hint = hint && hint[0] != '\0' ? nd_xstrdup(hint) : NULL;
+}
+
+static bool
+of_account(enum verdict verdict)
+{
+	return verdict == VERDICT_THROTTLED || verdict == VERDICT_FAILING || verdict == VERDICT_REFRESH ||
+	       verdict == VERDICT_HELD;
+}
+
+static struct verdict_word
+judge(const struct settle_case *c, enum smtp_stage stage, const struct smtp_reply *reply)
+{
+	struct verdict_case v = {
+		.provider = c->account->provider,
+		.stage = stage,
+		.code = reply->code,
+		.enhanced = reply->enhanced,
+		.text = reply->text,
+		.oauth = c->account->auth == CONF_OAUTH2,
+	};
+
+	return verdict_of(&v);
+}
+
+/* The verdict on everybody whose RCPT was accepted, or never said. */
+static struct verdict_word
+judge_mail(const struct settle_case *c)
+{
+	const struct smtp_outcome *outcome = c->outcome;
+
+	if (outcome->end == SMTP_ENDED_LOST) {
+		if (outcome->unharmed)
+			return (struct verdict_word){ VERDICT_RESEND, 0, "session-lost" };
+		return (struct verdict_word){ VERDICT_RETRY, 0, nd_err_name(outcome->why.err) };
+	}
+	/* Nobody is left for whom the reply speaks. */
+	if (outcome->end == SMTP_ENDED_RCPTS)
+		return (struct verdict_word){ VERDICT_SPLIT, 0, "untried" };
+	if (outcome->stage == SMTP_AT_END && outcome->reply.code / 100 == 2)
+		return (struct verdict_word){ VERDICT_DELIVERED, 0, "delivered" };
+	return judge(c, outcome->stage, &outcome->reply);
+}
+
+static void
+write_down(struct queue_rcpt *rcpt, const struct smtp_reply *reply)
+{
+	if (!reply || reply->code == 0)
+		return;
+	rcpt->code = (int16_t)reply->code;
+	memcpy(rcpt->enhanced, reply->enhanced, sizeof(rcpt->enhanced));
+	free(rcpt->text);
+	rcpt->text = nd_xstrdup(reply->text);
+}
+
+static void
+end_rcpt(struct queue_rcpt *rcpt, enum rcpt_state state, nd_unix now)
+{
+	rcpt->state = (uint8_t)state;
+	rcpt->at = now;
+	if (state == RCPT_DELIVERED)
+		rcpt->uncertain = false;
+}
+
+/* Which of two verdicts tells more of the attempt. */
+static int
+weight(enum verdict verdict)
+{
+	static const int weights[] = {
+		[VERDICT_RESEND] = 0,
+		[VERDICT_SPLIT] = 1,
+		[VERDICT_REFUSED] = 2,
+		[VERDICT_RETRY] = 3,
+		[VERDICT_DELIVERED] = 4,
+		[VERDICT_THROTTLED] = 5,
+		[VERDICT_FAILING] = 5,
+		[VERDICT_REFRESH] = 5,
+		[VERDICT_HELD] = 5,
+	};
+
+	return weights[verdict];
+}
+
+/* One recipient; returns the verdict that holds for it. */
+static struct verdict_word
+settle_one(struct queue_rcpt *rcpt, const struct settle_case *c, unsigned k, struct verdict_word mail,
+    struct settle_word *word)
+{
+	const struct smtp_rcpt_result *result = &c->mail->results[k];
+	bool refused = result->asked && result->reply.code >= 400;
+	const struct smtp_reply *reply = refused                               ? &result->reply
+					 : c->outcome->end == SMTP_ENDED_REPLY ? &c->outcome->reply
+									       : NULL;
+	struct verdict_word verdict = refused ? judge(c, SMTP_AT_RCPT, reply) : mail;
+
+	if (of_account(verdict.verdict)) {
+		word->account_fault = true;
+		word->fault = verdict;
+		word->fault_stage = refused ? SMTP_AT_RCPT : c->outcome->stage;
+		word->fault_reply = reply;
+	} else {
+		write_down(rcpt, reply);
+	}
+	if (verdict.verdict == VERDICT_DELIVERED)
+		end_rcpt(rcpt, RCPT_DELIVERED, c->now);
+	else if (verdict.verdict == VERDICT_REFUSED)
+		end_rcpt(rcpt, RCPT_REFUSED, c->now);
+	else if (c->outcome->uncertain)
+		rcpt->uncertain = true;
+	if (!word->verdict.reason || weight(verdict.verdict) > weight(word->verdict.verdict)) {
+		word->verdict = verdict;
+		word->reply = reply;
+	}
+	if (verdict.verdict != VERDICT_DELIVERED &&
+	    (!word->cause.reason || weight(verdict.verdict) > weight(word->cause.verdict))) {
+		word->cause = verdict;
+		word->cause_reply = reply;
+	}
+	return verdict;
+}
+
+nd_unix
+settle_end(const struct queue_job *job, nd_ms max_age)
+{
+	nd_unix end = job->created + max_age;
+
+	return job->expires != 0 && job->expires < end ? job->expires : end;
+}
+
+void
+settle_expire(struct queue_job *job, nd_unix now)
+{
+	unsigned i;
+
+	for (i = 0; i < job->rcpt_count; i++)
+		if (job->rcpts[i].state == RCPT_PENDING)
+			end_rcpt(&job->rcpts[i], RCPT_EXPIRED, now);
+	job->state = JOB_EXPIRED;
+}
+
+/* The state that follows from the recipients. */
+static void
+settle_job(struct queue_job *job, const struct settle_case *c, const struct settle_word *word, nd_ms wait, bool at_once)
+{
+	unsigned i, pending = 0, delivered = 0;
+
+	for (i = 0; i < job->rcpt_count; i++) {
+		pending += job->rcpts[i].state == RCPT_PENDING;
+		delivered += job->rcpts[i].state == RCPT_DELIVERED;
+	}
+	job->state = pending > 0 ? JOB_QUEUED : delivered > 0 ? JOB_DELIVERED : JOB_FAILED;
+	if (job->state == JOB_DELIVERED)
+		job->uncertain = false;
+	if (job->state != JOB_QUEUED)
+		return;
+	job->due = c->now;
+	if (!at_once)
+		job->due += retry_job(job->attempt_count, wait, c->dice);
+	if (word->counted && c->now >= settle_end(job, c->max_age))
+		settle_expire(job, c->now);
+}
+
+/* Why somebody has not got it (yet): nothing when everybody has. */
+static void
+tell(struct queue_job *job, const struct settle_case *c, const struct settle_word *word)
+{
+	char text[SMTP_REPLY_TEXT + 32];
+	const struct explain_row *row;
+	const char *words = c->outcome->why.text;
+
+	if (!word->cause.reason) {
+		free(job->reason);
+		free(job->hint);
+		job->reason = job->hint = NULL;
+		return;
+	}
+	if (word->cause_reply && word->cause_reply->code != 0) {
+		settle_reply_words(word->cause_reply, text, sizeof(text));
+		words = text;
+	}
+	row = explain_find(words);
+	settle_reason(job, word->cause.reason, words, row ? row->remedy : NULL);
+}
+
+void
+settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle_word *word)
+{
+	struct verdict_word mail = judge_mail(c), one;
+	unsigned k, changed = 0;
+	nd_ms wait = 0;
+	bool later = false;
+
+	*word = (struct settle_word){ 0 };
+	for (k = 0; k < c->mail->mail.rcpt_count; k++) {
+		one = settle_one(&job->rcpts[c->mail->index[k]], c, k, mail, word);
+		changed +=
+		    one.verdict == VERDICT_DELIVERED || one.verdict == VERDICT_REFUSED || one.verdict == VERDICT_RETRY;
+		word->delivered = word->delivered || one.verdict == VERDICT_DELIVERED;
+		if (one.verdict == VERDICT_RETRY) {
+			later = true;
+			wait = one.wait > wait ? one.wait : wait;
+		}
+	}
+	word->counted = changed > 0;
+	if (!word->counted) {
+		job->due =
+		    c->now; /* behind those that are due already: one bad job must not stand in everybody's way */
+		job->state = JOB_QUEUED;
+		return;
+	}
+	job->attempt_count++;
+	job->uncertain = job->uncertain || c->outcome->uncertain;
+	settle_job(job, c, word, wait, !later);
+	tell(job, c, word);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settle.h - what a transaction came to, for each recipient, the job and the account.  Layer: core.  Pure.
+ *
+ * Each recipient stands for itself: one that is refused never stops the others, and only undelivered ones are tried again.
+ * A fault of the account leaves the job as it was: attempts and age are not touched.
+ */
+#ifndef ND_CORE_SETTLE_H
+#define ND_CORE_SETTLE_H
+
+#include "daemon/core/conf.h"
+#include "daemon/core/smtp_proto.h"
+#include "daemon/core/store.h"
+#include "daemon/core/verdict.h"
+
+#include <stdbool.h>
+
+#define SETTLE_RCPTS 50u /* of one transaction: what every provider takes */
+
+/* The pending recipients of a job as one transaction. */
+struct settle_mail {
+	struct smtp_mail mail; /* size is the driver's to set */
+	const char *rcpts[SETTLE_RCPTS];
+	unsigned index[SETTLE_RCPTS]; /* of each in job->rcpts */
+	struct smtp_rcpt_result results[SETTLE_RCPTS];
+};
+/* Borrows the addresses of the job. */
+struct settle_mail *settle_mail_new(const struct queue_job *job);
+
+struct settle_case {
+	const struct conf_account *account;
+	const struct smtp_outcome *outcome;
+	const struct settle_mail *mail;
+	nd_ms max_age;
+	uint32_t dice;
+	nd_unix now;
+};
+struct settle_word {
+	bool counted;       /* an attempt of the job: `attempt` tells it, the store must know */
+	bool delivered;     /* the relay took the mail for somebody */
+	bool account_fault; /* then fault_* */
+	struct verdict_word fault;
+	enum smtp_stage fault_stage;
+	const struct smtp_reply *fault_reply; /* borrowed of the case; NULL none */
+	struct verdict_word verdict;          /* of the attempt, for its row */
+	const struct smtp_reply *reply;       /* the reply that decided; NULL none */
+	struct verdict_word cause;            /* why somebody has not got it; reason NULL: everybody has */
+	const struct smtp_reply *cause_reply;
+};
+/* Changes the job: recipients, state, due, attempt_count, reason, hint, uncertain. */
+void settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle_word *word);
+/* Time ran out: pending recipients expire. */
+void settle_expire(struct queue_job *job, nd_unix now);
+/* When the job's time is over: its own end, or created + max_age. */
+nd_unix settle_end(const struct queue_job *job, nd_ms max_age);
+/* "550 5.1.1 no such user" into out. */
+void settle_reply_words(const struct smtp_reply *reply, char *out, size_t size);
+/* Replaces job->reason by "word: text" (text NULL: the word alone) and job->hint. */
+void settle_reason(struct queue_job *job, const char *word, const char *text, const char *hint);
+
+#endif

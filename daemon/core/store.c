@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.c - the ends of what the queue hands around.  Layer: core.  Pure.
+ *
+ * Every text is a block of its own: whoever fills a job or an attempt may set the members one by one.
+ */
+#include "daemon/core/store.h"
+
+#include <stdlib.h>
+
+void
+queue_job_free(struct queue_job *job)
+{
+	unsigned i;
+
+	if (job == NULL)
+		return;
+	for (i = 0; i < job->rcpt_count; i++) {
+		free(job->rcpts[i].address);
+		free(job->rcpts[i].text);
+	}
+	free(job->rcpts);
+	free(job->reason);
+	free(job->hint);
+	free(job->account);
+	free(job->unit);
+	free(job->comm);
+	free(job->source);
+	free(job->key);
+	free(job->facts);
+	free(job->head);
+	free(job->envelope_from);
+	free(job->from);
+	free(job->body);
+	free(job);
+}
+
+void
+queue_attempt_done(struct queue_attempt *attempt)
+{
+	union {
+		const char *borrowed;
+		char *owned;
+	} stage = { attempt->stage }, verdict = { attempt->verdict };
+
+	free(attempt->account);
+	free(attempt->relay);
+	free(attempt->session);
+	free(attempt->text);
+	if (attempt->owned) {
+		free(stage.owned);
+		free(verdict.owned);
+	}
+	*attempt = (struct queue_attempt){ 0 };
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - the port to the durable queue.  Layer: core.  No I/O here: io/store implements it with SQLite.
+ *
+ * A request is handed over with store_ops.submit and comes back once, on the loop, through its done(): after the commit
+ * that holds it when it writes, else with what it read. Requests are served in the order of submission.
+ * A write that comes back ND_OK is on disk; one that fails has left no trace. All memory of a request is the caller's again in done().
+ */
+#ifndef ND_CORE_STORE_H
+#define ND_CORE_STORE_H
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/job.h"
+#include "common/ulid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A recipient of a job in the queue. Texts are owned by the job (one block, see queue_job). */
+struct queue_rcpt {
+	char *address; /* as in RCPT TO */
+	uint8_t state; /* enum rcpt_state */
+	bool uncertain;
+	int16_t code; /* last reply, 0 none */
+	char enhanced[12];
+	char *text; /* of the last reply; NULL none */
+	nd_unix at; /* when the state was reached; 0 pending */
+};
+
+/* A job as the queue knows it. All pointers owned; queue_job_free frees them. */
+struct queue_job {
+	char id[ND_ULID_LEN + 1];
+	uint8_t state;    /* enum job_state */
+	uint8_t severity; /* enum job_severity */
+	bool resolved, uncertain;
+	char *reason, *hint;                     /* why it is held, waiting or failed; NULL none */
+	nd_unix created, event_time, not_before; /* 0: none */
+	nd_unix expires;                         /* explicit end, 0: the defaults rule */
+	nd_unix due;                             /* next attempt */
+	uint32_t attempt_count;
+	char *account; /* "" while there is none */
+	uint32_t uid, gid, pid;
+	char *unit, *comm, *source, *key; /* NULL none */
+	char *facts;                      /* JSON object, job_facts() */
+	char *head; /* header lines that depend on the account (From, Sender …), CRLF each; NULL without account */
+	char *envelope_from; /* NULL without account */
+	char *from;          /* the sender the job asked for, as written; NULL none: needed when it changes accounts */
+	char *body;          /* the rest of the message; NULL when spooled or not loaded */
+	uint64_t body_len;
+	bool spooled;   /* the rest lies in spool/ID */
+	bool body_kept; /* false: in history only (API: 410 body-gone) */
+	struct queue_rcpt *rcpts;
+	unsigned rcpt_count;
+};
+void queue_job_free(struct queue_job *job); /* NULL is fine */
+
+struct queue_attempt {
+	uint32_t n;
+	char *account, *relay; /* relay: host[address]:port; NULL when none was reached */
+	char *session;         /* short id of the SMTP session; NULL none */
+	nd_unix start, end;
+	const char *stage, *verdict; /* static words; owned copies when read from the store (see owned) */
+	int16_t code;
+	char enhanced[12];
+	char *text;
+	bool owned; /* stage and verdict are to be freed */
+};
+void queue_attempt_done(struct queue_attempt *attempt);
+
+enum store_op {
+	STORE_PUT,       /* a new job */
+	STORE_OUTCOME,   /* what an attempt came to */
+	STORE_MOVE,      /* state, account, head of a job changed without an attempt */
+	STORE_LOAD,      /* due jobs of one account, with bodies */
+	STORE_SHOW,      /* one job, with attempts, from queue or history */
+	STORE_LIST,      /* many jobs, without bodies, attempts */
+	STORE_BODY,      /* head and body of a job, for …/message */
+	STORE_TOTALS,    /* counters */
+	STORE_UNCERTAIN, /* after an unclean start */
+	STORE_EXPIRE,    /* ids of unfinished jobs whose time is over */
+	STORE_PRUNE,     /* history and kept bodies that are old enough go */
+};
+
+struct store_account_count {
+	char *account;
+	uint64_t queued, held;
+};
+
+struct store_req {
+	enum store_op op;
+	void (*done)(struct store_req *req); /* on the loop; frees the request */
+	void *owner;                         /* the caller's */
+	enum nd_err err;                     /* filled for done() */
+	struct nd_why why;
+	struct store_req *next; /* the implementation's */
+
+	/* PUT: the job (borrowed until done). Idempotency: digest over the request when key != NULL; a known key with the same digest gives
+	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
+	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
+	 * and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history. */
+	struct queue_job *job;
+	const char *idempotency_key;
+	uint8_t digest[32];
+	bool duplicate;
+	char duplicate_id[ND_ULID_LEN + 1];
+	uint8_t duplicate_state;
+	const struct queue_attempt *attempt; /* OUTCOME; may be NULL */
+	const char
+	    *evidence; /* OUTCOME of a delivery: JSON text for history (digest of the octets, TLS); may be NULL */
+
+	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then by due; `skip` (sorted ids) are in memory already.
+	 * `orphans`: instead, unfinished jobs whose account is none of `names` (start only; no bodies). Result: jobs, job_count, more, next_due. */
+	const char *account;
+	nd_unix until;
+	unsigned limit;
+	size_t limit_octets;
+	const char (*skip)[ND_ULID_LEN + 1];
+	unsigned skip_count;
+	bool orphans;
+	const char *const *names; /* NULL-terminated */
+	struct queue_job **jobs;  /* the caller frees each and the array */
+	unsigned job_count;
+	bool more;        /* there are more that fit */
+	nd_unix next_due; /* of the first queued job of the account after `until`; ND_NEVER none */
+
+	/* SHOW, BODY: `id` whole. Result `found` (the caller frees) and attempts; ND_ENOTFOUND; BODY: ND_EBODYGONE. `tail`: id is the end of one; ND_EAMBIGUOUS */
+	char id[ND_ULID_LEN + 1];
+	bool tail;
+	struct queue_job *found;
+	struct queue_attempt *attempts; /* the caller frees each and the array */
+	unsigned attempt_count;
+
+	/* LIST: filters; result jobs, job_count, more. Newest first. */
+	struct store_filter {
+		uint32_t states;                    /* bits by enum job_state; 0 all */
+		uint32_t severities;                /* bits; 0 all */
+		const char *account, *source, *key; /* comma lists; NULL any */
+		nd_unix since;
+		bool own; /* only jobs of uid and, for dynamic uids, unit */
+		uint32_t uid;
+		const char *unit;
+		char before[ND_ULID_LEN + 1]; /* cursor: ids below this; "" none */
+		char tail[ND_ULID_LEN + 1];   /* ids ending so; "" any */
+	} filter;
+
+	/* TOTALS. own: by filter.own. */
+	uint64_t totals[JOB_STATE_COUNT];   /* final states: since the beginning; queued, held: now */
+	struct store_account_count *counts; /* the caller frees names and the array */
+	unsigned count_count;
+	nd_unix oldest;                /* created of the oldest queued job; 0 none */
+	char last_id[ND_ULID_LEN + 1]; /* the newest id ever; "" none */
+
+	/* UNCERTAIN: these ids (queued ones get uncertain=true; array borrowed); all_due: every queued job with due <= until. */
+	const char (*ids)[ND_ULID_LEN + 1];
+	unsigned id_count;
+	bool all_due;
+
+	/* EXPIRE: at `until`; max_age from created. Result jobs (no bodies). PRUNE: at `until`. */
+	nd_ms max_age, history, keep_failed;
+	int64_t keep_failed_bytes;
+	struct queue_pruned {
+		char id[ND_ULID_LEN + 1];
+	} * pruned; /* spool files to remove; the caller frees */
+	unsigned pruned_count;
+};
+
+struct store_ops {
+	void (*submit)(void *store, struct store_req *req);
+};
+
+#endif
