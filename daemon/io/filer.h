@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* filer.h - small files written durably, off the loop.  Layer: io.
+ *
+ * write to NAME.new, fsync, rename, fsync of the folder: after ok the new octets are on disk, before it the old ones are. Mode 0600.
+ */
+#ifndef ND_IO_FILER_H
+#define ND_IO_FILER_H
+
+#include "common/err.h"
+#include "daemon/io/loop.h"
+#include "daemon/io/worker.h"
+
+/* On the calling thread. */
+enum nd_err filer_write(const char *path, const void *octets, size_t len, struct nd_why *why) ND_MUST_CHECK;
+/* All octets to an open file: 0, or -1 with errno. */
+int filer_write_all(int fd, const char *octets, size_t len) ND_MUST_CHECK;
+/* Whole file, at most `limit`; *octets is the caller's, NUL after the end. ND_ENOTFOUND, ND_ETOOBIG, ND_EDISK. */
+enum nd_err filer_read(const char *path, size_t limit, char **octets, size_t *len, struct nd_why *why) ND_MUST_CHECK;
+/* Creates the folder (0700) unless it is there. */
+enum nd_err filer_mkdir(const char *path, struct nd_why *why) ND_MUST_CHECK;
+
+/* On the file thread; done on the loop. The octets are copied, and wiped after. */
+typedef void filer_done(void *arg, enum nd_err err, const struct nd_why *why);
+void filer_write_later(struct worker *files, struct loop *loop, const char *path, const void *octets, size_t len,
+    filer_done *done, void *arg);
+
+#endif

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_client.c - one HTTPS request, one bounded reply, on a thread of its own.  Layer: io.  The only user of libcurl.
+ *
+ *   http_client_post (loop) ─► fresh ─► curl multi (thread) ─► answered, note ─► done() (loop)
+ *
+ * The client and its notes live until the last of these has run: `holds` counts the client itself and each note
+ * under way.
+ */
+#include "daemon/io/http_client.h"
+
+#include "common/buf.h"
+#include "common/mem.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPLY_MAX 65536u
+#define CONNECT_SECONDS 10L
+#define TOTAL_SECONDS 30L
+#define RETRY_AFTER_MAX 3600
+#define IDLE_MS 3600000 /* posting and ending wake the thread: the wait has no need to end */
+
+#ifdef PACKAGE_VERSION
+#define USER_AGENT "notifyd/" PACKAGE_VERSION
+#else
+#define USER_AGENT "notifyd"
+#endif
+
+struct call {
+	struct loop_note note;
+	struct http_client *client;
+	struct http_client_request request;
+	http_client_done *done;
+	void *arg;
+	struct call *next; /* in fresh or live */
+	CURL *easy;
+	struct curl_slist *headers;
+	struct nd_buf body; /* of the reply */
+	char words[CURL_ERROR_SIZE];
+	struct http_client_reply reply;
+};
+
+struct http_client {
+	struct loop *loop;
+	CURLM *multi;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	struct call *fresh; /* under the lock: posted, not yet seen by the thread */
+	bool stopping;      /* under the lock */
+	struct call *live;  /* the thread's */
+	bool open;          /* the loop's: done()s may be called */
+	unsigned holds;     /* the loop's */
+};
+
+static pthread_once_t curl_ready = PTHREAD_ONCE_INIT;
+
+static void
+start_curl(void)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		abort();
+}
+
+static void
+free_call(struct call *call)
+{
+	struct http_client_request *request = &call->request;
+
+	for (struct curl_slist *line = call->headers; line != NULL; line = line->next)
+		explicit_bzero(line->data, strlen(line->data));
+	curl_slist_free_all(call->headers);
+	if (request->authorization != NULL)
+		nd_wipe_free(request->authorization, strlen(request->authorization));
+	nd_wipe_free(request->body, request->body_len);
+	free(request->url);
+	free(request->ca_file);
+	nd_buf_wipe(&call->body);
+	free(call);
+}
+
+static void
+let_go(struct http_client *client)
+{
+	if (--client->holds > 0)
+		return;
+	pthread_mutex_destroy(&client->lock);
+	free(client);
+}
+
+/* On the loop. */
+static void
+deliver(void *arg)
+{
+	struct call *call = arg;
+	struct http_client *client = call->client;
+
+	if (client->open)
+		call->done(call->arg, &call->reply);
+	free_call(call);
+	let_go(client);
+}
+
+/* --- failures in words --- */
+
+/* clang-format off */
+static const struct {
+	CURLcode code;
+	enum nd_err err;
+	const char *hint;
+} failures[] = {
+	{ CURLE_COULDNT_RESOLVE_HOST,     ND_ERESOLVE, NULL },
+	{ CURLE_COULDNT_CONNECT,          ND_ECONNECT, NULL },
+	{ CURLE_OPERATION_TIMEDOUT,       ND_EDEADLINE, NULL },
+	{ CURLE_GOT_NOTHING,              ND_ECLOSED, NULL },
+	{ CURLE_SEND_ERROR,               ND_ECLOSED, NULL },
+	{ CURLE_RECV_ERROR,               ND_ECLOSED, NULL },
+	{ CURLE_PARTIAL_FILE,             ND_ECLOSED, NULL },
+	{ CURLE_PEER_FAILED_VERIFICATION, ND_ETLS,
+	  "if the authority that signed it is your own, name its file in token_ca_file" },
+	{ CURLE_SSL_CONNECT_ERROR,        ND_ETLS, NULL },
+	{ CURLE_SSL_CACERT_BADFILE,       ND_ETLS, "check that token_ca_file or ca_file is a readable PEM file" },
+	{ CURLE_SSL_CIPHER,               ND_ETLS, NULL },
+	{ CURLE_SSL_ISSUER_ERROR,         ND_ETLS, NULL },
+	{ CURLE_SSL_CERTPROBLEM,          ND_ETLS, NULL },
+	{ CURLE_SSL_INVALIDCERTSTATUS,    ND_ETLS, NULL },
+	{ CURLE_URL_MALFORMAT,            ND_ECONF, "check token_url" },
+	{ CURLE_UNSUPPORTED_PROTOCOL,     ND_ECONF, "token_url must begin with https://" },
+	{ CURLE_OUT_OF_MEMORY,            ND_EMEMORY, NULL },
+};
+/* clang-format on */
+
+/* The host of a URL, for messages. */
+static int
+host_of(const char *url, const char **host)
+{
+	const char *start = strstr(url, "://");
+
+	*host = start == NULL ? url : start + 3;
+	return (int)strcspn(*host, "/:?");
+}
+
+static void
+tell_failure(struct call *call, CURLcode code)
+{
+	const char *words = call->words[0] != '\0' ? call->words : curl_easy_strerror(code);
+	enum nd_err err = ND_EPROTOCOL;
+	const char *hint = NULL, *host;
+	int host_len = host_of(call->request.url, &host);
+
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		if (failures[i].code == code) {
+			err = failures[i].err;
+			hint = failures[i].hint;
+		}
+	}
+	/* a connection that breaks during the handshake says nothing about trust */
+	if (code == CURLE_SSL_CONNECT_ERROR &&
+	    (strstr(words, "SSL_ERROR_SYSCALL") != NULL || strstr(words, "reset by peer") != NULL))
+		err = ND_ECLOSED;
+	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
+		words = "the reply is larger than 64 KiB";
+	(void)nd_fail(&call->reply.why, err, 0, "%.*s: %s", host_len, host, words);
+	(void)nd_fail_at(&call->reply.why, "", 0, hint);
+}
+
+/* --- on the thread --- */
+
+static size_t
+collect(char *octets, size_t size, size_t count, void *arg)
+{
+	struct call *call = arg;
+
+	return nd_buf_add(&call->body, octets, size * count) ? size * count : 0;
+}
+
+static bool
+add_header(struct call *call, const char *name, const char *value)
+{
+	struct nd_buf line;
+	struct curl_slist *longer;
+
+	nd_buf_init(&line, SIZE_MAX);
+	nd_buf_adds(&line, name);
+	nd_buf_adds(&line, value);
+	longer = line.failed ? NULL : curl_slist_append(call->headers, nd_buf_text(&line));
+	nd_buf_wipe(&line);
+	if (longer == NULL)
+		return false;
+	call->headers = longer;
+	return true;
+}
+
+static CURLcode
+set_trust(CURL *easy, const char *ca_file)
+{
+	CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+
+	if (code != CURLE_OK || ca_file == NULL || ca_file[0] == '\0')
+		return code;
+	/* instead of the system's: without a path curl would trust those as well */
+	code = curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+	return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
+static CURLcode
+set_limits(struct call *call)
+{
+	CURL *easy = call->easy;
+	const struct {
+		CURLoption option;
+		long value;
+	} numbers[] = {
+		{ CURLOPT_NOSIGNAL, 1 },
+		{ CURLOPT_FOLLOWLOCATION, 0 },
+		{ CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS },
+		{ CURLOPT_TIMEOUT, TOTAL_SECONDS },
+		{ CURLOPT_QUICK_EXIT, 1 }, /* else a name server that is silent holds the thread */
+		{ CURLOPT_MAXFILESIZE, REPLY_MAX },
+		{ CURLOPT_POST, 1 },
+	};
+	CURLcode code = CURLE_OK;
+
+	for (size_t i = 0; code == CURLE_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		code = curl_easy_setopt(easy, numbers[i].option, numbers[i].value);
+	return code;
+}
+
+static CURLcode
+set_request(struct call *call)
+{
+	const struct http_client_request *request = &call->request;
+	const struct {
+		CURLoption option;
+		const void *value;
+	} pointers[] = {
+		{ CURLOPT_PROTOCOLS_STR, "https" },
+		{ CURLOPT_PROXY, "" }, /* never from the environment */
+		{ CURLOPT_URL, request->url },
+		{ CURLOPT_USERAGENT, USER_AGENT },
+		{ CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "" },
+		{ CURLOPT_HTTPHEADER, call->headers },
+		{ CURLOPT_ERRORBUFFER, call->words },
+		{ CURLOPT_WRITEDATA, call },
+		{ CURLOPT_PRIVATE, call },
+	};
+	CURLcode code = curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+
+	for (size_t i = 0; code == CURLE_OK && i < sizeof(pointers) / sizeof(pointers[0]); i++)
+		code = curl_easy_setopt(call->easy, pointers[i].option, pointers[i].value);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, collect);
+	return code;
+}
+
+static CURLcode
+prepare(struct call *call)
+{
+	CURLcode code;
+
+	call->easy = curl_easy_init();
+	if (call->easy == NULL || !add_header(call, "Accept: ", "application/json") ||
+	    (call->request.authorization != NULL && !add_header(call, "Authorization: ", call->request.authorization)))
+		return CURLE_OUT_OF_MEMORY;
+	code = set_limits(call);
+	if (code == CURLE_OK)
+		code = set_request(call);
+	return code == CURLE_OK ? set_trust(call->easy, call->request.ca_file) : code;
+}
+
+static void
+answer(struct call *call, CURLcode code)
+{
+	struct http_client_reply *reply = &call->reply;
+	long status = 0;
+	curl_off_t wait = 0;
+
+	reply->retry_after = -1;
+	if (code == CURLE_OK)
+		(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status > 0) {
+		reply->status = (int)status;
+		reply->body = nd_buf_text(&call->body);
+		reply->len = call->body.len;
+		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
+			reply->retry_after = wait < RETRY_AFTER_MAX ? (long)wait : RETRY_AFTER_MAX;
+	} else
+		tell_failure(call, code);
+	/* before the request is wiped: the handle borrows it */
+	curl_easy_cleanup(call->easy);
+	call->easy = NULL;
+	call->note.fn = deliver;
+	call->note.arg = call;
+	loop_post(call->client->loop, &call->note);
+}
+
+static void
+begin(struct http_client *client, struct call *call)
+{
+	CURLcode code = prepare(call);
+
+	if (code == CURLE_OK && curl_multi_add_handle(client->multi, call->easy) != CURLM_OK)
+		code = CURLE_OUT_OF_MEMORY;
+	if (code != CURLE_OK) {
+		answer(call, code);
+		return;
+	}
+	call->next = client->live;
+	client->live = call;
+}
+
+static void
+end(struct http_client *client, CURL *easy, CURLcode code)
+{
+	struct call **at = &client->live;
+
+	while ((*at)->easy != easy)
+		at = &(*at)->next;
+	struct call *call = *at;
+	*at = call->next;
+	(void)curl_multi_remove_handle(client->multi, easy);
+	answer(call, code);
+}
+
+/* What was posted since the last look, in order. false: the client ends. */
+static bool
+take_fresh(struct http_client *client)
+{
+	struct call *fresh, *ordered = NULL;
+	bool stopping;
+
+	(void)pthread_mutex_lock(&client->lock);
+	fresh = client->fresh;
+	client->fresh = NULL;
+	stopping = client->stopping;
+	(void)pthread_mutex_unlock(&client->lock);
+	while (fresh != NULL) {
+		struct call *next = fresh->next;
+
+		fresh->next = ordered;
+		ordered = fresh;
+		fresh = next;
+	}
+	while (ordered != NULL) {
+		struct call *next = ordered->next;
+
+		begin(client, ordered);
+		ordered = next;
+	}
+	return !stopping;
+}
+
+static void *
+work(void *arg)
+{
+	struct http_client *client = arg;
+
+	(void)pthread_setname_np(pthread_self(), "nd-http");
+	while (take_fresh(client)) {
+		int running, left;
+		CURLMsg *message;
+
+		(void)curl_multi_perform(client->multi, &running);
+		while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+			if (message->msg == CURLMSG_DONE)
+				end(client, message->easy_handle, message->data.result);
+		}
+		if (client->live == NULL)
+			running = 0;
+		/* with transfers under way curl's own timers end the wait earlier */
+		(void)curl_multi_poll(client->multi, NULL, 0, running > 0 ? 1000 : IDLE_MS, NULL);
+	}
+	return NULL;
+}
+
+/* --- on the loop --- */
+
+struct http_client *
+http_client_new(struct loop *loop)
+{
+	struct http_client *client = nd_xalloc(sizeof(*client));
+	sigset_t all, before;
+
+	(void)pthread_once(&curl_ready, start_curl);
+	client->loop = loop;
+	client->open = true;
+	client->holds = 1;
+	client->multi = curl_multi_init();
+	if (client->multi == NULL || pthread_mutex_init(&client->lock, NULL) != 0)
+		abort();
+	(void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, 8L);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_create(&client->thread, NULL, work, client) != 0)
+		abort();
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return client;
+}
+
+void
+http_client_free(struct http_client *client)
+{
+	if (client == NULL)
+		return;
+	(void)pthread_mutex_lock(&client->lock);
+	client->stopping = true;
+	(void)pthread_mutex_unlock(&client->lock);
+	(void)curl_multi_wakeup(client->multi);
+	(void)pthread_join(client->thread, NULL);
+	while (client->live != NULL) {
+		struct call *call = client->live;
+
+		client->live = call->next;
+		(void)curl_multi_remove_handle(client->multi, call->easy);
+		curl_easy_cleanup(call->easy);
+		free_call(call);
+		client->holds--;
+	}
+	(void)curl_multi_cleanup(client->multi);
+	client->open = false;
+	let_go(client);
+}
+
+void
+http_client_post(struct http_client *client, struct http_client_request *request, http_client_done *done, void *arg)
+{
+	struct call *call = nd_xalloc(sizeof(*call));
+
+	call->client = client;
+	call->request = *request;
+	*request = (struct http_client_request){ 0 };
+	call->done = done;
+	call->arg = arg;
+	nd_buf_init(&call->body, REPLY_MAX);
+	client->holds++;
+	(void)pthread_mutex_lock(&client->lock);
+	call->next = client->fresh;
+	client->fresh = call;
+	(void)pthread_mutex_unlock(&client->lock);
+	(void)curl_multi_wakeup(client->multi);
+}

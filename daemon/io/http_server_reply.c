@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_server_reply.c - replies: made, kept until libmicrohttpd asks again, handed over.  Layer: io. */
+#include "daemon/io/http_server_internal.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define PACE 1048576u /* octets a second of a reply: slow, but fair */
+#define PROBLEM_MAX 8192u
+#define HEAD_MAX 1024u
+#define HEADERS_MAX 4u
+
+struct header {
+	const char *name, *value; /* borrowed; value NULL: left out */
+};
+
+struct reply {
+	unsigned status;
+	const char *body; /* borrowed */
+	size_t len;
+	struct header headers[HEADERS_MAX];
+};
+
+/* Seconds, for the failures after which trying at once would be in vain. */
+/* clang-format off */
+static const struct {
+	enum nd_err err;
+	const char *seconds;
+} retry_after[] = {
+	{ ND_EMEMORY,    "1" },
+	{ ND_EBUSY,      "1" },
+	{ ND_ESTOPPING,  "2" },
+	{ ND_EQUEUEFULL, "10" },
+	{ ND_EDISKFULL,  "10" },
+	{ ND_EDISK,      "10" },
+};
+/* clang-format on */
+
+static struct http_server *
+server_of(const struct http_request *request)
+{
+	return request->connection->listener->server;
+}
+
+static struct MHD_Response *
+make_response(const struct reply *reply)
+{
+	struct MHD_Response *response;
+	void *octets = NULL;
+
+	/* libmicrohttpd takes no const pointer, though it only copies from it */
+	memcpy(&octets, &reply->body, sizeof(octets));
+	response = MHD_create_response_from_buffer(reply->len, octets, MHD_RESPMEM_MUST_COPY);
+	if (response == NULL)
+		return NULL;
+	for (unsigned i = 0; i < HEADERS_MAX; i++)
+		if (reply->headers[i].value != NULL)
+			(void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+	return response;
+}
+
+/* -- clients that closed their half ---------------------------------------------------------------------------- */
+
+static bool
+half_closed(int fd)
+{
+	struct pollfd state = { fd, POLLRDHUP, 0 };
+
+	return poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
+}
+
+/* libmicrohttpd reads from a resumed connection before it writes, takes the end of the client's half for the end of all,
+ * and closes: "nc -N" would never see its reply. So it is written here. What does not fit into the socket at once (about
+ * 200 KB) is lost; Content-Length tells. */
+static void
+write_directly(struct http_request *request, const struct reply *reply)
+{
+	struct msghdr message = { 0 };
+	struct iovec parts[2];
+	struct nd_buf head;
+
+	nd_buf_init(&head, HEAD_MAX);
+	(void)nd_buf_addf(&head, "HTTP/1.1 %u %s\r\n", reply->status, MHD_get_reason_phrase_for(reply->status));
+	for (unsigned i = 0; i < HEADERS_MAX; i++)
+		if (reply->headers[i].value != NULL)
+			(void)nd_buf_addf(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+	(void)nd_buf_addf(&head, "Content-Length: %zu\r\nConnection: close\r\n\r\n", reply->len);
+	memcpy(&parts[1].iov_base, &reply->body, sizeof(parts[1].iov_base));
+	parts[1].iov_len = request->head ? 0 : reply->len;
+	parts[0] = (struct iovec){ head.octets, head.len };
+	message.msg_iov = parts;
+	message.msg_iovlen = 2;
+	if (!head.failed)
+		(void)sendmsg(request->connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	nd_buf_done(&head);
+	request->dead = true;
+}
+
+/* -- the way out ----------------------------------------------------------------------------------------------- */
+
+static void
+resume(struct http_request *request)
+{
+	request->suspended = false;
+	http_server_unwatch(request->connection);
+	MHD_resume_connection(request->mhd);
+	http_server_kick(request->connection->listener);
+}
+
+/* The request has its reply. Inside libmicrohttpd's call it is queued when that returns; later, after a resume. */
+static void
+settle(struct http_request *request, const struct reply *reply)
+{
+	if (request->suspended && half_closed(request->connection->fd))
+		write_directly(request, reply);
+	else
+		request->response = make_response(reply);
+	request->response_len = reply->len;
+	request->status = reply->status;
+	request->answered = true;
+	request->context = NULL;
+	request->gone = NULL;
+	http_server_drop_body(request);
+	if (request->suspended)
+		resume(request);
+}
+
+enum MHD_Result
+http_server_queue(struct http_request *request)
+{
+	struct http_server *server = server_of(request);
+	nd_ms patience = server->limits.total_time + ND_SEC((nd_ms)(request->response_len / PACE));
+	enum MHD_Result result;
+
+	if (request->response == NULL)
+		return MHD_NO;
+	if (server->quiesced)
+		(void)MHD_add_response_header(request->response, "Connection", "close");
+	/* A reader that takes nothing is cut. */
+	http_server_phase(request->connection, HTTP_REPLY, loop_now(server->loop).ms + patience);
+	result = MHD_queue_response(request->mhd, request->status, request->response);
+	MHD_destroy_response(request->response);
+	request->response = NULL;
+	return result;
+}
+
+void
+http_server_reply(
+    struct http_request *request, int status, const char *type, const char *body, size_t len, const char *location)
+{
+	const struct reply reply = {
+		.status = (unsigned)status,
+		.body = body,
+		.len = len,
+		.headers = { { "Content-Type", type }, { "Location", location } },
+	};
+
+	if (!request->answered)
+		settle(request, &reply);
+}
+
+static const char *
+seconds_after(enum nd_err err, unsigned status)
+{
+	if (status != 429 && status != 503)
+		return NULL;
+	for (size_t i = 0; i < sizeof(retry_after) / sizeof(retry_after[0]); i++)
+		if (retry_after[i].err == err)
+			return retry_after[i].seconds;
+	return "5";
+}
+
+void
+http_server_problem(struct http_request *request, const struct nd_why *why)
+{
+	struct reply reply = { .status = (unsigned)nd_err_http(why->err) };
+	struct nd_buf body;
+
+	if (request->answered)
+		return;
+	nd_buf_init(&body, PROBLEM_MAX);
+	api_problem(why, -1, &body);
+	reply.body = nd_buf_text(&body);
+	reply.len = body.len;
+	reply.headers[0] = (struct header){ "Content-Type", "application/problem+json" };
+	reply.headers[1] = (struct header){ "Retry-After", seconds_after(why->err, reply.status) };
+	if (why->err == ND_EMETHOD && why->hint[0] != '\0') /* RFC 9110 15.5.6 */
+		reply.headers[2] = (struct header){ "Allow", why->hint };
+	settle(request, &reply);
+	nd_buf_done(&body);
+}
+
+void
+http_server_gone(struct http_request *request)
+{
+	void (*gone)(void *) = request->gone;
+
+	request->gone = NULL;
+	request->answered = true;
+	request->dead = true;
+	if (gone != NULL)
+		gone(request->context);
+	if (request->suspended)
+		resume(request);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secret.c - reads a secret by its reference.  Layer: io.
+ *
+ * What is opened is what is checked (fstat of the descriptor). Paths and names may be told; the octets never.
+ */
+#include "daemon/io/secret.h"
+
+#include "common/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET_MAX 65536u
+#define CREDENTIALS "/etc/notifyd/credentials"
+
+static enum nd_err
+fail(struct nd_why *why, int sys_errno, const char *reference, const char *problem, const char *hint)
+{
+	(void)nd_fail(why, ND_ESECRET, sys_errno, "reading the secret \"%.160s\": %s", reference, problem);
+	(void)nd_fail_at(why, NULL, 0, hint);
+	return ND_ESECRET;
+}
+
+/* Keeps what was read, without the newline that editors and echo leave at the end. */
+static enum nd_err
+keep(const char *reference, const char *octets, size_t len, struct nd_secret *out, struct nd_why *why)
+{
+	if (len > 0 && octets[len - 1] == '\n') {
+		len--;
+		if (len > 0 && octets[len - 1] == '\r')
+			len--;
+	}
+	if (len == 0)
+		return fail(why, 0, reference, "it is empty", "store the secret there, on one line");
+	if (len > SECRET_MAX)
+		return fail(why, 0, reference, "it is longer than 64 KiB", "store nothing but the secret there");
+	if (memchr(octets, '\0', len) != NULL)
+		return fail(why, 0, reference, "it holds a NUL octet", "store the secret there as plain text");
+	nd_secret_set(out, octets, len);
+	return ND_OK;
+}
+
+/* Reads to the end or until `room` is full. -1 with errno. */
+static ssize_t
+read_all(int fd, char *octets, size_t room)
+{
+	size_t len = 0;
+
+	while (len < room) {
+		ssize_t n = read(fd, octets + len, room - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+/* Whoever may write the file decides what we log in with; whoever may read it can log in as we do. */
+static enum nd_err
+check_owner(const char *reference, const struct stat *st, struct nd_why *why)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return fail(why, 0, reference, "the file belongs to another user", "chown it to root or notifyd");
+	if ((st->st_mode & 077) != 0)
+		return fail(why, 0, reference, "the file may be read or written by others", "chmod 600 the file");
+	return ND_OK;
+}
+
+static enum nd_err
+read_fd(int fd, const char *reference, bool check_modes, struct nd_secret *out, struct nd_why *why)
+{
+	const size_t room = SECRET_MAX + 3; /* CR LF, and one octet that says "too long" */
+	enum nd_err err;
+	struct stat st;
+	char *octets;
+	ssize_t len;
+
+	if (fstat(fd, &st) != 0)
+		return fail(why, errno, reference, "its file cannot be examined", NULL);
+	if (!S_ISREG(st.st_mode))
+		return fail(why, 0, reference, "it is not a regular file", "name a file that holds the secret");
+	err = check_modes ? check_owner(reference, &st, why) : ND_OK;
+	if (err != ND_OK)
+		return err;
+	octets = nd_xalloc(room);
+	len = read_all(fd, octets, room);
+	err = len < 0 ? fail(why, errno, reference, "its file cannot be read", NULL)
+		      : keep(reference, octets, (size_t)len, out, why);
+	nd_wipe_free(octets, room);
+	return err;
+}
+
+/* O_NONBLOCK: a FIFO must not hold us up before it is refused. */
+static int
+open_secret(const char *path)
+{
+	return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static enum nd_err
+read_path(const char *path, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	enum nd_err err;
+	int fd = open_secret(path);
+
+	if (fd < 0)
+		return fail(why, errno, reference, "its file cannot be opened",
+		    errno == EACCES ? "the user of notifyd must be able to read it: see credential: in notifyd.conf(5)"
+				    : "create the file, mode 0600, or mend the name");
+	err = read_fd(fd, reference, true, out, why);
+	(void)close(fd);
+	return err;
+}
+
+/* The names LoadCredential= gives: its own, and those of the two folders of notifyd.service. */
+static enum nd_err
+read_loaded(const char *folder, const char *name, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	static const char *const prefixes[] = { "", "cred_", "crede_" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		int len = snprintf(path, sizeof(path), "%s/%s%s", folder, prefixes[i], name);
+		enum nd_err err;
+		int fd;
+
+		if (len < 0 || (size_t)len >= sizeof(path))
+			return fail(why, 0, reference, "the name is too long", NULL);
+		fd = open_secret(path);
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0)
+			return fail(why, errno, reference, "its file cannot be opened", NULL);
+		err = read_fd(fd, reference, false, out, why); /* systemd guards that folder */
+		(void)close(fd);
+		return err;
+	}
+	return fail(why, 0, reference, "systemd passed no credential of this name",
+	    "put the secret into " CREDENTIALS ", then restart notifyd (credentials are loaded at its start)");
+}
+
+static enum nd_err
+read_credential(const char *name, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	char path[PATH_MAX];
+
+	if (name[0] == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strlen(name) > NAME_MAX)
+		return fail(
+		    why, 0, reference, "this is no name of a credential", "write credential:NAME, without a path");
+	if (folder != NULL && folder[0] == '/')
+		return read_loaded(folder, name, reference, out, why);
+	(void)snprintf(path, sizeof(path), "%s/%s", CREDENTIALS, name);
+	return read_path(path, reference, out, why);
+}
+
+static enum nd_err
+read_file(const char *path, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	if (path[0] != '/')
+		return fail(why, 0, reference, "the path does not begin with /", "give the whole path: file:/etc/…");
+	return read_path(path, reference, out, why);
+}
+
+static enum nd_err
+read_env(const char *name, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	const char *value = secure_getenv(name);
+
+	if (value == NULL)
+		return fail(
+		    why, 0, reference, "the environment has no such variable", "set it, or use credential:NAME");
+	return keep(reference, value, strlen(value), out, why);
+}
+
+static enum nd_err
+read_command(const char *command, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	(void)command;
+	(void)reference;
+	(void)out;
+	/* Its arguments may hold a secret: they are not repeated. */
+	return fail(why, 0, "command:…", "commands are not in this version", "use credential:NAME or file:/path");
+}
+
+struct kind {
+	const char *prefix;
+	enum nd_err (*read)(const char *rest, const char *reference, struct nd_secret *out, struct nd_why *why);
+};
+
+/* clang-format off */
+static const struct kind kinds[] = {
+	{ "credential:", read_credential },
+	{ "file:",       read_file },
+	{ "env:",        read_env },
+	{ "command:",    read_command },
+};
+/* clang-format on */
+
+enum nd_err
+secret_read(const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t len = strlen(kinds[i].prefix);
+
+		if (strncmp(reference, kinds[i].prefix, len) == 0)
+			return kinds[i].read(reference + len, reference, out, why);
+	}
+	/* It may be the secret itself, written where its reference belongs. */
+	return fail(why, 0, "…", "it is not a reference", "write credential:NAME, file:/path or env:NAME");
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secret.h - reads a secret by its reference.  Layer: io.
+ *
+ * credential:NAME  $CREDENTIALS_DIRECTORY/NAME, …/cred_NAME, …/crede_NAME (modes not checked there); without the variable /etc/notifyd/credentials/NAME
+ * file:/path       regular, absolute, not readable or writable by group and others
+ * env:NAME
+ * One newline at the end is taken off. Empty, with NUL or over 64 KiB: refused. The text of a failure never holds the secret.
+ */
+#ifndef ND_IO_SECRET_H
+#define ND_IO_SECRET_H
+
+#include "common/err.h"
+#include "common/mem.h"
+
+enum nd_err secret_read(const char *reference, struct nd_secret *out, struct nd_why *why) ND_MUST_CHECK;
+
+#endif

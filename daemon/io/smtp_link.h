@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_link.h - drives one smtp_proto over libevent and OpenSSL.  Layer: io.
+ *
+ * Resolve, connect (addresses in turn, 30 s each at most), then one function, obey(), does what the machine wishes. Events go to `struct smtp_link_events`, always from
+ * the loop's soon phase, so the owner may call back into the link or free it (smtp_link_free frees late).
+ */
+#ifndef ND_IO_SMTP_LINK_H
+#define ND_IO_SMTP_LINK_H
+
+#include "daemon/core/smtp_proto.h"
+#include "daemon/io/loop.h"
+#include "daemon/io/resolve.h"
+#include "daemon/io/tls.h"
+
+struct smtp_link_conf { /* borrowed for the life of the link, but for the secret: only until ready or gone */
+	const char *host;
+	uint16_t port;
+	const char *tls_name;          /* expected in the certificate */
+	struct tls *tls;               /* NULL with SMTP_PLAINTEXT */
+	struct smtp_settings settings; /* `loopback` is set by the link */
+};
+
+/* A message to send: memory or file. */
+struct smtp_link_mail {
+	struct smtp_mail mail; /* size is set by the link's user */
+	const char *head;      /* first octets of the content */
+	size_t head_len;
+	const char *body; /* the rest, or NULL: */
+	size_t body_len;
+	int fd; /* -1, or the rest from this file, read from its start; the link closes it */
+};
+
+struct smtp_link;
+struct smtp_link_events {
+	void (*ready)(void *owner, struct smtp_link *link); /* session stands; mail may be given */
+	bool (*ending)(void *owner,
+	    struct smtp_link *link); /* before the last octets leave: note it; false: not now, drop the session */
+	void (*outcome)(void *owner, struct smtp_link *link,
+	    const struct smtp_outcome *outcome); /* of the mail; `ready` follows if the session goes on */
+	void (*gone)(void *owner, struct smtp_link *link,
+	    const struct smtp_fault *fault); /* last event; fault NULL: ended as asked or while idle */
+};
+
+struct smtp_link *smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_link_conf *conf,
+    const struct smtp_link_events *events, void *owner);
+void smtp_link_send(struct smtp_link *link, const struct smtp_link_mail *mail); /* when ready; borrowed until outcome */
+void smtp_link_quit(struct smtp_link *link);                                    /* QUIT, then gone(NULL) */
+void smtp_link_free(struct smtp_link *link); /* at once, without QUIT and without events */
+const char *smtp_link_relay(
+    const struct smtp_link *link);                       /* "smtp.office365.com[192.0.2.1]:587"; "" before connected */
+const char *smtp_link_tls(const struct smtp_link *link); /* "TLSv1.3 …" or "" */
+const struct smtp_proto *smtp_link_proto(const struct smtp_link *link); /* NULL before connected */
+
+/* Traces each line of the dialogue at debug level; secrets as their length. `session`: id for the field SESSION. */
+void smtp_link_trace(struct smtp_link *link, const char *session);
+
+#endif

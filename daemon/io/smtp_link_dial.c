@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_link_dial.c - from a name to a connection, plain or with TLS.  Layer: io. */
+#include "daemon/io/smtp_link_inner.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONNECT_PATIENCE ND_SEC(30) /* each address */
+#define TLS_PATIENCE ND_SEC(60)     /* implicit TLS; after STARTTLS the machine's patience rules */
+
+/* clang-format off */
+static const struct { int sys_errno; const char *hint; } connect_hints[] = {
+	{ ECONNREFUSED, "nothing listens there: are host and port right?" },
+	{ ETIMEDOUT,    "is the port right, and does a firewall let it out?" },
+	{ ENETUNREACH,  "is the network up?" },
+	{ EHOSTUNREACH, "is the network up?" },
+};
+/* clang-format on */
+
+/* A socket whose connecting has begun, or -1 and errno. */
+static int
+begin_connecting(const struct resolve_addr *to)
+{
+	int one = 1, sys_errno;
+	int fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	if (fd < 0)
+		return -1;
+	/* Commands and content leave as they come: with Nagle each mail waits for a delayed acknowledgement. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (connect(fd, (const struct sockaddr *)&to->addr, to->len) == 0 || errno == EINPROGRESS)
+		return fd;
+	sys_errno = errno;
+	(void)close(fd);
+	errno = sys_errno;
+	return -1;
+}
+
+static void
+note_tried(struct smtp_link *link, int sys_errno)
+{
+	size_t len = strlen(link->tried);
+
+	link->last_errno = sys_errno;
+	(void)snprintf(link->tried + len, sizeof(link->tried) - len, "%s%s: %s", len ? "; " : "",
+	    link->answer.addr[link->address - 1].text, strerror(sys_errno));
+}
+
+static void
+tell_unconnected(struct smtp_link *link)
+{
+	const char *hint = NULL;
+
+	for (size_t i = 0; i < sizeof(connect_hints) / sizeof(connect_hints[0]); i++)
+		if (connect_hints[i].sys_errno == link->last_errno)
+			hint = connect_hints[i].hint;
+	(void)nd_fail(&link->why, ND_ECONNECT, 0, "no connection to %.100s, port %u: %s", link->conf->host,
+	    (unsigned)link->conf->port, link->tried);
+	(void)nd_fail_at(&link->why, NULL, 0, hint);
+	link->why.sys_errno = link->last_errno;
+	smtp_link_fail(link, SMTP_AT_CONNECT);
+}
+
+/* The next address, or the end when there is none. */
+static void
+dial(struct smtp_link *link)
+{
+	while (link->address < link->answer.count) {
+		int fd = begin_connecting(&link->answer.addr[link->address++]);
+
+		if (fd >= 0) {
+			struct event_base *base = loop_base(link->loop);
+
+			smtp_link_attend(link, bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE));
+			if (bufferevent_socket_connect(link->bev, NULL, 0) != 0)
+				abort();
+			link->phase = CONNECTING;
+			loop_timer_set(link->timer, smtp_link_now(link) + CONNECT_PATIENCE);
+			return;
+		}
+		note_tried(link, errno);
+	}
+	tell_unconnected(link);
+}
+
+static bool
+is_loopback(const struct sockaddr_storage *addr)
+{
+	const struct in6_addr *six = &((const struct sockaddr_in6 *)addr)->sin6_addr;
+	const struct in_addr *four = &((const struct sockaddr_in *)addr)->sin_addr;
+
+	if (addr->ss_family == AF_INET)
+		return ntohl(four->s_addr) >> 24 == 127;
+	if (addr->ss_family != AF_INET6)
+		return false;
+	return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+}
+
+/* The plain bufferevent gives up its socket to one that does TLS. */
+void
+smtp_link_secure(struct smtp_link *link)
+{
+	struct ssl_st *ssl;
+	int fd;
+
+	assert(link->conf->tls != NULL);
+	ssl = tls_session(link->conf->tls, link->conf->tls_name, &link->why);
+	link->phase = SECURING;
+	if (ssl == NULL) {
+		link->lost = true;
+		return;
+	}
+	fd = bufferevent_getfd(link->bev);
+	(void)bufferevent_setfd(link->bev, -1);
+	smtp_link_hang_up(link);
+	smtp_link_attend(link, bufferevent_openssl_socket_new(
+				   loop_base(link->loop), fd, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+	link->secure = true;
+	(void)bufferevent_enable(link->bev, EV_READ | EV_WRITE);
+}
+
+static void
+begin_talking(struct smtp_link *link)
+{
+	link->proto = smtp_proto_new(&link->settings, smtp_link_now(link));
+	link->phase = TALKING;
+}
+
+static void
+connected(struct smtp_link *link)
+{
+	const struct resolve_addr *to = &link->answer.addr[link->address - 1];
+
+	(void)snprintf(
+	    link->relay, sizeof(link->relay), "%.255s[%s]:%u", link->conf->host, to->text, (unsigned)link->conf->port);
+	smtp_link_say(link, "connected to", link->relay);
+	link->late = false;
+	link->settings.loopback = is_loopback(&to->addr);
+	(void)bufferevent_enable(link->bev, EV_READ | EV_WRITE);
+	if (link->settings.security != SMTP_TLS) {
+		begin_talking(link);
+		return;
+	}
+	loop_timer_set(link->timer, smtp_link_now(link) + TLS_PATIENCE);
+	smtp_link_secure(link);
+}
+
+/* One step of the phases before the machine's; false: nothing to do now. */
+bool
+smtp_link_connecting(struct smtp_link *link)
+{
+	if (link->up) {
+		link->up = false;
+		connected(link);
+		return true;
+	}
+	if (!link->lost && !link->late)
+		return false;
+	note_tried(link, link->late ? ETIMEDOUT : link->last_errno ? link->last_errno : ECONNABORTED);
+	link->late = link->lost = false;
+	smtp_link_hang_up(link);
+	dial(link);
+	return true;
+}
+
+bool
+smtp_link_resolving(struct smtp_link *link)
+{
+	if (link->up) {
+		link->up = false;
+		dial(link);
+		return true;
+	}
+	if (link->lost)
+		smtp_link_fail(link, SMTP_AT_CONNECT);
+	return false;
+}
+
+/* After STARTTLS the machine decides what a lost or late handshake means. */
+static void
+secure_late(struct smtp_link *link)
+{
+	if (link->lost)
+		smtp_link_tell_lost(link);
+	else
+		smtp_proto_late(link->proto, smtp_link_now(link));
+	link->late = false;
+	if (smtp_proto_wish(link->proto) != SMTP_WISH_TLS)
+		link->phase = TALKING;
+}
+
+bool
+smtp_link_securing(struct smtp_link *link)
+{
+	if (link->up) {
+		link->up = false;
+		(void)tls_words(bufferevent_openssl_get_ssl(link->bev), link->tls, sizeof(link->tls));
+		smtp_link_say(link, "TLS stands:", link->tls);
+		link->phase = TALKING;
+		if (link->proto != NULL)
+			smtp_proto_tls_up(link->proto, smtp_link_now(link));
+		else
+			begin_talking(link);
+		return true;
+	}
+	if (!link->lost && !link->late)
+		return false;
+	if (link->proto != NULL) {
+		secure_late(link);
+		return link->phase == TALKING;
+	}
+	if (!link->lost)
+		(void)nd_fail(
+		    &link->why, ND_EDEADLINE, 0, "%.120s did not answer the TLS handshake in time", link->relay);
+	smtp_link_fail(link, SMTP_AT_CERTIFICATE);
+	return false;
+}
+
+void
+smtp_link_resolved(void *arg, const struct resolve_answer *answer, const struct nd_why *why)
+{
+	struct smtp_link *link = arg;
+
+	link->ask = NULL;
+	if (answer != NULL) {
+		link->answer = *answer;
+		link->up = true;
+	} else {
+		link->why = *why;
+		link->lost = true;
+	}
+	smtp_link_due(link);
+}

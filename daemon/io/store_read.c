@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_read.c - LOAD SHOW BODY TOTALS EXPIRE: reads that an index answers at once.  Layer: io. */
+#include "common/mem.h"
+#include "daemon/io/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+store_read_add(struct store_req *req, struct queue_job *job)
+{
+	/* Powers of two from 8 on. */
+	if (req->job_count == 0 || (req->job_count >= 8 && (req->job_count & (req->job_count - 1)) == 0))
+		req->jobs = nd_xrealloc(req->jobs, (req->job_count == 0 ? 8 : 2 * req->job_count) * sizeof(*req->jobs));
+	req->jobs[req->job_count++] = job;
+}
+
+void
+store_read_forget(struct store_req *req)
+{
+	unsigned i;
+
+	for (i = 0; req->jobs != NULL && i < req->job_count; i++)
+		queue_job_free(req->jobs[i]);
+	free(req->jobs);
+	queue_job_free(req->found);
+	store_row_attempts_free(req->attempts, req->attempt_count);
+	for (i = 0; req->counts != NULL && i < req->count_count; i++)
+		free(req->counts[i].account);
+	free(req->counts);
+	free(req->pruned);
+	req->jobs = NULL;
+	req->found = NULL;
+	req->attempts = NULL;
+	req->counts = NULL;
+	req->pruned = NULL;
+	req->job_count = req->attempt_count = req->count_count = req->pruned_count = 0;
+	req->more = req->duplicate = false;
+	req->err = ND_OK;
+}
+
+/* -- one job -- */
+
+static int
+get_history(struct store *store, struct store_get *get)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_HISTORY);
+	bool row;
+	int rc;
+
+	store_db_text(stmt, 1, get->id);
+	rc = store_db_step(stmt, &row);
+	if (row)
+		rc = store_row_history(stmt, &get->job, &get->attempts, &get->attempt_count);
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+int
+store_read_get(struct store *store, struct store_get *get)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB);
+	bool row;
+	int rc;
+
+	get->seq = 0;
+	store_db_text(stmt, 1, get->id);
+	store_db_int(stmt, 2, get->body);
+	rc = store_db_step(stmt, &row);
+	if (rc == SQLITE_OK && !row)
+		return get_history(store, get);
+	if (row) {
+		get->seq = sqlite3_column_int64(stmt, ROW_SEQ);
+		rc = store_row_job(store, stmt, &get->job);
+		(void)sqlite3_reset(stmt);
+	}
+	if (rc == SQLITE_OK)
+		rc = store_row_rcpts(store, get->seq, get->job);
+	if (rc != SQLITE_OK) {
+		queue_job_free(get->job);
+		get->job = NULL;
+	}
+	return rc;
+}
+
+int
+store_read_show(struct store *store, struct store_req *req)
+{
+	struct store_get get = { .id = req->id, .body = req->op == STORE_BODY };
+	int rc = store_read_get(store, &get);
+
+	if (rc == SQLITE_OK && get.seq != 0 && req->op == STORE_SHOW)
+		rc = store_row_attempts(store, get.seq, &get.attempts, &get.attempt_count);
+	req->found = get.job;
+	req->attempts = get.attempts;
+	req->attempt_count = get.attempt_count;
+	if (rc != SQLITE_OK)
+		return rc;
+	if (get.job == NULL) {
+		req->err = nd_fail(&req->why, ND_ENOTFOUND, 0, "there is no job %s", req->id);
+	} else if (req->op == STORE_BODY && get.seq == 0) {
+		store_read_forget(req);
+		req->err =
+		    nd_fail(&req->why, ND_EBODYGONE, 0, "job %s is done: its message is kept no longer", req->id);
+	}
+	return SQLITE_OK;
+}
+
+/* -- LOAD -- */
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static bool
+skipped(const struct store_req *req, const char *id)
+{
+	return req->skip_count > 0 && bsearch(id, req->skip, req->skip_count, sizeof(*req->skip), compare_ids) != NULL;
+}
+
+/* The due ones of one rank. Ids first: of a job that is in memory already nothing more is read. */
+static int
+load_rank(struct store *store, struct store_req *req, int rank, size_t *octets)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_DUE);
+	bool row;
+	int rc;
+
+	store_db_text(stmt, 1, req->account);
+	store_db_int(stmt, 2, JOB_QUEUED);
+	store_db_int(stmt, 3, rank);
+	store_db_int(stmt, 4, req->until);
+	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
+		struct store_get get = { .id = (const char *)sqlite3_column_text(stmt, 0), .body = true };
+		size_t len = (size_t)sqlite3_column_int64(stmt, 1);
+
+		if (get.id == NULL || skipped(req, get.id))
+			continue;
+		req->more = (req->limit != 0 && req->job_count >= req->limit) ||
+			    (req->limit_octets != 0 && req->job_count > 0 && *octets + len > req->limit_octets);
+		if (req->more)
+			break;
+		rc = store_read_get(store, &get);
+		if (rc != SQLITE_OK)
+			break;
+		if (get.job != NULL)
+			store_read_add(req, get.job);
+		*octets += len;
+	}
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+static int
+next_due(struct store *store, struct store_req *req)
+{
+	sqlite3_stmt *stmt;
+	bool row;
+	int rank, rc = SQLITE_OK;
+
+	req->next_due = ND_NEVER;
+	for (rank = 0; rank <= 1 && rc == SQLITE_OK; rank++) {
+		stmt = store_db_stmt(store, SQL_JOB_NEXT);
+		store_db_text(stmt, 1, req->account);
+		store_db_int(stmt, 2, JOB_QUEUED);
+		store_db_int(stmt, 3, rank);
+		store_db_int(stmt, 4, req->until);
+		rc = store_db_step(stmt, &row);
+		if (row && sqlite3_column_int64(stmt, 0) < req->next_due)
+			req->next_due = sqlite3_column_int64(stmt, 0);
+		(void)sqlite3_reset(stmt);
+	}
+	return rc;
+}
+
+/* Adds the jobs that `stmt` (SQL_JOB's columns) finds, up to `limit` in all. */
+static int
+collect(struct store *store, struct store_req *req, sqlite3_stmt *stmt, unsigned limit)
+{
+	bool row;
+	int rc;
+
+	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
+		struct queue_job *job = NULL;
+
+		req->more = req->job_count >= limit;
+		if (req->more)
+			break;
+		rc = store_row_job(store, stmt, &job);
+		if (rc != SQLITE_OK)
+			break;
+		store_read_add(req, job);
+		rc = store_row_rcpts(store, sqlite3_column_int64(stmt, ROW_SEQ), job);
+		if (rc != SQLITE_OK)
+			break;
+	}
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+static bool
+named(const char *account, const char *const *names)
+{
+	for (; names != NULL && *names != NULL; names++)
+		if (strcmp(account, *names) == 0)
+			return true;
+	return false;
+}
+
+static int
+load_orphans(struct store *store, struct store_req *req)
+{
+	static const enum job_state states[] = { JOB_QUEUED, JOB_HELD };
+	unsigned limit = req->limit != 0 ? req->limit : UINT32_MAX;
+	sqlite3_stmt *stmt;
+	unsigned i, k;
+	int rc = SQLITE_OK;
+
+	req->next_due = ND_NEVER;
+	for (i = 0; i < store->tally_count; i++) {
+		if (named(store->tallies[i].account, req->names))
+			continue;
+		for (k = 0; k < 2 && rc == SQLITE_OK && !req->more; k++) {
+			stmt = store_db_stmt(store, SQL_JOB_OF_ACCOUNT);
+			store_db_text(stmt, 1, store->tallies[i].account);
+			store_db_int(stmt, 2, states[k]);
+			rc = collect(store, req, stmt, limit);
+		}
+	}
+	return rc;
+}
+
+int
+store_read_load(struct store *store, struct store_req *req)
+{
+	size_t octets = 0;
+	int rank, rc = SQLITE_OK;
+
+	if (req->orphans)
+		return load_orphans(store, req);
+	for (rank = 0; rank <= 1 && rc == SQLITE_OK && !req->more; rank++)
+		rc = load_rank(store, req, rank, &octets);
+	return rc == SQLITE_OK ? next_due(store, req) : rc;
+}
+
+/* -- TOTALS -- */
+
+static void
+add_count(struct store_req *req, const struct store_tally *tally)
+{
+	int64_t queued = tally->queued + tally->queued_delta, held = tally->held + tally->held_delta;
+
+	req->totals[JOB_QUEUED] += (uint64_t)queued;
+	req->totals[JOB_HELD] += (uint64_t)held;
+	/* How much other people's accounts have to do is the operator's to see. */
+	if (req->filter.own || (queued == 0 && held == 0))
+		return;
+	req->counts[req->count_count++] = (struct store_account_count){
+		.account = nd_xstrdup(tally->account),
+		.queued = (uint64_t)queued,
+		.held = (uint64_t)held,
+	};
+}
+
+int
+store_read_totals(struct store *store, struct store_req *req)
+{
+	const char *last = strcmp(store->new_last_id, store->last_id) > 0 ? store->new_last_id : store->last_id;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_OLDEST);
+	unsigned i;
+	bool row;
+	int rc;
+
+	for (i = 0; i < JOB_STATE_COUNT; i++)
+		req->totals[i] = store->totals[i] + store->totals_delta[i];
+	req->totals[JOB_QUEUED] = req->totals[JOB_HELD] = 0;
+	req->counts = nd_xalloc((store->tally_count + 1) * sizeof(*req->counts));
+	for (i = 0; i < store->tally_count; i++)
+		add_count(req, &store->tallies[i]);
+	memcpy(req->last_id, last, sizeof(req->last_id));
+	store_db_int(stmt, 1, JOB_QUEUED);
+	rc = store_db_step(stmt, &row);
+	req->oldest = row ? sqlite3_column_int64(stmt, 0) : 0;
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+/* -- EXPIRE -- */
+
+/* The lowest id of a millisecond: an id is 10 characters of time, then 16 of chance. */
+static void
+first_id(nd_unix at, char out[ND_ULID_LEN + 1])
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	int i;
+
+	memset(out, '0', ND_ULID_LEN);
+	out[ND_ULID_LEN] = '\0';
+	for (i = 9; i >= 0; i--, at >>= 5)
+		out[i] = digits[at & 31];
+}
+
+int
+store_read_expire(struct store *store, struct store_req *req)
+{
+	static const enum job_state states[] = { JOB_QUEUED, JOB_HELD };
+	unsigned limit = req->limit != 0 && req->limit < STORE_BOUND ? req->limit : STORE_BOUND;
+	nd_unix oldest = req->until - req->max_age;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_EXPIRES);
+	char below[ND_ULID_LEN + 1];
+	int i, rc;
+
+	store_db_int(stmt, 1, req->until);
+	store_db_int(stmt, 2, JOB_QUEUED);
+	store_db_int(stmt, 3, JOB_HELD);
+	rc = collect(store, req, stmt, limit);
+	if (req->max_age <= 0 || oldest < 0)
+		return rc;
+	/* An id's time is never before its job's acceptance, so these are few more than enough. */
+	first_id(oldest + 1, below);
+	for (i = 0; i < 2 && rc == SQLITE_OK && !req->more; i++) {
+		stmt = store_db_stmt(store, SQL_JOB_AGED);
+		store_db_int(stmt, 1, states[i]);
+		store_db_text(stmt, 2, below);
+		store_db_int(stmt, 3, oldest);
+		store_db_int(stmt, 4, req->until);
+		rc = collect(store, req, stmt, limit);
+	}
+	return rc;
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_write.c - PUT OUTCOME MOVE UNCERTAIN.  Layer: io.
+ *
+ * A job that is delivered, cancelled or merged leaves three tables and becomes one row of history: an update in place would keep its message and
+ * churn the indexes.
+ */
+#include "common/mem.h"
+#include "daemon/io/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How a state is stored: the relay's taking is known in memory only. */
+static enum job_state
+stored(uint8_t state)
+{
+	return state == JOB_SENDING ? JOB_QUEUED : (enum job_state)state;
+}
+
+/* -- PUT -- */
+
+static int
+state_of(struct store *store, const char *id, uint8_t *state)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_STATE);
+	bool row;
+	int rc;
+
+	store_db_text(stmt, 1, id);
+	rc = store_db_step(stmt, &row);
+	if (row)
+		*state = (uint8_t)sqlite3_column_int(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+/* Has this key been used? Then the request is answered: *answered. */
+static int
+look_up_key(struct store *store, struct store_req *req, bool *answered)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_KEY_GET);
+	const char *id;
+	bool row, same;
+	int rc;
+
+	store_db_int(stmt, 1, req->job->uid);
+	store_db_text(stmt, 2, req->idempotency_key);
+	rc = store_db_step(stmt, &row);
+	if (!row)
+		return rc;
+	if (sqlite3_column_int64(stmt, 2) + STORE_KEY_LIFE <= req->job->created) {
+		stmt = store_db_stmt(store, SQL_KEY_DROP);
+		store_db_int(stmt, 1, req->job->uid);
+		store_db_text(stmt, 2, req->idempotency_key);
+		(void)store_db_stmt(store, SQL_KEY_GET);
+		return store_db_run(stmt);
+	}
+	*answered = true;
+	same = sqlite3_column_bytes(stmt, 0) == (int)sizeof(req->digest) &&
+	       memcmp(sqlite3_column_blob(stmt, 0), req->digest, sizeof(req->digest)) == 0;
+	id = (const char *)sqlite3_column_text(stmt, 1);
+	if (same && id != NULL) {
+		req->duplicate = true;
+		memcpy(req->duplicate_id, id, strnlen(id, ND_ULID_LEN));
+		req->duplicate_id[ND_ULID_LEN] = '\0';
+		req->duplicate_state = JOB_DELIVERED; /* what is in neither table ended long ago */
+		rc = state_of(store, req->duplicate_id, &req->duplicate_state);
+	} else {
+		req->err = nd_fail(&req->why, ND_EMISMATCH, 0,
+		    "the idempotency key \"%.128s\" was used for job %s, which is another one", req->idempotency_key,
+		    id != NULL ? id : "");
+		(void)nd_fail_at(&req->why, "idempotency_key", 0, NULL);
+	}
+	(void)store_db_stmt(store, SQL_KEY_GET);
+	return rc;
+}
+
+static int
+put_key(struct store *store, const struct store_req *req)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_KEY_PUT);
+
+	store_db_int(stmt, 1, req->job->uid);
+	store_db_text(stmt, 2, req->idempotency_key);
+	(void)sqlite3_bind_blob(stmt, 3, req->digest, (int)sizeof(req->digest), SQLITE_STATIC);
+	store_db_text(stmt, 4, req->job->id);
+	store_db_int(stmt, 5, req->job->created);
+	return store_db_run(stmt);
+}
+
+static int
+put_rcpts(struct store *store, int64_t seq, const struct queue_job *job)
+{
+	sqlite3_stmt *stmt;
+	unsigned i;
+	int rc = SQLITE_OK;
+
+	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
+		const struct queue_rcpt *rcpt = &job->rcpts[i];
+
+		stmt = store_db_stmt(store, SQL_RCPT_PUT);
+		store_db_int(stmt, 1, seq);
+		store_db_int(stmt, 2, i);
+		store_db_text(stmt, 3, rcpt->address);
+		store_db_int(stmt, 4, rcpt->state);
+		store_db_int(stmt, 5, rcpt->uncertain);
+		store_db_int(stmt, 6, rcpt->code);
+		store_db_text(stmt, 7, rcpt->enhanced);
+		store_db_text(stmt, 8, rcpt->text);
+		store_db_int(stmt, 9, rcpt->at);
+		rc = store_db_run(stmt);
+	}
+	return rc;
+}
+
+static int
+put_job(struct store *store, const struct queue_job *job)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_PUT);
+	const int64_t numbers[ROW_COMMON] = {
+		[ROW_STATE] = stored(job->state),
+		[ROW_SEVERITY] = job->severity,
+		[ROW_RESOLVED] = job->resolved,
+		[ROW_UNCERTAIN] = job->uncertain,
+		[ROW_SPOOLED] = job->spooled,
+		[ROW_ATTEMPT_COUNT] = job->attempt_count,
+		[ROW_CREATED] = job->created,
+		[ROW_EVENT_TIME] = job->event_time,
+		[ROW_NOT_BEFORE] = job->not_before,
+		[ROW_EXPIRES] = job->expires,
+		[ROW_DUE] = job->due,
+		[ROW_UID] = job->uid,
+		[ROW_GID] = job->gid,
+		[ROW_PID] = job->pid,
+		[ROW_BODY_LEN] = (int64_t)job->body_len,
+	};
+	const char *const texts[ROW_COMMON] = {
+		[ROW_ACCOUNT] = job->account ? job->account : "",
+		[ROW_UNIT] = job->unit,
+		[ROW_COMM] = job->comm,
+		[ROW_SOURCE] = job->source,
+		[ROW_KEY] = job->key,
+		[ROW_REASON] = job->reason,
+		[ROW_HINT] = job->hint,
+		[ROW_ENVELOPE_FROM] = job->envelope_from,
+		[ROW_SENDER] = job->from,
+		[ROW_FACTS] = job->facts,
+	};
+	int i;
+
+	store_db_text(stmt, ROW_ID + 1, job->id);
+	for (i = ROW_STATE; i <= ROW_BODY_LEN; i++)
+		store_db_int(stmt, i + 1, numbers[i]);
+	for (i = ROW_ACCOUNT; i < ROW_COMMON; i++)
+		store_db_text(stmt, i + 1, texts[i]);
+	store_db_int(stmt, ROW_COMMON + 1, job->severity <= JOB_CRITICAL ? 0 : 1);
+	store_db_int(stmt, ROW_COMMON + 2, job_state_final(stored(job->state)) ? job->created : 0);
+	store_db_text(stmt, ROW_COMMON + 3, job->head);
+	if (job->spooled || job->body == NULL)
+		(void)sqlite3_bind_null(stmt, ROW_COMMON + 4);
+	else
+		(void)sqlite3_bind_blob64(stmt, ROW_COMMON + 4, job->body, job->body_len, SQLITE_STATIC);
+	return store_db_run(stmt);
+}
+
+int
+store_write_put(struct store *store, struct store_req *req)
+{
+	const struct queue_job *job = req->job;
+	bool answered = false;
+	int64_t seq;
+	int rc = SQLITE_OK;
+
+	if (req->idempotency_key != NULL)
+		rc = look_up_key(store, req, &answered);
+	if (rc != SQLITE_OK || answered)
+		return rc;
+	rc = put_job(store, job);
+	if (rc != SQLITE_OK)
+		return rc;
+	seq = sqlite3_last_insert_rowid(store->db);
+	rc = put_rcpts(store, seq, job);
+	if (rc == SQLITE_OK && req->idempotency_key != NULL)
+		rc = put_key(store, req);
+	store_count_move(store, JOB_STATE_COUNT, "", stored(job->state), job->account ? job->account : "");
+	if (strcmp(job->id, store->new_last_id) > 0)
+		memcpy(store->new_last_id, job->id, sizeof(store->new_last_id));
+	return rc;
+}
+
+/* -- OUTCOME, MOVE -- */
+
+struct found {
+	int64_t seq; /* 0: there is no such job */
+	enum job_state state;
+	char *account;
+};
+
+static int
+find(struct store *store, const char *id, struct found *found)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_FIND);
+	bool row;
+	int rc;
+
+	store_db_text(stmt, 1, id);
+	rc = store_db_step(stmt, &row);
+	if (!row)
+		return rc;
+	found->seq = sqlite3_column_int64(stmt, 0);
+	found->state = (enum job_state)sqlite3_column_int(stmt, 1);
+	found->account = nd_xstrdup((const char *)sqlite3_column_text(stmt, 2));
+	(void)sqlite3_reset(stmt);
+	return SQLITE_OK;
+}
+
+static int
+drop(struct store *store, enum store_sql which, int64_t seq)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, which);
+
+	store_db_int(stmt, 1, seq);
+	return store_db_run(stmt);
+}
+
+int
+store_write_history(struct store *store, const struct store_end *end)
+{
+	const struct queue_job *job = end->job;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_HISTORY_PUT);
+	int rc;
+
+	store_db_int(stmt, 1, end->seq);
+	store_db_int(stmt, 2, job->state);
+	store_db_int(stmt, 3, job->uncertain);
+	store_db_int(stmt, 4, job->attempt_count);
+	store_db_int(stmt, 5, job->due);
+	store_db_text(stmt, 6, job->account ? job->account : "");
+	store_db_text(stmt, 7, job->reason);
+	store_db_text(stmt, 8, job->hint);
+	store_db_text(stmt, 9, job->envelope_from);
+	store_db_int(stmt, 10, end->ended);
+	(void)sqlite3_bind_text64(stmt, 11, end->data, end->data_len, SQLITE_STATIC, SQLITE_UTF8);
+	rc = store_db_run(stmt);
+	if (rc == SQLITE_OK)
+		rc = drop(store, SQL_RCPTS_DROP, end->seq);
+	if (rc == SQLITE_OK)
+		rc = drop(store, SQL_ATTEMPTS_DROP, end->seq);
+	if (rc == SQLITE_OK)
+		rc = drop(store, SQL_JOB_DROP, end->seq);
+	return rc;
+}
+
+/* Out of the queue. */
+static int
+leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
+{
+	struct queue_attempt *attempts = NULL;
+	struct queue_job *stored_job = nd_xalloc(sizeof(*stored_job));
+	struct store_end end = { .seq = seq, .ended = ended, .job = req->job };
+	struct store_facts facts = { .job = req->job, .attempt = req->attempt, .evidence = req->evidence };
+	struct nd_buf buf = { .limit = 0 };
+	int rc = store_row_attempts(store, seq, &attempts, &facts.attempt_count);
+
+	facts.attempts = attempts;
+	if (rc == SQLITE_OK && req->job->rcpt_count == 0) { /* as they were */
+		rc = store_row_rcpts(store, seq, stored_job);
+		facts.job = stored_job;
+	}
+	if (rc == SQLITE_OK && !store_row_pack(&facts, &buf))
+		rc = SQLITE_NOMEM;
+	if (rc == SQLITE_OK) {
+		end.data = nd_buf_text(&buf);
+		end.data_len = buf.len;
+		rc = store_write_history(store, &end);
+	}
+	nd_buf_done(&buf);
+	queue_job_free(stored_job);
+	store_row_attempts_free(attempts, facts.attempt_count);
+	return rc;
+}
+
+static int
+change_rcpts(struct store *store, const struct queue_job *job, int64_t seq)
+{
+	sqlite3_stmt *stmt;
+	unsigned i;
+	int rc = SQLITE_OK;
+
+	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
+		const struct queue_rcpt *rcpt = &job->rcpts[i];
+
+		stmt = store_db_stmt(store, SQL_RCPT_CHANGE);
+		store_db_int(stmt, 1, seq);
+		store_db_int(stmt, 2, i);
+		store_db_int(stmt, 3, rcpt->state);
+		store_db_int(stmt, 4, rcpt->uncertain);
+		store_db_int(stmt, 5, rcpt->code);
+		store_db_text(stmt, 6, rcpt->enhanced);
+		store_db_text(stmt, 7, rcpt->text);
+		store_db_int(stmt, 8, rcpt->at);
+		rc = store_db_run(stmt);
+	}
+	return rc;
+}
+
+/* Its place in the table is not its n: that starts again when a job is retried by hand. */
+static int
+put_attempt(struct store *store, const struct queue_attempt *attempt, int64_t seq)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ATTEMPT_LAST);
+	int64_t place = 0;
+	bool row;
+	int rc;
+
+	store_db_int(stmt, 1, seq);
+	rc = store_db_step(stmt, &row);
+	if (row)
+		place = sqlite3_column_int64(stmt, 0) + 1;
+	(void)sqlite3_reset(stmt);
+	if (rc != SQLITE_OK)
+		return rc;
+	stmt = store_db_stmt(store, SQL_ATTEMPT_PUT);
+	store_db_int(stmt, 1, seq);
+	store_db_int(stmt, 2, place);
+	store_db_int(stmt, 3, attempt->n);
+	store_db_text(stmt, 4, attempt->account);
+	store_db_text(stmt, 5, attempt->relay);
+	store_db_text(stmt, 6, attempt->session);
+	store_db_int(stmt, 7, attempt->start);
+	store_db_int(stmt, 8, attempt->end);
+	store_db_text(stmt, 9, attempt->stage);
+	store_db_text(stmt, 10, attempt->verdict);
+	store_db_int(stmt, 11, attempt->code);
+	store_db_text(stmt, 12, attempt->enhanced);
+	store_db_text(stmt, 13, attempt->text);
+	rc = store_db_run(stmt);
+	if (rc != SQLITE_OK || place <= STORE_ATTEMPTS_KEPT)
+		return rc;
+	stmt = store_db_stmt(store, SQL_ATTEMPT_TRIM);
+	store_db_int(stmt, 1, seq);
+	store_db_int(stmt, 2, place - STORE_ATTEMPTS_KEPT);
+	return store_db_run(stmt);
+}
+
+static int
+stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
+{
+	const struct queue_job *job = req->job;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_CHANGE);
+	int rc;
+
+	store_db_int(stmt, 1, seq);
+	store_db_int(stmt, 2, stored(job->state));
+	store_db_text(stmt, 3, job->reason);
+	store_db_text(stmt, 4, job->hint);
+	store_db_int(stmt, 5, job->due);
+	store_db_int(stmt, 6, job->attempt_count);
+	store_db_int(stmt, 7, job->uncertain);
+	store_db_text(stmt, 8, job->account ? job->account : "");
+	store_db_text(stmt, 9, job->head);
+	store_db_text(stmt, 10, job->envelope_from);
+	store_db_int(stmt, 11, ended);
+	rc = store_db_run(stmt);
+	if (rc == SQLITE_OK)
+		rc = change_rcpts(store, job, seq);
+	if (rc == SQLITE_OK && req->op == STORE_OUTCOME && req->attempt != NULL)
+		rc = put_attempt(store, req->attempt, seq);
+	return rc;
+}
+
+/* When the job reached its state, as well as we are told. */
+static nd_unix
+ending(const struct store_req *req)
+{
+	nd_unix at = req->attempt != NULL ? req->attempt->end : 0;
+	unsigned i;
+
+	for (i = 0; i < req->job->rcpt_count; i++)
+		if (req->job->rcpts[i].at > at)
+			at = req->job->rcpts[i].at;
+	return at > 0 ? at : store_unix();
+}
+
+int
+store_write_change(struct store *store, struct store_req *req)
+{
+	const struct queue_job *job = req->job;
+	enum job_state to = stored(job->state);
+	struct found found = { .seq = 0 };
+	int rc = find(store, job->id, &found);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	if (found.seq == 0) {
+		req->err = nd_fail(&req->why, ND_ENOTFOUND, 0, "job %s is not in the queue", job->id);
+		return SQLITE_OK;
+	}
+	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED)
+		rc = leave(store, req, found.seq, ending(req));
+	else
+		rc = stay(store, req, found.seq, job_state_final(to) ? ending(req) : 0);
+	store_count_move(store, found.state, found.account, to, job->account ? job->account : "");
+	free(found.account);
+	return rc;
+}
+
+/* -- UNCERTAIN -- */
+
+/* A mark on each of a million jobs would take longer than all else at start. So two numbers are kept instead: a queued job that was there then, and that
+ * has not got a later time of sending since, is uncertain. */
+static int
+mark_due(struct store *store, nd_unix until)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_LAST_SEQ);
+	bool row;
+	int rc = store_db_step(stmt, &row);
+
+	if (!row)
+		return rc;
+	store->new_uncertain_seq = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	if (until > store->new_uncertain_due)
+		store->new_uncertain_due = until;
+	rc = store_db_meta_put(store, "uncertain_seq", store->new_uncertain_seq, NULL);
+	if (rc == SQLITE_OK)
+		rc = store_db_meta_put(store, "uncertain_due", store->new_uncertain_due, NULL);
+	return rc;
+}
+
+int
+store_write_uncertain(struct store *store, struct store_req *req)
+{
+	sqlite3_stmt *stmt;
+	unsigned i;
+	int rc = SQLITE_OK;
+
+	for (i = 0; i < req->id_count && rc == SQLITE_OK; i++) {
+		stmt = store_db_stmt(store, SQL_JOB_UNCERTAIN);
+		store_db_text(stmt, 1, req->ids[i]);
+		store_db_int(stmt, 2, JOB_QUEUED);
+		rc = store_db_run(stmt);
+	}
+	if (rc == SQLITE_OK && req->all_due)
+		rc = mark_due(store, req->until);
+	return rc;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls.h - TLS client contexts, verification, words for failures.  Layer: io.  Knows OpenSSL.
+ *
+ * TLS >= 1.2, always verified: system CAs or `ca_file` instead of them; the name in SubjectAltName only. No setting turns it off.
+ */
+#ifndef ND_IO_TLS_H
+#define ND_IO_TLS_H
+
+#include "common/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls; /* a context: one for each set of trust settings */
+struct ssl_st;
+struct bufferevent;
+
+struct tls *tls_new(const char *ca_file, struct nd_why *why); /* NULL or "": system CAs */
+void tls_free(struct tls *tls);
+/* A client session that expects `name` (SNI too, unless it is an address; then the IP SubjectAltName). */
+struct ssl_st *tls_session(struct tls *tls, const char *name, struct nd_why *why);
+/* Why the handshake on `bev` failed: verification result or error queue in words; ND_ETLS, or ND_ECLOSED when the peer just left. */
+enum nd_err tls_failure(struct bufferevent *bev, const char *name, struct nd_why *why);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384". Returns out. */
+const char *tls_words(const struct ssl_st *ssl, char *out, size_t size);
+void tls_shutdown(struct ssl_st *ssl); /* close_notify, once */
+/* What can still be read of a session whose writing has failed; 0: nothing. */
+size_t tls_rest(struct ssl_st *ssl, void *out, size_t size);
+
+/* Other uses of OpenSSL, so that one file knows it. */
+void tls_sha256(const void *octets, size_t len, uint8_t out[32]);
+void tls_random(void *out, size_t len); /* aborts when there is no randomness */
+struct tls_digest;                      /* SHA-256 piece by piece */
+struct tls_digest *tls_digest_new(void);
+void tls_digest_add(struct tls_digest *digest, const void *octets, size_t len);
+void tls_digest_end(struct tls_digest *digest, uint8_t out[32]); /* frees */
+
+#endif
