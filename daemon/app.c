@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app.c - builds the daemon, runs it, stops it in order. */
+#include "daemon/app.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "daemon/io/journal.h"
+#include "daemon/io/sd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define STOP_TIME ND_SEC(30) /* for mails that are under way at SIGTERM */
+#define STOP_LOOK 50
+#define WATCHDOG_STUCK ND_SEC(120) /* in one call of the storage thread: a slow disk may take long, not for ever */
+
+/* The engine's wishes, one after another. */
+static void
+obey(struct app *app, struct engine_action *action)
+{
+	struct engine_account *account = action->account;
+
+	switch (action->act) {
+	case ENGINE_OPEN:
+		deliver_open(app, account, action->session);
+		break;
+	case ENGINE_SEND:
+		deliver_send(app, action->session);
+		break;
+	case ENGINE_CLOSE:
+		deliver_close(action->session);
+		break;
+	case ENGINE_TOKEN:
+		tokens_ask(app, account);
+		break;
+	case ENGINE_LOAD:
+		deliver_load(app, account);
+		break;
+	case ENGINE_STORE:
+		deliver_store(app, action);
+		break;
+	case ENGINE_STATE:
+		nd_log(account->health.state == HEALTH_OK ? ND_LOG_NOTICE : ND_LOG_WARNING,
+		    ND_FIELDS(
+			{ "ACCOUNT", account->conf->name }, { "STATE", health_state_name(account->health.state) }),
+		    "account %s is %s%s%s%s%s%s%s", account->conf->name, health_state_name(account->health.state),
+		    account->health.reason[0] ? ": " : "", account->health.reason,
+		    account->health.detail[0] ? ": " : "", account->health.detail, account->health.hint[0] ? "; " : "",
+		    account->health.hint);
+		break;
+	}
+}
+
+static void
+say_status(struct app *app)
+{
+	struct engine_account *account;
+	unsigned i, well = 0;
+	char line[160];
+
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		well += account->health.state == HEALTH_OK;
+	(void)snprintf(line, sizeof(line), "%llu jobs in the queue; %u of %u accounts ok",
+	    (unsigned long long)app->unfinished, well, i);
+	sd_status(line);
+}
+
+static void check_stopped(struct app *app);
+
+void
+app_pump(void *arg)
+{
+	struct app *app = arg;
+	struct engine_action action;
+
+	while (engine_next(app->engine, loop_now(app->loop), &action))
+		obey(app, &action);
+	if (app->stopping) {
+		/* Replies that are still on their way out tell nobody when they are gone: look again. */
+		loop_timer_set(app->engine_timer, loop_now(app->loop).ms + STOP_LOOK);
+		check_stopped(app);
+		return;
+	}
+	loop_timer_set(app->engine_timer, engine_deadline(app->engine, loop_now(app->loop)));
+	say_status(app);
+}
+
+void
+app_wrote(struct app *app, const struct store_req *req)
+{
+	bool disk = req->err == ND_EDISK || req->err == ND_EDISKFULL;
+
+	if (disk && app->store_fault.err != req->err)
+		nd_log(ND_LOG_ERR, ND_FIELDS({ "ERR", nd_err_name(req->err) }), "no job is accepted: %s; %s",
+		    req->why.text, nd_why_hint(&req->why));
+	if (req->err == ND_OK && app->store_fault.err != ND_OK)
+		nd_log(ND_LOG_NOTICE, NULL, "the queue can be written again: jobs are accepted");
+	if (disk)
+		app->store_fault = req->why;
+	else if (req->err == ND_OK)
+		app->store_fault.err = ND_OK;
+}
+
+/* Outcomes that found the disk full. */
+static void
+retry_outcomes(void *arg)
+{
+	struct app *app = arg;
+	struct store_req *req, *next;
+
+	req = app->retry;
+	app->retry = NULL;
+	for (; req; req = next) {
+		next = req->next;
+		req->next = NULL;
+		store_submit(app->store, req);
+	}
+}
+
+/* Stopping. */
+
+static void
+check_stopped(struct app *app)
+{
+	if (engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 &&
+	    http_server_pending(app->http_server) == 0)
+		loop_stop(app->loop);
+}
+
+static void
+stop_late(void *arg)
+{
+	struct app *app = arg;
+
+	nd_log(ND_LOG_WARNING, NULL, "stopping although mails are under way: they are sent again after the next start");
+	loop_stop(app->loop);
+}
+
+static void
+on_stop(void *arg)
+{
+	struct app *app = arg;
+
+	if (app->stopping) {
+		loop_stop(app->loop);
+		return;
+	}
+	app->stopping = true;
+	sd_stopping("finishing what is under way");
+	nd_log(ND_LOG_NOTICE, NULL, "stopping: %u mails under way", engine_busy(app->engine));
+	http_server_quiesce(app->http_server);
+	engine_stop(app->engine);
+	waiters_end(app);
+	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
+	loop_soon(app->loop, app_pump, app);
+}
+
+static void
+on_watchdog(void *arg)
+{
+	struct app *app = arg;
+	struct nd_now now = loop_now(app->loop);
+	int64_t busy = store_busy_since(app->store);
+
+	if (busy == 0 || now.ms - busy < WATCHDOG_STUCK)
+		sd_watchdog_alive();
+	loop_timer_set(app->watchdog_timer, now.ms + sd_watchdog_interval());
+}
+
+/* Building. */
+
+static enum nd_err
+open_state(struct app *app, struct nd_why *why)
+{
+	char path[4096];
+
+	if (filer_mkdir(app->options.state_dir, why) != ND_OK)
+		return why->err;
+	(void)snprintf(path, sizeof(path), "%s/tokens", app->options.state_dir);
+	if (filer_mkdir(path, why) != ND_OK)
+		return why->err;
+	app->store = store_open(app->options.state_dir, app->loop, why);
+	if (!app->store)
+		return why->err;
+	app->inflight = inflight_open(app->options.state_dir, why);
+	if (!app->inflight)
+		return why->err;
+	app->spool = spool_open(app->options.state_dir, app->loop, app->files, why);
+	return app->spool ? ND_OK : why->err;
+}
+
+static void
+build_accounts(struct app *app)
+{
+	struct engine_account *engine;
+	uint32_t seed;
+	char path[4096];
+	unsigned i;
+
+	tls_random(&seed, sizeof(seed));
+	app->engine = engine_new(&app->conf, seed, loop_now(app->loop));
+	app->accounts = nd_xalloc((app->conf.account_count + 1) * sizeof(*app->accounts));
+	for (i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++) {
+		app->accounts[i].app = app;
+		app->accounts[i].engine = engine;
+		engine->user = &app->accounts[i];
+		(void)snprintf(path, sizeof(path), "%s/tokens/%s", app->options.state_dir, engine->conf->name);
+		app->accounts[i].token_path = nd_xstrdup(path);
+		if (engine->conf->auth == CONF_OAUTH2)
+			tokens_open(app, &app->accounts[i]);
+	}
+}
+
+static void
+build_timers(struct app *app)
+{
+	app->engine_timer = loop_timer_new(app->loop, app_pump, app);
+	app->sweep_timer = loop_timer_new(app->loop, recover_sweep, app);
+	app->prune_timer = loop_timer_new(app->loop, recover_prune, app);
+	app->stop_timer = loop_timer_new(app->loop, stop_late, app);
+	app->retry_timer = loop_timer_new(app->loop, retry_outcomes, app);
+	app->watchdog_timer = loop_timer_new(app->loop, on_watchdog, app);
+	if (sd_watchdog_interval() > 0)
+		loop_timer_set(app->watchdog_timer, 0);
+}
+
+static void
+serve(struct app *app)
+{
+	struct http_server_limits limits = http_server_limits_default;
+	struct nd_why why;
+
+	limits.memory = (size_t)app->conf.memory;
+	app->http_server = http_server_new(app->loop, &app->sockets, &limits, handlers_routes, app, &why);
+	if (!app->http_server) {
+		nd_log(ND_LOG_ERR, NULL, "the API cannot be served: %s", why.text);
+		app->exit_code = EX_OSERR;
+		loop_stop(app->loop);
+		return;
+	}
+	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u accounts, %llu jobs in the queue",
+	    app->sockets.count > 0 ? app->sockets.socket[0].path : "no socket", app->conf.account_count,
+	    (unsigned long long)app->unfinished);
+	sd_ready("ready");
+	recover_start(app);
+}
+
+/* The counters tell the newest id (new ones rise above it) and how many jobs wait: then the doors open. */
+static void
+counted(struct store_req *req)
+{
+	struct app *app = req->owner;
+	unsigned i;
+
+	if (req->err != ND_OK) {
+		nd_log(ND_LOG_ERR, NULL, "the queue cannot be read: %s", req->why.text);
+		app->exit_code = EX_IOERR;
+		loop_stop(app->loop);
+	} else {
+		nd_ulid_after(&app->ids, req->last_id);
+		app->unfinished = req->totals[JOB_QUEUED] + req->totals[JOB_HELD];
+		serve(app);
+	}
+	for (i = 0; i < req->count_count; i++)
+		free(req->counts[i].account);
+	free(req->counts);
+	free(req);
+}
+
+static void
+start(struct app *app)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_TOTALS;
+	req->done = counted;
+	req->owner = app;
+	store_submit(app->store, req);
+}
+
+static enum nd_err
+build(struct app *app, struct nd_why *why)
+{
+	app->loop = loop_new();
+	app->started = loop_now(app->loop).unix_ms;
+	app->files = worker_new("files", 1);
+	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
+		return why->err;
+	app->resolver = resolver_new(app->loop);
+	app->http_client = http_client_new(app->loop);
+	build_timers(app);
+	build_accounts(app);
+	loop_signal(app->loop, SIGTERM, on_stop, app);
+	loop_signal(app->loop, SIGINT, on_stop, app);
+	return ND_OK;
+}
+
+static void
+tear_down(struct app *app)
+{
+	unsigned i;
+
+	if (app->http_server)
+		http_server_free(app->http_server);
+	listen_close(&app->sockets);
+	if (app->engine)
+		deliver_abandon(app);
+	if (app->http_client)
+		http_client_free(app->http_client);
+	if (app->resolver)
+		resolver_free(app->resolver);
+	worker_free(app->files);
+	if (app->store)
+		store_close(app->store);
+	deliver_drop(app);
+	if (app->spool)
+		spool_close(app->spool);
+	if (app->inflight)
+		inflight_close(app->inflight);
+	engine_free(app->engine);
+	for (i = 0; app->accounts && i < app->conf.account_count; i++) {
+		nd_secret_done(&app->accounts[i].token);
+		nd_secret_done(&app->accounts[i].fresh);
+		tls_free(app->accounts[i].tls);
+		free(app->accounts[i].token_path);
+	}
+	free(app->accounts);
+	loop_timer_free(app->engine_timer);
+	loop_timer_free(app->sweep_timer);
+	loop_timer_free(app->prune_timer);
+	loop_timer_free(app->stop_timer);
+	loop_timer_free(app->retry_timer);
+	loop_timer_free(app->watchdog_timer);
+	loop_free(app->loop);
+}
+
+static int
+exit_code_of(enum nd_err err)
+{
+	if (err == ND_ECONF)
+		return EX_CONFIG;
+	return err == ND_ELOCKED ? EX_TEMPFAIL : EX_OSERR;
+}
+
+int
+app_run(const struct app_options *options)
+{
+	struct app app = { .options = *options };
+	struct conf_faults faults = { 0 };
+	char line[1024];
+	struct nd_why why;
+	unsigned i;
+
+	if (app_configure(options, &app.conf, &faults) != ND_OK) {
+		for (i = 0; i < faults.count; i++)
+			(void)fprintf(stderr, "%s\n", conf_fault_line(&faults.fault[i], line, sizeof(line)));
+		conf_faults_done(&faults);
+		conf_done(&app.conf);
+		return EX_CONFIG;
+	}
+	conf_faults_done(&faults);
+	if (options->check) {
+		(void)printf("the configuration is good: %u accounts\n", app.conf.account_count);
+		conf_done(&app.conf);
+		return EX_OK;
+	}
+	if (journal_wanted())
+		nd_log_to(journal_sink);
+	nd_log_level(options->log_level >= 0 ? (enum nd_level)options->log_level : (enum nd_level)app.conf.log_level);
+	if (build(&app, &why) == ND_OK) {
+		start(&app);
+		loop_run(app.loop);
+		nd_log(ND_LOG_NOTICE, NULL, "stopped");
+	} else {
+		nd_log(ND_LOG_ERR, ND_FIELDS({ "ERR", nd_err_name(why.err) }), "notifyd cannot start: %s%s%s", why.text,
+		    nd_why_hint(&why)[0] ? "; " : "", nd_why_hint(&why));
+		app.exit_code = exit_code_of(why.err);
+	}
+	tear_down(&app);
+	conf_done(&app.conf);
+	return app.exit_code;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deliver.c - carries out what the engine decides about sessions, mails and outcomes. */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "daemon/io/secret.h"
+#include "daemon/io/smtp_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOAD_OCTETS (4u * 1024 * 1024)
+
+struct delivery { /* one session; pool_session.link */
+	struct app *app;
+	struct pool_session *session;
+	struct smtp_link_conf conf;
+	struct smtp_link *link;
+	struct settle_mail *mail;
+	struct nd_secret password; /* while the session opens */
+	struct nd_why why;         /* why it could not even begin */
+	nd_unix start;
+};
+
+static const enum smtp_security securities[] = {
+	[CONF_STARTTLS] = SMTP_STARTTLS,
+	[CONF_TLS] = SMTP_TLS,
+	[CONF_PLAIN] = SMTP_PLAINTEXT,
+};
+static const enum smtp_auth auths[] = {
+	[CONF_OAUTH2] = SMTP_AUTH_OAUTH,
+	[CONF_PASSWORD] = SMTP_AUTH_PASSWORD,
+	[CONF_NO_AUTH] = SMTP_AUTH_NONE,
+};
+
+static void
+free_delivery(struct delivery *delivery)
+{
+	if (delivery->link)
+		smtp_link_free(delivery->link);
+	nd_secret_done(&delivery->password);
+	free(delivery->mail);
+	free(delivery);
+}
+
+/* The session is over, by a fault or as asked. */
+static void
+end_session(struct delivery *delivery, const struct smtp_fault *fault)
+{
+	struct app *app = delivery->app;
+	struct pool_session *session = delivery->session;
+
+	if (fault && session->state == POOL_OPENING)
+		nd_log(ND_LOG_WARNING,
+		    ND_FIELDS({ "ACCOUNT", session->account->conf->name }, { "SESSION", session->id },
+			{ "RELAY", delivery->link ? smtp_link_relay(delivery->link) : NULL },
+			{ "STAGE", smtp_proto_stage_name(fault->stage) }, { "ERR", nd_err_name(fault->why.err) }),
+		    "no session with %s for account %s: at %s: %s%s%s", session->account->conf->host,
+		    session->account->conf->name, smtp_proto_stage_name(fault->stage), fault->why.text,
+		    fault->challenge[0] ? "; the server added " : "", fault->challenge);
+	engine_gone(app->engine, session, fault, loop_now(app->loop));
+	free_delivery(delivery);
+	loop_soon(app->loop, app_pump, app);
+}
+
+static void
+on_ready(void *owner, struct smtp_link *link)
+{
+	struct delivery *delivery = owner;
+	struct app_account *account = delivery->session->account->user;
+
+	nd_secret_done(&delivery->password);
+	(void)snprintf(account->tls_words, sizeof(account->tls_words), "%s", smtp_link_tls(link));
+	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
+	loop_soon(delivery->app->loop, app_pump, delivery->app);
+}
+
+static bool
+on_ending(void *owner, struct smtp_link *link)
+{
+	struct delivery *delivery = owner;
+	struct sched_job *job = delivery->session->job;
+
+	(void)link;
+	if (job->slot < 0)
+		job->slot = inflight_note(delivery->app->inflight, job->job->id);
+	return job->slot >= 0;
+}
+
+static void
+on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outcome)
+{
+	struct delivery *delivery = owner;
+	struct app *app = delivery->app;
+	struct sched_job *job = delivery->session->job;
+	struct engine_told told = { outcome, delivery->mail, smtp_link_relay(link), delivery->start };
+
+	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
+	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
+	if (job->place != SCHED_SETTLING && job->slot >= 0) {
+		inflight_drop(app->inflight, job->slot);
+		job->slot = -1;
+	}
+	free(delivery->mail);
+	delivery->mail = NULL;
+	loop_soon(app->loop, app_pump, app);
+}
+
+static void
+on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
+{
+	(void)link;
+	end_session(owner, fault);
+}
+
+static const struct smtp_link_events events = {
+	.ready = on_ready,
+	.ending = on_ending,
+	.outcome = on_outcome,
+	.gone = on_gone,
+};
+
+/* What is wrong before anything is sent, as the fault of a session. */
+static void
+fail_early(void *arg)
+{
+	struct delivery *delivery = arg;
+	struct smtp_fault fault = { .stage = SMTP_AT_CONNECT, .why = delivery->why };
+
+	end_session(delivery, &fault);
+}
+
+static bool
+prepare(struct delivery *delivery, const struct conf_account *conf, struct app_account *account)
+{
+	delivery->conf = (struct smtp_link_conf){
+		.host = conf->host,
+		.port = (uint16_t)conf->port,
+		.tls_name = conf->tls_name[0] ? conf->tls_name : conf->host,
+		.settings = { .ehlo = conf->ehlo[0] ? conf->ehlo : delivery->app->conf.hostname,
+		    .host = conf->host,
+		    .security = securities[conf->security],
+		    .auth = auths[conf->auth],
+		    .user = conf->user,
+		    .secret = conf->auth == CONF_PASSWORD ? &delivery->password : &account->token },
+	};
+	if (conf->security != CONF_PLAIN && !account->tls)
+		account->tls = tls_new(conf->ca_file, &delivery->why);
+	delivery->conf.tls = account->tls;
+	if (conf->security != CONF_PLAIN && !account->tls)
+		return false;
+	return conf->auth != CONF_PASSWORD || secret_read(conf->password, &delivery->password, &delivery->why) == ND_OK;
+}
+
+void
+deliver_open(struct app *app, struct engine_account *account, struct pool_session *session)
+{
+	struct delivery *delivery = nd_xalloc(sizeof(*delivery));
+
+	delivery->app = app;
+	delivery->session = session;
+	session->link = delivery;
+	if (!prepare(delivery, account->conf, account->user)) {
+		loop_soon(app->loop, fail_early, delivery);
+		return;
+	}
+	delivery->link = smtp_link_new(app->loop, app->resolver, &delivery->conf, &events, delivery);
+	if (nd_log_wanted(ND_LOG_DEBUG))
+		smtp_link_trace(delivery->link, session->id);
+}
+
+/* The body cannot be read: told as a lost transaction, so the job is tried again and says why. */
+static void
+fail_mail(struct delivery *delivery, const struct nd_why *why)
+{
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .why = *why };
+
+	on_outcome(delivery, delivery->link, &outcome);
+	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
+}
+
+void
+deliver_send(struct app *app, struct pool_session *session)
+{
+	struct delivery *delivery = session->link;
+	const struct queue_job *job = session->job->job;
+	struct smtp_link_mail mail = { .head = job->head,
+		.head_len = strlen(job->head),
+		.body = job->body,
+		.body_len = (size_t)job->body_len,
+		.fd = -1 };
+	struct nd_why why;
+
+	delivery->start = loop_now(app->loop).unix_ms;
+	delivery->mail = settle_mail_new(job);
+	delivery->mail->mail.size = strlen(job->head) + job->body_len;
+	if (job->spooled && (mail.fd = spool_read_open(app->spool, job->id, &why)) < 0) {
+		fail_mail(delivery, &why);
+		return;
+	}
+	mail.mail = delivery->mail->mail;
+	smtp_link_send(delivery->link, &mail);
+}
+
+void
+deliver_close(struct pool_session *session)
+{
+	struct delivery *delivery = session->link;
+
+	smtp_link_quit(delivery->link);
+}
+
+void
+deliver_abandon(struct app *app)
+{
+	struct engine_account *account;
+	struct pool_session *session;
+	unsigned i;
+
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		for (session = account->pool.sessions; session; session = session->next) {
+			loop_forget(app->loop, session->link);
+			free_delivery(session->link);
+		}
+}
+
+/* Evidence of a delivery: the digest of the octets, and the TLS they went through. */
+static char *
+evidence_of(struct app *app, const struct app_account *account, const struct queue_job *job)
+{
+	struct tls_digest *digest = tls_digest_new();
+	struct nd_buf buf;
+	struct json_out out;
+	char hex[65], piece[16384];
+	uint8_t sum[32];
+	ssize_t got;
+	int fd = -1;
+	unsigned i;
+
+	tls_digest_add(digest, job->head, strlen(job->head));
+	if (job->body)
+		tls_digest_add(digest, job->body, (size_t)job->body_len);
+	else if ((fd = spool_read_open(app->spool, job->id, NULL)) >= 0)
+		while ((got = read(fd, piece, sizeof(piece))) > 0)
+			tls_digest_add(digest, piece, (size_t)got);
+	if (fd >= 0)
+		(void)close(fd);
+	tls_digest_end(digest, sum);
+	for (i = 0; i < sizeof(sum); i++) {
+		hex[2 * i] = "0123456789abcdef"[sum[i] >> 4];
+		hex[2 * i + 1] = "0123456789abcdef"[sum[i] & 15];
+	}
+	hex[64] = '\0';
+	nd_buf_init(&buf, 256);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_text(&out, "sha256", hex);
+	json_out_int(&out, "octets", (int64_t)(strlen(job->head) + job->body_len));
+	json_out_text(&out, "tls", account->tls_words[0] ? account->tls_words : NULL);
+	json_out_object_end(&out);
+	return nd_buf_take(&buf, NULL);
+}
+
+struct settling { /* owner of an OUTCOME request */
+	struct app *app;
+	struct engine_account *account;
+	struct sched_job *job; /* NULL: the row is not in memory; req->job is ours */
+	char *evidence;
+};
+
+static void
+say_final(const struct queue_job *job, const struct queue_attempt *attempt)
+{
+	const char *words = job->reason ? job->reason : attempt ? attempt->text : NULL;
+	unsigned i, delivered = 0;
+	char code[16];
+
+	for (i = 0; i < job->rcpt_count; i++)
+		delivered += job->rcpts[i].state == RCPT_DELIVERED;
+	(void)snprintf(code, sizeof(code), "%d", attempt ? attempt->code : 0);
+	nd_log(ND_LOG_INFO,
+	    ND_FIELDS({ "JOB", job->id }, { "ACCOUNT", job->account }, { "STATE", job_state_name(job->state) },
+		{ "SESSION", attempt ? attempt->session : NULL }, { "RELAY", attempt ? attempt->relay : NULL },
+		{ "REPLY", attempt ? code : NULL }),
+	    "job %s: %s, %u of %u recipients%s%s", job->id, job_state_words(job->state), delivered, job->rcpt_count,
+	    words ? "; " : "", words ? words : "");
+}
+
+static void
+free_outcome(struct store_req *req)
+{
+	struct settling *settling = req->owner;
+	struct queue_attempt *attempt = (struct queue_attempt *)(uintptr_t)req->attempt;
+
+	if (attempt)
+		queue_attempt_done(attempt);
+	free(attempt);
+	if (!settling->job)
+		queue_job_free(req->job);
+	free(settling->evidence);
+	free(settling);
+	free(req);
+}
+
+static void
+outcome_stored(struct store_req *req)
+{
+	struct settling *settling = req->owner;
+	struct app *app = settling->app;
+	struct queue_job *row = req->job;
+
+	app_wrote(app, req);
+	if (req->err != ND_OK) {
+		/* Kept as it is: tried again when the disk has room; after a restart an in-flight note makes it uncertain. */
+		req->next = app->retry;
+		app->retry = req;
+		loop_timer_set(app->retry_timer, loop_now(app->loop).ms + ND_SEC(1));
+		return;
+	}
+	app->outcomes--;
+	if (job_state_final(row->state)) {
+		say_final(row, req->attempt);
+		app->unfinished -= app->unfinished > 0;
+		if (row->spooled && row->state == JOB_DELIVERED)
+			spool_remove(app->spool, row->id);
+		waiters_wake(app, row->id, row->state);
+	}
+	if (settling->job) {
+		if (settling->job->slot >= 0)
+			inflight_drop(app->inflight, settling->job->slot);
+		settling->job->slot = -1;
+		engine_stored(app->engine, settling->account, settling->job, loop_now(app->loop));
+	}
+	free_outcome(req);
+	loop_soon(app->loop, app_pump, app);
+}
+
+void
+deliver_drop(struct app *app)
+{
+	struct store_req *req;
+
+	while ((req = app->retry) != NULL) {
+		app->retry = req->next;
+		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", req->job->id }),
+		    "the outcome of job %s could not be written: it may be sent again", req->job->id);
+		free_outcome(req);
+	}
+}
+
+static void
+submit_outcome(struct app *app, struct queue_job *row, struct settling settling, struct queue_attempt *attempt)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_OUTCOME;
+	req->done = outcome_stored;
+	req->owner = nd_xalloc(sizeof(settling));
+	*(struct settling *)req->owner = settling;
+	req->job = row;
+	req->attempt = attempt;
+	req->evidence = settling.evidence;
+	app->outcomes++;
+	store_submit(app->store, req);
+}
+
+void
+deliver_store(struct app *app, const struct engine_action *action)
+{
+	struct queue_job *row = action->job->job;
+	struct settling settling = { app, action->account, action->job,
+		row->state == JOB_DELIVERED ? evidence_of(app, action->account->user, row) : NULL };
+
+	submit_outcome(app, row, settling, action->attempt);
+}
+
+void
+deliver_end(struct app *app, struct queue_job *job)
+{
+	submit_outcome(app, job, (struct settling){ app, NULL, NULL, NULL }, NULL);
+}
+
+static void
+loaded(struct store_req *req)
+{
+	struct engine_account *account = req->owner;
+	struct app *app = ((struct app_account *)account->user)->app;
+
+	if (req->err == ND_OK) {
+		engine_loaded(
+		    app->engine, account, req->jobs, req->job_count, req->more, req->next_due, loop_now(app->loop));
+	} else {
+		nd_log(ND_LOG_ERR, ND_FIELDS({ "ACCOUNT", account->conf->name }), "due jobs cannot be read: %s",
+		    req->why.text);
+		engine_load_failed(app->engine, account, loop_now(app->loop));
+	}
+	free(req->jobs);
+	free((void *)(uintptr_t)req->skip);
+	free(req);
+	loop_soon(app->loop, app_pump, app);
+}
+
+void
+deliver_load(struct app *app, struct engine_account *account)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_LOAD;
+	req->done = loaded;
+	req->owner = account;
+	req->account = account->conf->name;
+	req->until = loop_now(app->loop).unix_ms;
+	req->limit = (unsigned)(SCHED_JOBS - account->sched.count);
+	req->limit_octets = LOAD_OCTETS;
+	req->skip = (const char(*)[ND_ULID_LEN + 1]) sched_ids(&account->sched, &req->skip_count);
+	store_submit(app->store, req);
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handlers.c - one function for each route that reads; the one that submits is intake.c. */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/stamp.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REPLY_LIMIT (64u * 1024 * 1024)
+#define LIST_DEFAULT 100
+#define LIST_MAX 1000
+#define WAIT_MAX 300
+
+struct asked { /* owner of a read request */
+	struct app *app;
+	struct http_request *request; /* NULL: the client has left */
+	bool waited;
+	nd_ms wait;
+};
+
+static void
+asker_left(void *context)
+{
+	struct asked *asked = context;
+
+	asked->request = NULL;
+}
+
+static struct store_req *
+ask(struct app *app, struct http_request *request, enum store_op op, void (*done)(struct store_req *))
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+	struct asked *asked = nd_xalloc(sizeof(*asked));
+
+	asked->app = app;
+	asked->request = request;
+	req->op = op;
+	req->done = done;
+	req->owner = asked;
+	http_request_own(request, asked, asker_left);
+	return req;
+}
+
+static void
+end_asked(struct store_req *req)
+{
+	struct asked *asked = req->owner;
+	unsigned i;
+
+	queue_job_free(req->found);
+	for (i = 0; i < req->attempt_count; i++)
+		queue_attempt_done(&req->attempts[i]);
+	free(req->attempts);
+	for (i = 0; i < req->job_count; i++)
+		queue_job_free(req->jobs[i]);
+	free(req->jobs);
+	for (i = 0; i < req->count_count; i++)
+		free(req->counts[i].account);
+	free(req->counts);
+	free((void *)(uintptr_t)req->filter.account);
+	free((void *)(uintptr_t)req->filter.source);
+	free((void *)(uintptr_t)req->filter.key);
+	free((void *)(uintptr_t)req->filter.unit);
+	free(asked);
+	free(req);
+}
+
+/* False: nobody waits any more, or it failed and was answered. */
+static bool
+still_asked(struct store_req *req)
+{
+	struct asked *asked = req->owner;
+
+	if (!asked->request)
+		return false;
+	http_request_own(asked->request, NULL, NULL);
+	if (req->err != ND_OK)
+		http_server_problem(asked->request, &req->why);
+	return req->err == ND_OK;
+}
+
+static void
+reply_json(struct http_request *request, int status, struct nd_buf *buf)
+{
+	struct nd_why why;
+
+	if (buf->failed) {
+		(void)nd_fail(&why, ND_EBUG, 0, "the reply is too large");
+		http_server_problem(request, &why);
+	} else {
+		(void)nd_buf_addc(buf, '\n');
+		http_server_reply(request, status, "application/json", nd_buf_text(buf), buf->len, NULL);
+	}
+	nd_buf_done(buf);
+}
+
+bool
+handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why)
+{
+	const char *text = http_request_query(request, "wait");
+	int64_t seconds;
+
+	*wait = 0;
+	if (!text)
+		return true;
+	if (!nd_str_int(text, 1, WAIT_MAX, &seconds)) {
+		(void)nd_fail(why, ND_EINVALID, 0, "wait is a number of seconds from 1 to %d", WAIT_MAX);
+		(void)nd_fail_at(why, "wait", 0, NULL);
+		return false;
+	}
+	*wait = ND_SEC(seconds);
+	return true;
+}
+
+/* One job. */
+
+static bool
+may_see(const struct http_request *request, const struct queue_job *job)
+{
+	const struct access_peer *peer = http_request_peer(request);
+
+	return peer->operator_right || access_own(peer, job->uid, job->unit);
+}
+
+static void
+refuse_foreign(struct http_request *request, const struct queue_job *job)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_ENOTYOURS, 0, "job %s was submitted by uid %u", job->id, job->uid);
+	http_server_problem(request, &why);
+}
+
+static void
+shown(struct store_req *req)
+{
+	struct asked *asked = req->owner;
+	struct nd_buf buf;
+	struct json_out out;
+	bool over;
+
+	if (!still_asked(req)) {
+		end_asked(req);
+		return;
+	}
+	over = job_state_final(req->found->state) || req->found->state == JOB_HELD;
+	if (!may_see(asked->request, req->found)) {
+		refuse_foreign(asked->request, req->found);
+	} else if (asked->wait > 0 && !over && !asked->app->stopping) {
+		waiters_add(asked->app, asked->request, req->found->id, asked->wait);
+	} else {
+		nd_buf_init(&buf, REPLY_LIMIT);
+		json_out_init(&out, &buf);
+		shape_job(asked->app, req->found, req->attempts, req->attempt_count, true, &out);
+		reply_json(asked->request, asked->waited && !over ? 202 : 200, &buf);
+	}
+	end_asked(req);
+}
+
+void
+handlers_show(struct app *app, struct http_request *request, const char *id, bool waited)
+{
+	struct store_req *req = ask(app, request, STORE_SHOW, shown);
+
+	((struct asked *)req->owner)->waited = waited;
+	memcpy(req->id, id, sizeof(req->id));
+	store_submit(app->store, req);
+}
+
+/* The id of the path: whole, or its last characters. */
+static bool
+take_id(struct http_request *request, struct store_req *req)
+{
+	const char *segment = http_request_segment(request);
+	struct nd_why why;
+
+	if (nd_ulid_valid(segment)) {
+		memcpy(req->id, segment, sizeof(req->id));
+		return true;
+	}
+	req->tail = nd_ulid_tail(segment, req->id);
+	if (!req->tail) {
+		(void)nd_fail(&why, ND_ENOTFOUND, 0, "\"%.40s\" is no job id", segment);
+		(void)nd_fail_at(&why, "id", 0, "give the whole id, or its last 6 characters or more");
+		http_request_own(request, NULL, NULL);
+		http_server_problem(request, &why);
+	}
+	return req->tail;
+}
+
+static void
+handle_show(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { "wait", NULL };
+	struct app *app = owner;
+	struct store_req *req;
+	struct nd_why why;
+	nd_ms wait;
+
+	if (http_request_only(request, known, &why) != ND_OK || !handlers_wait(request, &wait, &why)) {
+		http_server_problem(request, &why);
+		return;
+	}
+	req = ask(app, request, STORE_SHOW, shown);
+	((struct asked *)req->owner)->wait = wait;
+	if (take_id(request, req)) {
+		store_submit(app->store, req);
+		return;
+	}
+	end_asked(req);
+}
+
+/* Its message. */
+
+static void
+reply_message(struct app *app, struct http_request *request, const struct queue_job *job)
+{
+	struct nd_why why;
+	struct nd_buf buf;
+	ssize_t got;
+	char *room;
+	int fd;
+
+	nd_buf_init(&buf, REPLY_LIMIT);
+	(void)nd_buf_adds(&buf, job->head);
+	if (job->body)
+		(void)nd_buf_add(&buf, job->body, (size_t)job->body_len);
+	if (job->spooled) {
+		fd = spool_read_open(app->spool, job->id, &why);
+		if (fd < 0) {
+			http_server_problem(request, &why);
+			nd_buf_done(&buf);
+			return;
+		}
+		while ((room = nd_buf_reserve(&buf, 65536)) != NULL && (got = read(fd, room, 65536)) > 0)
+			nd_buf_grown(&buf, (size_t)got);
+		(void)close(fd);
+	}
+	http_server_reply(request, 200, "message/rfc822", nd_buf_text(&buf), buf.len, NULL);
+	nd_buf_done(&buf);
+}
+
+static void
+message_read(struct store_req *req)
+{
+	struct asked *asked = req->owner;
+	struct nd_why why;
+
+	if (still_asked(req)) {
+		if (!may_see(asked->request, req->found)) {
+			refuse_foreign(asked->request, req->found);
+		} else if (!req->found->head) {
+			(void)nd_fail(&why, ND_ESTATE, 0, "the job has no account yet, so its message has no sender");
+			http_server_problem(asked->request, &why);
+		} else {
+			reply_message(asked->app, asked->request, req->found);
+		}
+	}
+	end_asked(req);
+}
+
+static void
+handle_message(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { NULL };
+	struct app *app = owner;
+	struct store_req *req;
+	struct nd_why why;
+
+	if (http_request_only(request, known, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	req = ask(app, request, STORE_BODY, message_read);
+	if (take_id(request, req))
+		store_submit(app->store, req);
+	else
+		end_asked(req);
+}
+
+/* Many jobs. */
+
+static void
+listed(struct store_req *req)
+{
+	struct asked *asked = req->owner;
+	struct nd_buf buf;
+	struct json_out out;
+	unsigned i;
+
+	if (still_asked(req)) {
+		nd_buf_init(&buf, REPLY_LIMIT);
+		json_out_init(&out, &buf);
+		json_out_object(&out, NULL);
+		json_out_array(&out, "jobs");
+		for (i = 0; i < req->job_count; i++)
+			shape_job(asked->app, req->jobs[i], NULL, 0, false, &out);
+		json_out_array_end(&out);
+		if (req->more && req->job_count > 0)
+			json_out_text(&out, "next", req->jobs[req->job_count - 1]->id);
+		else
+			json_out_null(&out, "next");
+		json_out_object_end(&out);
+		reply_json(asked->request, 200, &buf);
+	}
+	end_asked(req);
+}
+
+static enum nd_err
+bad_value(const char *name, const char *value, const char *wanted, struct nd_why *why)
+{
+	(void)nd_fail(why, ND_EINVALID, 0, "%s=%.40s is not %s", name, value, wanted);
+	return nd_fail_at(why, name, 0, NULL);
+}
+
+/* A comma list of names into bits. */
+static enum nd_err
+read_bits(const struct http_request *request, const char *name, bool (*named)(const char *, unsigned *), uint32_t *bits,
+    struct nd_why *why)
+{
+	const char *rest = http_request_query(request, name), *start;
+	unsigned value;
+	size_t len;
+	char one[32];
+
+	while (rest && nd_str_list_next(&rest, &start, &len)) {
+		if (len >= sizeof(one))
+			return bad_value(name, start, "known", why);
+		memcpy(one, start, len);
+		one[len] = '\0';
+		if (!named(one, &value))
+			return bad_value(name, one, "known", why);
+		*bits |= 1u << value;
+	}
+	return ND_OK;
+}
+
+static bool
+state_named(const char *name, unsigned *out)
+{
+	enum job_state state;
+	bool known = job_state_named(name, &state);
+
+	*out = known ? state : 0;
+	return known;
+}
+
+static bool
+severity_named(const char *name, unsigned *out)
+{
+	enum job_severity severity;
+	bool known = job_severity_named(name, &severity);
+
+	*out = known ? severity : 0;
+	return known;
+}
+
+static enum nd_err
+read_since(const struct http_request *request, nd_unix now, nd_unix *since, struct nd_why *why)
+{
+	const char *text = http_request_query(request, "since");
+	nd_ms ago;
+
+	if (!text || nd_stamp_read(text, since))
+		return ND_OK;
+	if (!nd_str_duration(text, &ago))
+		return bad_value("since", text, "a time (RFC 3339) or a duration such as 2h", why);
+	*since = now - ago;
+	return ND_OK;
+}
+
+static enum nd_err
+read_ids(const struct http_request *request, struct store_filter *filter, struct nd_why *why)
+{
+	const char *cursor = http_request_query(request, "cursor"), *id = http_request_query(request, "id");
+
+	if (cursor && !nd_ulid_valid(cursor))
+		return bad_value("cursor", cursor, "the \"next\" of an earlier list", why);
+	if (cursor)
+		memcpy(filter->before, cursor, sizeof(filter->before));
+	if (id && !nd_ulid_tail(id, filter->tail))
+		return bad_value("id", id, "the last 6 or more characters of a job id", why);
+	return ND_OK;
+}
+
+static enum nd_err
+read_filter(struct app *app, const struct http_request *request, struct store_req *req, struct nd_why *why)
+{
+	const char *limit = http_request_query(request, "limit");
+	const struct access_peer *peer = http_request_peer(request);
+	struct store_filter *filter = &req->filter;
+	int64_t number = LIST_DEFAULT;
+	enum nd_err err;
+
+	if (limit && !nd_str_int(limit, 1, LIST_MAX, &number))
+		return bad_value("limit", limit, "a number from 1 to 1000", why);
+	req->limit = (unsigned)number;
+	filter->account = nd_xstrdup(http_request_query(request, "account"));
+	filter->source = nd_xstrdup(http_request_query(request, "source"));
+	filter->key = nd_xstrdup(http_request_query(request, "key"));
+	filter->own = !peer->operator_right;
+	filter->uid = peer->uid;
+	filter->unit = nd_xstrdup(peer->unit);
+	err = read_bits(request, "state", state_named, &filter->states, why);
+	if (err == ND_OK)
+		err = read_bits(request, "severity", severity_named, &filter->severities, why);
+	if (err == ND_OK)
+		err = read_since(request, loop_now(app->loop).unix_ms, &filter->since, why);
+	return err == ND_OK ? read_ids(request, filter, why) : err;
+}
+
+static void
+handle_list(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { "state", "account", "source", "severity", "key", "since", "id", "limit",
+		"cursor", NULL };
+	struct app *app = owner;
+	struct store_req *req = ask(app, request, STORE_LIST, listed);
+	struct nd_why why;
+
+	if (http_request_only(request, known, &why) == ND_OK && read_filter(app, request, req, &why) == ND_OK) {
+		store_submit(app->store, req);
+		return;
+	}
+	http_request_own(request, NULL, NULL);
+	end_asked(req);
+	http_server_problem(request, &why);
+}
+
+/* Status and health. */
+
+static void
+counted(struct store_req *req)
+{
+	struct asked *asked = req->owner;
+	struct nd_buf buf;
+	struct json_out out;
+
+	if (still_asked(req)) {
+		nd_buf_init(&buf, REPLY_LIMIT);
+		json_out_init(&out, &buf);
+		shape_status(asked->app, req, http_request_peer(asked->request)->operator_right, &out);
+		reply_json(asked->request, 200, &buf);
+	}
+	end_asked(req);
+}
+
+static void
+handle_status(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { NULL };
+	struct app *app = owner;
+	struct nd_why why;
+
+	if (http_request_only(request, known, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	store_submit(app->store, ask(app, request, STORE_TOTALS, counted));
+}
+
+static void
+handle_health(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { "live", "ready", NULL };
+	static const char ok[] = "{\"status\":\"ok\"}\n";
+	struct app *app = owner;
+	struct nd_why why;
+
+	if (http_request_only(request, known, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	if (!http_request_query(request, "live") && app->store_fault.err != ND_OK)
+		http_server_problem(request, &app->store_fault);
+	else
+		http_server_reply(request, 200, "application/json", ok, sizeof(ok) - 1, NULL);
+}
+
+http_handler *const handlers_routes[API_ROUTE_COUNT] = {
+	[API_SUBMIT] = intake_submit,
+	[API_LIST] = handle_list,
+	[API_SHOW] = handle_show,
+	[API_MESSAGE] = handle_message,
+	[API_STATUS] = handle_status,
+	[API_HEALTH] = handle_health,
+};

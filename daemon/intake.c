@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* intake.c - POST /v1/jobs: check, resolve, compose, commit, and only then say yes.
+ *
+ *   body ─► json_read ─► job_check ─► resolve (recipients, account, rights) ─► compose ─► [spool] ─► store ─► answer
+ *
+ * One object gives one answer; an array gives one answer for each, in order, and each job stands for itself.
+ */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "daemon/core/mime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX 1000u
+#define MESSAGE_LIMIT (64u * 1024 * 1024)
+
+struct submission;
+
+struct intake_job { /* one job between check and commit */
+	struct submission *submission;
+	struct queue_job *row; /* NULL once committed, or refused */
+	char *key;             /* idempotency */
+	uint8_t digest[32];
+	enum job_state state;
+	char id[ND_ULID_LEN + 1];
+	bool duplicate;
+	struct nd_why why; /* err ND_OK: accepted */
+};
+
+struct submission { /* one request */
+	struct app *app;
+	struct http_request *request; /* NULL: the client has left; its jobs go on */
+	bool array;
+	nd_ms wait;
+	unsigned count, open; /* open: not yet committed or refused */
+	struct intake_job *jobs;
+};
+
+static void
+client_left(void *context)
+{
+	struct submission *submission = context;
+
+	submission->request = NULL;
+}
+
+static void
+put_answer(const struct intake_job *job, struct json_out *out)
+{
+	json_out_object(out, NULL);
+	json_out_text(out, "id", job->id);
+	json_out_text(out, "state", job_state_name(job->state));
+	if (job->duplicate)
+		json_out_bool(out, "duplicate", true);
+	json_out_object_end(out);
+}
+
+static void
+answer_one(struct submission *submission)
+{
+	const struct intake_job *job = &submission->jobs[0];
+	struct nd_buf buf;
+	struct json_out out;
+	char location[64];
+
+	if (job->why.err != ND_OK) {
+		http_server_problem(submission->request, &job->why);
+		return;
+	}
+	if (submission->wait > 0 && !submission->app->stopping) {
+		if (job_state_final(job->state) || job->state == JOB_HELD)
+			handlers_show(submission->app, submission->request, job->id, true);
+		else
+			waiters_add(submission->app, submission->request, job->id, submission->wait);
+		return;
+	}
+	nd_buf_init(&buf, 1024);
+	json_out_init(&out, &buf);
+	put_answer(job, &out);
+	(void)nd_buf_addc(&buf, '\n');
+	memcpy(location, "/v1/jobs/", 9);
+	memcpy(location + 9, job->id, sizeof(job->id));
+	http_server_reply(
+	    submission->request, job->duplicate ? 200 : 202, "application/json", nd_buf_text(&buf), buf.len, location);
+	nd_buf_done(&buf);
+}
+
+static void
+answer_array(struct submission *submission)
+{
+	unsigned i, accepted = 0;
+	struct nd_buf buf, problem;
+	struct json_out out;
+	int status;
+
+	nd_buf_init(&buf, MESSAGE_LIMIT);
+	nd_buf_init(&problem, 8192);
+	json_out_init(&out, &buf);
+	json_out_array(&out, NULL);
+	for (i = 0; i < submission->count; i++) {
+		if (submission->jobs[i].why.err == ND_OK) {
+			accepted++;
+			put_answer(&submission->jobs[i], &out);
+		} else {
+			nd_buf_clear(&problem);
+			api_problem(&submission->jobs[i].why, (int)i, &problem);
+			json_out_raw(&out, NULL, nd_buf_text(&problem));
+		}
+	}
+	json_out_array_end(&out);
+	(void)nd_buf_addc(&buf, '\n');
+	status = accepted == submission->count ? 202 : accepted > 0 ? 207 : 422;
+	http_server_reply(submission->request, status, "application/json", nd_buf_text(&buf), buf.len, NULL);
+	nd_buf_done(&buf);
+	nd_buf_done(&problem);
+}
+
+static void
+end_submission(struct submission *submission)
+{
+	unsigned i;
+
+	if (submission->request) {
+		http_request_own(submission->request, NULL, NULL);
+		if (submission->array)
+			answer_array(submission);
+		else
+			answer_one(submission);
+	}
+	for (i = 0; i < submission->count; i++)
+		free(submission->jobs[i].key);
+	free(submission->jobs);
+	free(submission);
+}
+
+/* The job is committed or refused; the last one answers for all. */
+static void
+close_job(struct intake_job *job)
+{
+	struct submission *submission = job->submission;
+
+	queue_job_free(job->row);
+	job->row = NULL;
+	submission->app->intake--;
+	if (--submission->open == 0)
+		end_submission(submission);
+}
+
+static void
+committed(struct store_req *req)
+{
+	struct intake_job *job = req->owner;
+	struct app *app = job->submission->app;
+	bool spooled = job->row->spooled;
+
+	app_wrote(app, req);
+	job->why = req->why;
+	job->why.err = req->err;
+	if (spooled && (req->err != ND_OK || req->duplicate))
+		spool_remove(app->spool, job->id);
+	if (req->err == ND_OK && req->duplicate) {
+		job->duplicate = true;
+		job->state = (enum job_state)req->duplicate_state;
+		memcpy(job->id, req->duplicate_id, sizeof(job->id));
+	} else if (req->err == ND_OK) {
+		if (app->unfinished++ == 0)
+			loop_timer_set(app->sweep_timer, loop_now(app->loop).ms + ND_MIN(1));
+		engine_accepted(app->engine, job->row, loop_now(app->loop));
+		job->row = NULL;
+		loop_soon(app->loop, app_pump, app);
+	}
+	free(req);
+	close_job(job);
+}
+
+static void
+commit(struct intake_job *job)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_PUT;
+	req->done = committed;
+	req->owner = job;
+	req->job = job->row;
+	req->idempotency_key = job->key;
+	memcpy(req->digest, job->digest, sizeof(req->digest));
+	store_submit(job->submission->app->store, req);
+}
+
+static void
+spooled(void *arg, enum nd_err err, const struct nd_why *why)
+{
+	struct intake_job *job = arg;
+
+	if (err == ND_OK) {
+		commit(job);
+		return;
+	}
+	job->why = *why;
+	close_job(job);
+}
+
+/* Resolving what the configuration decides. */
+
+/* Without recipients of its own the job goes to [daemon] to. */
+static enum nd_err
+add_defaults(const struct conf *conf, struct job_draft *draft, struct nd_why *why)
+{
+	unsigned i;
+	enum nd_err err;
+
+	if (draft->rcpt_count > 0)
+		return ND_OK;
+	if (conf->to.count == 0)
+		return nd_fail(why, ND_ENORCPT, 0, "the job names no recipient and [daemon] to is not set");
+	draft->rcpts = nd_xalloc(conf->to.count * sizeof(*draft->rcpts));
+	for (i = 0; i < conf->to.count; i++) {
+		err = nd_str_mailbox(conf->to.items[i], strlen(conf->to.items[i]), &draft->rcpts[i].box, why);
+		if (err != ND_OK)
+			return err;
+		draft->rcpts[i].kind = JOB_TO_RCPT;
+		draft->rcpt_count++;
+	}
+	return ND_OK;
+}
+
+static void
+set_rcpts(const struct job_draft *draft, struct queue_job *row)
+{
+	unsigned i;
+
+	row->rcpt_count = draft->rcpt_count;
+	row->rcpts = nd_xalloc(draft->rcpt_count * sizeof(*row->rcpts));
+	for (i = 0; i < draft->rcpt_count; i++)
+		row->rcpts[i].address = nd_xstrdup(draft->rcpts[i].box.address);
+}
+
+static enum nd_err
+find_account(
+    const struct conf *conf, const struct job_draft *draft, const struct conf_account **account, struct nd_why *why)
+{
+	*account = draft->account ? conf_account_named(conf, draft->account) : conf_account_nth(conf, 0);
+	if (!*account && draft->account && conf->account_count > 0) {
+		(void)nd_fail(why, ND_ENOACCOUNT, 0, "there is no account \"%.60s\"", draft->account);
+		return nd_fail_at(why, "account", 0, NULL);
+	}
+	return ND_OK;
+}
+
+static enum nd_err
+check_rights(const struct conf *conf, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why)
+{
+	enum nd_err err = ND_OK;
+	unsigned i;
+
+	for (i = 0; err == ND_OK && i < row->rcpt_count; i++)
+		err = access_recipient(conf, peer, row->rcpts[i].address, why);
+	return err;
+}
+
+static void
+set_facts(struct queue_job *row, const struct job_draft *draft)
+{
+	struct nd_buf subject, facts;
+
+	nd_buf_init(&subject, 4096);
+	nd_buf_init(&facts, MESSAGE_LIMIT);
+	mime_subject(draft, &subject);
+	job_facts(draft, nd_buf_text(&subject), &facts);
+	row->facts = nd_buf_take(&facts, NULL);
+	nd_buf_done(&subject);
+}
+
+static void
+set_row(struct app *app, const struct access_peer *peer, const struct job_draft *draft, struct queue_job *row)
+{
+	nd_unix now = loop_now(app->loop).unix_ms;
+	uint8_t fresh[10];
+
+	tls_random(fresh, sizeof(fresh));
+	nd_ulid_next(&app->ids, now, fresh, row->id);
+	row->created = now;
+	row->event_time = draft->event_time;
+	row->not_before = draft->not_before;
+	row->due = draft->not_before > now ? draft->not_before : now;
+	row->expires = draft->expires_in ? row->due + draft->expires_in : 0;
+	row->severity = (uint8_t)draft->severity;
+	row->resolved = draft->resolved;
+	row->uid = peer->uid;
+	row->gid = peer->gid;
+	row->pid = peer->pid;
+	row->unit = peer->unit[0] ? nd_xstrdup(peer->unit) : NULL;
+	row->comm = peer->comm[0] ? nd_xstrdup(peer->comm) : NULL;
+	row->source = nd_xstrdup(draft->source ? draft->source : row->unit ? row->unit : row->comm);
+	row->key = nd_xstrdup(draft->key);
+	row->body_kept = true;
+}
+
+static void
+set_from(const struct job_draft *draft, struct queue_job *row)
+{
+	struct nd_buf buf;
+
+	if (!draft->from.address)
+		return;
+	nd_buf_init(&buf, 4096);
+	if (draft->from.name) {
+		const char *c;
+
+		(void)nd_buf_addc(&buf, '"');
+		for (c = draft->from.name; *c != '\0'; c++) {
+			if (*c == '"' || *c == '\\')
+				(void)nd_buf_addc(&buf, '\\');
+			(void)nd_buf_addc(&buf, *c);
+		}
+		(void)nd_buf_addf(&buf, "\" <%s>", draft->from.address);
+	} else {
+		(void)nd_buf_adds(&buf, draft->from.address);
+	}
+	row->from = nd_buf_take(&buf, NULL);
+}
+
+/* The draft as a row of the queue, its message composed. */
+static enum nd_err
+resolve(
+    struct app *app, const struct access_peer *peer, struct job_draft *draft, struct queue_job *row, struct nd_why *why)
+{
+	const struct conf_account *account;
+	struct nd_buf body;
+	size_t len;
+	enum nd_err err;
+
+	if ((err = find_account(&app->conf, draft, &account, why)) != ND_OK ||
+	    (err = add_defaults(&app->conf, draft, why)) != ND_OK)
+		return err;
+	set_rcpts(draft, row);
+	if ((err = check_rights(&app->conf, peer, row, why)) != ND_OK)
+		return err;
+	set_row(app, peer, draft, row);
+	set_from(draft, row);
+	set_facts(row, draft);
+	row->account = nd_xstrdup(account ? account->name : "");
+	if (account) {
+		sender_write(row, account, draft->reply_to.address != NULL);
+	} else {
+		row->state = JOB_HELD;
+		settle_reason(row, "no-account", NULL,
+		    "no account yet: add an [account NAME] to notifyd.conf and restart notifyd");
+	}
+	nd_buf_init(&body, MESSAGE_LIMIT);
+	err = mime_body(draft, row->id, row->created, app->conf.hostname, &body, why);
+	if (err != ND_OK) {
+		nd_buf_done(&body);
+		return err;
+	}
+	row->body = nd_buf_take(&body, &len);
+	row->body_len = len;
+	return ND_OK;
+}
+
+static void
+digest_of(const struct json_node *value, uint8_t digest[32])
+{
+	struct nd_buf buf;
+	struct json_out out;
+
+	nd_buf_init(&buf, MESSAGE_LIMIT);
+	json_out_init(&out, &buf);
+	json_out_node(&out, NULL, value);
+	tls_sha256(nd_buf_text(&buf), buf.len, digest);
+	nd_buf_done(&buf);
+}
+
+static enum nd_err
+read_key(const struct submission *submission, const struct job_draft *draft, struct intake_job *job, struct nd_why *why)
+{
+	const char *header = submission->array ? NULL : http_request_header(submission->request, "Idempotency-Key");
+	const char *key = draft->idempotency_key ? draft->idempotency_key : header;
+	size_t len = key ? strlen(key) : 0;
+
+	if (key && (len == 0 || len > 128 || !nd_str_ascii(key, len))) {
+		(void)nd_fail(why, ND_EINVALID, 0, "an idempotency key has 1 to 128 printable ASCII characters");
+		return nd_fail_at(why, "Idempotency-Key", 0, NULL);
+	}
+	job->key = nd_xstrdup(key);
+	return ND_OK;
+}
+
+/* Takes one job as far as it goes without waiting. */
+static void
+take_job(struct intake_job *job, const struct json_node *value, const struct access_peer *peer)
+{
+	struct submission *submission = job->submission;
+	struct app *app = submission->app;
+	struct job_draft draft = { 0 };
+	struct queue_job *row = nd_xalloc(sizeof(*row));
+	enum nd_err err;
+
+	err = job_check(&draft, NULL, value, &job->why);
+	if (err == ND_OK)
+		err = read_key(submission, &draft, job, &job->why);
+	if (err == ND_OK)
+		err = resolve(app, peer, &draft, row, &job->why);
+	job_draft_done(&draft);
+	job->row = row;
+	if (err != ND_OK) {
+		close_job(job);
+		return;
+	}
+	job->state = (enum job_state)row->state;
+	memcpy(job->id, row->id, sizeof(job->id));
+	if (job->key)
+		digest_of(value, job->digest);
+	if (row->body_len > SPOOL_OVER) {
+		row->spooled = true;
+		spool_put(app->spool, row->id, row->body, (size_t)row->body_len, spooled, job);
+		row->body = NULL;
+		return;
+	}
+	commit(job);
+}
+
+static void
+take_all(struct app *app, struct http_request *request, const struct json_node *root, nd_ms wait)
+{
+	struct submission *submission = nd_xalloc(sizeof(*submission));
+	struct access_peer peer = *http_request_peer(request);
+	const struct json_node *value = root->type == JSON_ARRAY ? root->child : root;
+	unsigned i;
+
+	submission->app = app;
+	submission->request = request;
+	submission->wait = wait;
+	submission->array = root->type == JSON_ARRAY;
+	submission->count = submission->array ? root->count : 1;
+	submission->open = submission->count + 1; /* + 1: nobody answers while the loop below runs */
+	submission->jobs = nd_xalloc(submission->count * sizeof(*submission->jobs));
+	http_request_own(request, submission, client_left);
+	app->intake += submission->count;
+	for (i = 0; i < submission->count; i++, value = value->next) {
+		submission->jobs[i].submission = submission;
+		take_job(&submission->jobs[i], value, &peer);
+	}
+	if (--submission->open == 0)
+		end_submission(submission);
+}
+
+static enum nd_err
+check_root(const struct json_node *root, nd_ms wait, struct nd_why *why)
+{
+	if (root->type != JSON_OBJECT && root->type != JSON_ARRAY)
+		return nd_fail(why, ND_ESYNTAX, 0, "a job is a JSON object, several are an array of them; this is %s",
+		    json_type_name(root->type));
+	if (root->type == JSON_ARRAY && root->count == 0)
+		return nd_fail(why, ND_ESYNTAX, 0, "the array holds no job");
+	if (root->type == JSON_ARRAY && root->count > BATCH_MAX)
+		return nd_fail(
+		    why, ND_ETOOBIG, 0, "the array holds %u jobs; %u at a time are taken", root->count, BATCH_MAX);
+	if (root->type == JSON_ARRAY && wait > 0) {
+		(void)nd_fail(why, ND_EINVALID, 0, "wait goes with one job, not with an array");
+		return nd_fail_at(why, "wait", 0, NULL);
+	}
+	return ND_OK;
+}
+
+static enum nd_err
+check_open(struct app *app, struct nd_why *why)
+{
+	if (app->stopping)
+		return nd_fail(why, ND_ESTOPPING, 0, "notifyd is stopping and takes no jobs");
+	if (app->store_fault.err == ND_EDISK) {
+		*why = app->store_fault;
+		return why->err;
+	}
+	return ND_OK;
+}
+
+void
+intake_submit(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { "wait", NULL };
+	struct app *app = owner;
+	struct json_tree tree = { 0 };
+	struct nd_why why;
+	const char *body;
+	size_t len;
+	nd_ms wait;
+
+	body = http_request_body(request, &len);
+	if (check_open(app, &why) != ND_OK || http_request_only(request, known, &why) != ND_OK ||
+	    !handlers_wait(request, &wait, &why) ||
+	    json_read(&tree, body, len, &json_limits_job, NULL, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	if (check_root(tree.root, wait, &why) != ND_OK)
+		http_server_problem(request, &why);
+	else
+		take_all(app, request, tree.root, wait);
+	json_done(&tree);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the command line of notifyd. */
+#include "daemon/app.h"
+
+#include "common/log.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+enum { OPT_CONFIG = 'c', OPT_CHECK = 256, OPT_SOCKET, OPT_STATE, OPT_LEVEL, OPT_VERSION, OPT_HELP };
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "state-dir", required_argument, NULL, OPT_STATE },
+	{ "log-level", required_argument, NULL, OPT_LEVEL },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage[] =
+    "usage: notifyd [options]\n"
+    "\n"
+    "Accepts alert jobs on a Unix socket, keeps them on disk and sends them by e-mail.\n"
+    "It stays in the foreground.\n"
+    "\n"
+    "  --config FILE      read FILE and conf.d/*.conf beside it (" ND_SYSCONFDIR "/notifyd/notifyd.conf)\n"
+    "  --check            read the configuration, say what is wrong with it, and end\n"
+    "  --socket PATH      serve PATH; operators at PATH with -admin before .sock\n"
+    "  --state-dir DIR    keep queue and tokens in DIR (" ND_LOCALSTATEDIR "/lib/notifyd)\n"
+    "  --log-level LEVEL  err warning notice info debug\n"
+    "  --version          say the version and end\n"
+    "  --help             say this and end\n"
+    "\n"
+    "Exit status: 0 ended as asked, 64 wrong options, 71 or 74 the system refused something,\n"
+    "75 another notifyd uses the state directory, 78 a bad configuration.\n"
+    "\n"
+    "See notifyd(8), notifyd.conf(5), notifyctl(1).\n";
+
+static int
+wrong(const char *what)
+{
+	(void)fprintf(stderr, "notifyd: %s\nTry: notifyd --help\n", what);
+	return EX_USAGE;
+}
+
+/* -1: go on; else the exit code. */
+static int
+read_options(int argc, char **argv, struct app_options *out)
+{
+	enum nd_level level;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		switch (option) {
+		case OPT_CONFIG:
+			out->config = optarg;
+			break;
+		case OPT_CHECK:
+			out->check = true;
+			break;
+		case OPT_SOCKET:
+			out->socket = optarg;
+			break;
+		case OPT_STATE:
+			out->state_dir = optarg;
+			break;
+		case OPT_LEVEL:
+			if (!nd_log_level_named(optarg, &level))
+				return wrong("--log-level takes err, warning, notice, info or debug");
+			out->log_level = (int)level;
+			break;
+		case OPT_VERSION:
+			(void)puts("notifyd " PACKAGE_VERSION);
+			return EX_OK;
+		case OPT_HELP:
+			(void)fputs(usage, stdout);
+			return EX_OK;
+		default:
+			return wrong("wrong option");
+		}
+	}
+	return optind < argc ? wrong("notifyd takes options only") : -1;
+}
+
+/* systemd's folder, else the installed one. */
+static const char *
+default_state_dir(void)
+{
+	const char *dir = getenv("STATE_DIRECTORY");
+
+	return dir && dir[0] == '/' && !strchr(dir, ':') ? dir : ND_LOCALSTATEDIR "/lib/notifyd";
+}
+
+int
+main(int argc, char **argv)
+{
+	struct app_options chosen = { .log_level = -1 };
+	int code = read_options(argc, argv, &chosen);
+
+	if (code >= 0)
+		return code;
+	if (!chosen.state_dir)
+		chosen.state_dir = default_state_dir();
+	(void)umask(077);
+#ifndef ND_SANITIZED                     /* the leak checker reads its own process */
+	(void)prctl(PR_SET_DUMPABLE, 0); /* memory holds tokens: no core dump, no reading by others of our user */
+#endif
+	return app_run(&chosen);
+}

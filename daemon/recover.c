@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recover.c - what an earlier run left: uncertain jobs, jobs whose account is gone, spool files of nobody; and the sweeps. */
+#include "daemon/app.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ORPHANS 200u /* at a time */
+#define SWEEP ND_MIN(1)
+#define PRUNE ND_HOUR(1)
+
+static void look_for_orphans(struct app *app);
+
+/* Jobs noted in flight when the last run ended without a good-bye: taken by the relay, or not. */
+static void
+marked(struct store_req *req)
+{
+	struct app *app = req->owner;
+
+	if (req->err != ND_OK)
+		nd_log(ND_LOG_ERR, NULL, "jobs of the last run cannot be marked uncertain: %s", req->why.text);
+	else
+		inflight_begin(app->inflight);
+	free(req);
+}
+
+static void
+mark_uncertain(struct app *app)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_UNCERTAIN;
+	req->done = marked;
+	req->owner = app;
+	req->id_count = inflight_left(app->inflight, &req->ids, &req->all_due);
+	req->until = loop_now(app->loop).unix_ms;
+	if (req->id_count > 0 || req->all_due)
+		nd_log(ND_LOG_NOTICE, NULL,
+		    "the last run ended without a good-bye: %u jobs may have been taken by a relay already%s",
+		    req->id_count, req->all_due ? ", and the host with it: so may every job that was due" : "");
+	store_submit(app->store, req);
+}
+
+static void
+moved(struct store_req *req)
+{
+	if (req->err != ND_OK)
+		nd_log(ND_LOG_ERR, ND_FIELDS({ "JOB", req->job->id }), "job %s cannot change its account: %s",
+		    req->job->id, req->why.text);
+	queue_job_free(req->job);
+	free(req);
+}
+
+/* Jobs accepted before there was an account are judged now: who may write to whom. */
+static void
+judge(struct app *app, struct queue_job *job)
+{
+	struct access_peer peer = { .uid = job->uid, .gid = job->gid, .operator_right = job->uid == 0 };
+	struct nd_why why;
+	unsigned i, refused = 0;
+
+	for (i = 0; i < job->rcpt_count; i++)
+		if (job->rcpts[i].state == RCPT_PENDING &&
+		    access_recipient(&app->conf, &peer, job->rcpts[i].address, &why) != ND_OK) {
+			job->rcpts[i].state = RCPT_REFUSED;
+			job->rcpts[i].at = loop_now(app->loop).unix_ms;
+			settle_reason(job, nd_err_name(why.err), why.text, nd_why_hint(&why));
+			refused++;
+		}
+	job->state = refused == job->rcpt_count ? JOB_FAILED : JOB_QUEUED;
+}
+
+static void
+give_account(struct app *app, struct queue_job *job)
+{
+	const struct conf_account *conf = conf_account_nth(&app->conf, 0);
+	bool waited = job->state == JOB_HELD && job->reason && strncmp(job->reason, "no-account", 10) == 0;
+	struct store_req *req;
+
+	free(job->account);
+	job->account = nd_xstrdup(conf ? conf->name : "");
+	if (!conf) {
+		job->state = JOB_HELD;
+		settle_reason(job, "no-account", NULL, "the job's account is gone: add one to notifyd.conf");
+	} else {
+		if (waited)
+			judge(app, job);
+		sender_write(job, conf, false);
+		if (waited && job->state == JOB_QUEUED)
+			settle_reason(job, "account-found", NULL, NULL);
+	}
+	req = nd_xalloc(sizeof(*req));
+	req->op = STORE_MOVE;
+	req->done = moved;
+	req->job = job;
+	store_submit(app->store, req);
+}
+
+static void
+orphans_found(struct store_req *req)
+{
+	struct app *app = req->owner;
+	bool more = req->err == ND_OK && req->more && req->job_count > 0;
+	struct engine_account *account;
+	unsigned i;
+
+	if (req->err != ND_OK)
+		nd_log(ND_LOG_ERR, NULL, "jobs without an account cannot be read: %s", req->why.text);
+	else if (req->job_count > 0)
+		nd_log(ND_LOG_NOTICE, NULL, "%u jobs get another account", req->job_count);
+	for (i = 0; req->err == ND_OK && i < req->job_count; i++)
+		give_account(app, req->jobs[i]);
+	free(req->jobs);
+	free((void *)(uintptr_t)req->names);
+	free(req);
+	if (more) {
+		look_for_orphans(app);
+		return;
+	}
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		account->sched.behind = true;
+	loop_soon(app->loop, app_pump, app);
+}
+
+static void
+look_for_orphans(struct app *app)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+	const char **names = nd_xalloc((app->conf.account_count + 2) * sizeof(*names));
+	unsigned i;
+
+	for (i = 0; i < app->conf.account_count; i++)
+		names[i] = app->conf.account[i].name;
+	if (app->conf.account_count == 0)
+		names[0] = ""; /* without any account, jobs without one are where they belong */
+	req->op = STORE_LOAD;
+	req->done = orphans_found;
+	req->owner = app;
+	req->orphans = true;
+	req->names = (const char *const *)names;
+	req->limit = ORPHANS;
+	store_submit(app->store, req);
+}
+
+void
+recover_start(struct app *app)
+{
+	mark_uncertain(app);
+	look_for_orphans(app);
+	loop_timer_set(app->prune_timer, loop_now(app->loop).ms + ND_MIN(1));
+	loop_timer_set(app->sweep_timer, loop_now(app->loop).ms);
+}
+
+static void
+swept(struct store_req *req)
+{
+	struct app *app = req->owner;
+	struct nd_now now = loop_now(app->loop);
+	unsigned i;
+
+	for (i = 0; req->err == ND_OK && i < req->job_count; i++) {
+		struct queue_job *job = req->jobs[i];
+
+		if (engine_expire(app->engine, job, now)) {
+			queue_job_free(job);
+			continue;
+		}
+		settle_expire(job, now.unix_ms);
+		deliver_end(app, job);
+	}
+	free(req->jobs);
+	free(req);
+	loop_soon(app->loop, app_pump, app);
+}
+
+void
+recover_sweep(void *arg)
+{
+	struct app *app = arg;
+	struct store_req *req;
+
+	if (app->stopping)
+		return;
+	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? loop_now(app->loop).ms + SWEEP : ND_NEVER);
+	if (app->unfinished == 0)
+		return;
+	req = nd_xalloc(sizeof(*req));
+	req->op = STORE_EXPIRE;
+	req->done = swept;
+	req->owner = app;
+	req->until = loop_now(app->loop).unix_ms;
+	req->max_age = app->conf.max_age;
+	store_submit(app->store, req);
+}
+
+static void
+pruned(struct store_req *req)
+{
+	struct app *app = req->owner;
+	unsigned i;
+
+	if (req->err != ND_OK)
+		nd_log(ND_LOG_WARNING, NULL, "old jobs cannot be removed: %s", req->why.text);
+	for (i = 0; i < req->pruned_count; i++)
+		spool_remove(app->spool, req->pruned[i].id);
+	free(req->pruned);
+	free(req);
+}
+
+void
+recover_prune(void *arg)
+{
+	struct app *app = arg;
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	if (!app->stopping)
+		loop_timer_set(app->prune_timer, loop_now(app->loop).ms + PRUNE);
+	req->op = STORE_PRUNE;
+	req->done = pruned;
+	req->owner = app;
+	req->until = loop_now(app->loop).unix_ms;
+	req->history = app->conf.history;
+	req->keep_failed = app->conf.keep_failed;
+	req->keep_failed_bytes = app->conf.keep_failed_bytes;
+	store_submit(app->store, req);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shape.c - jobs, accounts and the status as JSON, with the names of the API. */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The names of a job's facts, in the order of the API. */
+static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
+static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", NULL };
+
+static void
+put_facts(const struct json_tree *facts, const char *const *names, struct json_out *out)
+{
+	const struct json_node *node;
+
+	for (; *names; names++)
+		if ((node = json_get(facts->root, *names)) != NULL)
+			json_out_node(out, *names, node);
+}
+
+/* A job that named no sender has its account's. */
+static void
+put_account_from(struct app *app, const struct queue_job *job, struct json_out *out)
+{
+	const struct conf_account *account = job->account ? conf_account_named(&app->conf, job->account) : NULL;
+
+	json_out_text(out, "from", account ? account->from : NULL);
+}
+
+/* What the job waits for, when it is not its own doing: the account's words. */
+static const struct health *
+account_speaks(struct app *app, const struct queue_job *job)
+{
+	struct engine_account *account = engine_account_named(app->engine, job->account);
+
+	if (!account || job->state != JOB_QUEUED || account->health.state == HEALTH_OK)
+		return NULL;
+	return &account->health;
+}
+
+static bool
+is_sending(struct app *app, const struct queue_job *job)
+{
+	struct engine_account *account = engine_account_named(app->engine, job->account);
+	const struct sched_job *found =
+	    account && job->state == JOB_QUEUED ? sched_find(&account->sched, job->id) : NULL;
+
+	return found && found->place == SCHED_SENDING;
+}
+
+static void
+put_health(const struct health *health, const char *account, struct json_out *out)
+{
+	char reason[512];
+
+	(void)snprintf(reason, sizeof(reason), "account %s is %s: %s%s%s", account, health_state_name(health->state),
+	    health->reason, health->detail[0] ? ": " : "", health->detail);
+	json_out_text(out, "reason", reason);
+	json_out_text(out, "hint", health->hint[0] ? health->hint : NULL);
+}
+
+static void
+put_recipients(const struct queue_job *job, struct json_out *out)
+{
+	unsigned i;
+
+	json_out_array(out, "recipients");
+	for (i = 0; i < job->rcpt_count; i++) {
+		const struct queue_rcpt *rcpt = &job->rcpts[i];
+
+		json_out_object(out, NULL);
+		json_out_text(out, "address", rcpt->address);
+		json_out_text(out, "state", job_rcpt_state_name(rcpt->state));
+		if (rcpt->code != 0)
+			json_out_int(out, "code", rcpt->code);
+		json_out_text(out, "enhanced", rcpt->enhanced[0] ? rcpt->enhanced : NULL);
+		json_out_text(out, "text", rcpt->text);
+		json_out_bool(out, "uncertain", rcpt->uncertain);
+		json_out_time(out, "at", rcpt->at);
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+}
+
+static void
+put_attempts(const struct queue_attempt *attempts, unsigned count, struct json_out *out)
+{
+	unsigned i;
+
+	json_out_array(out, "attempts");
+	for (i = 0; i < count; i++) {
+		const struct queue_attempt *attempt = &attempts[i];
+
+		json_out_object(out, NULL);
+		json_out_int(out, "n", attempt->n);
+		json_out_text(out, "account", attempt->account);
+		json_out_text(out, "relay", attempt->relay);
+		json_out_text(out, "session", attempt->session);
+		json_out_time(out, "start", attempt->start);
+		json_out_time(out, "end", attempt->end);
+		json_out_text(out, "stage", attempt->stage);
+		json_out_text(out, "verdict", attempt->verdict);
+		if (attempt->code != 0)
+			json_out_int(out, "code", attempt->code);
+		json_out_text(out, "enhanced", attempt->enhanced[0] ? attempt->enhanced : NULL);
+		json_out_text(out, "text", attempt->text);
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+}
+
+static void
+put_origin(const struct queue_job *job, struct json_out *out)
+{
+	json_out_object(out, "origin");
+	json_out_int(out, "uid", job->uid);
+	json_out_int(out, "gid", job->gid);
+	json_out_int(out, "pid", job->pid);
+	json_out_text(out, "comm", job->comm);
+	json_out_text(out, "unit", job->unit);
+	json_out_object_end(out);
+}
+
+static void
+put_times(struct app *app, const struct queue_job *job, struct json_out *out)
+{
+	json_out_time(out, "created", job->created);
+	json_out_time(out, "event_time", job->event_time ? job->event_time : job->created);
+	json_out_time(out, "not_before", job->not_before);
+	if (!job_state_final(job->state)) {
+		json_out_time(out, "expires", settle_end(job, app->conf.max_age));
+		if (job->state == JOB_QUEUED)
+			json_out_time(out, "next_attempt", job->due);
+	}
+	json_out_int(out, "attempt_count", job->attempt_count);
+	json_out_bool(out, "uncertain", job->uncertain);
+}
+
+void
+shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count, bool full,
+    struct json_out *out)
+{
+	const struct health *health = account_speaks(app, job);
+	struct json_tree facts = { 0 };
+
+	if (job->facts && json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) != ND_OK)
+		facts.root = NULL;
+	json_out_object(out, NULL);
+	json_out_text(out, "id", job->id);
+	json_out_text(out, "state", job_state_name(is_sending(app, job) ? JOB_SENDING : (enum job_state)job->state));
+	if (health) {
+		put_health(health, job->account, out);
+	} else {
+		json_out_text(out, "reason", job->reason);
+		json_out_text(out, "hint", job->hint);
+	}
+	json_out_text(out, "severity", job_severity_name(job->severity));
+	json_out_text(out, "status", job->resolved ? "resolved" : "firing");
+	json_out_text(out, "source", job->source);
+	json_out_text(out, "key", job->key);
+	put_facts(&facts, facts_early, out);
+	if (!json_get(facts.root, "from"))
+		put_account_from(app, job, out);
+	json_out_text(out, "account", job->account && job->account[0] ? job->account : NULL);
+	put_facts(&facts, facts_late, out);
+	put_times(app, job, out);
+	put_origin(job, out);
+	put_recipients(job, out);
+	if (full)
+		put_attempts(attempts, count, out);
+	json_out_object_end(out);
+	json_done(&facts);
+}
+
+static const struct store_account_count *
+counts_of(const struct store_req *totals, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < totals->count_count; i++)
+		if (strcmp(totals->counts[i].account, name) == 0)
+			return &totals->counts[i];
+	return NULL;
+}
+
+static void
+put_account(
+    struct app *app, struct engine_account *account, const struct store_req *totals, bool all, struct json_out *out)
+{
+	const struct store_account_count *counts = counts_of(totals, account->conf->name);
+	struct nd_now now = loop_now(app->loop);
+	char reason[512];
+
+	json_out_object(out, NULL);
+	json_out_text(out, "name", account->conf->name);
+	json_out_text(out, "state", health_state_name(account->health.state));
+	if (all) {
+		if (account->health.reason[0] != '\0') {
+			(void)snprintf(reason, sizeof(reason), "%s%s%s", account->health.reason,
+			    account->health.detail[0] ? ": " : "", account->health.detail);
+			json_out_text(out, "reason", reason);
+			json_out_text(out, "hint", account->health.hint[0] ? account->health.hint : NULL);
+		}
+		if (health_deadline(&account->health) != ND_NEVER)
+			json_out_time(out, "until", now.unix_ms + (account->health.until - now.ms));
+		json_out_int(out, "queued", counts ? (int64_t)counts->queued : 0);
+		json_out_int(out, "sessions", pool_total(&account->pool));
+		if (account->conf->auth == CONF_OAUTH2 && account->token.have)
+			json_out_time(out, "token_expires", now.unix_ms + (account->token.expires - now.ms));
+		json_out_text(out, "secret_expires",
+		    account->conf->client_secret_expires[0] ? account->conf->client_secret_expires : NULL);
+		json_out_text(out, "relay", account->conf->host);
+	}
+	json_out_object_end(out);
+}
+
+static void
+put_warning(const char *code, const char *detail, const char *hint, struct json_out *out)
+{
+	json_out_object(out, NULL);
+	json_out_text(out, "code", code);
+	json_out_text(out, "detail", detail);
+	json_out_text(out, "hint", hint && hint[0] != '\0' ? hint : NULL);
+	json_out_object_end(out);
+}
+
+static void
+put_warnings(struct app *app, struct json_out *out)
+{
+	struct engine_account *account;
+	unsigned i;
+
+	json_out_array(out, "warnings");
+	if (app->conf.account_count == 0)
+		put_warning("no-account", "no account is set up: jobs are accepted and held",
+		    "add an [account NAME] to notifyd.conf and restart notifyd", out);
+	if (app->store_fault.err != ND_OK)
+		put_warning(
+		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		if (account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
+			put_warning(
+			    "token-not-refreshed", account->token_why.text, nd_why_hint(&account->token_why), out);
+	json_out_array_end(out);
+}
+
+void
+shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out)
+{
+	struct nd_now now = loop_now(app->loop);
+	struct engine_account *account;
+	uint64_t sending = 0, queued = totals->totals[JOB_QUEUED];
+	unsigned i;
+
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		sending += account->sched.sending;
+	json_out_object(out, NULL);
+	json_out_text(out, "version", PACKAGE_VERSION);
+	json_out_time(out, "started", app->started);
+	json_out_object(out, "queue");
+	/* The store counts what is being sent as queued. */
+	json_out_int(out, "queued", queued > sending ? (int64_t)(queued - sending) : 0);
+	json_out_int(out, "sending", (int64_t)sending);
+	json_out_int(out, "held", (int64_t)totals->totals[JOB_HELD]);
+	json_out_object_end(out);
+	if (totals->oldest != 0)
+		json_out_int(
+		    out, "oldest_seconds", now.unix_ms > totals->oldest ? (now.unix_ms - totals->oldest) / 1000 : 0);
+	else
+		json_out_null(out, "oldest_seconds");
+	json_out_object(out, "totals");
+	for (i = 0; i < JOB_STATE_COUNT; i++)
+		if (job_state_final(i))
+			json_out_int(out, job_state_name(i), (int64_t)totals->totals[i]);
+	json_out_object_end(out);
+	json_out_array(out, "accounts");
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		put_account(app, account, totals, all, out);
+	json_out_array_end(out);
+	if (all)
+		put_warnings(app, out);
+	json_out_object_end(out);
+}

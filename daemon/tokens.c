@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tokens.c - asks for access tokens when the engine wants one, and keeps them in STATE/tokens across restarts. */
+#include "daemon/app.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "daemon/core/oauth.h"
+#include "daemon/io/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKEN_FILE_LIMIT 65536u
+
+static void
+identify(struct app_account *account)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct nd_buf buf;
+	uint8_t sum[32];
+	unsigned i;
+
+	nd_buf_init(&buf, TOKEN_FILE_LIMIT);
+	oauth_identity(account->engine->conf, &buf);
+	tls_sha256(nd_buf_text(&buf), buf.len, sum);
+	nd_buf_done(&buf);
+	for (i = 0; i < sizeof(sum); i++) {
+		account->identity[2 * i] = digits[sum[i] >> 4];
+		account->identity[2 * i + 1] = digits[sum[i] & 15];
+	}
+	account->identity[2 * i] = '\0';
+}
+
+void
+tokens_open(struct app *app, struct app_account *account)
+{
+	struct nd_now now = loop_now(app->loop);
+	struct oauth_saved saved = { 0 };
+	struct nd_why why;
+	char *octets;
+	size_t len;
+
+	identify(account);
+	if (filer_read(account->token_path, TOKEN_FILE_LIMIT, &octets, &len, &why) != ND_OK) {
+		if (why.err != ND_ENOTFOUND)
+			nd_log(ND_LOG_WARNING, ND_FIELDS({ "ACCOUNT", account->engine->conf->name }), "%s", why.text);
+		return;
+	}
+	if (oauth_saved_read(octets, len, &saved, &why) != ND_OK) {
+		nd_log(ND_LOG_WARNING, ND_FIELDS({ "ACCOUNT", account->engine->conf->name }),
+		    "the kept token of account %s is not used: %s", account->engine->conf->name, why.text);
+	} else if (strcmp(saved.identity, account->identity) == 0 && saved.issued <= now.unix_ms &&
+		   saved.expires > now.unix_ms) {
+		nd_secret_set(&account->token, saved.token.octets, saved.token.len);
+		engine_token_got(app->engine, account->engine, now.ms - (now.unix_ms - saved.issued),
+		    now.ms + (saved.expires - now.unix_ms), now);
+	}
+	oauth_saved_done(&saved);
+	nd_wipe_free(octets, len);
+}
+
+/* The token is on disk, or cannot be kept there: from now on it is used. */
+static void
+kept(void *arg, enum nd_err err, const struct nd_why *why)
+{
+	struct app_account *account = arg;
+	struct app *app = account->app;
+
+	if (err != ND_OK)
+		nd_log(ND_LOG_WARNING,
+		    ND_FIELDS({ "ACCOUNT", account->engine->conf->name }, { "ERR", nd_err_name(err) }),
+		    "the token of account %s cannot be kept across a restart: %s", account->engine->conf->name,
+		    why->text);
+	nd_secret_set(&account->token, account->fresh.octets, account->fresh.len);
+	nd_secret_done(&account->fresh);
+	engine_token_got(
+	    app->engine, account->engine, account->fresh_obtained, account->fresh_expires, loop_now(app->loop));
+	nd_log(ND_LOG_INFO, ND_FIELDS({ "ACCOUNT", account->engine->conf->name }),
+	    "new access token for account %s, good for %lld s", account->engine->conf->name,
+	    (long long)((account->fresh_expires - account->fresh_obtained) / 1000));
+	loop_soon(app->loop, app_pump, app);
+}
+
+static void
+keep(struct app_account *account, struct oauth_reply *reply)
+{
+	struct app *app = account->app;
+	struct nd_now now = loop_now(app->loop);
+	struct oauth_saved saved = {
+		.issued = now.unix_ms, .expires = now.unix_ms + reply->life, .token = reply->token
+	};
+	struct nd_buf buf;
+
+	memcpy(saved.identity, account->identity, sizeof(saved.identity));
+	account->fresh = reply->token;
+	reply->token = (struct nd_secret){ 0 };
+	account->fresh_obtained = now.ms;
+	account->fresh_expires = now.ms + saved.expires - saved.issued;
+	nd_buf_init(&buf, TOKEN_FILE_LIMIT);
+	oauth_saved_write(&saved, &buf);
+	filer_write_later(app->files, app->loop, account->token_path, nd_buf_text(&buf), buf.len, kept, account);
+	nd_buf_wipe(&buf);
+}
+
+/* What is wrong with the secret itself shows only beside it. */
+static void
+look_at_secret(const struct conf_account *conf, struct oauth_reply *reply)
+{
+	struct nd_secret secret = { 0 };
+
+	if (secret_read(conf->client_secret, &secret, NULL) == ND_OK)
+		oauth_reply_blame(reply, &secret);
+	nd_secret_done(&secret);
+}
+
+static void
+answered(void *arg, const struct http_client_reply *http)
+{
+	struct app_account *account = arg;
+	struct app *app = account->app;
+	const struct conf_account *conf = account->engine->conf;
+	struct oauth_reply reply = { 0 };
+
+	oauth_read(
+	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
+	if (reply.class == OAUTH_TOKEN) {
+		keep(account, &reply);
+		oauth_reply_done(&reply);
+		return;
+	}
+	look_at_secret(conf, &reply);
+	nd_log(reply.class == OAUTH_LATER ? ND_LOG_WARNING : ND_LOG_ERR,
+	    ND_FIELDS({ "ACCOUNT", conf->name }, { "ERR", nd_err_name(reply.why.err) }),
+	    "no token for account %s: %s%s%s", conf->name, reply.why.text, nd_why_hint(&reply.why)[0] ? "; " : "",
+	    nd_why_hint(&reply.why));
+	if (reply.class == OAUTH_LATER)
+		engine_token_later(app->engine, account->engine, reply.retry_after, &reply.why, loop_now(app->loop));
+	else
+		engine_token_refused(app->engine, account->engine, &reply.why, loop_now(app->loop));
+	oauth_reply_done(&reply);
+	loop_soon(app->loop, app_pump, app);
+}
+
+void
+tokens_ask(struct app *app, struct engine_account *engine)
+{
+	struct app_account *account = engine->user;
+	const struct conf_account *conf = engine->conf;
+	struct http_client_request request;
+	struct oauth_request wanted;
+	struct nd_secret secret = { 0 };
+	struct nd_why why;
+
+	if (secret_read(conf->client_secret, &secret, &why) != ND_OK) {
+		nd_log(ND_LOG_ERR, ND_FIELDS({ "ACCOUNT", conf->name }, { "ERR", nd_err_name(why.err) }),
+		    "no token for account %s: %s", conf->name, why.text);
+		engine_token_refused(app->engine, engine, &why, loop_now(app->loop));
+		loop_soon(app->loop, app_pump, app);
+		return;
+	}
+	oauth_client_credentials(conf, &secret, &wanted);
+	nd_secret_done(&secret);
+	request = (struct http_client_request){ wanted.url, wanted.authorization, wanted.body, wanted.body_len,
+		conf->token_ca_file[0] ? nd_xstrdup(conf->token_ca_file)
+		: conf->ca_file[0]     ? nd_xstrdup(conf->ca_file)
+				       : NULL };
+	http_client_post(app->http_client, &request, answered, account);
+}
