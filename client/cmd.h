@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd.h - what the commands share: their table, exit codes, asking the daemon, telling failures.  Layer: client. */
+#ifndef ND_CLIENT_CMD_H
+#define ND_CLIENT_CMD_H
+
+#include "client/args.h"
+#include "client/link.h"
+#include "client/writer.h"
+#include "common/json.h"
+
+/* Scripts decide by these. */
+enum cmd_exit {
+	CMD_DONE = 0,
+	CMD_PENDING = 3,      /* accepted, not yet final: not to be sent again */
+	CMD_USAGE = 64,       /* wrong command line */
+	CMD_REFUSED = 65,     /* the daemon refused the request */
+	CMD_NO_INPUT = 66,    /* a file cannot be read */
+	CMD_UNDELIVERED = 69, /* --wait: failed, expired, cancelled or held */
+	CMD_BUG = 70,
+	CMD_LATER = 75,    /* not reached, or busy: never after acceptance */
+	CMD_PROTOCOL = 76, /* the answer is not understood */
+	CMD_DENIED = 77,   /* a missing right */
+	CMD_CONFIG = 78,   /* the configuration is at fault */
+};
+
+/* One run of the program. */
+struct cmd {
+	const char *socket; /* borrowed */
+	bool json;          /* the API's JSON instead of text */
+	struct writer out, err;
+};
+
+typedef int cmd_run(struct cmd *cmd, const struct args *args);
+
+struct cmd_row {
+	const char *name, *arguments, *words;
+	const struct args_option *options; /* its own; NULL none */
+	cmd_run *run;
+	unsigned words_min, words_max;
+	bool submits; /* its success must not be taken back by a broken stdout */
+};
+
+cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;
+extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_list_options[];
+
+/* Tells a failure on stderr, as text or as a problem in JSON; returns its exit code. */
+int cmd_fail(struct cmd *cmd, const struct nd_why *why);
+/* Tells the daemon's problem in the same way. */
+int cmd_problem(struct cmd *cmd, const struct link_reply *reply);
+int cmd_problem_tell(struct cmd *cmd, const struct json_node *problem);
+/* Text of a command line mistake; returns CMD_USAGE. */
+int cmd_usage(struct cmd *cmd, const char *format, ...) ND_PRINTF(2, 3);
+/* GET `path`: 200 gives the reply (to be done), anything else is told. Returns CMD_DONE or the exit code. */
+int cmd_get(struct cmd *cmd, const char *path, struct link_reply *reply);
+/* As above, and reads the JSON; with --json it is printed and `tree` stays empty (root NULL). */
+int cmd_get_json(struct cmd *cmd, const char *path, struct json_tree *tree);
+enum nd_err cmd_read(const struct link_reply *reply, struct json_tree *tree, struct nd_why *why) ND_MUST_CHECK;
+
+/* "3m" since an RFC 3339 text, or "in 3m"; "" when it is none. Returns `out`. */
+const char *cmd_age(const char *stamp, char out[48]);
+const char *cmd_until(const char *stamp, char out[48]);
+/* "2026-11-21 08:00:00Z" of an RFC 3339 text; the text itself when it is none. */
+const char *cmd_stamp(const char *stamp, char out[48]);
+/* A state's name => its words and colour. */
+const char *cmd_state_words(const char *name);
+enum writer_color cmd_state_color(const char *name);
+/* The reply of a server: "250 2.0.0 OK", without what is missing. */
+void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
+/* "accepted by smtp.office365.com" and kin, for a job. */
+void cmd_job_words(const struct json_node *job, struct nd_buf *out);
+
+#endif

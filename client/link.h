@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link.h - one HTTP/1.1 request over the daemon's Unix socket.  Layer: client.  Blocking, with a deadline.
+ *
+ * No HTTP library: the smallest of them would take longer to load than the request to be answered.
+ */
+#ifndef ND_CLIENT_LINK_H
+#define ND_CLIENT_LINK_H
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+
+#define LINK_PATIENCE ND_SEC(60) /* for an answer, unless the request asks the daemon to wait */
+
+struct link_request {
+	const char *method, *path; /* path with its query, encoded */
+	const char *type;          /* of the body; NULL: there is none */
+	const char *body;
+	size_t len;
+	const char *idempotency_key; /* NULL none */
+	nd_ms patience;              /* 0: LINK_PATIENCE */
+};
+
+struct link_reply {
+	int status;
+	unsigned retry_after; /* seconds; 0 none */
+	char type[80];        /* media type without parameters, lower case */
+	struct nd_buf body;
+};
+
+/* Connects and asks once. `socket` is the submitters' socket: the operator's beside it is used where it may be opened.
+ * ND_ECONNECT nobody listens there, ND_ECLOSED lost before the whole answer, ND_EDEADLINE, ND_EPROTOCOL not HTTP/1.1 as it should be, ND_ETOOBIG.
+ * The reply must be done, also after a failure. */
+enum nd_err link_call(
+    const char *socket, const struct link_request *request, struct link_reply *reply, struct nd_why *why) ND_MUST_CHECK;
+void link_reply_done(struct link_reply *reply);
+
+#endif

@@ -1,0 +1,25 @@
+# client/ - notifyctl: knows common/ only, and links nothing else but yajl.
+bin_PROGRAMS = notifyctl
+notifyctl_SOURCES = \
+	%D%/args.c \
+	%D%/args.h \
+	%D%/cmd.c \
+	%D%/cmd.h \
+	%D%/cmd_queue.c \
+	%D%/cmd_send.c \
+	%D%/cmd_status.c \
+	%D%/cmd_submit.c \
+	%D%/file.c \
+	%D%/file.h \
+	%D%/http.c \
+	%D%/http.h \
+	%D%/link.c \
+	%D%/link.h \
+	%D%/main.c \
+	%D%/post.c \
+	%D%/post.h \
+	%D%/version.h \
+	%D%/writer.c \
+	%D%/writer.h \
+	%D%/writer_table.c
+notifyctl_LDADD = libcommon.a $(YAJL_LIBS)

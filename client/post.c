@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* post.c - hands jobs to the daemon, once, and tells what became of them.  Layer: client.
+ *
+ * A job with an idempotency key may be sent again when nobody knows whether it arrived: the daemon knows it by its key. A client that gives up too
+ * early loses an alert, one that hangs stops a cron job: so it tries for PATIENCE, and when nobody listens for a shorter while.
+ */
+#include "client/post.h"
+
+#include "common/str.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define PATIENCE ND_SEC(10)
+#define PATIENCE_REFUSED ND_SEC(3)
+#define FIRST_PAUSE 100
+#define LONGEST_PAUSE 2000
+
+static nd_ms
+now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (nd_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+post_key(char out[POST_KEY_SIZE])
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char random[16];
+	size_t i;
+
+	/* Sixteen octets never come in part once the pool is ready (getrandom(2)). */
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		abort();
+	memcpy(out, "nctl-", 5);
+	for (i = 0; i < sizeof(random); i++) {
+		out[5 + 2 * i] = hex[random[i] >> 4];
+		out[6 + 2 * i] = hex[random[i] & 15];
+	}
+	out[5 + 2 * sizeof(random)] = '\0';
+}
+
+bool
+post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post, char query[48])
+{
+	const char *value = args_value(args, option);
+	nd_ms span = ND_SEC(30);
+
+	post->query = query;
+	query[0] = '\0';
+	if (!args_has(args, option)) {
+		(void)snprintf(query, 48, "%s", dry_run ? "?dry_run=1" : "");
+		return true;
+	}
+	if (value != NULL && (!nd_str_duration(value, &span) || span < ND_SEC(1) || span > ND_SEC(300))) {
+		(void)cmd_usage(cmd, "--wait takes a duration from 1s to 300s, not \"%.40s\"", value);
+		return false;
+	}
+	post->wait_seconds = (unsigned)(span / 1000);
+	(void)snprintf(query, 48, "?wait=%u%s", post->wait_seconds, dry_run ? "&dry_run=1" : "");
+	return true;
+}
+
+/* How long this failure is worth trying again; 0: it is not. */
+static nd_ms
+patience(enum nd_err err, const struct nd_why *why, const struct link_reply *reply)
+{
+	if (err == ND_OK)
+		return reply->status == 503 ? PATIENCE : 0;
+	if (err == ND_ECLOSED)
+		return PATIENCE;
+	/* No socket at all, or no right to it: waiting mends neither. */
+	return err == ND_ECONNECT && why->sys_errno == ECONNREFUSED ? PATIENCE_REFUSED : 0;
+}
+
+static nd_ms
+next_pause(nd_ms pause, const struct link_reply *reply)
+{
+	nd_ms wished = ND_SEC(reply->retry_after);
+
+	pause = wished > pause ? wished : pause;
+	return pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
+}
+
+/* Asks until there is an answer worth having; the last answer or failure stands. */
+static enum nd_err
+ask(struct cmd *cmd, const struct post *post, struct link_reply *reply, struct nd_why *why)
+{
+	char path[64];
+	struct link_request request = {
+		.method = "POST",
+		.path = path,
+		.type = "application/json",
+		.body = post->body,
+		.len = post->len,
+		.idempotency_key = post->header_key,
+		.patience = LINK_PATIENCE + ND_SEC(post->wait_seconds),
+	};
+	nd_ms begun = now(), pause = FIRST_PAUSE, nap;
+	bool lost = false;
+	enum nd_err err;
+
+	(void)snprintf(path, sizeof(path), "/v1/jobs%s", post->query);
+	for (;;) {
+		err = link_call(cmd->socket, &request, reply, why);
+		/* Once a connection was lost, the job may be accepted: then a daemon that is starting again is waited for. */
+		lost = lost || err == ND_ECLOSED;
+		nap = next_pause(pause, reply);
+		if (!post->again || now() + nap - begun > (lost ? PATIENCE : patience(err, why, reply)) ||
+		    patience(err, why, reply) == 0)
+			return err;
+		link_reply_done(reply);
+		(void)poll(NULL, 0, (int)nap);
+		pause *= 2;
+	}
+}
+
+static int
+tell_lost(struct cmd *cmd, const struct post *post, struct nd_why *why)
+{
+	/* Without an answer nobody knows, and people should not send it twice. */
+	if (why->err == ND_ECLOSED || why->err == ND_EDEADLINE)
+		(void)nd_fail_at(why, "", 0,
+		    post->again ? "it is not known whether the job was accepted: see notifyctl list, or send it again "
+				  "with the same --idempotency-key"
+				: "it is not known whether the jobs were accepted: see notifyctl list");
+	return cmd_fail(cmd, why);
+}
+
+static bool
+is_over(const char *state)
+{
+	return strcmp(state, "queued") != 0 && strcmp(state, "sending") != 0;
+}
+
+static int
+exit_of_wait(const char *state)
+{
+	if (strcmp(state, "delivered") == 0 || strcmp(state, "merged") == 0)
+		return CMD_DONE;
+	return is_over(state) ? CMD_UNDELIVERED : CMD_PENDING;
+}
+
+/* A job as the daemon shows it after the wait. */
+static void
+tell_job(struct cmd *cmd, const struct json_node *job)
+{
+	const char *id = json_get_text(job, "id"), *state = json_get_text(job, "state");
+	const char *reason = json_get_text(job, "reason"), *hint = json_get_text(job, "hint");
+	struct nd_buf words;
+
+	nd_buf_init(&words, 65536);
+	cmd_job_words(job, &words);
+	writer_line(&cmd->out, WRITER_PLAIN, "%s %s: %s", id, state, nd_buf_text(&words));
+	nd_buf_done(&words);
+	if (reason != NULL)
+		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: %s", reason);
+	if (hint != NULL)
+		writer_line(&cmd->err, WRITER_PLAIN, "  hint: %s", hint);
+}
+
+/* One accepted job. */
+static int
+tell_accepted(struct cmd *cmd, const struct post *post, const struct json_node *job)
+{
+	const char *id = json_get_text(job, "id"), *state = json_get_text(job, "state");
+
+	if (post->wait_seconds > 0) {
+		if (!cmd->json)
+			tell_job(cmd, job);
+		return exit_of_wait(state);
+	}
+	if (cmd->json)
+		return CMD_DONE;
+	writer_line(&cmd->out, WRITER_PLAIN, "%s", id);
+	if (strcmp(state, "held") == 0)
+		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: accepted, but held: see notifyctl show %s", id);
+	return CMD_DONE;
+}
+
+static bool
+is_accepted(const struct json_node *node)
+{
+	return json_get_text(node, "id") != NULL && json_get_text(node, "state") != NULL;
+}
+
+/* Results of a batch, in order. All refused for one kind of reason: its exit code; else "refused". */
+static int
+tell_batch(struct cmd *cmd, const struct post *post, const struct json_node *array)
+{
+	const struct json_node *node;
+	int code = CMD_DONE, one;
+	unsigned accepted = 0, n = 0;
+
+	for (node = array->child; node != NULL; node = node->next, n++) {
+		if (is_accepted(node)) {
+			accepted++;
+			(void)tell_accepted(cmd, post, node);
+			continue;
+		}
+		if (!cmd->json)
+			writer_line(
+			    &cmd->err, WRITER_PLAIN, "notifyctl: job %u of %u was refused:", n + 1, array->count);
+		one = cmd_problem_tell(cmd, node);
+		code = code == CMD_DONE || code == one ? one : CMD_REFUSED;
+	}
+	return code != CMD_DONE && accepted > 0 ? CMD_REFUSED : code;
+}
+
+static int
+tell_reply(struct cmd *cmd, const struct post *post, const struct link_reply *reply)
+{
+	struct json_tree tree = { 0 };
+	struct nd_why why;
+	int code;
+
+	if (reply->status != 200 && reply->status != 202 && reply->status != 207 && reply->status != 422)
+		return cmd_problem(cmd, reply);
+	if (cmd_read(reply, &tree, &why) != ND_OK)
+		return cmd_fail(cmd, &why);
+	if (tree.root->type == JSON_ARRAY) {
+		code = tell_batch(cmd, post, tree.root);
+	} else if (reply->status == 422) {
+		json_done(&tree);
+		return cmd_problem(cmd, reply);
+	} else if (is_accepted(tree.root)) {
+		code = tell_accepted(cmd, post, tree.root);
+	} else {
+		/* A dry run: nothing was accepted, the answer is all there is. */
+		code = CMD_DONE;
+		if (!cmd->json)
+			writer_json(&cmd->out, nd_buf_text(&reply->body), reply->body.len);
+	}
+	json_done(&tree);
+	if (cmd->json)
+		writer_json(&cmd->out, nd_buf_text(&reply->body), reply->body.len);
+	return code;
+}
+
+int
+post_jobs(struct cmd *cmd, const struct post *post)
+{
+	struct link_reply reply;
+	struct nd_why why;
+	int code;
+
+	if (ask(cmd, post, &reply, &why) != ND_OK)
+		code = tell_lost(cmd, post, &why);
+	else
+		code = tell_reply(cmd, post, &reply);
+	link_reply_done(&reply);
+	return code;
+}

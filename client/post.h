@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* post.h - hands jobs to the daemon, once, and tells what became of them.  Layer: client. */
+#ifndef ND_CLIENT_POST_H
+#define ND_CLIENT_POST_H
+
+#include "client/cmd.h"
+
+struct post {
+	const char *body; /* JSON; borrowed */
+	size_t len;
+	const char *query;      /* "?wait=30"; "" none */
+	const char *header_key; /* sent as Idempotency-Key; NULL: none, or in the body */
+	bool again;             /* the job carries a key: a lost connection may be tried again */
+	unsigned wait_seconds;  /* the daemon may take that long to answer */
+};
+
+/* --wait[=D] and --dry-run as the query; false after a usage failure was told. */
+bool post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post, char query[48]);
+#define POST_KEY_SIZE 40
+/* A fresh idempotency key. */
+void post_key(char out[POST_KEY_SIZE]);
+/* Sends it, for some seconds again when the connection is lost or the daemon is busy; prints the ids. Returns the exit code. */
+int post_jobs(struct cmd *cmd, const struct post *post);
+
+#endif
