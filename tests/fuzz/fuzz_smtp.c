@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_smtp.c - what a server may send, against smtp_proto.
+ *
+ * Octet 0: bits 0-1 security, 2-3 sign-in, 4 the connection ends by silence, 5 on a loopback address. Octet 1: the length of slices (0 all at
+ * once). The rest is what the server sends. Whatever it is, the session must end, and no mail may count as delivered that was not sent whole.
+ */
+#include "common/mem.h"
+#include "daemon/core/smtp_proto.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAILS 3u
+#define RCPTS 2u
+
+/* Not assert(): it must hold in every build. */
+#define MUST(claim)                                                                                                    \
+	do {                                                                                                           \
+		if (!(claim))                                                                                          \
+			abort();                                                                                       \
+	} while (0)
+
+struct world {
+	struct smtp_settings settings;
+	struct smtp_proto *proto;
+	nd_ms now;
+	unsigned mails;
+	bool whole; /* the content of the present mail was given to its end */
+	bool tls;
+	struct smtp_rcpt_result results[RCPTS];
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+take_output(struct world *w)
+{
+	bool secret;
+	struct nd_buf *out = smtp_proto_output(w->proto, &secret);
+
+	MUST(!secret || w->tls || (w->settings.auth == SMTP_AUTH_PASSWORD && w->settings.loopback));
+	MUST(!out->failed && out->len < 65536);
+	nd_buf_drop(out, out->len);
+}
+
+static void
+check_outcome(const struct world *w, const struct smtp_outcome *outcome)
+{
+	const bool at_end = outcome->stage == SMTP_AT_END;
+
+	MUST(!at_end || w->whole);
+	MUST(outcome->uncertain == (outcome->end == SMTP_ENDED_LOST && at_end));
+	MUST(!outcome->unharmed || (outcome->end == SMTP_ENDED_LOST && !w->whole));
+	MUST(outcome->end != SMTP_ENDED_REPLY || outcome->reply.code >= 400 || (at_end && outcome->reply.code < 300));
+	for (unsigned n = 0; n < RCPTS; n++)
+		MUST(!w->results[n].asked || w->results[n].reply.code / 100 != 3);
+}
+
+static void
+give_mail(struct world *w)
+{
+	static const char *const rcpts[RCPTS] = { "a@example.com", "gr\xc3\xb6\xc3\x9f"
+								   "e@example.com" };
+	const struct smtp_mail mail = {
+		.from = "x@example.com", .rcpts = rcpts, .rcpt_count = RCPTS, .results = w->results, .size = 22
+	};
+
+	w->whole = false;
+	w->mails++;
+	smtp_proto_mail(w->proto, &mail, w->now);
+}
+
+/* Does what the machine wishes until it waits for the server. */
+static void
+obey(struct world *w)
+{
+	struct smtp_outcome outcome;
+
+	for (;;) {
+		take_output(w);
+		switch (smtp_proto_wish(w->proto)) {
+		case SMTP_WISH_TLS:
+			w->tls = true;
+			smtp_proto_tls_up(w->proto, w->now);
+			break;
+		case SMTP_WISH_CONTENT:
+			smtp_proto_content(w->proto, "Subject: x\r\n\r\n", 14, false, w->now);
+			take_output(w);
+			w->whole = true;
+			smtp_proto_content(w->proto, ".hidden\n", 8, true, w->now);
+			break;
+		case SMTP_WISH_RESULT:
+			smtp_proto_result(w->proto, &outcome);
+			check_outcome(w, &outcome);
+			break;
+		case SMTP_WISH_MAIL:
+			if (w->mails < MAILS)
+				give_mail(w);
+			else
+				smtp_proto_quit(w->proto, w->now);
+			break;
+		case SMTP_WISH_READ:
+			MUST(smtp_proto_deadline(w->proto) != ND_NEVER);
+			return;
+		case SMTP_WISH_CLOSE:
+			MUST(smtp_proto_deadline(w->proto) == ND_NEVER);
+			return;
+		}
+	}
+}
+
+static void
+end(struct world *w, bool silence)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_ECLOSED, 0, "the connection was closed");
+	if (smtp_proto_wish(w->proto) == SMTP_WISH_READ && silence) {
+		w->now = smtp_proto_deadline(w->proto);
+		smtp_proto_late(w->proto, w->now);
+	} else {
+		smtp_proto_lost(w->proto, &why, w->now);
+	}
+	obey(w);
+	MUST(smtp_proto_wish(w->proto) == SMTP_WISH_CLOSE);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct nd_secret secret = { 0 };
+	struct world w = { .settings = { .ehlo = "host.example", .host = "relay.example", .user = "u@example.com" } };
+	size_t slice;
+
+	if (size < 2)
+		return 0;
+	nd_secret_set(&secret, "secret", 6);
+	w.settings.security = (enum smtp_security)((data[0] & 3u) % 3);
+	w.settings.auth = (enum smtp_auth)((data[0] >> 2 & 3u) % 3);
+	w.settings.loopback = (data[0] & 32u) != 0;
+	w.settings.secret = &secret;
+	w.tls = w.settings.security == SMTP_TLS;
+	w.proto = smtp_proto_new(&w.settings, 0);
+	slice = data[1] > 0 ? data[1] : size;
+	for (size_t at = 2; at < size; at += slice) {
+		w.now += 10;
+		smtp_proto_input(w.proto, (const char *)data + at, slice < size - at ? slice : size - at, w.now);
+		obey(&w);
+	}
+	end(&w, (data[0] & 16u) != 0);
+	smtp_proto_free(w.proto);
+	nd_secret_done(&secret);
+	return 0;
+}

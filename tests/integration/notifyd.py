@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the integration tests share: a daemon of their own, a client of its API, ways to wait. Standard library only.
+
+A daemon lives in a temporary folder: notifyd.conf, log, state/, notifyd.sock, notifyd-admin.sock. It tells READY=1 to a socket of
+ours, and its end is a pidfd: nothing here guesses how long something takes."""
+import http.client
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+BUILDDIR = os.environ.get('ND_BUILDDIR', 'build-test')
+NOTIFYD = os.path.join(BUILDDIR, 'notifyd')
+NOTIFYCTL = os.path.join(BUILDDIR, 'notifyctl')
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:).*')
+FINAL = {'delivered', 'failed', 'expired', 'cancelled', 'merged'}
+
+
+class Late(AssertionError):
+    """Something did not happen in time."""
+
+
+def until(happened, what, seconds=30, pause=0.05):
+    """For what tells nobody when it happens (a file, another program): asks again and again. Returns what happened() gave."""
+    end = time.monotonic() + seconds
+    while True:
+        got = happened()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise Late('%s: not within %g s' % (what, seconds))
+        select.select([], [], [], pause)
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return '%d %r' % (self.status, self.body[:500])
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout=90):
+        super().__init__('localhost', timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def request(path, method, target, body=None, headers=None, timeout=90):
+    """One request on a connection of its own. A dict or a list is sent as JSON."""
+    connection = UnixConnection(path, timeout)
+    headers = dict(headers or {})
+    if isinstance(body, (dict, list)):
+        body = json.dumps(body).encode()
+    if isinstance(body, str):
+        body = body.encode()
+    if body is not None:
+        headers.setdefault('Content-Type', 'application/json')
+    try:
+        try:
+            connection.request(method, target, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            pass    # refused before all of the body was taken: the answer is there all the same
+        reply = connection.getresponse()
+        return Reply(reply.status, reply.headers, reply.read())
+    finally:
+        connection.close()
+
+
+class Daemon:
+    def __init__(self, config='', folder=None, env=None):
+        self.own_folder = folder is None
+        self.folder = folder or tempfile.mkdtemp(prefix='notifyd-test.')
+        os.chmod(self.folder, 0o755)    # other users reach the sockets; state/ is closed
+        self.config = os.path.join(self.folder, 'notifyd.conf')
+        self.log = os.path.join(self.folder, 'log')
+        self.state = os.path.join(self.folder, 'state')
+        self.socket = os.path.join(self.folder, 'notifyd.sock')
+        self.admin = os.path.join(self.folder, 'notifyd-admin.sock')
+        self.env = dict(os.environ, LC_ALL='C.UTF-8', **(env or {}))
+        self.process = self.pidfd = None
+        self.configure(config)
+
+    def configure(self, config):
+        with open(self.config, 'w', encoding='utf-8') as file:
+            file.write(config)
+
+    def command(self, *more):
+        return [NOTIFYD, '--config', self.config, '--state-dir', self.state, '--socket', self.socket, *more]
+
+    def start(self, *more, seconds=30):
+        if not os.path.isdir(self.state):
+            os.mkdir(self.state, 0o700)
+        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        address = '\0notifyd-test-%d-%d' % (os.getpid(), time.monotonic_ns())
+        ready.bind(address)
+        env = dict(self.env, NOTIFY_SOCKET='@' + address[1:])
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+        self.pidfd = os.pidfd_open(self.process.pid)
+        end = time.monotonic() + seconds
+        with ready:
+            while True:
+                readable, _, _ = select.select([ready, self.pidfd], [], [], max(0, end - time.monotonic()))
+                if ready in readable and b'READY=1' in ready.recv(65536).split(b'\n'):
+                    return self
+                if self.pidfd in readable:
+                    raise AssertionError('notifyd ended with %s before it was ready:\n%s' % (self.process.wait(), self.tail()))
+                if not readable:
+                    raise Late('notifyd was not ready within %g s:\n%s' % (seconds, self.tail()))
+
+    def wait_end(self, seconds=60):
+        if not select.select([self.pidfd], [], [], seconds)[0]:
+            raise Late('notifyd did not end within %g s:\n%s' % (seconds, self.tail()))
+        os.close(self.pidfd)
+        self.pidfd = None
+        return self.process.wait()
+
+    def alive(self):
+        return self.pidfd is not None and not select.select([self.pidfd], [], [], 0)[0]
+
+    def stop(self):
+        """A clean end: exit status 0."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.wait_end()
+        assert status == 0, 'notifyd ended with %s:\n%s' % (status, self.tail())
+
+    def kill(self):
+        self.process.kill()
+        self.wait_end()
+
+    def tail(self, lines=40):
+        try:
+            with open(self.log, errors='replace') as file:
+                return ''.join(file.readlines()[-lines:])
+        except FileNotFoundError:
+            return ''
+
+    def close(self):
+        """Ends the daemon whatever its state, says what a sanitizer said, removes the folder."""
+        try:
+            if self.pidfd is not None and self.alive():
+                self.stop()
+            elif self.pidfd is not None:
+                status = self.wait_end()
+                raise AssertionError('notifyd ended by itself with %s:\n%s' % (status, self.tail()))
+            said = SANITIZER.search(self.tail(100000))
+            assert not said, '%s\n%s' % (said.group(0), self.tail(80))
+        finally:
+            if self.pidfd is not None:
+                self.kill()
+            if self.own_folder and not os.environ.get("ND_KEEP"):
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    # the API
+    def get(self, target, admin=False, **more):
+        return request(self.admin if admin else self.socket, 'GET', target, **more)
+
+    def post(self, target, body, admin=False, **more):
+        return request(self.admin if admin else self.socket, 'POST', target, body, **more)
+
+    def submit(self, admin=True, **job):
+        """Sends one job that must be accepted; its id."""
+        reply = self.post('/v1/jobs', job, admin)
+        assert reply.status == 202, reply
+        return reply.json['id']
+
+    def job(self, job_id, wait=0, admin=True):
+        reply = self.get('/v1/jobs/%s%s' % (job_id, '?wait=%d' % wait if wait else ''), admin, timeout=wait + 60)
+        assert reply.status in ((200, 202) if wait else (200,)), reply    # 202: the time is up, and it has not come to an end
+        return reply.json
+
+    def final(self, job_id, seconds=60):
+        """The job once it has come to its end."""
+        end = time.monotonic() + seconds
+        while True:
+            left = max(1, min(30, int(end - time.monotonic())))
+            job = self.job(job_id, left)
+            if job['state'] in FINAL:
+                return job
+            if time.monotonic() >= end:
+                raise Late('job %s is still %s after %g s: %s\n%s' % (job_id, job['state'], seconds, job, self.tail()))
+
+    def status(self):
+        reply = self.get('/v1/status', True)
+        assert reply.status == 200, reply
+        return reply.json
+
+    def account(self, name):
+        return next(a for a in self.status()['accounts'] if a['name'] == name)
+
+
+class Test(unittest.TestCase):
+    """A test with daemons: they end with it, and a sanitizer's word fails it."""
+
+    def daemon(self, config='', start=True, **more):
+        daemon = Daemon(config, **more)
+        self.addCleanup(daemon.close)
+        return daemon.start() if start else daemon
+
+    def assert_problem(self, reply, status, code, *words):
+        """A problem+json with this status and code, whose texts have these words."""
+        self.assertEqual((reply.status, reply.headers.get('Content-Type', '').split(';')[0]),
+                         (status, 'application/problem+json'), reply)
+        problem = reply.json
+        self.assertEqual((problem['status'], problem['code']), (status, code), problem)
+        self.assertTrue(problem['title'], problem)
+        texts = ' '.join(str(problem.get(name, '')) for name in ('detail', 'field', 'hint'))
+        for word in words:
+            self.assertIn(word, texts, problem)
+
+
+@unittest.skipUnless(os.access(NOTIFYD, os.X_OK), '%s is not built' % NOTIFYD)
+class ProgramTest(Test):
+    pass

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp_link_kit.h - a link that is run against tests/fake/relay.py, over real sockets and TLS.  Include cmocka.h first.
+ *
+ * What comes of a session is written down in the words that the dialogues use ("= ops@example.com ok"), with the
+ * events between ("ready", "ending"), a line each.
+ */
+#ifndef ND_TEST_SMTP_LINK_KIT_H
+#define ND_TEST_SMTP_LINK_KIT_H
+
+#include "common/log.h"
+#include "common/str.h"
+#include "daemon/io/smtp_link.h"
+#include "tests/io/certs.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <string.h>
+
+#define RCPTS_MAX 16
+#define MAILS_MAX 4
+#define PATIENCE ND_SEC(20)
+#define BIG (5u * 1024 * 1024)
+
+enum at { NOWHERE, AT_READY, AT_ENDING, AT_OUTCOME, AT_GONE };
+
+struct mail {
+	char from[128];
+	char rcpts[RCPTS_MAX][128];
+	const char *rcpt_list[RCPTS_MAX];
+	struct smtp_rcpt_result results[RCPTS_MAX];
+	unsigned rcpt_count;
+	struct nd_buf body;
+	bool body_given;
+};
+
+struct play {
+	struct loop *loop;
+	struct resolver *resolver;
+	struct tls *tls;
+	struct smtp_link_conf conf;
+	struct smtp_link *link;
+	char text[6][256]; /* user, ehlo, host … */
+	struct nd_secret secret;
+
+	struct mail mails[MAILS_MAX];
+	unsigned mail_count, mails_sent;
+	bool from_file;      /* the content, but for its head */
+	size_t file_missing; /* octets the file loses before it is read */
+	bool stays;          /* does not quit when there is nothing more to send */
+	bool refuses_ending;
+	enum at free_at;
+
+	struct nd_buf did;
+	struct nd_why why;                /* of the last fault or lost mail */
+	char words[SMTP_REPLY_TEXT + 16]; /* its text, or that of the reply to the last mail */
+	char challenge[256];
+	char relay[336], tls_words[96];
+};
+
+static struct play play;
+static pid_t relay_pid;
+
+/* -- names: two.test has two addresses -- */
+
+typedef int real_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+int
+getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+	void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+	real_getaddrinfo *real;
+	struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+
+	memcpy(&real, &found, sizeof(real));
+	if (hints->ai_flags & AI_NUMERICHOST)
+		return real(host, service, hints, out);
+	if (strcmp(host, "two.test") != 0)
+		return EAI_NONAME;
+	if (real("127.0.0.2", NULL, &numeric, out) != 0)
+		return EAI_FAIL;
+	return real("127.0.0.1", NULL, &numeric, &(*out)->ai_next);
+}
+
+/* -- the relay -- */
+
+static inline uint16_t
+read_port(int fd)
+{
+	char line[64];
+	size_t len = 0;
+	int64_t port = 0;
+
+	while (len < sizeof(line) - 1 && read(fd, line + len, 1) == 1 && line[len] != '\n')
+		len++;
+	line[len] = '\0';
+	(void)close(fd);
+	assert_memory_equal(line, "port ", 5);
+	assert_true(nd_str_int(line + 5, 1, 65535, &port));
+	return (uint16_t)port;
+}
+
+/* Starts relay.py with these arguments (NULL-terminated) and remembers its port. */
+static inline void
+start_relay(const char *const *args)
+{
+	const char *argv[128] = { "python3", certs_source("tests/fake/relay.py") };
+	posix_spawn_file_actions_t actions;
+	char *spawned[128];
+	int out[2];
+	size_t n = 2;
+
+	for (; *args != NULL && n < 127; args++)
+		argv[n++] = *args;
+	memcpy(spawned, argv, sizeof(spawned));
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+	assert_int_equal(posix_spawn_file_actions_adddup2(&actions, out[1], 1), 0);
+	assert_int_equal(posix_spawnp(&relay_pid, "python3", &actions, NULL, spawned, environ), 0);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	(void)close(out[1]);
+	play.conf.port = read_port(out[0]);
+}
+
+static inline int
+end_relay(void)
+{
+	int status = -1;
+
+	assert_int_equal(waitpid(relay_pid, &status, 0), relay_pid);
+	relay_pid = 0;
+	return status;
+}
+
+static inline const char *
+write_file(const char *name, const char *octets, size_t len)
+{
+	const char *path = certs_file(name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(octets, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+	return path;
+}
+
+/* A relay for one dialogue, given as text. */
+static inline void
+start_script(const char *script, const char *cert, const char *option, const char *value)
+{
+	const char *args[8] = { "--cert", NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+	char file[256], pem[256], name[256];
+
+	(void)snprintf(file, sizeof(file), "%s", write_file("script.smtp", script, strlen(script)));
+	(void)snprintf(pem, sizeof(pem), "%s", certs_file(cert));
+	args[1] = pem;
+	args[2] = file;
+	if (option != NULL) {
+		(void)snprintf(name, sizeof(name), "%s", option);
+		args[2] = name;
+		args[3] = value ? value : file;
+		args[4] = value ? file : NULL;
+	}
+	start_relay(args);
+}
+
+/* -- what happens -- */
+
+static inline void did(const char *format, ...) ND_PRINTF(1, 2);
+
+static inline void
+did(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	(void)nd_buf_addf(&play.did, "%s\n", line);
+}
+
+static inline bool
+was_done(const char *line)
+{
+	const char *text = nd_buf_text(&play.did);
+	size_t len = strlen(line);
+
+	for (const char *at = text; (at = strstr(at, line)) != NULL; at++)
+		if ((at == text || at[-1] == '\n') && at[len] == '\n')
+			return true;
+	return false;
+}
+
+#define assert_done(line)                                                                                              \
+	do {                                                                                                           \
+		if (!was_done(line))                                                                                   \
+			fail_msg("\"%s\" is missing in:\n%s", line, nd_buf_text(&play.did));                           \
+	} while (0)
+#define assert_not_done(line) assert_false(was_done(line))
+#define assert_told(part) assert_non_null(strstr(play.why.text, part))
+
+static inline bool
+leave(enum at at)
+{
+	if (play.free_at != at)
+		return false;
+	smtp_link_free(play.link);
+	play.link = NULL;
+	loop_stop(play.loop);
+	return true;
+}
+
+static inline int
+open_body(const struct mail *mail, size_t skip)
+{
+	const char *path = write_file("body", mail->body.octets + skip, mail->body.len - skip);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static inline void
+send_next(struct smtp_link *link)
+{
+	struct mail *mail = &play.mails[play.mails_sent++];
+	struct smtp_link_mail send = { .fd = -1 };
+
+	for (unsigned i = 0; i < mail->rcpt_count; i++)
+		mail->rcpt_list[i] = mail->rcpts[i];
+	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len };
+	send.head = mail->body.octets;
+	send.head_len = mail->body.len / 3;
+	if (play.from_file) {
+		send.fd = open_body(mail, send.head_len);
+	} else {
+		send.body = mail->body.octets + send.head_len;
+		send.body_len = mail->body.len - send.head_len;
+	}
+	smtp_link_send(link, &send);
+	if (play.file_missing > 0)
+		assert_int_equal(
+		    truncate(certs_file("body"), (off_t)(mail->body.len - send.head_len - play.file_missing)), 0);
+}
+
+static inline void
+on_ready(void *owner, struct smtp_link *link)
+{
+	assert_ptr_equal(owner, &play);
+	did("ready");
+	(void)snprintf(play.relay, sizeof(play.relay), "%s", smtp_link_relay(link));
+	(void)snprintf(play.tls_words, sizeof(play.tls_words), "%s", smtp_link_tls(link));
+	if (leave(AT_READY))
+		return;
+	if (play.mails_sent > 0 || play.mail_count == 0)
+		did("= ready");
+	if (play.mails_sent < play.mail_count)
+		send_next(link);
+	else if (!play.stays)
+		smtp_link_quit(link);
+}
+
+static inline bool
+on_ending(void *owner, struct smtp_link *link)
+{
+	(void)owner;
+	(void)link;
+	did("ending");
+	(void)leave(AT_ENDING);
+	return !play.refuses_ending;
+}
+
+static inline void
+did_reply(const char *start, const struct smtp_reply *reply)
+{
+	did("%s %d", start, reply->code);
+	if (reply->enhanced[0] != '\0')
+		did("%s %d %s", start, reply->code, reply->enhanced);
+}
+
+static inline void
+on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outcome)
+{
+	const struct mail *mail = &play.mails[play.mails_sent - 1];
+	const char *stage = smtp_proto_stage_name(outcome->stage);
+	char start[256];
+
+	(void)owner;
+	(void)link;
+	did("outcome");
+	for (unsigned i = 0; i < mail->rcpt_count; i++) {
+		const struct smtp_rcpt_result *result = &mail->results[i];
+
+		(void)snprintf(start, sizeof(start), "= %s", mail->rcpts[i]);
+		if (!result->asked)
+			did("%s unasked", start);
+		else if (result->reply.code / 100 == 2)
+			did("%s ok", start);
+		else
+			did_reply(start, &result->reply);
+	}
+	(void)snprintf(start, sizeof(start), "= reply %s", stage);
+	if (outcome->end == SMTP_ENDED_REPLY)
+		did_reply(start, &outcome->reply);
+	else if (outcome->end == SMTP_ENDED_RCPTS)
+		did("= rcpts");
+	else
+		did("= lost %s %s", stage, nd_err_name(outcome->why.err));
+	if (outcome->end == SMTP_ENDED_LOST)
+		play.why = outcome->why;
+	(void)snprintf(play.words, sizeof(play.words), "%s",
+	    outcome->end == SMTP_ENDED_LOST ? outcome->why.text : outcome->reply.text);
+	if (outcome->uncertain)
+		did("= uncertain");
+	if (outcome->unharmed)
+		did("= unharmed");
+	(void)leave(AT_OUTCOME);
+}
+
+static inline void
+on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
+{
+	char start[256];
+
+	(void)owner;
+	(void)link;
+	if (fault == NULL) {
+		did("= closed");
+	} else {
+		(void)snprintf(start, sizeof(start), "= fault %s %s", smtp_proto_stage_name(fault->stage),
+		    nd_err_name(fault->why.err));
+		did("%s", start);
+		if (fault->reply.code != 0)
+			did_reply(start, &fault->reply);
+		if (fault->token_refused)
+			did("= token-refused");
+		(void)snprintf(play.challenge, sizeof(play.challenge), "%s", fault->challenge);
+		play.why = fault->why;
+		(void)snprintf(play.words, sizeof(play.words), "%s", fault->why.text);
+	}
+	(void)leave(AT_GONE);
+	loop_stop(play.loop);
+}
+
+static const struct smtp_link_events events = { on_ready, on_ending, on_outcome, on_gone };
+
+static inline void
+too_long(void *arg)
+{
+	(void)arg;
+	did("nothing came for 20 s");
+	loop_stop(play.loop);
+}
+
+static inline void
+stop(void *arg)
+{
+	(void)arg;
+	loop_stop(play.loop);
+}
+
+/* So that sockets are closed and late frees done. */
+static inline void
+one_turn(void)
+{
+	loop_soon(play.loop, stop, NULL);
+	loop_run(play.loop);
+}
+
+/* Runs the link to its end. */
+static inline void
+run(void)
+{
+	struct loop_timer *timer = loop_timer_new(play.loop, too_long, NULL);
+
+	play.link = smtp_link_new(play.loop, play.resolver, &play.conf, &events, &play);
+	smtp_link_trace(play.link, "s1");
+	assert_string_equal(smtp_link_relay(play.link), "");
+	loop_timer_set(timer, loop_now(play.loop).ms + PATIENCE);
+	loop_run(play.loop);
+	loop_timer_free(timer);
+	smtp_link_free(play.link);
+	play.link = NULL;
+	one_turn();
+}
+
+static const char *const default_texts[] = { "alerts@example.com", "host.example", "relay.example" };
+
+static inline void
+forget_dialogue(void)
+{
+	for (size_t i = 0; i < MAILS_MAX; i++)
+		nd_buf_done(&play.mails[i].body);
+	memset(play.mails, 0, sizeof(play.mails));
+	for (size_t i = 0; i < MAILS_MAX; i++) {
+		nd_buf_init(&play.mails[i].body, 2 * BIG);
+		(void)snprintf(play.mails[i].from, sizeof(play.mails[i].from), "alerts@example.com");
+	}
+	play.mail_count = play.mails_sent = 0;
+	play.challenge[0] = '\0';
+	nd_buf_clear(&play.did);
+	for (size_t i = 0; i < 3; i++)
+		(void)snprintf(play.text[i], sizeof(play.text[i]), "%s", default_texts[i]);
+	nd_secret_set(&play.secret, "secret", 6);
+	play.conf.settings = (struct smtp_settings){ .user = play.text[0],
+		.ehlo = play.text[1],
+		.host = play.text[2],
+		.security = SMTP_PLAINTEXT,
+		.secret = &play.secret };
+	play.stays = false;
+}
+
+static inline int
+begin(void **state)
+{
+	struct nd_why why;
+
+	(void)state;
+	memset(&play, 0, sizeof(play));
+	nd_buf_init(&play.did, 65536);
+	play.loop = loop_new();
+	play.resolver = resolver_new(play.loop);
+	play.tls = tls_new(certs_file("ca.pem"), &why);
+	play.conf.host = "127.0.0.1";
+	play.conf.tls_name = "relay.example";
+	play.conf.tls = play.tls;
+	forget_dialogue();
+	return play.tls != NULL ? 0 : -1;
+}
+
+static inline int
+end(void **state)
+{
+	int status;
+
+	(void)state;
+	if (relay_pid != 0) { /* a test failed */
+		(void)kill(relay_pid, SIGTERM);
+		(void)waitpid(relay_pid, &status, 0);
+		relay_pid = 0;
+	}
+	smtp_link_free(play.link);
+	forget_dialogue();
+	nd_buf_done(&play.did);
+	nd_secret_done(&play.secret);
+	resolver_free(play.resolver);
+	loop_free(play.loop);
+	tls_free(play.tls);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_secret.c - tests of reading secrets by reference. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/io/secret.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/notifyd-secret-XXXXXX";
+
+static const char *
+path_of(const char *name)
+{
+	static char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void
+put(const char *name, const void *octets, size_t len, mode_t mode)
+{
+	int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, octets, len), len);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static const char *
+file_reference(const char *name)
+{
+	static char reference[160];
+
+	(void)snprintf(reference, sizeof(reference), "file:%s", path_of(name));
+	return reference;
+}
+
+/* The secret must be `expected`; NULL: refused, with `said` in the text or hint. */
+static void
+check(const char *reference, const char *expected, const char *said)
+{
+	struct nd_secret secret = { NULL, 0 };
+	struct nd_why why;
+	enum nd_err err = secret_read(reference, &secret, &why);
+
+	if (expected != NULL) {
+		assert_int_equal(err, ND_OK);
+		assert_string_equal(secret.octets, expected);
+		assert_int_equal(secret.len, strlen(expected));
+	} else {
+		assert_int_equal(err, ND_ESECRET);
+		assert_int_equal(why.err, ND_ESECRET);
+		assert_null(secret.octets);
+		if (strstr(why.text, said) == NULL && strstr(why.hint, said) == NULL)
+			fail_msg("\"%s\" (%s) does not say \"%s\"", why.text, why.hint, said);
+		assert_null(strstr(why.text, "sesame"));
+		assert_null(strstr(why.hint, "sesame"));
+	}
+	nd_secret_done(&secret);
+}
+
+static void
+a_file_is_read_without_its_last_newline(void **state)
+{
+	(void)state;
+	put("a", "sesame\n", 7, 0600);
+	check(file_reference("a"), "sesame", NULL);
+	put("a", "sesame", 6, 0400);
+	check(file_reference("a"), "sesame", NULL);
+	put("a", " sesame \r\n", 10, 0600);
+	check(file_reference("a"), " sesame ", NULL);
+	put("a", "ses\name\n\n", 9, 0600);
+	check(file_reference("a"), "ses\name\n", NULL);
+}
+
+static void
+a_file_that_others_may_touch_is_refused(void **state)
+{
+	static const mode_t modes[] = { 0640, 0604, 0620, 0602, 0601 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		put("b", "sesame\n", 7, modes[i]);
+		check(file_reference("b"), NULL, "chmod 600");
+	}
+}
+
+static void
+a_file_of_another_user_is_refused(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root can give a file away */
+	put("c", "sesame\n", 7, 0600);
+	assert_int_equal(chown(path_of("c"), 12345, (gid_t)-1), 0);
+	check(file_reference("c"), NULL, "another user");
+}
+
+static void
+only_regular_files_hold_secrets(void **state)
+{
+	(void)state;
+	assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+	check(file_reference("fifo"), NULL, "not a regular file"); /* and it does not wait for a writer */
+	check("file:/dev/null", NULL, "not a regular file");
+	check(file_reference("."), NULL, "not a regular file");
+	check(file_reference("nowhere"), NULL, "No such file");
+	check("file:relative/path", NULL, "whole path");
+}
+
+static void
+what_cannot_be_a_secret_is_refused(void **state)
+{
+	static char large[65538];
+
+	(void)state;
+	put("d", "", 0, 0600);
+	check(file_reference("d"), NULL, "empty");
+	put("d", "\n", 1, 0600);
+	check(file_reference("d"), NULL, "empty");
+	put("d", "ses\0ame", 7, 0600);
+	check(file_reference("d"), NULL, "NUL");
+	memset(large, 'x', sizeof(large));
+	put("d", large, 65537, 0600);
+	check(file_reference("d"), NULL, "64 KiB");
+	put("d", large, sizeof(large), 0600);
+	check(file_reference("d"), NULL, "64 KiB");
+	large[65536] = '\n';
+	put("d", large, 65537, 0600);
+	large[65536] = '\0';
+	check(file_reference("d"), large, NULL);
+}
+
+static void
+credentials_are_found_by_all_three_names(void **state)
+{
+	(void)state;
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
+	put("crede_m365", "sealed sesame\n", 14, 0444); /* modes are systemd's there */
+	check("credential:m365", "sealed sesame", NULL);
+	put("cred_m365", "kept sesame\n", 12, 0444);
+	check("credential:m365", "kept sesame", NULL);
+	put("m365", "own sesame\n", 11, 0444);
+	check("credential:m365", "own sesame", NULL);
+	check("credential:gmail", NULL, "no credential of this name");
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
+static void
+a_credential_is_a_name_and_no_path(void **state)
+{
+	(void)state;
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
+	check("credential:", NULL, "no name");
+	check("credential:../a", NULL, "no name");
+	check("credential:..", NULL, "no name");
+	check("credential:/etc/passwd", NULL, "no name");
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	check("credential:no-such-credential-here", NULL, "cannot be opened");
+}
+
+static void
+the_environment_can_hold_one(void **state)
+{
+	(void)state;
+	assert_int_equal(setenv("NOTIFYD_TEST_SECRET", "sesame", 1), 0);
+	check("env:NOTIFYD_TEST_SECRET", "sesame", NULL);
+	assert_int_equal(unsetenv("NOTIFYD_TEST_SECRET"), 0);
+	check("env:NOTIFYD_TEST_SECRET", NULL, "no such variable");
+}
+
+static void
+what_is_no_reference_is_refused_without_repeating_it(void **state)
+{
+	(void)state;
+	check("sesame", NULL, "credential:NAME");
+	check("", NULL, "credential:NAME");
+	check("command:/bin/echo sesame", NULL, "not in this version");
+}
+
+static void
+a_failure_leaves_the_old_secret(void **state)
+{
+	struct nd_secret secret = { NULL, 0 };
+
+	(void)state;
+	nd_secret_set(&secret, "old", 3);
+	assert_int_equal(secret_read("file:/nowhere/at/all", &secret, NULL), ND_ESECRET);
+	assert_string_equal(secret.octets, "old");
+	nd_secret_done(&secret);
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) == NULL;
+}
+
+static int
+end(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "fifo", "m365", "cred_m365", "crede_m365" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		(void)unlink(path_of(names[i]));
+	return rmdir(folder);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_is_read_without_its_last_newline),
+		cmocka_unit_test(a_file_that_others_may_touch_is_refused),
+		cmocka_unit_test(a_file_of_another_user_is_refused),
+		cmocka_unit_test(only_regular_files_hold_secrets),
+		cmocka_unit_test(what_cannot_be_a_secret_is_refused),
+		cmocka_unit_test(credentials_are_found_by_all_three_names),
+		cmocka_unit_test(a_credential_is_a_name_and_no_path),
+		cmocka_unit_test(the_environment_can_hold_one),
+		cmocka_unit_test(what_is_no_reference_is_refused_without_repeating_it),
+		cmocka_unit_test(a_failure_leaves_the_old_secret),
+	};
+
+	return cmocka_run_group_tests_name("secret", tests, begin, end);
+}

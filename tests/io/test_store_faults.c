@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_store_faults.c - the queue when things break: full disks, failed syncs, SIGKILL, a second notifyd; and with very many jobs.
+ *
+ * A shim over SQLite's own file layer fails on demand. It is registered as the default, so the store takes it unknowingly.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/mem.h"
+#include "daemon/io/store_internal.h"
+#include "tests/io/store_kit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* -- the shim -- */
+
+struct shim_file {
+	sqlite3_file base;
+	bool log; /* the write-ahead log, not the database */
+	int error;
+	sqlite3_file *real;
+};
+
+static struct {
+	atomic_bool sync_log, sync_db; /* syncs fail */
+	atomic_bool full;              /* writes to the log find no room */
+	atomic_bool quota;             /* they hit a quota */
+	atomic_int syncs_of_log;
+} faults;
+
+static sqlite3_vfs shim_vfs, *real_vfs;
+
+static sqlite3_file *
+real(sqlite3_file *file)
+{
+	return ((struct shim_file *)file)->real;
+}
+
+static int
+shim_close(sqlite3_file *file)
+{
+	return real(file)->pMethods->xClose(real(file));
+}
+
+static int
+shim_read(sqlite3_file *file, void *octets, int len, sqlite3_int64 at)
+{
+	return real(file)->pMethods->xRead(real(file), octets, len, at);
+}
+
+static int
+shim_write(sqlite3_file *file, const void *octets, int len, sqlite3_int64 at)
+{
+	bool log = ((struct shim_file *)file)->log;
+
+	if (log && faults.full)
+		return SQLITE_FULL;
+	if (log && faults.quota) {
+		((struct shim_file *)file)->error = EDQUOT;
+		return SQLITE_IOERR_WRITE;
+	}
+	return real(file)->pMethods->xWrite(real(file), octets, len, at);
+}
+
+static int
+shim_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+	return real(file)->pMethods->xTruncate(real(file), size);
+}
+
+static int
+shim_sync(sqlite3_file *file, int flags)
+{
+	bool log = ((struct shim_file *)file)->log;
+
+	if (log)
+		faults.syncs_of_log++;
+	if (log ? faults.sync_log : faults.sync_db) {
+		((struct shim_file *)file)->error = errno = EIO;
+		return SQLITE_IOERR_FSYNC;
+	}
+	return real(file)->pMethods->xSync(real(file), flags);
+}
+
+static int
+shim_size(sqlite3_file *file, sqlite3_int64 *size)
+{
+	return real(file)->pMethods->xFileSize(real(file), size);
+}
+
+static int
+shim_lock(sqlite3_file *file, int level)
+{
+	return real(file)->pMethods->xLock(real(file), level);
+}
+
+static int
+shim_unlock(sqlite3_file *file, int level)
+{
+	return real(file)->pMethods->xUnlock(real(file), level);
+}
+
+static int
+shim_reserved(sqlite3_file *file, int *out)
+{
+	return real(file)->pMethods->xCheckReservedLock(real(file), out);
+}
+
+static int
+shim_control(sqlite3_file *file, int op, void *arg)
+{
+	if (op == SQLITE_FCNTL_LAST_ERRNO) {
+		*(int *)arg = ((struct shim_file *)file)->error;
+		return SQLITE_OK;
+	}
+	return real(file)->pMethods->xFileControl(real(file), op, arg);
+}
+
+static int
+shim_sector(sqlite3_file *file)
+{
+	return real(file)->pMethods->xSectorSize(real(file));
+}
+
+static int
+shim_traits(sqlite3_file *file)
+{
+	return real(file)->pMethods->xDeviceCharacteristics(real(file));
+}
+
+static const sqlite3_io_methods shim_methods = {
+	.iVersion = 1,
+	.xClose = shim_close,
+	.xRead = shim_read,
+	.xWrite = shim_write,
+	.xTruncate = shim_truncate,
+	.xSync = shim_sync,
+	.xFileSize = shim_size,
+	.xLock = shim_lock,
+	.xUnlock = shim_unlock,
+	.xCheckReservedLock = shim_reserved,
+	.xFileControl = shim_control,
+	.xSectorSize = shim_sector,
+	.xDeviceCharacteristics = shim_traits,
+};
+
+static int
+shim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *flags_out)
+{
+	struct shim_file *shim = (struct shim_file *)file;
+	int rc;
+
+	(void)vfs;
+	shim->error = 0;
+	shim->real = (sqlite3_file *)(shim + 1);
+	shim->log = (flags & SQLITE_OPEN_WAL) != 0;
+	rc = real_vfs->xOpen(real_vfs, name, shim->real, flags, flags_out);
+	file->pMethods = shim->real->pMethods != NULL ? &shim_methods : NULL;
+	return rc;
+}
+
+static int
+install_shim(void **state)
+{
+	(void)state;
+	real_vfs = sqlite3_vfs_find(NULL);
+	shim_vfs = *real_vfs;
+	shim_vfs.zName = "shim";
+	shim_vfs.szOsFile = (int)sizeof(struct shim_file) + real_vfs->szOsFile;
+	shim_vfs.xOpen = shim_open;
+	return sqlite3_vfs_register(&shim_vfs, 1) == SQLITE_OK ? 0 : -1;
+}
+
+/* -- set up -- */
+
+static struct kit kit;
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	kit_open(&kit);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	faults.sync_log = faults.sync_db = faults.full = faults.quota = false;
+	kit_close(&kit);
+	return 0;
+}
+
+static uint64_t
+queued(void)
+{
+	struct store_req req = { .op = STORE_TOTALS };
+	uint64_t count;
+
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	count = req.totals[JOB_QUEUED];
+	kit_forget(&req);
+	return count;
+}
+
+static bool
+integrity(void)
+{
+	return kit_sql(&kit, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'") == 1 &&
+	       kit_sql(&kit, "SELECT (SELECT count(*) FROM rcpt WHERE job NOT IN (SELECT seq FROM job))") == 0;
+}
+
+/* -- tests -- */
+
+static void
+a_full_disk_refuses_jobs_until_there_is_room(void **state)
+{
+	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit), *c = kit_job(&kit);
+	struct store_req reqs[2] = { { .op = STORE_PUT, .job = b }, { .op = STORE_PUT, .job = c } }, req;
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, a), ND_OK);
+	faults.full = true;
+	kit_submit(&kit, &reqs[0]);
+	kit_submit(&kit, &reqs[1]);
+	kit_wait(&kit);
+	assert_int_equal(reqs[0].err, ND_EDISKFULL);
+	assert_int_equal(reqs[1].err, ND_EDISKFULL);
+	assert_non_null(strstr(reqs[0].why.text, "is full"));
+	assert_int_equal(kit_outcome(&kit, a, JOB_DELIVERED, KIT_NOW), ND_EDISKFULL);
+	assert_int_equal(kit_show(&kit, &req, a->id), ND_OK); /* as it was */
+	assert_int_equal(req.found->state, JOB_QUEUED);
+	kit_forget(&req);
+	assert_int_equal(queued(), 1);
+	faults.full = false;
+	assert_int_equal(kit_put(&kit, b), ND_OK);
+	assert_int_equal(kit_outcome(&kit, a, JOB_DELIVERED, KIT_NOW), ND_OK);
+	assert_int_equal(queued(), 1);
+	kit_stop(&kit);
+	assert_true(integrity());
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM job"), 1);
+	queue_job_free(a);
+	queue_job_free(b);
+	queue_job_free(c);
+}
+
+static void
+a_used_up_quota_is_a_full_disk(void **state)
+{
+	struct queue_job *job = kit_job(&kit);
+
+	(void)state;
+	faults.quota = true;
+	assert_int_equal(kit_put(&kit, job), ND_EDISKFULL);
+	faults.quota = false;
+	assert_int_equal(kit_put(&kit, job), ND_OK);
+	queue_job_free(job);
+}
+
+static void
+after_a_failed_sync_nothing_is_written_any_more(void **state)
+{
+	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit), *c = kit_job(&kit);
+	struct store_req reqs[2] = { { .op = STORE_PUT, .job = b }, { .op = STORE_PUT, .job = c } }, req;
+	int syncs;
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, a), ND_OK);
+	faults.sync_log = true;
+	kit_submit(&kit, &reqs[0]);
+	kit_submit(&kit, &reqs[1]);
+	kit_wait(&kit);
+	assert_int_equal(reqs[0].err, ND_EDISK);
+	assert_int_equal(reqs[0].why.sys_errno, EIO);
+	assert_int_equal(reqs[1].err, ND_EDISK);
+	/* The disk seems to be well again: it is not believed. */
+	faults.sync_log = false;
+	syncs = faults.syncs_of_log;
+	assert_int_equal(kit_put(&kit, c), ND_EDISK);
+	assert_int_equal(kit_outcome(&kit, a, JOB_DELIVERED, KIT_NOW), ND_EDISK);
+	assert_int_equal(faults.syncs_of_log, syncs);
+	/* Reading goes on, of what was accepted. */
+	assert_int_equal(kit_show(&kit, &req, a->id), ND_OK);
+	kit_forget(&req);
+	assert_int_equal(kit_show(&kit, &req, b->id), ND_ENOTFOUND);
+	assert_int_equal(queued(), 1);
+	queue_job_free(a);
+	queue_job_free(b);
+	queue_job_free(c);
+}
+
+static void
+a_job_that_was_refused_by_a_failed_sync_does_not_come_back(void **state)
+{
+	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit);
+	struct store_req req;
+	int round;
+
+	(void)state;
+	for (round = 0; round < 2; round++) { /* with good jobs in the log before it, and with none */
+		if (round == 0)
+			assert_int_equal(kit_put(&kit, a), ND_OK);
+		faults.sync_log = true;
+		assert_int_equal(kit_put(&kit, b), ND_EDISK); /* its octets lie in the log, whole */
+		faults.sync_log = false;
+		kit_stop(&kit);
+		kit_start(&kit);
+		assert_int_equal(kit_show(&kit, &req, a->id), ND_OK);
+		kit_forget(&req);
+		assert_int_equal(kit_show(&kit, &req, b->id), ND_ENOTFOUND);
+	}
+	kit_stop(&kit);
+	assert_true(integrity());
+	queue_job_free(a);
+	queue_job_free(b);
+}
+
+static void
+a_failed_sync_of_the_database_file_is_not_hidden(void **state)
+{
+	struct queue_job *job = NULL, *last = kit_job(&kit);
+	int i, accepted = 0;
+
+	(void)state;
+	faults.sync_db = true;
+	for (i = 0; i < 600; i++) { /* until the log is long enough to be moved to the database */
+		job = kit_job(&kit);
+		free(job->body);
+		job->body_len = 60000;
+		job->body = nd_xalloc(job->body_len);
+		if (kit_put(&kit, job) != ND_OK)
+			break;
+		accepted++;
+		queue_job_free(job);
+	}
+	assert_in_range(accepted, 100, 599);
+	faults.sync_db = false;
+	assert_int_equal(kit_put(&kit, last), ND_EDISK);
+	kit_stop(&kit);
+	kit_start(&kit);
+	assert_int_equal(queued(), accepted);
+	assert_int_equal(kit_put(&kit, last), ND_OK);
+	kit_stop(&kit);
+	assert_true(integrity());
+	queue_job_free(job);
+	queue_job_free(last);
+}
+
+static void
+a_second_notifyd_is_refused(void **state)
+{
+	struct nd_why why = { .err = ND_OK };
+	char pid[32];
+
+	(void)state;
+	assert_null(store_open(kit.folder, kit.loop, &why));
+	assert_int_equal(why.err, ND_ELOCKED);
+	assert_non_null(strstr(why.text, "another notifyd"));
+	(void)snprintf(pid, sizeof(pid), "process %ld)", (long)getpid());
+	assert_non_null(strstr(why.text, pid));
+	assert_int_equal(queued(), 0); /* the first works on */
+}
+
+static void
+a_database_that_another_program_holds_is_refused(void **state)
+{
+	struct nd_why why = { .err = ND_OK };
+	char path[128];
+	sqlite3 *db = NULL;
+
+	(void)state;
+	kit_stop(&kit);
+	(void)snprintf(path, sizeof(path), "%s/queue.db", kit.folder);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_null(store_open(kit.folder, kit.loop, &why));
+	assert_int_equal(why.err, ND_ELOCKED);
+	assert_non_null(strstr(why.text, "another program"));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	kit_start(&kit);
+}
+
+static void
+a_file_of_a_newer_notifyd_is_refused(void **state)
+{
+	struct nd_why why = { .err = ND_OK };
+
+	(void)state;
+	kit_stop(&kit);
+	(void)kit_sql(&kit, "PRAGMA user_version=99");
+	assert_null(store_open(kit.folder, kit.loop, &why));
+	assert_int_equal(why.err, ND_ECONF);
+	assert_non_null(strstr(why.text, "newer notifyd (version 99"));
+	(void)kit_sql(&kit, "PRAGMA user_version=1");
+	kit_start(&kit);
+}
+
+static void
+a_file_that_is_no_database_is_refused(void **state)
+{
+	struct nd_why why = { .err = ND_OK };
+	char path[128];
+	FILE *file;
+	int i;
+
+	(void)state;
+	kit_stop(&kit);
+	(void)snprintf(path, sizeof(path), "%s/queue.db", kit.folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	for (i = 0; i < 3000; i++)
+		(void)fputs("notes ", file);
+	(void)fclose(file);
+	assert_null(store_open(kit.folder, kit.loop, &why));
+	assert_int_equal(why.err, ND_EDISK);
+	assert_non_null(strstr(why.text, "is damaged"));
+}
+
+/* -- SIGKILL -- */
+
+static struct {
+	int pipe;
+	struct store_req reqs[64];
+} child;
+
+static void
+acknowledged(struct store_req *req)
+{
+	if (req->err != ND_OK || write(child.pipe, req->job->id, ND_ULID_LEN) != ND_ULID_LEN)
+		abort();
+	queue_job_free(req->job);
+	req->job = kit_job(&kit);
+	store_submit(kit.store, req);
+}
+
+static void
+accept_jobs_for_ever(void)
+{
+	unsigned i;
+
+	kit_start(&kit);
+	for (i = 0; i < 64; i++) {
+		child.reqs[i] = (struct store_req){ .op = STORE_PUT, .job = kit_job(&kit), .done = acknowledged };
+		store_submit(kit.store, &child.reqs[i]);
+	}
+	loop_run(kit.loop);
+	abort();
+}
+
+static size_t
+read_ids(int fd, char (*ids)[ND_ULID_LEN], size_t count, size_t most, size_t enough)
+{
+	while (count < most && count < enough) {
+		ssize_t n = read(fd, ids[count], ND_ULID_LEN);
+
+		if (n != ND_ULID_LEN)
+			break;
+		count++;
+	}
+	return count;
+}
+
+/* More was committed than acknowledged: ids go on after those too. */
+static void
+go_on_after_newest(void)
+{
+	struct store_req req = { .op = STORE_TOTALS };
+
+	kit_ask(&kit, &req);
+	nd_ulid_after(&kit.ids, req.last_id);
+	kit_forget(&req);
+}
+
+static void
+what_was_acknowledged_survives_sigkill(void **state)
+{
+	enum { MOST = 200000 };
+	char(*ids)[ND_ULID_LEN] = nd_xalloc(MOST * sizeof(*ids));
+	size_t count, i;
+	int ends[2], status, round;
+
+	(void)state;
+	kit_stop(&kit);
+	for (round = 0; round < 3; round++) {
+		pid_t pid;
+
+		assert_int_equal(pipe(ends), 0);
+		pid = fork();
+		if (pid == 0) {
+			child.pipe = ends[1];
+			accept_jobs_for_ever();
+		}
+		assert_true(pid > 0);
+		(void)close(ends[1]);
+		count = read_ids(ends[0], ids, 0, MOST, 500 + (size_t)round * 333);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		count = read_ids(ends[0], ids, count, MOST, MOST);
+		(void)close(ends[0]);
+		assert_true(count >= 500);
+		kit_start(&kit);
+		for (i = 0; i < count; i++) {
+			struct store_req req;
+			char id[ND_ULID_LEN + 1];
+
+			memcpy(id, ids[i], ND_ULID_LEN);
+			id[ND_ULID_LEN] = '\0';
+			assert_int_equal(kit_show(&kit, &req, id), ND_OK);
+			assert_int_equal(req.found->rcpt_count, 1);
+			kit_forget(&req);
+		}
+		go_on_after_newest();
+		kit_stop(&kit);
+		assert_true(integrity());
+	}
+	free(ids);
+}
+
+/* -- many jobs -- */
+
+#define MANY 100000
+
+/* Straight into the file: that is not what is tested here. */
+static void
+fill(void)
+{
+	static const char sql[] =
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<100000)"
+	    " INSERT INTO "
+	    "job(seq,rank,id,state,severity,resolved,uncertain,spooled,attempt_count,created,event_time,not_before,"
+	    "expires,due,"
+	    "uid,gid,pid,body_len,account,ended,body) SELECT "
+	    "i,1,printf('01KAHM8R00%016d',i),0,4,0,0,0,0,1795248000000,0,0,0,1795248000000+i,0,0,0,"
+	    "300,'m365',0,zeroblob(300) FROM n";
+
+	kit_stop(&kit);
+	(void)kit_sql(&kit, sql);
+	(void)kit_sql(&kit, "INSERT INTO rcpt SELECT seq,0,'ops@contoso.com',0,0,0,'',NULL,0 FROM job");
+	kit_start(&kit);
+}
+
+static void
+a_hundred_thousand_jobs_are_counted_and_loaded_in_little_memory(void **state)
+{
+	struct store_req req = { .op = STORE_LOAD, .account = "m365", .until = KIT_NOW + MANY, .limit = 500 };
+
+	(void)state;
+	fill();
+	(void)sqlite3_memory_highwater(1);
+	assert_int_equal(queued(), MANY);
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(req.job_count, 500);
+	assert_true(req.more);
+	assert_int_equal(req.jobs[499]->due, KIT_NOW + 500);
+	assert_true(sqlite3_memory_highwater(0) < 24 * 1024 * 1024);
+	kit_forget(&req);
+}
+
+static unsigned turn;
+
+static void
+number(struct store_req *req)
+{
+	*(unsigned *)req->owner = ++turn;
+	if (turn == 2)
+		loop_stop(kit.loop);
+}
+
+static void
+a_job_is_accepted_while_a_long_list_is_made(void **state)
+{
+	struct queue_job *job = kit_job(&kit);
+	unsigned listed = 0, stored = 0;
+	struct store_req list = {
+		.op = STORE_LIST, .limit = 100, .filter = { .key = "none" }, .done = number, .owner = &listed
+	};
+	struct store_req put = { .op = STORE_PUT, .job = job, .done = number, .owner = &stored };
+
+	(void)state;
+	fill();
+	turn = 0;
+	store_submit(kit.store, &list);
+	store_submit(kit.store, &put);
+	loop_run(kit.loop);
+	assert_int_equal(stored, 1);
+	assert_int_equal(listed, 2);
+	assert_int_equal(list.err, ND_OK);
+	assert_int_equal(list.job_count, 0);
+	/* One that is not finished when the store closes is answered all the same. */
+	turn = 0;
+	store_submit(kit.store, &list);
+	kit_stop(&kit);
+	assert_int_equal(turn, 1);
+	assert_int_equal(list.err, ND_ESTOPPING);
+	queue_job_free(job);
+}
+
+/* A statement that reads a whole table is found here, not by the operator with a million jobs. */
+static void
+every_statement_uses_an_index(void **state)
+{
+	char path[128], sql[2048];
+	sqlite3 *db = NULL;
+	int i;
+
+	(void)state;
+	kit_stop(&kit);
+	(void)snprintf(path, sizeof(path), "%s/queue.db", kit.folder);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+	for (i = SQL_META_GET; i < SQL_COUNT; i++) {
+		sqlite3_stmt *stmt = NULL;
+
+		(void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", store_schema_sql[i]);
+		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+		while (sqlite3_step(stmt) == SQLITE_ROW) {
+			const char *step = (const char *)sqlite3_column_text(stmt, 3);
+			/* once at start, over an index; a table of eight rows; the first rows of a table */
+			bool fine = i == SQL_COUNTS || i == SQL_TOTALS || i == SQL_KEYS_OLD ||
+				    strcmp(step, "SCAN CONSTANT ROW") == 0;
+
+			if ((strncmp(step, "SCAN", 4) == 0 && !fine) || strstr(step, "TEMP B-TREE") != NULL)
+				fail_msg("%s: %s", store_schema_sql[i], step);
+			if (i == SQL_COUNTS)
+				assert_string_equal(step, "SCAN job USING COVERING INDEX job_due");
+		}
+		(void)sqlite3_finalize(stmt);
+	}
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_full_disk_refuses_jobs_until_there_is_room),
+		TEST(a_used_up_quota_is_a_full_disk),
+		TEST(after_a_failed_sync_nothing_is_written_any_more),
+		TEST(a_job_that_was_refused_by_a_failed_sync_does_not_come_back),
+		TEST(a_failed_sync_of_the_database_file_is_not_hidden),
+		TEST(a_second_notifyd_is_refused),
+		TEST(a_database_that_another_program_holds_is_refused),
+		TEST(a_file_of_a_newer_notifyd_is_refused),
+		TEST(a_file_that_is_no_database_is_refused),
+		TEST(what_was_acknowledged_survives_sigkill),
+		TEST(a_hundred_thousand_jobs_are_counted_and_loaded_in_little_memory),
+		TEST(a_job_is_accepted_while_a_long_list_is_made),
+		TEST(every_statement_uses_an_index),
+	};
+
+	return cmocka_run_group_tests(tests, install_shim, NULL);
+}

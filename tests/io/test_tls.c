@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_tls.c - tests of TLS sessions: real handshakes over a socket pair, the server's half on a thread. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/io/loop.h"
+#include "daemon/io/tls.h"
+#include "tests/io/certs.h"
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* -- the server -- */
+
+enum manner { SERVES, SERVES_OLD, TALKS_PLAIN, LEAVES };
+
+struct server {
+	int fd;
+	enum manner manner;
+	const char *pem;
+	char sni[64];  /* heard */
+	bool shutdown; /* the client closed in order */
+};
+
+static void
+shake_hands(struct server *server)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	SSL *ssl;
+	char octets[16];
+
+	if (server->manner == SERVES_OLD) {
+		SSL_CTX_set_security_level(context, 0);
+		(void)SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+		(void)SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION);
+	}
+	if (SSL_CTX_use_certificate_chain_file(context, server->pem) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(context, server->pem, SSL_FILETYPE_PEM) != 1)
+		abort();
+	ssl = SSL_new(context);
+	(void)SSL_set_fd(ssl, server->fd);
+	if (SSL_accept(ssl) == 1) {
+		const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+		(void)snprintf(server->sni, sizeof(server->sni), "%s", sni ? sni : "none");
+		while (SSL_read(ssl, octets, sizeof(octets)) > 0)
+			continue;
+		server->shutdown = (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+	}
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+}
+
+static void *
+serve(void *arg)
+{
+	struct server *server = arg;
+	char hello;
+
+	if (server->manner == SERVES || server->manner == SERVES_OLD)
+		shake_hands(server);
+	else
+		(void)!read(server->fd, &hello, 1);
+	if (server->manner == TALKS_PLAIN)
+		(void)!write(server->fd, "220 relay.example ESMTP\r\n", 25);
+	(void)close(server->fd);
+	return NULL;
+}
+
+/* -- the client -- */
+
+struct tried {
+	struct loop *loop;
+	const char *name;
+	bool up;
+	enum nd_err err;
+	struct nd_why why;
+	char words[96];
+	struct server server;
+};
+
+static void
+happened(struct bufferevent *bev, short what, void *arg)
+{
+	struct tried *tried = arg;
+
+	if (what & BEV_EVENT_CONNECTED) {
+		tried->up = true;
+		(void)tls_words(bufferevent_openssl_get_ssl(bev), tried->words, sizeof(tried->words));
+		tls_shutdown(bufferevent_openssl_get_ssl(bev));
+		tls_shutdown(bufferevent_openssl_get_ssl(bev)); /* once is enough */
+	} else {
+		tried->err = tls_failure(bev, tried->name, &tried->why);
+	}
+	loop_stop(tried->loop);
+}
+
+static struct tried
+try_name(const char *ca_file, const char *name, const char *pem, enum manner manner)
+{
+	struct tried tried;
+	struct bufferevent *bev;
+	struct ssl_st *ssl;
+	struct tls *tls;
+	pthread_t thread;
+	int ends[2];
+
+	memset(&tried, 0, sizeof(tried));
+	tried.loop = loop_new();
+	tried.name = name;
+	tls = tls_new(ca_file, &tried.why);
+	assert_non_null(tls);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(evutil_make_socket_nonblocking(ends[0]), 0);
+	tried.server.fd = ends[1];
+	tried.server.manner = manner;
+	tried.server.pem = pem;
+	assert_int_equal(pthread_create(&thread, NULL, serve, &tried.server), 0);
+	ssl = tls_session(tls, name, &tried.why);
+	assert_non_null(ssl);
+	bev = bufferevent_openssl_socket_new(
+	    loop_base(tried.loop), ends[0], ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+	assert_non_null(bev);
+	bufferevent_setcb(bev, NULL, NULL, happened, &tried);
+	(void)bufferevent_enable(bev, EV_READ);
+	loop_run(tried.loop);
+	bufferevent_free(bev);
+	loop_free(tried.loop); /* closes the socket */
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	tls_free(tls);
+	return tried;
+}
+
+static struct tried
+try_ours(const char *name, const char *pem)
+{
+	return try_name(certs_file("ca.pem"), name, certs_file(pem), SERVES);
+}
+
+/* -- tests -- */
+
+static void
+the_right_name_is_trusted_and_told_to_the_server(void **state)
+{
+	struct tried tried = try_ours("relay.example", "good.pem");
+
+	(void)state;
+	assert_true(tried.up);
+	assert_memory_equal(tried.words, "TLSv1.3 TLS_", 12);
+	assert_string_equal(tried.server.sni, "relay.example");
+	assert_true(tried.server.shutdown);
+	tried = try_ours("relay.example.", "good.pem");
+	assert_true(tried.up);
+	assert_string_equal(tried.server.sni, "relay.example");
+	assert_true(try_ours("RELAY.EXAMPLE", "good.pem").up);
+	assert_true(try_ours("one.wild.example", "good.pem").up);
+}
+
+static void
+an_address_is_looked_for_among_the_addresses(void **state)
+{
+	struct tried tried = try_ours("127.0.0.1", "address.pem");
+
+	(void)state;
+	assert_true(tried.up);
+	assert_string_equal(tried.server.sni, "none"); /* RFC 6066: no addresses */
+	assert_true(try_ours("[::1]", "address.pem").up);
+	tried = try_ours("127.0.0.1", "good.pem");
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, "IP address mismatch"));
+}
+
+static void
+a_wrong_name_is_refused_and_the_names_and_the_issuer_are_told(void **state)
+{
+	struct tried tried = try_ours("relay.example", "other.pem");
+
+	(void)state;
+	assert_false(tried.up);
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_int_equal(tried.why.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, "relay.example"));
+	assert_non_null(strstr(tried.why.text, "hostname mismatch"));
+	assert_non_null(strstr(tried.why.text, "names other.example"));
+	assert_non_null(strstr(tried.why.text, "Test CA"));
+	assert_non_null(strstr(tried.why.hint, "tls_name"));
+	assert_false(try_ours("a.b.wild.example", "good.pem").up);
+}
+
+static void
+the_common_name_does_not_count(void **state)
+{
+	struct tried tried = try_ours("relay.example", "common.pem");
+
+	(void)state;
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, "hostname mismatch"));
+	assert_non_null(strstr(tried.why.text, "names no host"));
+}
+
+static void
+an_unknown_ca_is_refused_and_named(void **state)
+{
+	struct tried tried = try_ours("relay.example", "selfsigned.pem");
+
+	(void)state;
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, "self-signed"));
+	assert_non_null(strstr(tried.why.hint, "ca_file"));
+	tried = try_name(NULL, "relay.example", certs_file("good.pem"), SERVES); /* the system's CAs do not know ours */
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, "issued by O=Test Trust"));
+	assert_non_null(strstr(tried.why.hint, "inspects TLS"));
+	assert_false(try_name("", "relay.example", certs_file("good.pem"), SERVES).up);
+}
+
+static void
+an_expired_certificate_is_refused(void **state)
+{
+	struct tried tried = try_ours("relay.example", "expired.pem");
+
+	(void)state;
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, "expired"));
+	assert_non_null(strstr(tried.why.hint, "clock"));
+}
+
+static void
+a_server_without_tls_and_one_that_is_too_old_are_told_apart(void **state)
+{
+	struct tried tried = try_name(certs_file("ca.pem"), "relay.example", certs_file("good.pem"), TALKS_PLAIN);
+
+	(void)state;
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.hint, "starttls"));
+	tried = try_name(certs_file("ca.pem"), "relay.example", certs_file("good.pem"), SERVES_OLD);
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.hint, "TLS 1.2"));
+}
+
+static void
+a_peer_that_leaves_is_a_lost_connection(void **state)
+{
+	struct tried tried = try_name(certs_file("ca.pem"), "relay.example", certs_file("good.pem"), LEAVES);
+
+	(void)state;
+	assert_int_equal(tried.err, ND_ECLOSED);
+	assert_non_null(strstr(tried.why.text, "relay.example"));
+}
+
+static void
+a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration(void **state)
+{
+	struct nd_why why;
+
+	(void)state;
+	assert_null(tls_new(certs_file("none.pem"), &why));
+	assert_int_equal(why.err, ND_ECONF);
+	assert_string_equal(why.field, "ca_file");
+	assert_non_null(strstr(why.text, "none.pem"));
+	assert_null(tls_new(certs_file("good.key"), &why)); /* no certificate in it */
+	assert_int_equal(why.err, ND_ECONF);
+}
+
+static void
+a_session_without_a_name_is_refused(void **state)
+{
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+
+	(void)state;
+	assert_null(tls_session(tls, "", &why));
+	assert_int_equal(why.err, ND_ECONF);
+	tls_free(tls);
+	tls_free(NULL);
+}
+
+static void
+digests_are_sha256(void **state)
+{
+	static const uint8_t abc[32] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d,
+		0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00,
+		0x15, 0xad };
+	uint8_t got[32];
+	struct tls_digest *digest = tls_digest_new();
+
+	(void)state;
+	tls_sha256("abc", 3, got);
+	assert_memory_equal(got, abc, 32);
+	tls_digest_add(digest, "a", 1);
+	tls_digest_add(digest, "", 0);
+	tls_digest_add(digest, "bc", 2);
+	tls_digest_end(digest, got);
+	assert_memory_equal(got, abc, 32);
+}
+
+static void
+random_octets_differ(void **state)
+{
+	uint8_t one[16] = { 0 }, two[16] = { 0 };
+
+	(void)state;
+	tls_random(one, sizeof(one));
+	tls_random(two, sizeof(two));
+	assert_memory_not_equal(one, two, sizeof(one));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_right_name_is_trusted_and_told_to_the_server),
+		cmocka_unit_test(an_address_is_looked_for_among_the_addresses),
+		cmocka_unit_test(a_wrong_name_is_refused_and_the_names_and_the_issuer_are_told),
+		cmocka_unit_test(the_common_name_does_not_count),
+		cmocka_unit_test(an_unknown_ca_is_refused_and_named),
+		cmocka_unit_test(an_expired_certificate_is_refused),
+		cmocka_unit_test(a_server_without_tls_and_one_that_is_too_old_are_told_apart),
+		cmocka_unit_test(a_peer_that_leaves_is_a_lost_connection),
+		cmocka_unit_test(a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration),
+		cmocka_unit_test(a_session_without_a_name_is_refused),
+		cmocka_unit_test(digests_are_sha256),
+		cmocka_unit_test(random_octets_differ),
+	};
+
+	return cmocka_run_group_tests_name("tls", tests, certs_make, certs_remove);
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# docs.sh - the manual names every setting, route, problem, field, state and command, and none that is not there.
+#   What is there comes from the tables themselves (tests/lint/dump, notifyctl --help); what the manual names stands in its
+#   lists: ".It Ic NAME" and the like, below the section that is about them.
+# docs.sh --compare LIST MANUAL  compares two lists, for the self-test.
+. "$(dirname "$0")/lib.sh"
+
+compare() { # compare LIST MANUAL: lines "kind name"
+  local line
+  [ -s "$1" ] && [ -s "$2" ] || { bad "nothing to look at: $(wc -l < "$1") names, $(wc -l < "$2") in the manual"; return; }
+  while read -r line; do bad "$line is not in the manual"; done < <(LC_ALL=C comm -23 "$1" "$2")
+  while read -r line; do bad "the manual names $line, which is not there"; done < <(LC_ALL=C comm -13 "$1" "$2")
+}
+
+if [ "${1-}" = --compare ]; then
+  compare "$2" "$3"
+  lint_end
+fi
+
+export LC_ALL=C
+top=${top_srcdir:-.} build=${top_builddir:-.}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# items PAGE SECTION: the names of the list items in one section (.Sh or .Ss) of a page, words of the macro line joined by blanks
+items() {
+  section "$1" "$2" | sed -n 's/^\.It  *//p' | plain
+}
+# section PAGE TITLE: its lines; of a .Sh also those of its .Ss
+section() {
+  awk -v want="$2" '
+    /^\.Sh / { sh = ss = substr($0, 5); gsub(/"/, "", sh) }
+    /^\.Ss / { ss = substr($0, 5) } { gsub(/"/, "", ss) }
+    sh == want || ss == want' "$top/man/$1"
+}
+# plain: a line without its macros
+plain() { sed -E 's/(^| )\.?(Ic|Cm|Sy|Li|Va|Dv|Ql|Ar|Fl|Xo|Pa|Ns|No|Op|Em|Xr|Brq|Bro|Brc)( |$)/ /g; s/["]|\\&//g; s/ +/ /g; s/^ | $//g'; }
+
+"$build/tests/lint/dump" > "$work/dump" || bad "tests/lint/dump does not run"
+
+# The settings: notifyd.conf(5) has a section for each of the file's; the names of later versions stand in a text of their own.
+grep -E '^key ' "$work/dump" | sort > "$work/list"
+for section in daemon queue access account; do items notifyd.conf.5 "${section^^}" | sed "s/^/key $section./"; done | sort > "$work/manual"
+compare "$work/list" "$work/manual"
+grep -E '^later (daemon|queue|access|account)\.' "$work/dump" | sort > "$work/list"
+section notifyd.conf.5 'NOT IN THIS VERSION' |
+  awk '/^\.Ql \[/ { in_section = $2; gsub(/[][]/, "", in_section) } /^[a-z][a-z0-9_]*[,.]?$/ && in_section { sub(/[,.]$/, ""); print "later " in_section "." $0 }' |
+  sort > "$work/manual"
+compare "$work/list" "$work/manual"
+
+# The sample file has no setting that is not there.
+awk '/^#?\[[a-z]+/ { in_section = $1; gsub(/[][#]/, "", in_section) } /^#?[a-z][a-z0-9_]* = / { sub(/^#/, ""); print "key " in_section "." $1 }' \
+  "$top/etc/notifyd.conf" | sort -u > "$work/manual"
+grep -E '^key ' "$work/dump" | sort > "$work/list"
+[ -s "$work/manual" ] || bad 'etc/notifyd.conf: nothing to look at'
+while read -r line; do bad "etc/notifyd.conf has $line, which is not there"; done < <(LC_ALL=C comm -13 "$work/list" "$work/manual")
+
+# The options of the daemon.
+"$build/notifyd" --help | sed -n 's/^  --\([a-z-]*\).*/option \1/p' | sort > "$work/list"
+items notifyd.8 DESCRIPTION | sed -n 's/^-\([a-z-]*\).*/option \1/p' | sort > "$work/manual"
+compare "$work/list" "$work/manual"

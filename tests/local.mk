@@ -1,0 +1,148 @@
+# tests/ - one program for each file under test. "make check" needs no network and no root.
+check_PROGRAMS =
+check_LIBRARIES =
+TESTS =
+EXTRA_DIST += %D%/local.mk
+
+if HAVE_CMOCKA
+# Unit tests link core and common and nothing else: a core file that used a library of io would not link.
+check_LIBRARIES += libunit.a
+libunit_a_SOURCES = \
+	%D%/unit/dialogue.c \
+	%D%/unit/dialogue.h \
+	%D%/unit/mime_print.c \
+	%D%/unit/rows.h
+UNIT_TESTS = \
+	%D%/unit/test_access \
+	%D%/unit/test_api \
+	%D%/unit/test_buf \
+	%D%/unit/test_conf \
+	%D%/unit/test_downtime \
+	%D%/unit/test_engine \
+	%D%/unit/test_err \
+	%D%/unit/test_explain \
+	%D%/unit/test_health \
+	%D%/unit/test_job \
+	%D%/unit/test_json \
+	%D%/unit/test_log \
+	%D%/unit/test_mime \
+	%D%/unit/test_oauth \
+	%D%/unit/test_pool \
+	%D%/unit/test_retry \
+	%D%/unit/test_sched \
+	%D%/unit/test_settle \
+	%D%/unit/test_smtp_proto \
+	%D%/unit/test_smtp_reply \
+	%D%/unit/test_smtp_stuff \
+	%D%/unit/test_stamp \
+	%D%/unit/test_store_port \
+	%D%/unit/test_str \
+	%D%/unit/test_token \
+	%D%/unit/test_ulid \
+	%D%/unit/test_verdict
+LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS)
+
+# Tests of io use real sockets and files, on this machine only.
+check_LIBRARIES += libiotest.a
+libiotest_a_SOURCES = \
+	%D%/io/certs.h \
+	%D%/io/http_bench.h \
+	%D%/io/http_echo.c \
+	%D%/io/http_link.h \
+	%D%/io/smtp_link_dialogue.h \
+	%D%/io/smtp_link_kit.h \
+	%D%/io/store_kit.c \
+	%D%/io/store_kit.h
+IO_TESTS = \
+	%D%/io/test_filer \
+	%D%/io/test_http_client \
+	%D%/io/test_http_server \
+	%D%/io/test_http_server_slow \
+	%D%/io/test_inflight \
+	%D%/io/test_listen \
+	%D%/io/test_loop \
+	%D%/io/test_peer \
+	%D%/io/test_resolve \
+	%D%/io/test_secret \
+	%D%/io/test_smtp_link \
+	%D%/io/test_spool \
+	%D%/io/test_store \
+	%D%/io/test_store_faults \
+	%D%/io/test_tls \
+	%D%/io/test_worker
+IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
+%C%_io_test_filer_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_http_client_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_http_server_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_http_server_slow_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_inflight_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_listen_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_loop_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_peer_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_resolve_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_secret_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_smtp_link_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_worker_LDADD = $(IO_TEST_LIBS)
+check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)
+TESTS += $(UNIT_TESTS) $(IO_TESTS)
+endif
+
+# Fuzz programs. Without libFuzzer their main() replays the corpus, so that every build runs it.
+FUZZ_TARGETS = \
+	%D%/fuzz/fuzz_conf \
+	%D%/fuzz/fuzz_job \
+	%D%/fuzz/fuzz_json \
+	%D%/fuzz/fuzz_oauth \
+	%D%/fuzz/fuzz_smtp
+check_PROGRAMS += $(FUZZ_TARGETS)
+%C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
+%C%_fuzz_fuzz_conf_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_job_SOURCES = %D%/fuzz/fuzz_job.c
+%C%_fuzz_fuzz_job_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_json_SOURCES = %D%/fuzz/fuzz_json.c
+%C%_fuzz_fuzz_json_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_oauth_SOURCES = %D%/fuzz/fuzz_oauth.c
+%C%_fuzz_fuzz_oauth_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_smtp_SOURCES = %D%/fuzz/fuzz_smtp.c
+%C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+if FUZZERS
+%C%_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_job_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_oauth_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+else
+%C%_fuzz_fuzz_conf_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_job_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_oauth_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_smtp_SOURCES += %D%/fuzz/main.c
+TESTS += %D%/fuzz/replay.sh
+endif
+EXTRA_DIST += %D%/fuzz/replay.sh %D%/fuzz/corpus
+
+# Lints: each fails the build; lint/selftest.sh proves that each can.
+check_PROGRAMS += %D%/lint/dump
+%C%_lint_dump_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+LINTS = \
+	%D%/lint/selftest.sh \
+	%D%/lint/sources.sh \
+	%D%/lint/layers.sh \
+	%D%/lint/symbols.sh \
+	%D%/lint/banned.sh \
+	%D%/lint/size.sh \
+	%D%/lint/format.sh \
+	%D%/lint/man.sh \
+	%D%/lint/docs.sh
+TESTS += $(LINTS)
+EXTRA_DIST += $(LINTS) %D%/lint/lib.sh %D%/lint/code.pl %D%/lint/cover.py %D%/lint/shell.sh %D%/lint/tidy.sh %D%/lint/valgrind.sh \
+	%D%/fuzz/run.sh
+
+# What is run by scripts/test, beside "make check".
+EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/systemd \
+	%D%/lab/README.md %D%/lab/approve.py %D%/lab/exact.py %D%/lab/lab %D%/lab/oidc.mjs %D%/lab/package.json \
+	%D%/lab/package-lock.json %D%/lab/probe.py %D%/lab/selftest.sh

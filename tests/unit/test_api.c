@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_api.c - routes and problems. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/api.h"
+
+#include <string.h>
+
+static void
+every_route_is_found_by_its_own_words(void **state)
+{
+	enum api_route route;
+	char segment[API_SEGMENT_SIZE];
+
+	(void)state;
+	assert_int_equal(api_match("POST", "/v1/jobs", &route, segment, NULL), ND_OK);
+	assert_int_equal(route, API_SUBMIT);
+	assert_string_equal(segment, "");
+	assert_int_equal(api_match("GET", "/v1/jobs", &route, segment, NULL), ND_OK);
+	assert_int_equal(route, API_LIST);
+	assert_int_equal(api_match("GET", "/v1/jobs/01ARYZ6S43ABCDEFGHJKMNPQRS", &route, segment, NULL), ND_OK);
+	assert_int_equal(route, API_SHOW);
+	assert_string_equal(segment, "01ARYZ6S43ABCDEFGHJKMNPQRS");
+	assert_int_equal(api_match("GET", "/v1/jobs/ABCDEF/message", &route, segment, NULL), ND_OK);
+	assert_int_equal(route, API_MESSAGE);
+	assert_string_equal(segment, "ABCDEF");
+	assert_int_equal(api_match("GET", "/v1/status", &route, segment, NULL), ND_OK);
+	assert_int_equal(route, API_STATUS);
+}
+
+static void
+other_paths_are_not_there(void **state)
+{
+	static const char *const paths[] = { "", "/", "/v1", "/v1/job", "/v1/jobss", "/v1/jobs/", "/v1/jobs//message",
+		"/v1/jobs/a/b", "/v1/jobs/a/message/", "/V1/jobs", "v1/jobs",
+		"/v1/jobs/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	enum api_route route = API_HEALTH;
+	char segment[API_SEGMENT_SIZE] = "kept";
+	struct nd_why why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		assert_int_equal(api_match("GET", paths[i], &route, segment, &why), ND_ENOTFOUND);
+		assert_int_equal(route, API_HEALTH);
+		assert_string_equal(segment, "kept");
+	}
+}
+
+static void
+the_longest_segment_that_fits_is_taken(void **state)
+{
+	char path[9 + API_SEGMENT_SIZE + 1] = "/v1/jobs/", segment[API_SEGMENT_SIZE];
+	enum api_route route;
+
+	(void)state;
+	memset(path + 9, 'A', API_SEGMENT_SIZE - 1);
+	assert_int_equal(api_match("GET", path, &route, segment, NULL), ND_OK);
+	assert_int_equal(strlen(segment), API_SEGMENT_SIZE - 1);
+	path[9 + API_SEGMENT_SIZE - 1] = 'A';
+	assert_int_equal(api_match("GET", path, &route, segment, NULL), ND_ENOTFOUND);
+}
+
+static void
+a_wrong_method_is_told_the_right_ones(void **state)
+{
+	enum api_route route;
+	char segment[API_SEGMENT_SIZE];
+	struct nd_why why;
+
+	(void)state;
+	assert_int_equal(api_match("DELETE", "/v1/jobs", &route, segment, &why), ND_EMETHOD);
+	assert_string_equal(why.hint, "POST, GET");
+	assert_int_equal(api_match("POST", "/v1/status", &route, segment, &why), ND_EMETHOD);
+	assert_string_equal(why.hint, "GET");
+	assert_int_equal(api_match("get", "/v1/status", &route, segment, &why), ND_EMETHOD);
+}
+
+static void
+a_problem_tells_everything_in_order(void **state)
+{
+	struct nd_why why;
+	struct nd_buf out;
+
+	(void)state;
+	nd_buf_init(&out, 4096);
+	(void)nd_fail(&why, ND_EUNKNOWN, 0, "there is no field \"subjet\"");
+	(void)nd_fail_at(&why, "subjet", 3, "did you mean \"subject\"?");
+	api_problem(&why, 2, &out);
+	assert_string_equal(nd_buf_text(&out),
+	    "{\"type\":\"about:blank\",\"status\":400,\"title\":\"there is no such field\",\"code\":\"unknown-field\","
+	    "\"detail\":\"there is no field \\\"subjet\\\"\",\"field\":\"subjet\",\"line\":3,"
+	    "\"hint\":\"did you mean \\\"subject\\\"?\",\"index\":2}");
+	nd_buf_done(&out);
+}
+
+static void
+a_problem_leaves_out_what_is_not_known(void **state)
+{
+	struct nd_why why;
+	struct nd_buf out;
+
+	(void)state;
+	nd_buf_init(&out, 4096);
+	(void)nd_fail(&why, ND_EINVALID, 0, "no");
+	api_problem(&why, -1, &out);
+	assert_string_equal(nd_buf_text(&out), "{\"type\":\"about:blank\",\"status\":400,\"title\":\"a value is not "
+					       "allowed\",\"code\":\"invalid-value\",\"detail\":\"no\"}");
+	nd_buf_clear(&out);
+	(void)nd_fail(&why, ND_EMEDIATYPE, 0, "no");
+	api_problem(&why, 0, &out);
+	assert_non_null(strstr(nd_buf_text(&out), "\"hint\":\"send application/json\",\"index\":0}"));
+	nd_buf_done(&out);
+}
+
+static void
+the_operators_socket_lies_beside_the_other(void **state)
+{
+	char out[32];
+
+	(void)state;
+	assert_string_equal(api_admin_path(API_SOCKET, out, sizeof(out)), API_ADMIN_SOCKET);
+	assert_string_equal(api_admin_path("/tmp/x", out, sizeof(out)), "/tmp/x-admin");
+	assert_string_equal(api_admin_path(".sock", out, sizeof(out)), ".sock-admin");
+	assert_null(api_admin_path("/tmp/a-rather-long-name.sock", out, sizeof(out)));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_route_is_found_by_its_own_words),
+		cmocka_unit_test(other_paths_are_not_there),
+		cmocka_unit_test(the_longest_segment_that_fits_is_taken),
+		cmocka_unit_test(a_wrong_method_is_told_the_right_ones),
+		cmocka_unit_test(a_problem_tells_everything_in_order),
+		cmocka_unit_test(a_problem_leaves_out_what_is_not_known),
+		cmocka_unit_test(the_operators_socket_lies_beside_the_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

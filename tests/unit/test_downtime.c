@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_downtime.c - the age of a job stands still while its account cannot be used. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/mem.h"
+#include "daemon/core/downtime.h"
+
+#include <string.h>
+
+static void
+without_trouble_the_cutoff_is_the_plain_age(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	assert_int_equal(downtime_cutoff(&downtime, 100, 1000), 900);
+}
+
+static void
+time_in_trouble_does_not_count(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	downtime_begin(&downtime, 500);
+	downtime_end(&downtime, 700);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 750), 450); /* 50 after, 50 before the trouble */
+	assert_int_equal(downtime_cutoff(&downtime, 50, 750), 700);
+	assert_int_equal(downtime_cutoff(&downtime, 300, 1000), 700);
+	assert_int_equal(downtime_cutoff(&downtime, 301, 1000), 499);
+}
+
+static void
+trouble_that_goes_on_stops_the_clock(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	downtime_begin(&downtime, 500);
+	downtime_begin(&downtime, 600);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 700), 400);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 90000), 400);
+}
+
+static void
+a_full_list_errs_towards_keeping_jobs(void **state)
+{
+	struct downtime downtime = { 0 };
+	nd_unix t;
+
+	(void)state;
+	for (t = 1000; t < 1000 + 100 * 100; t += 100) {
+		downtime_begin(&downtime, t);
+		downtime_end(&downtime, t + 10);
+	}
+	assert_int_equal(downtime.count, DOWNTIME_SPANS);
+	/* 100 spans of 10 in 10,000: at least 1,000 do not count. */
+	assert_true(downtime_cutoff(&downtime, 9000, 11000) <= 11000 - 9000 - 1000);
+}
+
+static void
+it_survives_a_restart(void **state)
+{
+	struct downtime downtime = { 0 }, again = { 0 };
+	struct json_tree tree;
+	struct json_out out;
+	struct nd_buf buf;
+
+	(void)state;
+	downtime_begin(&downtime, 500);
+	downtime_end(&downtime, 700);
+	downtime_begin(&downtime, 800);
+	nd_buf_init(&buf, 4096);
+	json_out_init(&out, &buf);
+	downtime_write(&downtime, NULL, 900, &out);
+	assert_string_equal(nd_buf_text(&buf), "[[500,700],[800,900]]");
+	assert_int_equal(json_read(&tree, buf.octets, buf.len, &json_limits_small, NULL, NULL), ND_OK);
+	downtime_read(&again, tree.root);
+	json_done(&tree);
+	nd_buf_done(&buf);
+	assert_int_equal(again.count, 2);
+	assert_int_equal(downtime_cutoff(&again, 100, 1000), 900);
+	assert_int_equal(downtime_cutoff(&again, 150, 1000), 750);
+}
+
+static void
+a_clock_that_steps_back_harms_nothing(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	downtime_begin(&downtime, 500);
+	downtime_end(&downtime, 700);
+	downtime_begin(&downtime, 600);
+	downtime_end(&downtime, 650);
+	assert_int_equal(downtime.count, 1);
+	downtime_begin(&downtime, 650);
+	downtime_end(&downtime, 900);
+	assert_int_equal(downtime.span[1].from, 700);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_trouble_the_cutoff_is_the_plain_age),
+		cmocka_unit_test(time_in_trouble_does_not_count),
+		cmocka_unit_test(trouble_that_goes_on_stops_the_clock),
+		cmocka_unit_test(a_full_list_errs_towards_keeping_jobs),
+		cmocka_unit_test(it_survives_a_restart),
+		cmocka_unit_test(a_clock_that_steps_back_harms_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_engine.c - the engine by itself, and in a seeded world of outages, refusals and restarts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/engine.h"
+#include "tests/unit/rows.h"
+
+static const char *const one[] = { "a", NULL };
+static const char *const two[] = { "a", "b", NULL };
+
+static struct nd_now
+at(nd_ms ms)
+{
+	return (struct nd_now){ ms, 1000000000 + ms };
+}
+
+/* The next action, which must be `act`. */
+static struct engine_action
+expect(struct engine *engine, enum engine_act act, nd_ms now)
+{
+	struct engine_action action;
+
+	assert_true(engine_next(engine, at(now), &action));
+	assert_int_equal(action.act, act);
+	return action;
+}
+
+static void
+expect_rest(struct engine *engine, nd_ms now)
+{
+	struct engine_action action;
+
+	assert_false(engine_next(engine, at(now), &action));
+}
+
+static struct engine *
+started(struct conf *conf, const char *const *names)
+{
+	struct engine *engine;
+	struct engine_action action;
+	unsigned i;
+
+	rows_conf(conf, names, 2);
+	engine = engine_new(conf, 7, at(0));
+	for (i = 0; names[i]; i++) {
+		action = expect(engine, ENGINE_LOAD, 0);
+		engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(0));
+	}
+	expect_rest(engine, 0);
+	return engine;
+}
+
+static void
+finish(struct engine *engine, struct conf *conf)
+{
+	engine_free(engine);
+	rows_conf_done(conf);
+}
+
+static void
+tell(struct engine *engine, const struct engine_action *send, int code, nd_ms now)
+{
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = code } };
+	struct settle_mail *mail = settle_mail_new(send->job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+	unsigned k;
+
+	for (k = 0; k < mail->mail.rcpt_count; k++)
+		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+	engine_outcome(engine, send->session, &told, at(now));
+	free(mail);
+	engine_ready(engine, send->session, at(now));
+}
+
+static void
+stored(struct engine *engine, const struct engine_action *store, nd_ms now)
+{
+	if (store->attempt) {
+		queue_attempt_done(store->attempt);
+		free(store->attempt);
+	}
+	engine_stored(engine, store->account, store->job, at(now));
+}
+
+static void
+an_accepted_job_opens_a_session_and_goes(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct engine_action action;
+
+	(void)state;
+	engine_accepted(engine, row_make(1, "a", at(5).unix_ms, JOB_WARNING, 1), at(5));
+	action = expect(engine, ENGINE_OPEN, 5);
+	expect_rest(engine, 5);
+	engine_ready(engine, action.session, at(6));
+	action = expect(engine, ENGINE_SEND, 6);
+	assert_int_equal(engine_busy(engine), 1);
+	tell(engine, &action, 250, 7);
+	action = expect(engine, ENGINE_STORE, 7);
+	assert_int_equal(action.job->job->state, JOB_DELIVERED);
+	assert_string_equal(action.attempt->verdict, "delivered");
+	stored(engine, &action, 8);
+	assert_int_equal(engine_busy(engine), 0);
+	expect_rest(engine, 8);
+	assert_int_equal(engine_deadline(engine, at(8)), 7 + POOL_IDLE);
+	action = expect(engine, ENGINE_CLOSE, 7 + POOL_IDLE);
+	engine_gone(engine, action.session, NULL, at(7 + POOL_IDLE));
+	expect_rest(engine, 7 + POOL_IDLE);
+	finish(engine, &conf);
+}
+
+static void
+a_refused_connection_makes_the_account_fail_and_burns_no_attempt(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct smtp_fault fault = { .stage = SMTP_AT_CONNECT };
+	struct engine_action action;
+	struct engine_account *account = engine_account_nth(engine, 0);
+	nd_ms until;
+
+	(void)state;
+	(void)nd_fail(&fault.why, ND_ECONNECT, 0, "connection refused");
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	action = expect(engine, ENGINE_OPEN, 0);
+	engine_gone(engine, action.session, &fault, at(1));
+	(void)expect(engine, ENGINE_STATE, 1);
+	assert_int_equal(account->health.state, HEALTH_FAILING);
+	expect_rest(engine, 1);
+	until = engine_deadline(engine, at(1));
+	assert_int_equal(until, account->health.until);
+	action = expect(engine, ENGINE_OPEN, until);
+	engine_ready(engine, action.session, at(until));
+	(void)expect(engine, ENGINE_STATE, until);
+	assert_int_equal(account->health.state, HEALTH_OK);
+	action = expect(engine, ENGINE_SEND, until);
+	assert_int_equal(action.job->job->attempt_count, 0);
+	tell(engine, &action, 250, until);
+	action = expect(engine, ENGINE_STORE, until);
+	stored(engine, &action, until);
+	finish(engine, &conf);
+}
+
+static void
+one_account_in_trouble_does_not_stop_the_other(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, two);
+	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
+		.reply = { .code = 535, .enhanced = "5.7.8", .text = "no" } };
+	struct engine_action action;
+
+	(void)state;
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	action = expect(engine, ENGINE_OPEN, 0);
+	engine_gone(engine, action.session, &fault, at(0));
+	(void)expect(engine, ENGINE_STATE, 0);
+	assert_int_equal(engine_account_named(engine, "a")->health.state, HEALTH_HELD);
+	expect_rest(engine, 0);
+	engine_accepted(engine, row_make(2, "b", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	action = expect(engine, ENGINE_OPEN, 0);
+	assert_string_equal(action.account->conf->name, "b");
+	finish(engine, &conf);
+}
+
+static void
+a_refused_token_is_renewed_once_then_the_account_is_held(void **state)
+{
+	struct conf conf;
+	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
+		.reply = { .code = 535, .enhanced = "5.7.3", .text = "no" },
+		.token_refused = true };
+	struct engine *engine;
+	struct engine_action action;
+	struct engine_account *account;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	action = expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	expect_rest(engine, 0); /* no session without a token */
+	engine_token_got(engine, account, 10, ND_HOUR(1), at(10));
+	action = expect(engine, ENGINE_OPEN, 10);
+	engine_gone(engine, action.session, &fault, at(20));
+	expect_rest(engine, 20); /* never two requests within 2 s */
+	(void)expect(engine, ENGINE_TOKEN, ND_SEC(2));
+	assert_int_equal(account->health.state, HEALTH_OK);
+	engine_token_got(engine, account, 2100, ND_HOUR(1), at(2100));
+	action = expect(engine, ENGINE_OPEN, 2100);
+	engine_gone(engine, action.session, &fault, at(2200));
+	(void)expect(engine, ENGINE_STATE, 2200);
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	expect_rest(engine, 2200);
+	finish(engine, &conf);
+}
+
+static void
+a_dead_token_endpoint_holds_with_its_words_and_the_old_token_serves(void **state)
+{
+	struct conf conf;
+	struct engine *engine;
+	struct engine_account *account;
+	struct nd_why why;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	engine_token_got(engine, account, 0, ND_MIN(60), at(0));
+	(void)nd_fail(&why, ND_ETOKEN, 0, "invalid_client: AADSTS7000215");
+	engine_token_refused(engine, account, &why, at(ND_MIN(55)));
+	assert_int_equal(account->health.state, HEALTH_OK);
+	engine_token_refused(engine, account, &why, at(ND_MIN(61)));
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	assert_string_equal(account->health.reason, "token-refused");
+	assert_non_null(strstr(account->health.detail, "AADSTS7000215"));
+	finish(engine, &conf);
+}
+
+static void
+an_expired_job_in_memory_is_ended_there(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct queue_job *row = row_make(1, "a", at(0).unix_ms + 30000, JOB_WARNING, 1);
+	struct queue_job *other = row_make(2, "a", at(0).unix_ms, JOB_WARNING, 1);
+	struct engine_action action;
+
+	(void)state;
+	engine_accepted(engine, row, at(0));
+	assert_true(engine_expire(engine, row, at(1)));
+	action = expect(engine, ENGINE_STORE, 1);
+	assert_int_equal(action.job->job->state, JOB_EXPIRED);
+	stored(engine, &action, 1);
+	assert_false(engine_expire(engine, other, at(1)));
+	queue_job_free(other);
+	finish(engine, &conf);
+}
+
+/* ---- A world ---------------------------------------------------------------------------------------------------------- */
+
+#define WORLD_JOBS 300u
+
+struct world {
+	struct conf conf;
+	struct engine *engine;
+	struct queue_job *disk[WORLD_JOBS]; /* what the store holds */
+	unsigned delivered[WORLD_JOBS][4];  /* how often the relay took it for each recipient */
+	bool doubtful[WORLD_JOBS];
+	uint32_t dice;
+	nd_ms now;
+	bool down; /* the relay */
+};
+
+static unsigned
+roll(struct world *world, unsigned sides)
+{
+	world->dice = world->dice * 1664525u + 1013904223u;
+	return (world->dice >> 16) % sides;
+}
+
+static unsigned
+number_of(const struct queue_job *job)
+{
+	return (unsigned)strtoul(job->id + 19, NULL, 10);
+}
+
+static struct queue_job *
+copy_row(const struct queue_job *job)
+{
+	struct queue_job *copy =
+	    row_make(number_of(job), job->account, job->due, (enum job_severity)job->severity, job->rcpt_count);
+	unsigned i;
+
+	copy->state = job->state;
+	copy->created = job->created;
+	copy->attempt_count = job->attempt_count;
+	copy->uncertain = job->uncertain;
+	for (i = 0; i < job->rcpt_count; i++)
+		copy->rcpts[i].state = job->rcpts[i].state;
+	return copy;
+}
+
+static void
+to_disk(struct world *world, const struct queue_job *job)
+{
+	unsigned n = number_of(job);
+
+	queue_job_free(world->disk[n]);
+	world->disk[n] = copy_row(job);
+}
+
+static void
+load(struct world *world, struct engine_account *account)
+{
+	struct queue_job *jobs[WORLD_JOBS];
+	nd_unix next = ND_NEVER;
+	unsigned n, count = 0;
+
+	for (n = 0; n < WORLD_JOBS; n++) {
+		struct queue_job *row = world->disk[n];
+
+		if (!row || row->state != JOB_QUEUED || strcmp(row->account, account->conf->name) != 0 ||
+		    sched_find(&account->sched, row->id))
+			continue;
+		if (row->due <= at(world->now).unix_ms)
+			jobs[count++] = copy_row(row);
+		else if (row->due < next)
+			next = row->due;
+	}
+	engine_loaded(world->engine, account, jobs, count, false, next, at(world->now));
+}
+
+static void
+play_mail(struct world *world, const struct engine_action *action)
+{
+	static const struct smtp_reply replies[] = { { .code = 250 }, { .code = 451 }, { .code = 421, .text = "busy" },
+		{ .code = 550 } };
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END };
+	struct settle_mail *mail = settle_mail_new(action->job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+	unsigned n = number_of(action->job->job), luck = roll(world, 20), k;
+	bool lost = luck < 2, taken;
+
+	outcome.reply = replies[luck < 14 ? 0 : luck < 17 ? 1 : luck < 18 ? 2 : 0];
+	for (k = 0; k < mail->mail.rcpt_count; k++)
+		mail->results[k] = (struct smtp_rcpt_result){ true, replies[roll(world, 30) == 0 ? 3 : 0] };
+	if (lost) {
+		outcome = (struct smtp_outcome){
+			.end = SMTP_ENDED_LOST, .stage = luck == 0 ? SMTP_AT_END : SMTP_AT_MAIL, .uncertain = luck == 0
+		};
+		(void)nd_fail(&outcome.why, ND_ECLOSED, 0, "lost");
+		world->doubtful[n] = world->doubtful[n] || luck == 0;
+	}
+	taken = lost ? luck == 0 && roll(world, 2) == 0 : outcome.reply.code == 250;
+	for (k = 0; taken && k < mail->mail.rcpt_count; k++)
+		world->delivered[n][mail->index[k]] += mail->results[k].reply.code == 250;
+	engine_outcome(world->engine, action->session, &told, at(world->now));
+	free(mail);
+	if (lost)
+		engine_gone(world->engine, action->session, NULL, at(world->now));
+	else
+		engine_ready(world->engine, action->session, at(world->now));
+}
+
+static void
+play_open(struct world *world, const struct engine_action *action)
+{
+	struct smtp_fault fault = { .stage = SMTP_AT_CONNECT };
+
+	if (!world->down && roll(world, 10) != 0) {
+		engine_ready(world->engine, action->session, at(world->now));
+		return;
+	}
+	(void)nd_fail(&fault.why, ND_ECONNECT, 0, "refused");
+	engine_gone(world->engine, action->session, &fault, at(world->now));
+}
+
+/* A restart between any two outputs: memory is gone, the disk stays. What was being sent may have been taken. */
+static void
+restart(struct world *world)
+{
+	struct engine_account *account;
+	struct sched_job *job;
+	unsigned i;
+
+	for (i = 0; (account = engine_account_nth(world->engine, i)) != NULL; i++)
+		for (job = account->sched.all; job; job = job->next)
+			if (job->place == SCHED_SETTLING)
+				world->doubtful[number_of(job->job)] = true; /* noted in flight */
+	engine_free(world->engine);
+	world->engine = engine_new(&world->conf, world->dice, at(world->now));
+}
+
+static void
+step(struct world *world)
+{
+	struct engine_action action;
+	unsigned guard = 0;
+
+	while (engine_next(world->engine, at(world->now), &action)) {
+		assert_true(++guard < 20000); /* the engine comes to rest */
+		if (action.act == ENGINE_LOAD)
+			load(world, action.account);
+		else if (action.act == ENGINE_OPEN)
+			play_open(world, &action);
+		else if (action.act == ENGINE_SEND)
+			play_mail(world, &action);
+		else if (action.act == ENGINE_CLOSE)
+			engine_gone(world->engine, action.session, NULL, at(world->now));
+		else if (action.act == ENGINE_STORE && roll(world, 100) != 0) {
+			to_disk(world, action.job->job);
+			stored(world->engine, &action, world->now);
+		} else if (action.act == ENGINE_STORE) {
+			if (action.attempt)
+				queue_attempt_done(action.attempt);
+			free(action.attempt);
+			restart(world); /* the outcome never reached the disk */
+		}
+	}
+}
+
+static unsigned
+unfinished(const struct world *world)
+{
+	unsigned n, count = 0;
+
+	for (n = 0; n < WORLD_JOBS; n++)
+		count += world->disk[n] && !job_state_final((enum job_state)world->disk[n]->state);
+	return count;
+}
+
+/* One final state; each recipient at most once unless there was a doubt; and nobody is said to have it who has not. */
+static void
+check_end(struct world *world, unsigned n)
+{
+	struct queue_job *job = world->disk[n];
+	unsigned k;
+
+	assert_true(job->state == JOB_DELIVERED || job->state == JOB_FAILED);
+	for (k = 0; k < job->rcpt_count; k++) {
+		assert_true(job->rcpts[k].state == RCPT_DELIVERED || job->rcpts[k].state == RCPT_REFUSED);
+		assert_true(world->delivered[n][k] <= 1 || world->doubtful[n]);
+		assert_true(job->rcpts[k].state != RCPT_DELIVERED || world->delivered[n][k] >= 1);
+	}
+	queue_job_free(job);
+}
+
+static void
+run_world(uint32_t seed)
+{
+	struct world world = { .dice = seed };
+	unsigned n = 0, turns = 0;
+	nd_ms next;
+
+	rows_conf(&world.conf, two, 3);
+	world.engine = engine_new(&world.conf, seed, at(0));
+	while ((n < WORLD_JOBS || unfinished(&world) > 0) && turns++ < 200000) {
+		if (n < WORLD_JOBS && roll(&world, 3) == 0) {
+			struct queue_job *job = row_make(n++, two[roll(&world, 2)], at(world.now).unix_ms,
+			    (enum job_severity)roll(&world, 8), 1 + roll(&world, 4));
+
+			to_disk(&world, job);
+			engine_accepted(world.engine, job, at(world.now));
+		}
+		if (roll(&world, 200) == 0)
+			world.down = !world.down;
+		if (roll(&world, 300) == 0)
+			restart(&world);
+		step(&world);
+		next = engine_deadline(world.engine, at(world.now));
+		world.now = n < WORLD_JOBS || next == ND_NEVER ? world.now + 1 + roll(&world, 2000) : next;
+	}
+	assert_int_equal(unfinished(&world), 0);
+	for (n = 0; n < WORLD_JOBS; n++)
+		check_end(&world, n);
+	engine_free(world.engine);
+	rows_conf_done(&world.conf);
+}
+
+static void
+in_a_world_of_outages_each_job_ends_once(void **state)
+{
+	uint32_t seed;
+
+	(void)state;
+	for (seed = 1; seed <= 20; seed++)
+		run_world(seed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_accepted_job_opens_a_session_and_goes),
+		cmocka_unit_test(a_refused_connection_makes_the_account_fail_and_burns_no_attempt),
+		cmocka_unit_test(one_account_in_trouble_does_not_stop_the_other),
+		cmocka_unit_test(a_refused_token_is_renewed_once_then_the_account_is_held),
+		cmocka_unit_test(a_dead_token_endpoint_holds_with_its_words_and_the_old_token_serves),
+		cmocka_unit_test(an_expired_job_in_memory_is_ended_there),
+		cmocka_unit_test(in_a_world_of_outages_each_job_ends_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_health.c - the state of an account. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/health.h"
+
+static void
+fault(struct health *health, enum health_state state, nd_ms wait, bool in_mail, nd_ms now)
+{
+	struct health_fault f = { state, "why", "words", "do this", wait, in_mail };
+
+	health_fault(health, &f, 0x80000000u, now);
+}
+
+static void
+a_throttle_ends_by_itself(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_THROTTLED, ND_SEC(30), true, 100);
+	assert_int_equal(health_leave(&health, 100), HEALTH_NOTHING);
+	assert_int_equal(health_deadline(&health), 100 + ND_SEC(30));
+	assert_int_equal(health_leave(&health, 100 + ND_SEC(30)), HEALTH_ALL);
+	assert_int_equal(health.state, HEALTH_OK);
+	assert_string_equal(health.reason, "");
+}
+
+static void
+a_failing_account_is_probed_by_one_session_at_growing_intervals(void **state)
+{
+	struct health health;
+	nd_ms first, second;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_FAILING, 0, false, 0);
+	first = health.until;
+	assert_in_range(first, ND_SEC(40), ND_SEC(80));
+	assert_int_equal(health_leave(&health, first - 1), HEALTH_NOTHING);
+	assert_int_equal(health_leave(&health, first), HEALTH_ONE);
+	health_probe(&health);
+	assert_int_equal(health_deadline(&health), ND_NEVER);
+	fault(&health, HEALTH_FAILING, 0, false, first);
+	second = health.until - first;
+	assert_true(second > first + ND_SEC(20));
+	health_probe(&health);
+	health_proved(&health, false, health.until);
+	assert_int_equal(health.state, HEALTH_OK);
+}
+
+static void
+a_session_proves_nothing_about_a_fault_met_in_a_mail(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_HELD, 0, true, 0);
+	assert_int_equal(health_leave(&health, ND_MIN(10)), HEALTH_ONE);
+	health_probe(&health);
+	health_proved(&health, false, ND_MIN(10));
+	assert_int_equal(health.state, HEALTH_HELD);
+	health_proved(&health, true, ND_MIN(10));
+	assert_int_equal(health.state, HEALTH_OK);
+}
+
+static void
+a_session_of_before_does_not_heal_a_held_account(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_HELD, 0, false, 0);
+	health_proved(&health, false, 1); /* no probe is out */
+	assert_int_equal(health.state, HEALTH_HELD);
+	fault(&health, HEALTH_THROTTLED, 10, true, 2); /* a milder one of an old session */
+	assert_int_equal(health.state, HEALTH_HELD);
+}
+
+static void
+each_change_is_told_once(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	assert_false(health_told(&health));
+	fault(&health, HEALTH_HELD, 0, false, 0);
+	assert_true(health_told(&health));
+	assert_false(health_told(&health));
+	health_probe(&health);
+	fault(&health, HEALTH_HELD, 0, false, ND_MIN(10));
+	assert_false(health_told(&health)); /* the same again is no news */
+}
+
+static void
+a_probe_without_an_answer_comes_again_later(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_HELD, 0, true, 0);
+	health_probe(&health);
+	health_unproved(&health, 0, ND_MIN(11));
+	assert_int_equal(health.state, HEALTH_HELD);
+	assert_true(health_deadline(&health) > ND_MIN(11));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_throttle_ends_by_itself),
+		cmocka_unit_test(a_failing_account_is_probed_by_one_session_at_growing_intervals),
+		cmocka_unit_test(a_session_proves_nothing_about_a_fault_met_in_a_mail),
+		cmocka_unit_test(a_session_of_before_does_not_heal_a_held_account),
+		cmocka_unit_test(each_change_is_told_once),
+		cmocka_unit_test(a_probe_without_an_answer_comes_again_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

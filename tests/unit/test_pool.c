@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_pool.c - how many sessions, which one, which to close. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/pool.h"
+
+static void
+sessions_are_opened_by_need_and_not_beyond_the_limit(void **state)
+{
+	struct pool pool;
+
+	(void)state;
+	pool_init(&pool, 2);
+	assert_false(pool_needs(&pool, 0, 0));
+	assert_true(pool_needs(&pool, 1, 0));
+	(void)pool_add(&pool, 1, 0);
+	assert_false(pool_needs(&pool, 1, 0)); /* one is on its way for the one job */
+	assert_true(pool_needs(&pool, 2, 0));
+	(void)pool_add(&pool, 2, 0);
+	assert_false(pool_needs(&pool, 50, 0));
+	pool_done(&pool);
+}
+
+static void
+the_session_used_last_is_used_again(void **state)
+{
+	struct pool pool;
+	struct pool_session *a, *b;
+
+	(void)state;
+	pool_init(&pool, 3);
+	a = pool_add(&pool, 1, 0);
+	b = pool_add(&pool, 2, 0);
+	assert_null(pool_idle(&pool));
+	pool_enter(&pool, a, POOL_IDLE_SESSION, 100);
+	pool_enter(&pool, b, POOL_IDLE_SESSION, 50);
+	assert_ptr_equal(pool_idle(&pool), a);
+	pool_done(&pool);
+}
+
+static void
+sessions_retire_by_idle_time_age_and_count(void **state)
+{
+	struct pool pool;
+	struct pool_session *a;
+
+	(void)state;
+	pool_init(&pool, 1);
+	a = pool_add(&pool, 1, 0);
+	pool_enter(&pool, a, POOL_IDLE_SESSION, 1000);
+	assert_null(pool_stale(&pool, false, 1000 + POOL_IDLE - 1));
+	assert_ptr_equal(pool_stale(&pool, false, 1000 + POOL_IDLE), a);
+	assert_int_equal(pool_deadline(&pool, 1000), 1000 + POOL_IDLE);
+	pool_enter(&pool, a, POOL_BUSY, 2000);
+	assert_null(pool_stale(&pool, true, POOL_AGE * 2)); /* never in the middle of a mail */
+	pool_enter(&pool, a, POOL_IDLE_SESSION, POOL_AGE);
+	assert_ptr_equal(pool_stale(&pool, false, POOL_AGE), a);
+	pool_enter(&pool, a, POOL_IDLE_SESSION, 100);
+	a->mails = POOL_MAILS;
+	assert_ptr_equal(pool_stale(&pool, false, 100), a);
+	pool_done(&pool);
+}
+
+static void
+after_a_refused_connection_it_waits(void **state)
+{
+	struct pool pool;
+
+	(void)state;
+	pool_init(&pool, 2);
+	pool.open_after = 500;
+	assert_false(pool_needs(&pool, 5, 499));
+	assert_int_equal(pool_deadline(&pool, 499), 500);
+	assert_true(pool_needs(&pool, 5, 500));
+	pool_done(&pool);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sessions_are_opened_by_need_and_not_beyond_the_limit),
+		cmocka_unit_test(the_session_used_last_is_used_again),
+		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
+		cmocka_unit_test(after_a_refused_connection_it_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_sched.c - the window of due jobs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/sched.h"
+#include "tests/unit/rows.h"
+
+static const struct nd_now at0 = { .ms = 1000, .unix_ms = 1000000 };
+
+static struct nd_now
+later(nd_ms by)
+{
+	return (struct nd_now){ at0.ms + by, at0.unix_ms + by };
+}
+
+static void
+severe_jobs_leave_first_then_the_oldest_due(void **state)
+{
+	struct sched sched;
+
+	(void)state;
+	sched_init(&sched);
+	(void)sched_add(&sched, row_make(1, "a", at0.unix_ms - 5, JOB_WARNING, 1), at0);
+	(void)sched_add(&sched, row_make(2, "a", at0.unix_ms - 9, JOB_WARNING, 1), at0);
+	(void)sched_add(&sched, row_make(3, "a", at0.unix_ms - 1, JOB_CRITICAL, 1), at0);
+	(void)sched_add(&sched, row_make(4, "a", at0.unix_ms - 2, JOB_EMERGENCY, 1), at0);
+	assert_string_equal(sched_take(&sched)->job->id + 25, "4");
+	assert_string_equal(sched_take(&sched)->job->id + 25, "3");
+	assert_string_equal(sched_take(&sched)->job->id + 25, "2");
+	assert_string_equal(sched_take(&sched)->job->id + 25, "1");
+	assert_null(sched_take(&sched));
+	assert_int_equal(sched.sending, 4);
+	sched_done(&sched);
+}
+
+static void
+a_job_waits_for_its_time(void **state)
+{
+	struct sched sched;
+
+	(void)state;
+	sched_init(&sched);
+	assert_non_null(sched_add(&sched, row_make(1, "a", at0.unix_ms + 500, JOB_WARNING, 1), at0));
+	sched_ripen(&sched, at0.ms + 499);
+	assert_null(sched_take(&sched));
+	assert_int_equal(sched_deadline(&sched, at0), at0.ms + 500);
+	sched_ripen(&sched, at0.ms + 500);
+	assert_non_null(sched_take(&sched));
+	sched_done(&sched);
+}
+
+static void
+a_job_of_tomorrow_stays_in_the_store(void **state)
+{
+	struct sched sched;
+
+	(void)state;
+	sched_init(&sched);
+	assert_null(sched_add(&sched, row_make(1, "a", at0.unix_ms + ND_DAY(1), JOB_WARNING, 1), at0));
+	assert_int_equal(sched.count, 0);
+	assert_int_equal(sched_deadline(&sched, at0), at0.ms + ND_DAY(1));
+	assert_false(sched_hungry(&sched, at0.unix_ms));
+	assert_true(sched_hungry(&sched, at0.unix_ms + ND_DAY(1)));
+	sched_done(&sched);
+}
+
+static void
+the_window_is_bounded_and_remembers_that_the_store_has_more(void **state)
+{
+	struct sched sched;
+	unsigned i, count;
+	char(*ids)[ND_ULID_LEN + 1];
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 0; i < SCHED_JOBS + 50; i++)
+		(void)sched_add(&sched, row_make(i, "a", at0.unix_ms, JOB_WARNING, 1), at0);
+	assert_int_equal(sched.count, SCHED_JOBS);
+	assert_true(sched.behind);
+	assert_false(sched_hungry(&sched, at0.unix_ms)); /* full: nothing to load for */
+	assert_non_null(sched_add(&sched, row_make(5000, "a", at0.unix_ms, JOB_ALERT, 1), at0)); /* the reserve */
+	while (sched.count > SCHED_JOBS / 2) {
+		struct sched_job *job = sched_take(&sched);
+
+		job->job->state = JOB_DELIVERED;
+		sched_settle(&sched, job);
+		sched_settled(&sched, job, at0);
+	}
+	assert_true(sched_hungry(&sched, at0.unix_ms));
+	ids = sched_ids(&sched, &count);
+	assert_int_equal(count, SCHED_JOBS / 2);
+	for (i = 1; i < count; i++)
+		assert_true(strcmp(ids[i - 1], ids[i]) < 0);
+	free(ids);
+	sched_done(&sched);
+}
+
+static void
+what_is_accepted_during_a_load_is_not_forgotten(void **state)
+{
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	sched.behind = true;
+	sched_load(&sched);
+	for (i = 0; i <= SCHED_JOBS; i++)
+		(void)sched_add(&sched, row_make(i, "a", at0.unix_ms, JOB_WARNING, 1), at0);
+	assert_null(sched_add(&sched, row_make(6000, "a", at0.unix_ms + ND_HOUR(1), JOB_WARNING, 1), at0));
+	sched_loaded(&sched, false, ND_NEVER);
+	assert_true(sched.behind);
+	assert_int_equal(sched.next_due, at0.unix_ms + ND_HOUR(1));
+	sched_done(&sched);
+}
+
+static void
+a_settled_job_waits_again_or_goes(void **state)
+{
+	struct sched sched;
+	struct sched_job *job;
+
+	(void)state;
+	sched_init(&sched);
+	job = sched_add(&sched, row_make(1, "a", at0.unix_ms, JOB_WARNING, 1), at0);
+	assert_ptr_equal(sched_take(&sched), job);
+	sched_settle(&sched, job);
+	assert_int_equal(sched.sending, 0);
+	assert_null(sched_take(&sched));
+	job->job->due = at0.unix_ms + 10000;
+	sched_settled(&sched, job, at0);
+	assert_int_equal(job->place, SCHED_WAITING);
+	sched_ripen(&sched, later(10000).ms);
+	assert_ptr_equal(sched_take(&sched), job);
+	sched_settle(&sched, job);
+	job->job->due = at0.unix_ms + ND_HOUR(1);
+	sched_settled(&sched, job, at0);
+	assert_int_equal(sched.count, 0);
+	assert_int_equal(sched.next_due, at0.unix_ms + ND_HOUR(1));
+	sched_done(&sched);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(severe_jobs_leave_first_then_the_oldest_due),
+		cmocka_unit_test(a_job_waits_for_its_time),
+		cmocka_unit_test(a_job_of_tomorrow_stays_in_the_store),
+		cmocka_unit_test(the_window_is_bounded_and_remembers_that_the_store_has_more),
+		cmocka_unit_test(what_is_accepted_during_a_load_is_not_forgotten),
+		cmocka_unit_test(a_settled_job_waits_again_or_goes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

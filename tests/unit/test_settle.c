@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_settle.c - what a transaction came to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/settle.h"
+#include "tests/unit/rows.h"
+
+#define NOW 1000000
+
+static struct conf_account account = { .provider = CONF_SMTP, .auth = CONF_PASSWORD };
+
+struct play {
+	struct queue_job *job;
+	struct settle_mail *mail;
+	struct smtp_outcome outcome;
+	struct settle_word word;
+};
+
+static void
+begin(struct play *play, unsigned rcpts)
+{
+	*play = (struct play){ .job = row_make(1, "a", NOW, JOB_WARNING, rcpts) };
+	play->mail = settle_mail_new(play->job);
+	play->outcome = (struct smtp_outcome){ .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END };
+}
+
+static void
+reply(struct smtp_reply *to, int code, const char *enhanced, const char *text)
+{
+	*to = (struct smtp_reply){ .code = code, .lines = 1 };
+	(void)snprintf(to->enhanced, sizeof(to->enhanced), "%s", enhanced);
+	(void)snprintf(to->text, sizeof(to->text), "%s", text);
+}
+
+static void
+rcpt(struct play *play, unsigned k, int code, const char *enhanced, const char *text)
+{
+	play->mail->results[k].asked = true;
+	reply(&play->mail->results[k].reply, code, enhanced, text);
+}
+
+static void
+settle(struct play *play)
+{
+	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW };
+
+	settle_outcome(play->job, &c, &play->word);
+}
+
+static void
+end(struct play *play)
+{
+	free(play->mail);
+	queue_job_free(play->job);
+}
+
+static void
+a_refused_recipient_does_not_stop_the_others(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 3);
+	rcpt(&play, 0, 250, "2.1.5", "ok");
+	rcpt(&play, 1, 550, "5.1.1", "no such user");
+	rcpt(&play, 2, 250, "2.1.5", "ok");
+	reply(&play.outcome.reply, 250, "2.0.0", "OK queued");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_DELIVERED);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(play.job->rcpts[0].code, 250);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_REFUSED);
+	assert_int_equal(play.job->rcpts[1].code, 550);
+	assert_string_equal(play.job->rcpts[1].enhanced, "5.1.1");
+	assert_int_equal(play.job->rcpts[2].state, RCPT_DELIVERED);
+	assert_true(play.word.counted && play.word.delivered && !play.word.account_fault);
+	assert_int_equal(play.job->attempt_count, 1);
+	end(&play);
+}
+
+static void
+only_the_undelivered_are_tried_again(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2);
+	rcpt(&play, 0, 250, "", "ok");
+	rcpt(&play, 1, 450, "4.2.1", "mailbox busy");
+	reply(&play.outcome.reply, 250, "", "ok");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW + ND_SEC(10));
+	assert_non_null(strstr(play.job->reason, "450 4.2.1 mailbox busy"));
+	free(play.mail);
+	play.mail = settle_mail_new(play.job);
+	assert_int_equal(play.mail->mail.rcpt_count, 1);
+	assert_string_equal(play.mail->rcpts[0], "r1@b.example");
+	assert_int_equal(play.mail->index[0], 1);
+	end(&play);
+}
+
+static void
+all_refused_is_failed_with_the_relays_words(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	rcpt(&play, 0, 550, "5.1.1", "no such user");
+	play.outcome.end = SMTP_ENDED_RCPTS;
+	play.outcome.stage = SMTP_AT_RCPT;
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_FAILED);
+	assert_non_null(strstr(play.job->reason, "550 5.1.1 no such user"));
+	end(&play);
+}
+
+static void
+a_lost_end_of_data_is_uncertain_and_tried_again(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	rcpt(&play, 0, 250, "", "ok");
+	play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_END, .uncertain = true };
+	(void)nd_fail(&play.outcome.why, ND_ECLOSED, 0, "the connection was lost");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_true(play.job->uncertain);
+	assert_true(play.job->rcpts[0].uncertain);
+	assert_true(play.job->due > NOW);
+	end(&play);
+}
+
+static void
+a_reused_session_that_dies_costs_no_attempt(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .unharmed = true };
+	settle(&play);
+	assert_false(play.word.counted);
+	assert_int_equal(play.job->attempt_count, 0);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	end(&play);
+}
+
+static void
+a_fault_of_the_account_leaves_the_job_as_it_was(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	rcpt(&play, 0, 250, "", "ok");
+	play.outcome.stage = SMTP_AT_MAIL;
+	play.mail->results[0].asked = false;
+	reply(&play.outcome.reply, 530, "5.7.57", "Client not authenticated to send mail");
+	account.provider = CONF_MICROSOFT;
+	settle(&play);
+	account.provider = CONF_SMTP;
+	assert_true(play.word.account_fault);
+	assert_int_equal(play.word.fault.verdict, VERDICT_HELD);
+	assert_false(play.word.counted);
+	assert_int_equal(play.job->attempt_count, 0);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	end(&play);
+}
+
+static void
+many_recipients_go_in_several_transactions(void **state)
+{
+	struct play play;
+	unsigned k;
+
+	(void)state;
+	begin(&play, SETTLE_RCPTS + 7);
+	assert_int_equal(play.mail->mail.rcpt_count, SETTLE_RCPTS);
+	for (k = 0; k < SETTLE_RCPTS; k++)
+		rcpt(&play, k, 250, "", "ok");
+	reply(&play.outcome.reply, 250, "", "ok");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW); /* the rest at once */
+	end(&play);
+}
+
+static void
+when_the_time_is_over_pending_recipients_expire(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2);
+	play.job->expires = NOW;
+	rcpt(&play, 0, 250, "", "ok");
+	rcpt(&play, 1, 450, "", "later");
+	reply(&play.outcome.reply, 250, "", "ok");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_EXPIRED);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_EXPIRED);
+	end(&play);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_refused_recipient_does_not_stop_the_others),
+		cmocka_unit_test(only_the_undelivered_are_tried_again),
+		cmocka_unit_test(all_refused_is_failed_with_the_relays_words),
+		cmocka_unit_test(a_lost_end_of_data_is_uncertain_and_tried_again),
+		cmocka_unit_test(a_reused_session_that_dies_costs_no_attempt),
+		cmocka_unit_test(a_fault_of_the_account_leaves_the_job_as_it_was),
+		cmocka_unit_test(many_recipients_go_in_several_transactions),
+		cmocka_unit_test(when_the_time_is_over_pending_recipients_expire),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
