@@ -41,7 +41,8 @@ print_queue(struct cmd *cmd, const struct json_node *status)
 	writer_line(&cmd->out, WRITER_PLAIN, "queue: %lld waiting, %lld being sent, %lld held", number(queue, "queued"),
 	    number(queue, "sending"), number(queue, "held"));
 	if (json_int(json_get(status, "oldest_seconds"), 0, INT64_MAX / 1000, &oldest))
-		writer_line(&cmd->out, WRITER_PLAIN, "the oldest has waited for %s", nd_stamp_span(ND_SEC(oldest), span));
+		writer_line(
+		    &cmd->out, WRITER_PLAIN, "the oldest has waited for %s", nd_stamp_span(ND_SEC(oldest), span));
 	for (total = totals != NULL ? totals->child : NULL; total != NULL; total = total->next)
 		if (total->key != NULL && number(totals, total->key) > 0)
 			writer_line(&cmd->out, WRITER_PLAIN, "%lld %s", number(totals, total->key),

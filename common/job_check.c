@@ -293,6 +293,10 @@ check_rcpts(struct job_checker *check, const struct job_field *field, const stru
 	enum nd_err err = ND_OK;
 
 	if (node->type == JSON_STRING) {
+		/* Between the addresses, where nobody else looks. */
+		if (nd_str_has_control(node->text, node->len))
+			err = job_at(check, field->name,
+			    nd_fail(check->why, ND_EINVALID, 0, "%s holds a control character", field->name));
 		while (err == ND_OK && nd_str_list_next(&rest, &start, &len))
 			err = read_rcpt(check, field->name, field->kind, start, len);
 		return err;

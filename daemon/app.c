@@ -44,6 +44,7 @@ obey(struct app *app, struct engine_action *action)
 		deliver_store(app, action);
 		break;
 	case ENGINE_STATE:
+		recover_keep_ages(app);
 		nd_log(account->health.state == HEALTH_OK ? ND_LOG_NOTICE : ND_LOG_WARNING,
 		    ND_FIELDS(
 			{ "ACCOUNT", account->conf->name }, { "STATE", health_state_name(account->health.state) }),
@@ -150,6 +151,7 @@ on_stop(void *arg)
 		return;
 	}
 	app->stopping = true;
+	recover_keep_ages(app);
 	sd_stopping("finishing what is under way");
 	nd_log(ND_LOG_NOTICE, NULL, "stopping: %u mails under way", engine_busy(app->engine));
 	http_server_quiesce(app->http_server);
@@ -228,12 +230,19 @@ build_timers(struct app *app)
 		loop_timer_set(app->watchdog_timer, 0);
 }
 
+static bool
+is_spooled(void *store, const char *id)
+{
+	return store_spooled(store, id);
+}
+
 static void
 serve(struct app *app)
 {
 	struct http_server_limits limits = http_server_limits_default;
 	struct nd_why why;
 
+	spool_sweep(app->spool, is_spooled, app->store);
 	limits.memory = (size_t)app->conf.memory;
 	app->http_server = http_server_new(app->loop, &app->sockets, &limits, handlers_routes, app, &why);
 	if (!app->http_server) {
@@ -294,16 +303,19 @@ build(struct app *app, struct nd_why *why)
 	app->http_client = http_client_new(app->loop);
 	build_timers(app);
 	build_accounts(app);
+	recover_ages(app);
 	loop_signal(app->loop, SIGTERM, on_stop, app);
 	loop_signal(app->loop, SIGINT, on_stop, app);
 	return ND_OK;
 }
 
+/* The doors first, then what is behind them. The store serves what was submitted, then the file thread; the loop runs what both still have to say. */
 static void
 tear_down(struct app *app)
 {
 	unsigned i;
 
+	app->down = true;
 	if (app->http_server)
 		http_server_free(app->http_server);
 	listen_close(&app->sockets);
@@ -313,10 +325,17 @@ tear_down(struct app *app)
 		http_client_free(app->http_client);
 	if (app->resolver)
 		resolver_free(app->resolver);
-	worker_free(app->files);
 	if (app->store)
 		store_close(app->store);
+	worker_free(app->files);
 	deliver_drop(app);
+	loop_timer_free(app->engine_timer);
+	loop_timer_free(app->sweep_timer);
+	loop_timer_free(app->prune_timer);
+	loop_timer_free(app->stop_timer);
+	loop_timer_free(app->retry_timer);
+	loop_timer_free(app->watchdog_timer);
+	loop_free(app->loop);
 	if (app->spool)
 		spool_close(app->spool);
 	if (app->inflight)
@@ -329,13 +348,6 @@ tear_down(struct app *app)
 		free(app->accounts[i].token_path);
 	}
 	free(app->accounts);
-	loop_timer_free(app->engine_timer);
-	loop_timer_free(app->sweep_timer);
-	loop_timer_free(app->prune_timer);
-	loop_timer_free(app->stop_timer);
-	loop_timer_free(app->retry_timer);
-	loop_timer_free(app->watchdog_timer);
-	loop_free(app->loop);
 }
 
 static int

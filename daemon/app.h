@@ -70,7 +70,8 @@ struct app {
 	uint64_t unfinished;       /* jobs in the queue: no sweep is needed without */
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
-	bool stopping;
+	bool stopping;             /* nothing new is taken */
+	bool down;                 /* the loop has ended: what still comes back is only cleared away */
 	int exit_code;
 };
 
@@ -99,6 +100,9 @@ void tokens_ask(struct app *app, struct engine_account *account);
 
 /* recover.c */
 void recover_start(struct app *app);
+/* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
+void recover_ages(struct app *app);
+void recover_keep_ages(struct app *app);
 void recover_sweep(void *app); /* expiry; every minute while there are jobs */
 void recover_prune(void *app); /* history; hourly */
 

@@ -325,7 +325,7 @@ outcome_stored(struct store_req *req)
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
 		app->unfinished -= app->unfinished > 0;
-		if (row->spooled && row->state == JOB_DELIVERED)
+		if (row->spooled && row->state != JOB_FAILED && row->state != JOB_EXPIRED)
 			spool_remove(app->spool, row->id);
 		waiters_wake(app, row->id, row->state);
 	}

@@ -196,11 +196,14 @@ spooled(void *arg, enum nd_err err, const struct nd_why *why)
 {
 	struct intake_job *job = arg;
 
-	if (err == ND_OK) {
+	if (err == ND_OK && !job->submission->app->down) {
 		commit(job);
 		return;
 	}
-	job->why = *why;
+	if (err == ND_OK)
+		(void)nd_fail(&job->why, ND_ESTOPPING, 0, "notifyd has stopped");
+	else
+		job->why = *why;
 	close_job(job);
 }
 

@@ -2,6 +2,7 @@
 /* recover.c - what an earlier run left: uncertain jobs, jobs whose account is gone, spool files of nobody; and the sweeps. */
 #include "daemon/app.h"
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -12,6 +13,7 @@
 #define ORPHANS 200u /* at a time */
 #define SWEEP ND_MIN(1)
 #define PRUNE ND_HOUR(1)
+#define AGES_LIMIT 262144u
 
 static void look_for_orphans(struct app *app);
 
@@ -177,24 +179,102 @@ swept(struct store_req *req)
 	loop_soon(app->loop, app_pump, app);
 }
 
-void
-recover_sweep(void *arg)
+static void
+look_for_expired(struct app *app, const char *account, nd_ms age)
 {
-	struct app *app = arg;
-	struct store_req *req;
+	struct store_req *req = nd_xalloc(sizeof(*req));
 
-	if (app->stopping)
-		return;
-	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? loop_now(app->loop).ms + SWEEP : ND_NEVER);
-	if (app->unfinished == 0)
-		return;
-	req = nd_xalloc(sizeof(*req));
 	req->op = STORE_EXPIRE;
 	req->done = swept;
 	req->owner = app;
 	req->until = loop_now(app->loop).unix_ms;
-	req->max_age = app->conf.max_age;
+	req->account = account;
+	req->max_age = age;
 	store_submit(app->store, req);
+}
+
+void
+recover_sweep(void *arg)
+{
+	struct app *app = arg;
+	struct nd_now now = loop_now(app->loop);
+	struct engine_account *account;
+	unsigned i;
+
+	if (app->stopping)
+		return;
+	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? now.ms + SWEEP : ND_NEVER);
+	if (app->unfinished == 0)
+		return;
+	look_for_expired(app, NULL, app->conf.max_age);
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		look_for_expired(app, account->conf->name,
+		    now.unix_ms - downtime_cutoff(&account->downtime, app->conf.expires_in, now.unix_ms));
+}
+
+static void
+ages_path(const struct app *app, char *path, size_t size)
+{
+	(void)snprintf(path, size, "%s/downtime", app->options.state_dir);
+}
+
+void
+recover_ages(struct app *app)
+{
+	nd_unix now = loop_now(app->loop).unix_ms;
+	struct engine_account *account;
+	struct json_tree tree = { 0 };
+	int64_t alive = now;
+	char path[4096], *text;
+	unsigned i;
+	size_t len;
+
+	ages_path(app, path, sizeof(path));
+	if (filer_read(path, AGES_LIMIT, &text, &len, NULL) != ND_OK)
+		return;
+	if (json_read(&tree, text, len, &json_limits_job, NULL, NULL) != ND_OK)
+		tree.root = NULL;
+	if (tree.root && json_get(tree.root, "alive"))
+		(void)json_int(json_get(tree.root, "alive"), 0, now, &alive);
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
+		downtime_read(&account->downtime, json_get(json_get(tree.root, "accounts"), account->conf->name));
+		downtime_begin(&account->downtime, alive);
+		downtime_end(&account->downtime, now);
+	}
+	json_done(&tree);
+	free(text);
+}
+
+static void
+ages_kept(void *arg, enum nd_err err, const struct nd_why *why)
+{
+	(void)arg;
+	if (err != ND_OK)
+		nd_log(ND_LOG_WARNING, NULL, "when accounts were in trouble cannot be kept: %s", why->text);
+}
+
+void
+recover_keep_ages(struct app *app)
+{
+	nd_unix now = loop_now(app->loop).unix_ms;
+	struct engine_account *account;
+	char path[4096];
+	struct json_out out;
+	struct nd_buf buf;
+	unsigned i;
+
+	ages_path(app, path, sizeof(path));
+	nd_buf_init(&buf, AGES_LIMIT);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_int(&out, "alive", now);
+	json_out_object(&out, "accounts");
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		downtime_write(&account->downtime, account->conf->name, now, &out);
+	json_out_object_end(&out);
+	json_out_object_end(&out);
+	filer_write_later(app->files, app->loop, path, nd_buf_text(&buf), buf.len, ages_kept, NULL);
+	nd_buf_done(&buf);
 }
 
 static void
@@ -207,6 +287,8 @@ pruned(struct store_req *req)
 		nd_log(ND_LOG_WARNING, NULL, "old jobs cannot be removed: %s", req->why.text);
 	for (i = 0; i < req->pruned_count; i++)
 		spool_remove(app->spool, req->pruned[i].id);
+	if (req->err == ND_OK && req->more && !app->stopping)
+		loop_soon(app->loop, recover_prune, app);
 	free(req->pruned);
 	free(req);
 }
@@ -217,6 +299,7 @@ recover_prune(void *arg)
 	struct app *app = arg;
 	struct store_req *req = nd_xalloc(sizeof(*req));
 
+	recover_keep_ages(app);
 	if (!app->stopping)
 		loop_timer_set(app->prune_timer, loop_now(app->loop).ms + PRUNE);
 	req->op = STORE_PRUNE;

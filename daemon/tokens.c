@@ -66,6 +66,8 @@ kept(void *arg, enum nd_err err, const struct nd_why *why)
 	struct app_account *account = arg;
 	struct app *app = account->app;
 
+	if (app->down)
+		return;
 	if (err != ND_OK)
 		nd_log(ND_LOG_WARNING,
 		    ND_FIELDS({ "ACCOUNT", account->engine->conf->name }, { "ERR", nd_err_name(err) }),

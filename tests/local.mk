@@ -10,6 +10,8 @@ check_LIBRARIES += libunit.a
 libunit_a_SOURCES = \
 	%D%/unit/dialogue.c \
 	%D%/unit/dialogue.h \
+	%D%/unit/dialogue_inner.h \
+	%D%/unit/dialogue_words.c \
 	%D%/unit/mime_print.c \
 	%D%/unit/rows.h
 UNIT_TESTS = \
@@ -68,6 +70,8 @@ IO_TESTS = \
 	%D%/io/test_spool \
 	%D%/io/test_store \
 	%D%/io/test_store_faults \
+	%D%/io/test_store_keep \
+	%D%/io/test_store_read \
 	%D%/io/test_tls \
 	%D%/io/test_worker
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
@@ -85,6 +89,8 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_worker_LDADD = $(IO_TEST_LIBS)
 check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)
@@ -124,6 +130,23 @@ else
 TESTS += %D%/fuzz/replay.sh
 endif
 EXTRA_DIST += %D%/fuzz/replay.sh %D%/fuzz/corpus
+
+# Loaded into a program by LD_PRELOAD; whoever runs the measurement compiles it.
+EXTRA_DIST += %D%/bench/slowsync.c
+
+# Measurements: built with the tests, run by hand.
+check_LIBRARIES += libbench.a
+libbench_a_SOURCES = \
+	%D%/bench/wire.c \
+	%D%/bench/wire.h
+check_PROGRAMS += %D%/bench/bench_store
+%C%_bench_bench_store_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+check_PROGRAMS += %D%/bench/load
+%C%_bench_load_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+check_PROGRAMS += %D%/bench/replay
+%C%_bench_replay_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+check_PROGRAMS += %D%/bench/sink
+%C%_bench_sink_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
 
 # Lints: each fails the build; lint/selftest.sh proves that each can.
 check_PROGRAMS += %D%/lint/dump

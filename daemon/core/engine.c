@@ -187,6 +187,17 @@ engine_ready(struct engine *engine, struct pool_session *session, struct nd_now 
 	pool_enter(&account->pool, session, POOL_IDLE_SESSION, now.ms);
 }
 
+/* The server refused the token: another one is asked for, once. */
+static bool
+renew(struct engine_account *account, nd_ms now)
+{
+	if (account->reauth)
+		return false;
+	account->reauth = true;
+	token_spoiled(&account->token, now);
+	return true;
+}
+
 /* A session that never became ready, or died: whose fault? */
 static void
 session_fault(struct engine *engine, struct pool_session *session, const struct smtp_fault *fault, struct nd_now now)
@@ -202,9 +213,7 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		.token_refused = fault->token_refused };
 	struct verdict_word word = verdict_of(&v);
 
-	if (word.verdict == VERDICT_REFRESH && !account->reauth) {
-		account->reauth = true;
-		token_spoiled(&account->token, now.ms);
+	if (word.verdict == VERDICT_REFRESH && renew(account, now.ms)) {
 		account->health.probing = false;
 		return;
 	}
@@ -288,8 +297,12 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 
 	settle_outcome(session->job->job, &c, &word);
 	session->mails++;
-	if (word.account_fault && word.fault.verdict == VERDICT_REFRESH)
+	if (word.account_fault && word.fault.verdict == VERDICT_REFRESH && !renew(account, now.ms))
 		word.fault.verdict = VERDICT_HELD;
+	else if (word.account_fault && word.fault.verdict == VERDICT_REFRESH) {
+		word.account_fault = false;
+		session->mails = POOL_MAILS; /* it is not used again */
+	}
 	if (told->outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
 		if (!word.account_fault)
@@ -452,6 +465,10 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 	action->account = account;
 	sched_ripen(&account->sched, now.ms);
 	if (health_told(&account->health)) {
+		if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
+			downtime_end(&account->downtime, now.unix_ms);
+		else
+			downtime_begin(&account->downtime, now.unix_ms);
 		action->act = ENGINE_STATE;
 		return true;
 	}

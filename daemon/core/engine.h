@@ -8,6 +8,7 @@
 #define ND_CORE_ENGINE_H
 
 #include "daemon/core/conf.h"
+#include "daemon/core/downtime.h"
 #include "daemon/core/health.h"
 #include "daemon/core/pool.h"
 #include "daemon/core/sched.h"
@@ -28,6 +29,7 @@ struct engine_account {
 	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
 	unsigned lost_in_row; /* transactions that ended by a lost connection */
 	struct nd_why token_why;
+	struct downtime downtime; /* for the default age of its jobs */
 	void *user;
 };
 

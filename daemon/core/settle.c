@@ -240,8 +240,8 @@ void
 settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle_word *word)
 {
 	struct verdict_word mail = judge_mail(c), one;
-	unsigned k, changed = 0;
 	nd_ms wait = 0;
+	unsigned k, changed = 0;
 	bool later = false;
 
 	*word = (struct settle_word){ 0 };
@@ -255,6 +255,9 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 			wait = one.wait > wait ? one.wait : wait;
 		}
 	}
+	/* Everybody put off to another transaction, in one that took nobody: the next one would end the same way. */
+	if (changed == 0 && !word->account_fault && c->outcome->end != SMTP_ENDED_LOST)
+		changed = later = true;
 	word->counted = changed > 0;
 	if (!word->counted) {
 		job->due =

@@ -94,7 +94,8 @@ enum smtp_wish {
 	SMTP_WISH_CONTENT, /* feed smtp_proto_content */
 	SMTP_WISH_MAIL,    /* ready: smtp_proto_mail or smtp_proto_quit; input is still watched */
 	SMTP_WISH_RESULT,  /* a transaction ended: smtp_proto_result, then ask again */
-	SMTP_WISH_CLOSE    /* over: close; smtp_proto_fault says why (NULL: after our QUIT, told to go while idle, or an outcome has told) */
+	SMTP_WISH_CLOSE    /* over: close; smtp_proto_fault says why. NULL: after our QUIT, told to go while idle, or an
+			      outcome has told */
 };
 
 struct smtp_proto;

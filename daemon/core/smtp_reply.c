@@ -63,25 +63,31 @@ printable(const char *s, size_t len)
 	return octets;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 void
 smtp_reply_clean(char *out, size_t size, const char *octets, size_t len)
 {
-	size_t at = 0, n;
+	size_t at = 0, n, shown;
 
 	for (size_t i = 0; i<len; i += n> 0 ? n : 1) {
-		const bool space = octets[i] == ' ' || octets[i] == '\t' || octets[i] == '\r' || octets[i] == '\n';
+		const char *from = octets + i;
 
-		n = space ? 1 : printable(octets + i, len - i);
-		if (at + (n > 0 ? n : 1) >= size)
+		n = is_space(*from) ? 1 : printable(from, len - i);
+		shown = n > 0 ? n : 1;
+		if (at + shown >= size)
 			break;
-		if (space && at > 0 && out[at - 1] == ' ')
-			continue;
-		if (space || n == 0) {
-			out[at++] = space ? ' ' : '?';
-			continue;
+		if (is_space(*from)) {
+			if (at > 0 && out[at - 1] == ' ')
+				continue;
+			from = " ";
 		}
-		memcpy(out + at, octets + i, n);
-		at += n;
+		memcpy(out + at, n > 0 ? from : "?", shown);
+		at += shown;
 	}
 	while (at > 0 && out[at - 1] == ' ')
 		at--;
@@ -283,7 +289,7 @@ smtp_reply_read(const char *octets, size_t len, struct smtp_reply *reply, struct
 		return used;
 	*reply = (struct smtp_reply){ .lines = lines };
 	for (unsigned n = 0; n < lines; n++) {
-		struct line line;
+		struct line line = { .text = "" };
 
 		at += (size_t)take_line(octets + at, (size_t)used - at, &line);
 		reply->code = line.code;

@@ -155,7 +155,8 @@ struct store_req {
 	unsigned id_count;
 	bool all_due;
 
-	/* EXPIRE: at `until`; max_age from created. Result jobs (no bodies). PRUNE: at `until`. */
+	/* EXPIRE: at `until`: jobs whose own time is over or that are older than max_age; with `account`: its jobs without a time of their own
+	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`. */
 	nd_ms max_age, history, keep_failed;
 	int64_t keep_failed_bytes;
 	struct queue_pruned {

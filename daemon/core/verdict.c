@@ -37,10 +37,10 @@ enum need { NO_NEED, OAUTH, TOKEN_REFUSED };
 
 struct row {
 	unsigned provider, stage; /* sets; 0: all */
-	int code;                 /* 1-5 a class, 0 no reply, -1 any reply */
-	const char *enhanced;     /* wildcard pattern; NULL any */
-	const char *token;        /* stands in the text, without case; NULL any */
+	int code;                 /* 1-5 a class, -1 any */
 	enum need need;
+	const char *enhanced; /* wildcard pattern; NULL any */
+	const char *token;    /* stands in the text, without case; NULL any */
 	struct verdict_word word;
 };
 
@@ -55,121 +55,121 @@ struct failure {
 /* clang-format off */
 static const struct row rows[] = {
 	/* Taken over. */
-	{ ALL, AT(SMTP_AT_END), CLASS(2), NULL, NULL, NO_NEED, { VERDICT_DELIVERED, 0, "delivered" } },
+	{ ALL, AT(SMTP_AT_END), CLASS(2), NO_NEED, NULL, NULL, { VERDICT_DELIVERED, 0, "delivered" } },
 
 	/* Signing in. 5.7.139 says that a switch is off: no other token helps. */
-	{ ALL, AUTH, 535, "5.7.139", "STS", NO_NEED, { VERDICT_FAILING, 0, "sign-in-service" } },
-	{ ALL, AUTH, CLASS(5), "5.7.139", "did not meet the criteria", NO_NEED, { VERDICT_HELD, 0, "sign-in-policy" } },
-	{ ALL, AUTH, CLASS(5), "5.7.139", NULL, NO_NEED, { VERDICT_HELD, 0, "smtp-auth-disabled" } },
-	{ ALL, AUTH | MAIL, CLASS(5), "5.7.30", NULL, NO_NEED, { VERDICT_HELD, 0, "basic-auth-disabled" } },
-	{ ALL, AUTH, CLASS(5), "5.5.127", NULL, OAUTH, { VERDICT_REFRESH, 0, "token-expiring" } },
-	{ ALL, AUTH, CLASS(5), "5.7.142", NULL, OAUTH, { VERDICT_REFRESH, 0, "token-expiring" } },
-	{ MS, ANY, CLASS(5), "5.7.143", NULL, OAUTH, { VERDICT_REFRESH, 0, "token-expired" } },
-	{ ALL, AUTH, CLASS(5), "5.7.144", NULL, NO_NEED, { VERDICT_HELD, 0, "permission" } },
-	{ MS, ANY, CLASS(5), "5.7.240", NULL, NO_NEED, { VERDICT_HELD, 0, "permission" } },
-	{ MS, AUTH, 501, "5.5.12?", NULL, NO_NEED, { VERDICT_HELD, 0, "auth-malformed" } },
-	{ ALL, AUTH, 501, "5.5.2", NULL, NO_NEED, { VERDICT_HELD, 0, "auth-malformed" } },
-	{ ALL, AUTH, 504, NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "auth-not-offered" } },
-	{ SES, AUTH, 535, NULL, "not subscribed", NO_NEED, { VERDICT_HELD, 0, "permission" } },
-	{ ALL, AUTH, 534, NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "auth-refused" } },
-	{ ALL, AUTH, CLASS(5), NULL, NULL, TOKEN_REFUSED, { VERDICT_REFRESH, 0, "auth-refused" } },
-	{ ALL, AUTH, 535, NULL, NULL, OAUTH, { VERDICT_REFRESH, 0, "auth-refused" } },
-	{ GOOGLE, ANY, CLASS(4), NULL, "too many login attempts", NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
-	{ ALL, AUTH, CLASS(4), NULL, "too many AUTH commands", NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
+	{ ALL, AUTH, 535, NO_NEED, "5.7.139", "STS", { VERDICT_FAILING, 0, "sign-in-service" } },
+	{ ALL, AUTH, CLASS(5), NO_NEED, "5.7.139", "did not meet the criteria", { VERDICT_HELD, 0, "sign-in-policy" } },
+	{ ALL, AUTH, CLASS(5), NO_NEED, "5.7.139", NULL, { VERDICT_HELD, 0, "smtp-auth-disabled" } },
+	{ ALL, AUTH | MAIL, CLASS(5), NO_NEED, "5.7.30", NULL, { VERDICT_HELD, 0, "basic-auth-disabled" } },
+	{ ALL, AUTH, CLASS(5), OAUTH, "5.5.127", NULL, { VERDICT_REFRESH, 0, "token-expiring" } },
+	{ ALL, AUTH, CLASS(5), OAUTH, "5.7.142", NULL, { VERDICT_REFRESH, 0, "token-expiring" } },
+	{ MS, ANY, CLASS(5), OAUTH, "5.7.143", NULL, { VERDICT_REFRESH, 0, "token-expired" } },
+	{ ALL, AUTH, CLASS(5), NO_NEED, "5.7.144", NULL, { VERDICT_HELD, 0, "permission" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.240", NULL, { VERDICT_HELD, 0, "permission" } },
+	{ MS, AUTH, 501, NO_NEED, "5.5.12?", NULL, { VERDICT_HELD, 0, "auth-malformed" } },
+	{ ALL, AUTH, 501, NO_NEED, "5.5.2", NULL, { VERDICT_HELD, 0, "auth-malformed" } },
+	{ ALL, AUTH, 504, NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "auth-not-offered" } },
+	{ SES, AUTH, 535, NO_NEED, NULL, "not subscribed", { VERDICT_HELD, 0, "permission" } },
+	{ ALL, AUTH, 534, NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "auth-refused" } },
+	{ ALL, AUTH, CLASS(5), TOKEN_REFUSED, NULL, NULL, { VERDICT_REFRESH, 0, "auth-refused" } },
+	{ ALL, AUTH, 535, OAUTH, NULL, NULL, { VERDICT_REFRESH, 0, "auth-refused" } },
+	{ GOOGLE, ANY, CLASS(4), NO_NEED, NULL, "too many login attempts", { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
+	{ ALL, AUTH, CLASS(4), NO_NEED, NULL, "too many AUTH commands", { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
 
 	/* Commands that need what the session has not. */
-	{ ALL, ANY, 530, NULL, "STARTTLS", NO_NEED, { VERDICT_HELD, 0, "tls" } },
-	{ ALL, ANY, 530, NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "not-authenticated" } },
-	{ ALL, MAILING, CLASS(5), "5.7.57", NULL, NO_NEED, { VERDICT_HELD, 0, "not-authenticated" } },
+	{ ALL, ANY, 530, NO_NEED, NULL, "STARTTLS", { VERDICT_HELD, 0, "tls" } },
+	{ ALL, ANY, 530, NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "not-authenticated" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.7.57", NULL, { VERDICT_HELD, 0, "not-authenticated" } },
 
 	/* Too many sessions, too many messages: by their words. */
-	{ ALL, ANY, 432, NULL, "recipient thread limit", NO_NEED, { VERDICT_RETRY, 0, "recipient-limit" } },
-	{ ALL, MAILING, 432, NULL, NULL, NO_NEED, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } }, /* class lies */
-	{ ALL, ANY, 421, NULL, "concurrent", NO_NEED, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
-	{ ALL, ANY, 421, NULL, "too many connections", NO_NEED, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
-	{ ALL, ANY, 421, "4.4.2", "submission rate", NO_NEED, { VERDICT_THROTTLED, ND_MIN(1), "rate" } },
-	{ ALL, ANY, 450, "4.7.1", "too much mail", NO_NEED, { VERDICT_THROTTLED, ND_MIN(1), "rate" } },
-	{ MS, ANY, CLASS(4), "4.7.5??", NULL, NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "server-busy" } },
-	{ MS, ANY, CLASS(4), "4.7.6??", NULL, NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "server-busy" } },
-	{ MS, ANY, CLASS(4), "4.7.8??", NULL, NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "address-suspected" } },
-	{ GOOGLE, ANY, 421, "4.7.0", "unsolicited mail", NO_NEED, { VERDICT_THROTTLED, ND_MIN(30), "address-suspected" } },
-	{ GOOGLE, ANY, 421, "4.7.0", "Try again later, closing connection", NO_NEED, { VERDICT_THROTTLED, ND_MIN(5), "rate" } },
-	{ GOOGLE, ANY, 450, "4.2.1", "Peak SMTP relay limit", NO_NEED, { VERDICT_THROTTLED, ND_MIN(10), "quota" } },
-	{ GOOGLE, ANY, CLASS(5), NULL, "Daily user sending limit", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ GOOGLE, ANY, CLASS(5), NULL, "Daily SMTP relay limit", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ SES, ANY, 454, NULL, "Daily message quota", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } },
-	{ SES, ANY, 454, NULL, "Maximum sending rate", NO_NEED, { VERDICT_THROTTLED, ND_SEC(5), "rate" } },
-	{ ALL, ANY, CLASS(5), NULL, "SubmissionQuotaExceeded", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ ALL, ANY, CLASS(5), "5.2.2", "Submission quota exceeded", NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ MS, MAILING, CLASS(5), "5.1.90", NULL, NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ MS, MAILING, CLASS(5), "5.7.232", NULL, NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ MS, MAILING, CLASS(5), "5.7.233", NULL, NO_NEED, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ MS, MAILING, CLASS(5), "5.2.121", NULL, NO_NEED, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
-	{ MS, MAILING, CLASS(5), "5.2.122", NULL, NO_NEED, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
+	{ ALL, ANY, 432, NO_NEED, NULL, "recipient thread limit", { VERDICT_RETRY, 0, "recipient-limit" } },
+	{ ALL, MAILING, 432, NO_NEED, NULL, NULL, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } }, /* class lies */
+	{ ALL, ANY, 421, NO_NEED, NULL, "concurrent", { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
+	{ ALL, ANY, 421, NO_NEED, NULL, "too many connections", { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
+	{ ALL, ANY, 421, NO_NEED, "4.4.2", "submission rate", { VERDICT_THROTTLED, ND_MIN(1), "rate" } },
+	{ ALL, ANY, 450, NO_NEED, "4.7.1", "too much mail", { VERDICT_THROTTLED, ND_MIN(1), "rate" } },
+	{ MS, ANY, CLASS(4), NO_NEED, "4.7.5??", NULL, { VERDICT_THROTTLED, ND_MIN(10), "server-busy" } },
+	{ MS, ANY, CLASS(4), NO_NEED, "4.7.6??", NULL, { VERDICT_THROTTLED, ND_MIN(10), "server-busy" } },
+	{ MS, ANY, CLASS(4), NO_NEED, "4.7.8??", NULL, { VERDICT_THROTTLED, ND_MIN(10), "address-suspected" } },
+	{ GOOGLE, ANY, 421, NO_NEED, "4.7.0", "unsolicited mail", { VERDICT_THROTTLED, ND_MIN(30), "address-suspected" } },
+	{ GOOGLE, ANY, 421, NO_NEED, "4.7.0", "Try again later, closing connection", { VERDICT_THROTTLED, ND_MIN(5), "rate" } },
+	{ GOOGLE, ANY, 450, NO_NEED, "4.2.1", "Peak SMTP relay limit", { VERDICT_THROTTLED, ND_MIN(10), "quota" } },
+	{ GOOGLE, ANY, CLASS(5), NO_NEED, NULL, "Daily user sending limit", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ GOOGLE, ANY, CLASS(5), NO_NEED, NULL, "Daily SMTP relay limit", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ SES, ANY, 454, NO_NEED, NULL, "Daily message quota", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } },
+	{ SES, ANY, 454, NO_NEED, NULL, "Maximum sending rate", { VERDICT_THROTTLED, ND_SEC(5), "rate" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "SubmissionQuotaExceeded", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ ALL, ANY, CLASS(5), NO_NEED, "5.2.2", "Submission quota exceeded", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), NO_NEED, "5.1.90", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.232", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.233", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), NO_NEED, "5.2.121", NULL, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
+	{ MS, MAILING, CLASS(5), NO_NEED, "5.2.122", NULL, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
 
 	/* The mailbox, the sender, the tenant: the same for every message. */
-	{ ALL, ANY, ANY_CODE, NULL, "MapiExceptionLogonFailed", NO_NEED, { VERDICT_HELD, 0, "mailbox-permission" } }, /* class lies */
-	{ ALL, ANY, CLASS(5), NULL, "OutboundSpamException", NO_NEED, { VERDICT_HELD, 0, "outbound-spam" } },
-	{ ALL, END, CLASS(5), "5.2.2", "QuotaExceeded", NO_NEED, { VERDICT_HELD, 0, "mailbox-full" } },
-	{ ALL, ANY, CLASS(5), NULL, "SendAsDenied", NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
-	{ ALL, MAILING, CLASS(5), "5.2.252", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
-	{ ALL, MAILING, CLASS(5), "5.7.60", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
-	{ HVE, MAILING, CLASS(5), "5.7.62", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
-	{ HVE, MAILING, CLASS(5), "5.6.241", NULL, NO_NEED, { VERDICT_HELD, 0, "send-as-denied" } },
-	{ HVE, ANY, CLASS(5), "5.2.240", NULL, NO_NEED, { VERDICT_HELD, 0, "permission" } },
-	{ MS, MAILING, CLASS(5), "5.1.8", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
-	{ ALL, MAIL | END, CLASS(5), "5.1.8", "bad outbound sender", NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
-	{ MS, ANY, CLASS(5), "5.7.64", NULL, NO_NEED, { VERDICT_HELD, 0, "relay-denied" } },
-	{ MS, ANY, CLASS(5), "5.7.501", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
-	{ MS, ANY, CLASS(5), "5.7.502", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
-	{ MS, ANY, CLASS(5), "5.7.503", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-blocked" } },
-	{ MS, ANY, CLASS(5), "5.7.509", NULL, NO_NEED, { VERDICT_HELD, 0, "dmarc" } },
-	{ MS, ANY, CLASS(5), "5.7.705", NULL, NO_NEED, { VERDICT_HELD, 0, "tenant-blocked" } },
-	{ MS, ANY, CLASS(5), "5.7.708", NULL, NO_NEED, { VERDICT_HELD, 0, "address-blocked" } },
-	{ MS, ANY, CLASS(5), "5.7.750", NULL, NO_NEED, { VERDICT_HELD, 0, "domain-unregistered" } },
-	{ GOOGLE, ANY, CLASS(5), NULL, "Invalid credentials for relay", NO_NEED, { VERDICT_HELD, 0, "relay-denied" } },
-	{ SES, ANY, 554, NULL, "is not authorized to perform", NO_NEED, { VERDICT_HELD, 0, "permission" } },
-	{ SES, ANY, 554, NULL, "address is not verified", NO_NEED, { VERDICT_HELD, 0, "not-verified" } },
+	{ ALL, ANY, ANY_CODE, NO_NEED, NULL, "MapiExceptionLogonFailed", { VERDICT_HELD, 0, "mailbox-permission" } }, /* class lies */
+	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "OutboundSpamException", { VERDICT_HELD, 0, "outbound-spam" } },
+	{ ALL, END, CLASS(5), NO_NEED, "5.2.2", "QuotaExceeded", { VERDICT_HELD, 0, "mailbox-full" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "SendAsDenied", { VERDICT_HELD, 0, "send-as-denied" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.2.252", NULL, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.7.60", NULL, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ HVE, MAILING, CLASS(5), NO_NEED, "5.7.62", NULL, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ HVE, MAILING, CLASS(5), NO_NEED, "5.6.241", NULL, { VERDICT_HELD, 0, "send-as-denied" } },
+	{ HVE, ANY, CLASS(5), NO_NEED, "5.2.240", NULL, { VERDICT_HELD, 0, "permission" } },
+	{ MS, MAILING, CLASS(5), NO_NEED, "5.1.8", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ ALL, MAIL | END, CLASS(5), NO_NEED, "5.1.8", "bad outbound sender", { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.64", NULL, { VERDICT_HELD, 0, "relay-denied" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.501", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.502", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.503", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.509", NULL, { VERDICT_HELD, 0, "dmarc" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.705", NULL, { VERDICT_HELD, 0, "tenant-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.708", NULL, { VERDICT_HELD, 0, "address-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.750", NULL, { VERDICT_HELD, 0, "domain-unregistered" } },
+	{ GOOGLE, ANY, CLASS(5), NO_NEED, NULL, "Invalid credentials for relay", { VERDICT_HELD, 0, "relay-denied" } },
+	{ SES, ANY, 554, NO_NEED, NULL, "is not authorized to perform", { VERDICT_HELD, 0, "permission" } },
+	{ SES, ANY, 554, NO_NEED, NULL, "address is not verified", { VERDICT_HELD, 0, "not-verified" } },
 
 	/* This message, whatever the account. */
-	{ MS, MAILING, CLASS(5), "5.7.703", NULL, NO_NEED, { VERDICT_REFUSED, 0, "recipient-refused" } },
-	{ ALL, MAILING, CLASS(5), "5.3.4", NULL, NO_NEED, { VERDICT_REFUSED, 0, "too-big" } },
-	{ ALL, MAIL | END, CLASS(5), "5.2.3", NULL, NO_NEED, { VERDICT_REFUSED, 0, "too-big" } },
-	{ ALL, MAILING, CLASS(5), "5.6.7", NULL, NO_NEED, { VERDICT_REFUSED, 0, "needs-smtputf8" } },
+	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.703", NULL, { VERDICT_REFUSED, 0, "recipient-refused" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.3.4", NULL, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, MAIL | END, CLASS(5), NO_NEED, "5.2.3", NULL, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.6.7", NULL, { VERDICT_REFUSED, 0, "needs-smtputf8" } },
 
 	/* Another transaction. Old servers say 552 (RFC 5321 4.5.3.1.10): class lies. */
-	{ ALL, RCPT, 452, "4.5.3", NULL, NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
-	{ ALL, RCPT, 552, "?.5.3", NULL, NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
-	{ ALL, RCPT, 452, NULL, "too many recipients", NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
-	{ ALL, RCPT, 552, NULL, "too many recipients", NO_NEED, { VERDICT_SPLIT, 0, "too-many-recipients" } },
-	{ GOOGLE, RCPT, 451, "4.3.0", "Multiple destination domains", NO_NEED, { VERDICT_SPLIT, 0, "split-domains" } },
-	{ ALL, MAIL | END, 552, NULL, NULL, NO_NEED, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, RCPT, 452, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 552, NO_NEED, "?.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 452, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 552, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ GOOGLE, RCPT, 451, NO_NEED, "4.3.0", "Multiple destination domains", { VERDICT_SPLIT, 0, "split-domains" } },
+	{ ALL, MAIL | END, 552, NO_NEED, NULL, NULL, { VERDICT_REFUSED, 0, "too-big" } },
 
 	/* Out of step: a new session starts afresh. */
-	{ ALL, ANY, 503, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
-	{ ALL, ANY, 500, "5.3.3", NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
-	{ GOOGLE, ANY, ANY_CODE, NULL, "pipeline after STARTTLS", NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, ANY, 503, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, ANY, 500, NO_NEED, "5.3.3", NULL, { VERDICT_FAILING, 0, "protocol" } },
+	{ GOOGLE, ANY, ANY_CODE, NO_NEED, NULL, "pipeline after STARTTLS", { VERDICT_FAILING, 0, "protocol" } },
 
 	/* The general rules, by stage and class. */
-	{ ALL, ANY, 421, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "service-unavailable" } },
-	{ ALL, ANY, 454, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "service-unavailable" } },
-	{ ALL, OPENING, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "service-unavailable" } },
-	{ ALL, AT(SMTP_AT_GREETING), CLASS(5), NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "session-refused" } },
-	{ ALL, AT(SMTP_AT_EHLO), CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "session-refused" } },
-	{ ALL, AT(SMTP_AT_STARTTLS), CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "tls" } },
-	{ ALL, AUTH, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "auth-refused" } },
-	{ ALL, MAIL, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_RETRY, 0, "message-deferred" } },
-	{ ALL, MAIL, 500, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
-	{ ALL, MAIL, 502, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
-	{ ALL, MAIL, 504, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
-	{ ALL, MAIL, 555, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
-	{ ALL, MAIL, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_HELD, 0, "sender-refused" } },
-	{ ALL, RCPT, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_RETRY, 0, "recipient-deferred" } },
-	{ ALL, RCPT, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_REFUSED, 0, "recipient-refused" } },
-	{ ALL, END, CLASS(4), NULL, NULL, NO_NEED, { VERDICT_RETRY, 0, "message-deferred" } },
-	{ ALL, END, 553, "5.7.1", NULL, NO_NEED, { VERDICT_HELD, 0, "sender-refused" } },
-	{ ALL, END, CLASS(5), NULL, NULL, NO_NEED, { VERDICT_REFUSED, 0, "message-refused" } },
-	{ ALL, ANY, ANY_CODE, NULL, NULL, NO_NEED, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, ANY, 421, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "service-unavailable" } },
+	{ ALL, ANY, 454, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "service-unavailable" } },
+	{ ALL, OPENING, CLASS(4), NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "service-unavailable" } },
+	{ ALL, AT(SMTP_AT_GREETING), CLASS(5), NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "session-refused" } },
+	{ ALL, AT(SMTP_AT_EHLO), CLASS(5), NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "session-refused" } },
+	{ ALL, AT(SMTP_AT_STARTTLS), CLASS(5), NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "tls" } },
+	{ ALL, AUTH, CLASS(5), NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "auth-refused" } },
+	{ ALL, MAIL, CLASS(4), NO_NEED, NULL, NULL, { VERDICT_RETRY, 0, "message-deferred" } },
+	{ ALL, MAIL, 500, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, 502, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, 504, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, 555, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL, CLASS(5), NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "sender-refused" } },
+	{ ALL, RCPT, CLASS(4), NO_NEED, NULL, NULL, { VERDICT_RETRY, 0, "recipient-deferred" } },
+	{ ALL, RCPT, CLASS(5), NO_NEED, NULL, NULL, { VERDICT_REFUSED, 0, "recipient-refused" } },
+	{ ALL, END, CLASS(4), NO_NEED, NULL, NULL, { VERDICT_RETRY, 0, "message-deferred" } },
+	{ ALL, END, 553, NO_NEED, "5.7.1", NULL, { VERDICT_HELD, 0, "sender-refused" } },
+	{ ALL, END, CLASS(5), NO_NEED, NULL, NULL, { VERDICT_REFUSED, 0, "message-refused" } },
+	{ ALL, ANY, ANY_CODE, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },
 };
 
 static const struct failure failures[] = {

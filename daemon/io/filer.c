@@ -205,7 +205,7 @@ run(struct worker_task *task)
 	loop_post(later->loop, &later->note);
 }
 
-void
+void /* NOLINTNEXTLINE(readability-function-size): what is written, where, by whom, and who is told */
 filer_write_later(struct worker *files, struct loop *loop, const char *path, const void *octets, size_t len,
     filer_done *done, void *arg)
 {

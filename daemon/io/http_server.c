@@ -100,11 +100,14 @@ static void
 see_leaving(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_connection *connection = arg;
+	struct http_request *request = connection->request;
 	struct pollfd state = { fd, 0, 0 };
 
 	(void)what;
-	if (poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0 && connection->request != NULL)
-		http_server_gone(connection->request);
+	if (request == NULL || !request->suspended || request->gone == NULL)
+		return;
+	if (poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0)
+		http_server_gone(request);
 }
 
 static void

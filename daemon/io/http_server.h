@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_server.h - HTTP/1.1 on the Unix sockets.  Layer: io.  The only user of libmicrohttpd: http_server.c has its rules.
+/* http_server.h - HTTP/1.1 on the Unix sockets.  Layer: io.  The only user of libmicrohttpd (rules: http_server.c).
  *
- * Bounded: connections in all and by uid, headers (16 KiB), body, total time of a request, all bodies together (memory).
- * A request reaches the handler whole; the handler answers at once or later, once, with http_server_reply. A client that
- * leaves early is noticed: the handler's `gone` is called, the reply goes nowhere.
+ * Bounded: connections in all and by uid, headers (16 KiB), body, total time of a request, all bodies together.
+ * A request reaches the handler whole; the handler answers at once or later, once, with http_server_reply. A client
+ * that leaves early is noticed: the handler's `gone` is called, the reply goes nowhere.
  */
 #ifndef ND_IO_HTTP_SERVER_H
 #define ND_IO_HTTP_SERVER_H
@@ -47,9 +47,9 @@ const char *http_request_query(
 enum nd_err http_request_only(
     const struct http_request *request, const char *const *known, struct nd_why *why) ND_MUST_CHECK;
 const char *http_request_body(const struct http_request *request, size_t *len); /* "" when none */
-/* `gone` is called when the client leaves before the reply, or the server ends: the request is no more after it, so it
- * must not be answered; `context` is the owner's to free. With gone NULL the request stays until it is answered, and the
- * reply goes nowhere. */
+/* `gone` is called when the client leaves before the reply, or the server ends: the request is no more after it, so
+ * it must not be answered; `context` is the owner's to free. With gone NULL the request stays until it is answered (or
+ * the server is freed), and the reply goes nowhere. */
 void http_request_own(struct http_request *request, void *context, void (*gone)(void *context));
 void *http_request_context(const struct http_request *request);
 

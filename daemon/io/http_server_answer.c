@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_server_answer.c - a request's way: headers checked, body taken, handler called.  Layer: io.
  *
- * libmicrohttpd calls http_server_answer() once after the headers, once for each piece of the body, once at its end, and
- * once more after each resume:
+ * libmicrohttpd calls http_server_answer() once after the headers, once for each piece of the body, once at its end,
+ * and once more after each resume:
  *
  *   line ─► enter (checks) ─► take the body ─► finish (handler) ─► suspended … reply, resume ─► queue ─► done
  *             └ refused: at once when the framing or the size is in doubt (the connection is closed),
@@ -175,8 +175,8 @@ note_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *va
 	return MHD_YES;
 }
 
-/* libmicrohttpd takes the first of two lengths, and a coding before a length; whoever stands before us might not. So where
- * the body ends must be beyond doubt (RFC 9112 6.3). */
+/* libmicrohttpd takes the first of two lengths, and a coding before a length; whoever stands before us might not. So
+ * where the body ends must be beyond doubt (RFC 9112 6.3). */
 static enum nd_err
 check_framing(const struct facts *facts, const char *version, struct nd_why *why)
 {
@@ -365,7 +365,7 @@ http_server_answer_line(void *listener, const char *uri, struct MHD_Connection *
 	return request;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd gives eight parameters */
+/* NOLINTBEGIN(readability-function-size): libmicrohttpd gives eight parameters */
 enum MHD_Result
 http_server_answer(void *listener, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
     const char *upload, size_t *upload_len, void **request_slot)
@@ -388,6 +388,7 @@ http_server_answer(void *listener, struct MHD_Connection *mhd, const char *url, 
 		return MHD_NO;
 	return request->answered ? http_server_queue(request) : finish(request);
 }
+/* NOLINTEND(readability-function-size) */
 
 void
 http_server_answer_done(

@@ -70,9 +70,9 @@ half_closed(int fd)
 	return poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
 }
 
-/* libmicrohttpd reads from a resumed connection before it writes, takes the end of the client's half for the end of all,
- * and closes: "nc -N" would never see its reply. So it is written here. What does not fit into the socket at once (about
- * 200 KB) is lost; Content-Length tells. */
+/* libmicrohttpd reads from a resumed connection before it writes, takes the end of the client's half for the end of
+ * all, and closes: "nc -N" would never see its reply. So it is written here. What does not fit into the socket at once
+ * (about 200 KB) is lost; Content-Length tells. */
 static void
 write_directly(struct http_request *request, const struct reply *reply)
 {

@@ -186,8 +186,9 @@ http_request_own(struct http_request *request, void *context, void (*gone)(void 
 
 	request->context = context;
 	request->gone = gone;
-	/* Given later than usual: the watch may have been left out because nobody wanted to know. */
-	if (gone != NULL && request->suspended && connection->watch == NULL)
+	if (gone == NULL)
+		http_server_unwatch(connection); /* nobody wants to know, and the request must stay until it is answered */
+	else if (request->suspended && connection->watch == NULL)
 		http_server_phase(
 		    connection, HTTP_WAIT, loop_now(connection->listener->server->loop).ms + HTTP_WATCH_AFTER);
 }

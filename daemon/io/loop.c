@@ -148,7 +148,7 @@ heap_add(struct loop *loop, struct loop_timer *timer)
 {
 	if (loop->heap_count == loop->heap_room) {
 		loop->heap_room = loop->heap_room ? loop->heap_room * 2 : 16;
-		loop->heap = nd_xrealloc(loop->heap, loop->heap_room * sizeof(*loop->heap));
+		loop->heap = nd_xrealloc(loop->heap, loop->heap_room * sizeof(struct loop_timer *));
 	}
 	loop->heap_count++;
 	sift_up(loop, timer, loop->heap_count - 1);

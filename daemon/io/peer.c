@@ -43,7 +43,7 @@ read_comm(pid_t pid, char *out, size_t size)
 		put_printable(out, size, text, (size_t)n);
 }
 
-/* A system unit, else a unit of a user's own manager. A name that does not fit is none: a cut one could be another's. */
+/* A system unit, else a unit of a user's own manager. A name that does not fit is none: cut, it could be another's. */
 static void
 read_unit(pid_t pid, char *out, size_t size)
 {

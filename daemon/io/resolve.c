@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #define THREADS 4
 #define PATIENCE ND_SEC(30)
@@ -36,7 +35,7 @@ struct outlet {
 struct lookup {                  /* under way, then the answer that is kept */
 	struct worker_task task; /* first */
 	struct loop_note note;
-	LIST_ENTRY(lookup) link;
+	struct lookup *next;
 	struct resolver *resolver; /* the loop's; NULL: gone */
 	struct outlet *outlet;
 	bool busy; /* the thread owns host, answer, result and sys_errno */
@@ -47,7 +46,7 @@ struct lookup {                  /* under way, then the answer that is kept */
 };
 
 struct resolve_ask {
-	LIST_ENTRY(resolve_ask) link;
+	struct resolve_ask *next;
 	struct resolver *resolver;
 	const struct lookup *lookup; /* waited for; NULL once settled */
 	struct loop_timer *timer;
@@ -64,9 +63,9 @@ struct resolver {
 	struct worker *worker;
 	struct outlet *outlet;
 	nd_ms patience;
-	LIST_HEAD(, lookup) lookups;
+	struct lookup *lookups;
 	unsigned lookup_count;
-	LIST_HEAD(, resolve_ask) asks;
+	struct resolve_ask *asks;
 };
 
 struct words_row {
@@ -182,12 +181,22 @@ look_up(struct worker_task *task)
 /* -- asks -- */
 
 static void
-discard_ask(struct resolve_ask *ask)
+free_ask(struct resolve_ask *ask)
 {
 	loop_forget(ask->resolver->loop, ask);
 	loop_timer_free(ask->timer);
-	LIST_REMOVE(ask, link);
 	free(ask);
+}
+
+static void
+discard_ask(struct resolve_ask *ask)
+{
+	struct resolve_ask **at = &ask->resolver->asks;
+
+	while (*at != ask)
+		at = &(*at)->next;
+	*at = ask->next;
+	free_ask(ask);
 }
 
 static void
@@ -258,11 +267,24 @@ give_up(void *arg)
 
 /* -- lookups -- */
 
-static void
-drop_lookup(struct lookup *lookup)
+/* Where the list points to the lookup of this name, or to NULL at its end. */
+static struct lookup **
+place_of(struct resolver *resolver, const char *host)
 {
-	LIST_REMOVE(lookup, link);
-	lookup->resolver->lookup_count--;
+	struct lookup **at = &resolver->lookups;
+
+	while (*at != NULL && strcmp((*at)->host, host) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static void
+drop_lookup(struct resolver *resolver, struct lookup **at)
+{
+	struct lookup *lookup = *at;
+
+	*at = lookup->next;
+	resolver->lookup_count--;
 	free(lookup);
 }
 
@@ -280,8 +302,7 @@ arrived(void *arg)
 	}
 	lookup->busy = false;
 	lookup->until = loop_now(resolver->loop).ms + KEPT;
-	LIST_FOREACH(ask, &resolver->asks, link)
-	{
+	for (ask = resolver->asks; ask != NULL; ask = ask->next) {
 		if (ask->lookup != lookup)
 			continue;
 		if (lookup->result == 0)
@@ -289,38 +310,27 @@ arrived(void *arg)
 		else
 			fail(ask, lookup->result, lookup->sys_errno);
 	}
-	if (lookup->result != 0)
-		drop_lookup(lookup); /* a failure is not kept: who tries again has waited for it */
+	if (lookup->result != 0) /* not kept: who tries again has waited for it */
+		drop_lookup(resolver, place_of(resolver, lookup->host));
 }
 
 /* Forgets old answers, and when there are too many the one that has the least time left. */
 static void
 prune(struct resolver *resolver, nd_ms now)
 {
-	struct lookup *lookup, *next, *oldest = NULL;
+	struct lookup **at = &resolver->lookups, **oldest = NULL;
 
-	for (lookup = LIST_FIRST(&resolver->lookups); lookup != NULL; lookup = next) {
-		next = LIST_NEXT(lookup, link);
-		if (lookup->busy)
+	while (*at != NULL) {
+		if (!(*at)->busy && (*at)->until <= now) {
+			drop_lookup(resolver, at);
 			continue;
-		if (lookup->until <= now)
-			drop_lookup(lookup);
-		else if (oldest == NULL || lookup->until < oldest->until)
-			oldest = lookup;
+		}
+		if (!(*at)->busy && (oldest == NULL || (*at)->until < (*oldest)->until))
+			oldest = at;
+		at = &(*at)->next;
 	}
 	if (oldest != NULL && resolver->lookup_count >= KEPT_MAX)
-		drop_lookup(oldest);
-}
-
-static struct lookup *
-find(struct resolver *resolver, const char *host)
-{
-	struct lookup *lookup;
-
-	LIST_FOREACH(lookup, &resolver->lookups, link)
-	if (strcmp(lookup->host, host) == 0)
-		return lookup;
-	return NULL;
+		drop_lookup(resolver, oldest);
 }
 
 static struct lookup *
@@ -335,7 +345,8 @@ start(struct resolver *resolver, const char *host)
 	lookup->outlet = resolver->outlet;
 	lookup->busy = true;
 	memcpy(lookup->host, host, strlen(host) + 1);
-	LIST_INSERT_HEAD(&resolver->lookups, lookup, link);
+	lookup->next = resolver->lookups;
+	resolver->lookups = lookup;
 	resolver->lookup_count++;
 	enter(resolver->outlet);
 	resolver->outlet->users++;
@@ -376,7 +387,8 @@ resolver_ask(struct resolver *resolver, const char *host, uint16_t port, resolve
 	ask->done = done;
 	ask->arg = arg;
 	take_host(host, ask->host);
-	LIST_INSERT_HEAD(&resolver->asks, ask, link);
+	ask->next = resolver->asks;
+	resolver->asks = ask;
 	if (ask->host[0] == '\0') {
 		fail(ask, EAI_NONAME, 0);
 		return ask;
@@ -386,7 +398,7 @@ resolver_ask(struct resolver *resolver, const char *host, uint16_t port, resolve
 		return ask;
 	}
 	prune(resolver, now);
-	lookup = find(resolver, ask->host);
+	lookup = *place_of(resolver, ask->host);
 	if (lookup != NULL && !lookup->busy) {
 		settle_with(ask, &lookup->answer);
 		return ask;
@@ -417,8 +429,6 @@ resolver_new(struct loop *loop)
 		abort();
 	resolver->outlet->loop = loop;
 	resolver->outlet->users = 1;
-	LIST_INIT(&resolver->lookups);
-	LIST_INIT(&resolver->asks);
 	return resolver;
 }
 
@@ -431,18 +441,21 @@ resolver_patience(struct resolver *resolver, nd_ms patience)
 void
 resolver_free(struct resolver *resolver)
 {
+	struct resolve_ask *ask;
 	struct lookup *lookup;
 
 	if (resolver == NULL)
 		return;
-	while (!LIST_EMPTY(&resolver->asks))
-		discard_ask(LIST_FIRST(&resolver->asks));
+	while ((ask = resolver->asks) != NULL) {
+		resolver->asks = ask->next;
+		free_ask(ask);
+	}
 	worker_abandon(resolver->worker);
 	/* Under the lock a busy lookup is still the thread's, which will free it, or posted: then arrived() will. */
 	enter(resolver->outlet);
 	resolver->outlet->loop = NULL;
-	while ((lookup = LIST_FIRST(&resolver->lookups)) != NULL) {
-		LIST_REMOVE(lookup, link);
+	while ((lookup = resolver->lookups) != NULL) {
+		resolver->lookups = lookup->next;
 		lookup->resolver = NULL;
 		if (!lookup->busy)
 			free(lookup);

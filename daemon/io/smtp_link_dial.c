@@ -46,10 +46,11 @@ static void
 note_tried(struct smtp_link *link, int sys_errno)
 {
 	size_t len = strlen(link->tried);
+	const char *words = strerrordesc_np(sys_errno);
 
 	link->last_errno = sys_errno;
 	(void)snprintf(link->tried + len, sizeof(link->tried) - len, "%s%s: %s", len ? "; " : "",
-	    link->answer.addr[link->address - 1].text, strerror(sys_errno));
+	    link->answer.addr[link->address - 1].text, words ? words : "unknown error");
 }
 
 static void

@@ -210,6 +210,7 @@ spool_sweep(struct spool *spool, bool (*known)(void *arg, const char *id), void 
 		return;
 	}
 	/* Only what bears our names: nothing else in the folder is ours to remove. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is nobody else's */
 	while ((entry = readdir(dir)) != NULL)
 		if (nd_ulid_valid(entry->d_name) && !known(arg, entry->d_name) &&
 		    unlinkat(spool->folder, entry->d_name, 0) == 0)

@@ -218,8 +218,7 @@ serve_alone(struct store *store, struct store_req *req)
 		refuse(store, req);
 		return;
 	}
-	rc = run(store, &req, 1);
-	if (rc == SQLITE_OK)
+	if ((rc = run(store, &req, 1)) == SQLITE_OK)
 		return;
 	if (store_db_fatal(store, rc))
 		store_db_die(store);

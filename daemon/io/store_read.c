@@ -9,9 +9,14 @@
 void
 store_read_add(struct store_req *req, struct queue_job *job)
 {
-	/* Powers of two from 8 on. */
-	if (req->job_count == 0 || (req->job_count >= 8 && (req->job_count & (req->job_count - 1)) == 0))
-		req->jobs = nd_xrealloc(req->jobs, (req->job_count == 0 ? 8 : 2 * req->job_count) * sizeof(*req->jobs));
+	unsigned room = 8;
+
+	/* Room in powers of two, from 8 on. */
+	if (req->job_count == 0 || (req->job_count >= room && (req->job_count & (req->job_count - 1)) == 0)) {
+		room = req->job_count == 0 ? room : 2 * req->job_count;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers it is */
+		req->jobs = nd_xrealloc(req->jobs, room * sizeof(*req->jobs));
+	}
 	req->jobs[req->job_count++] = job;
 }
 
@@ -302,31 +307,47 @@ first_id(nd_unix at, char out[ND_ULID_LEN + 1])
 		out[i] = digits[at & 31];
 }
 
-int
-store_read_expire(struct store *store, struct store_req *req)
+/* Jobs of before `oldest`: all of them, or those of one account that have no time of their own. */
+static int
+collect_aged(struct store *store, struct store_req *req, nd_unix oldest, unsigned limit)
 {
 	static const enum job_state states[] = { JOB_QUEUED, JOB_HELD };
-	unsigned limit = req->limit != 0 && req->limit < STORE_BOUND ? req->limit : STORE_BOUND;
-	nd_unix oldest = req->until - req->max_age;
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_EXPIRES);
 	char below[ND_ULID_LEN + 1];
-	int i, rc;
+	sqlite3_stmt *stmt;
+	int i, rc = SQLITE_OK;
 
-	store_db_int(stmt, 1, req->until);
-	store_db_int(stmt, 2, JOB_QUEUED);
-	store_db_int(stmt, 3, JOB_HELD);
-	rc = collect(store, req, stmt, limit);
-	if (req->max_age <= 0 || oldest < 0)
-		return rc;
 	/* An id's time is never before its job's acceptance, so these are few more than enough. */
 	first_id(oldest + 1, below);
 	for (i = 0; i < 2 && rc == SQLITE_OK && !req->more; i++) {
-		stmt = store_db_stmt(store, SQL_JOB_AGED);
+		stmt = store_db_stmt(store, req->account ? SQL_JOB_AGED_OF : SQL_JOB_AGED);
 		store_db_int(stmt, 1, states[i]);
 		store_db_text(stmt, 2, below);
 		store_db_int(stmt, 3, oldest);
-		store_db_int(stmt, 4, req->until);
+		if (req->account)
+			store_db_text(stmt, 4, req->account);
+		else
+			store_db_int(stmt, 4, req->until);
 		rc = collect(store, req, stmt, limit);
 	}
 	return rc;
+}
+
+int
+store_read_expire(struct store *store, struct store_req *req)
+{
+	unsigned limit = req->limit != 0 && req->limit < STORE_BOUND ? req->limit : STORE_BOUND;
+	nd_unix oldest = req->until - req->max_age;
+	sqlite3_stmt *stmt;
+	int rc = SQLITE_OK;
+
+	if (!req->account) {
+		stmt = store_db_stmt(store, SQL_JOB_EXPIRES);
+		store_db_int(stmt, 1, req->until);
+		store_db_int(stmt, 2, JOB_QUEUED);
+		store_db_int(stmt, 3, JOB_HELD);
+		rc = collect(store, req, stmt, limit);
+	}
+	if (rc != SQLITE_OK || req->max_age <= 0 || oldest < 0)
+		return rc;
+	return collect_aged(store, req, oldest, limit);
 }

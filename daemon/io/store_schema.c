@@ -100,6 +100,8 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	/* +: not by the index of states, there may be a million queued ones. */
 	[SQL_JOB_EXPIRES]  = JOB ",NULL,NULL FROM job WHERE expires>0 AND expires<=?1 AND +state IN (?2,?3) ORDER BY expires",
 	[SQL_JOB_AGED]     = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id",
+	/* The default age of one account's jobs; those with a time of their own are not meant. */
+	[SQL_JOB_AGED_OF]  = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND expires=0 AND +account=?4 ORDER BY id",
 	[SQL_JOB_IDS]      = "SELECT id FROM job WHERE id<?1 ORDER BY id DESC",
 
 	[SQL_RCPT_PUT]     = "INSERT INTO rcpt VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",

@@ -161,7 +161,7 @@ reason_of(unsigned long error)
 	const char *reason = error ? ERR_reason_error_string(error) : NULL;
 
 	if (reason == NULL && ERR_SYSTEM_ERROR(error))
-		reason = strerror(ERR_GET_REASON(error));
+		reason = strerrordesc_np(ERR_GET_REASON(error));
 	return reason ? reason : "unknown fault";
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_link.h - the client's half of the tests of http_server: blocking HTTP on a Unix socket, as rude as a test wants. */
+/* http_link.h - the client's half of the tests of http_server: blocking HTTP, as rude as a test wants. */
 #ifndef TESTS_IO_HTTP_LINK_H
 #define TESTS_IO_HTTP_LINK_H
 

@@ -201,6 +201,33 @@ kit_outcome(struct kit *kit, struct queue_job *job, enum job_state state, nd_uni
 }
 
 enum nd_err
+kit_put_keyed(struct kit *kit, struct queue_job *job, uint8_t digest, struct store_req *req)
+{
+	*req = (struct store_req){ .op = STORE_PUT, .job = job, .idempotency_key = "k-1" };
+	memset(req->digest, digest, sizeof(req->digest));
+	kit_ask(kit, req);
+	return req->err;
+}
+
+enum nd_err
+kit_load(struct kit *kit, struct store_req *req, const char *account, nd_unix until)
+{
+	req->op = STORE_LOAD;
+	req->account = account;
+	req->until = until;
+	kit_ask(kit, req);
+	return req->err;
+}
+
+enum nd_err
+kit_totals(struct kit *kit, struct store_req *req)
+{
+	*req = (struct store_req){ .op = STORE_TOTALS };
+	kit_ask(kit, req);
+	return req->err;
+}
+
+enum nd_err
 kit_show(struct kit *kit, struct store_req *req, const char *id)
 {
 	*req = (struct store_req){ .op = STORE_SHOW };

@@ -33,6 +33,11 @@ enum nd_err kit_put(struct kit *kit, struct queue_job *job);
 enum nd_err kit_move(struct kit *kit, struct queue_job *job);
 /* OUTCOME of attempt n that ended at `at`: delivered gives the recipients the reply 250, else the job becomes `state`. */
 enum nd_err kit_outcome(struct kit *kit, struct queue_job *job, enum job_state state, nd_unix at);
+/* PUT with the idempotency key "k-1" and a digest of this octet. */
+enum nd_err kit_put_keyed(struct kit *kit, struct queue_job *job, uint8_t digest, struct store_req *req);
+/* LOAD; the other members of the request are the caller's. */
+enum nd_err kit_load(struct kit *kit, struct store_req *req, const char *account, nd_unix until);
+enum nd_err kit_totals(struct kit *kit, struct store_req *req);
 /* SHOW of a whole id; the caller frees the results with kit_forget. */
 enum nd_err kit_show(struct kit *kit, struct store_req *req, const char *id);
 void kit_forget(struct store_req *req);

@@ -153,6 +153,8 @@ deferred_replies_may_come_in_any_order(void **state)
 
 /* -- what is refused ------------------------------------------------------------------------------------------- */
 
+#define BAD_HEADER "bad-request-header"
+
 struct refusal {
 	const char *request;
 	int status;
@@ -161,14 +163,15 @@ struct refusal {
 
 /* clang-format off */
 static const struct refusal refusals[] = {
-	{ POST("Content-Length: 2\r\nContent-Length: 2\r\n", "hi"), 400, "bad-request-header", "more than one Content-Length" },
-	{ POST("Content-Length: 2\r\nContent-Length: 40\r\n", "hi"), 400, "bad-request-header", "more than one Content-Length" },
-	{ POST("Transfer-Encoding: chunked\r\nContent-Length: 2\r\n", "0\r\n\r\n"), 400, "bad-request-header", "both" },
-	{ POST("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400, "bad-request-header", "both" },
-	{ POST("Transfer-Encoding: gzip\r\n", "hi"), 400, "bad-request-header", "chunked" },
-	{ POST("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400, "bad-request-header", "chunked" },
-	{ POST("Content-Length : 2\r\n", "hi"), 400, "bad-request-header", "white space" },
-	{ "POST /v1/jobs HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad-request-header", "HTTP/1.1" },
+	{ POST("Content-Length: 2\r\nContent-Length: 2\r\n", "hi"), 400, BAD_HEADER, "more than one Content-Length" },
+	{ POST("Content-Length: 2\r\nContent-Length: 40\r\n", "hi"), 400, BAD_HEADER, "more than one Content-Length" },
+	{ POST("Transfer-Encoding: chunked\r\nContent-Length: 2\r\n", "0\r\n\r\n"), 400, BAD_HEADER, "both" },
+	{ POST("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400, BAD_HEADER, "both" },
+	{ POST("Transfer-Encoding: gzip\r\n", "hi"), 400, BAD_HEADER, "chunked" },
+	{ POST("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+		400, BAD_HEADER, "chunked" },
+	{ POST("Content-Length : 2\r\n", "hi"), 400, BAD_HEADER, "white space" },
+	{ "POST /v1/jobs HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, BAD_HEADER, "HTTP/1.1" },
 	{ POST("Origin: http://evil.example\r\nContent-Length: 2\r\n", "hi"), 403, "origin-refused", "web page" },
 	{ "GET /v1/health HTTP/1.1\r\nOrigin: null\r\n\r\n", 403, "origin-refused", "web page" },
 	{ GET("/v1/nothing"), 404, "not-found", "/v1/nothing" },

@@ -23,10 +23,6 @@ top=${top_srcdir:-.} build=${top_builddir:-.}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# items PAGE SECTION: the names of the list items in one section (.Sh or .Ss) of a page, words of the macro line joined by blanks
-items() {
-  section "$1" "$2" | sed -n 's/^\.It  *//p' | plain
-}
 # section PAGE TITLE: its lines; of a .Sh also those of its .Ss
 section() {
   awk -v want="$2" '
@@ -34,14 +30,11 @@ section() {
     /^\.Ss / { ss = substr($0, 5) } { gsub(/"/, "", ss) }
     sh == want || ss == want' "$top/man/$1"
 }
-# plain: a line without its macros
-plain() { sed -E 's/(^| )\.?(Ic|Cm|Sy|Li|Va|Dv|Ql|Ar|Fl|Xo|Pa|Ns|No|Op|Em|Xr|Brq|Bro|Brc)( |$)/ /g; s/["]|\\&//g; s/ +/ /g; s/^ | $//g'; }
-
 "$build/tests/lint/dump" > "$work/dump" || bad "tests/lint/dump does not run"
 
 # The settings: notifyd.conf(5) has a section for each of the file's; the names of later versions stand in a text of their own.
 grep -E '^key ' "$work/dump" | sort > "$work/list"
-for section in daemon queue access account; do items notifyd.conf.5 "${section^^}" | sed "s/^/key $section./"; done | sort > "$work/manual"
+for section in daemon queue access account; do section notifyd.conf.5 "${section^^}" | sed -n "s/^\.It Ic /key $section./p"; done | sort > "$work/manual"
 compare "$work/list" "$work/manual"
 grep -E '^later (daemon|queue|access|account)\.' "$work/dump" | sort > "$work/list"
 section notifyd.conf.5 'NOT IN THIS VERSION' |
@@ -58,5 +51,36 @@ while read -r line; do bad "etc/notifyd.conf has $line, which is not there"; don
 
 # The options of the daemon.
 "$build/notifyd" --help | sed -n 's/^  --\([a-z-]*\).*/option \1/p' | sort > "$work/list"
-items notifyd.8 DESCRIPTION | sed -n 's/^-\([a-z-]*\).*/option \1/p' | sort > "$work/manual"
+section notifyd.8 DESCRIPTION | sed -n 's/^\.It Fl -\([a-z-]*\).*/option \1/p' | sort > "$work/manual"
 compare "$work/list" "$work/manual"
+
+# The API.
+while read -r kind title; do
+  grep "^$kind " "$work/dump" | sort > "$work/list"
+  section notifyd-api.7 "$title" | sed -n "s/^\.It Ic /$kind /p" | sort > "$work/manual"
+  compare "$work/list" "$work/manual"
+done << 'TITLES'
+route ROUTES
+field JOB FIELDS
+state JOB STATES
+rcpt-state RECIPIENT STATES
+severity SEVERITIES
+problem PROBLEMS
+TITLES
+
+# The client: its commands, and the options of each.
+"$build/notifyctl" --help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/command \1/p' | sort > "$work/list"
+section notifyctl.1 COMMANDS | sed -n 's/^\.It Ic \([a-z-]*\).*/command \1/p' | sort > "$work/manual"
+compare "$work/list" "$work/manual"
+options() { sed -n 's/^[[:space:]]*\(-[a-z], \)\{0,1\}--\([a-z-]*\).*/option \2/p' | sort; }
+said() { sed -n 's/^\.It Fl \([a-z] , Fl \)\{0,1\}-\([a-z-]*\).*/option \2/p' | sort; }
+"$build/notifyctl" --help | options > "$work/common"
+section notifyctl.1 DESCRIPTION | said > "$work/manual"
+compare "$work/common" "$work/manual"
+for command in $(sed -n 's/^command //p' "$work/list"); do
+  "$build/notifyctl" "$command" --help | options | comm -23 - "$work/common" > "$work/options"
+  section notifyctl.1 "OPTIONS OF ${command^^}" | said > "$work/manual"
+  [ -s "$work/options" ] || [ -s "$work/manual" ] || continue
+  compare "$work/options" "$work/manual"
+done
+lint_end

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_mime.c - a job becomes the octets of its message.  See also mime_oracle.py, which reads them with another program's eyes. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -132,19 +132,18 @@ a_plain_job_gives_exactly_these_octets(void **state)
 	struct fixture *f = *state;
 
 	set_text(f, "sda: 12 pending sectors\nsdb: fine\n");
-	assert_string_equal(compose(f),
-	    "Date: Sun, 22 Nov 2026 08:08:00 +0000\r\n"
-	    "Message-ID: <" ID "@" HOST ">\r\n"
-	    "To: <ops@contoso.com>\r\n"
-	    "Subject: Disk failing\r\n"
-	    "MIME-Version: 1.0\r\n"
-	    "Auto-Submitted: auto-generated\r\n"
-	    "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\n"
-	    "Content-Type: text/plain; charset=utf-8\r\n"
-	    "Content-Transfer-Encoding: 7bit\r\n"
-	    "\r\n"
-	    "sda: 12 pending sectors\r\n"
-	    "sdb: fine\r\n");
+	assert_string_equal(compose(f), "Date: Sun, 22 Nov 2026 08:08:00 +0000\r\n"
+					"Message-ID: <" ID "@" HOST ">\r\n"
+					"To: <ops@contoso.com>\r\n"
+					"Subject: Disk failing\r\n"
+					"MIME-Version: 1.0\r\n"
+					"Auto-Submitted: auto-generated\r\n"
+					"X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\n"
+					"Content-Type: text/plain; charset=utf-8\r\n"
+					"Content-Transfer-Encoding: 7bit\r\n"
+					"\r\n"
+					"sda: 12 pending sectors\r\n"
+					"sdb: fine\r\n");
 }
 
 static void
@@ -227,7 +226,8 @@ names_are_quoted_or_encoded_as_they_need(void **state)
 	f->draft.reply_to = (struct nd_mailbox){ lit("=?utf-8?B?ZXZpbA==?="), lit("e@b.example") };
 	mail = compose(f);
 	assert_has(mail, "To: Night desk <a@b.example>\r\n");
-	assert_has(mail, "Cc: \"Ops, \\\"24x7\\\" \\\\ team\" <c@b.example>, =?utf-8?B?SsO2cmc=?=\r\n <d@b.example>\r\n");
+	assert_has(
+	    mail, "Cc: \"Ops, \\\"24x7\\\" \\\\ team\" <c@b.example>, =?utf-8?B?SsO2cmc=?=\r\n <d@b.example>\r\n");
 	/* A name that looks encoded is encoded itself, so that it is read as it was written. */
 	assert_has(mail, "Reply-To: =?utf-8?B?PT91dGYtOD9CP1pYWnBiQT09Pz0=?= <e@b.example>\r\n");
 }
@@ -441,7 +441,8 @@ html_gets_a_text_beside_it(void **state)
 	set_html(f, "<p>Disk <b>sda</b> is <a href=\"https://x.example/?a=1&amp;b=2\">failing</a></p>");
 	mail = compose(f);
 	assert_has(mail, "Content-Type: multipart/alternative;\r\n boundary=\"=_" ID "_a\"\r\n\r\n--=_" ID "_a\r\n");
-	assert_has(mail, "Disk sda is failing <https://x.example/?a=1&b=2>\r\n\r\n--=_" ID "_a\r\nContent-Type: text/html");
+	assert_has(
+	    mail, "Disk sda is failing <https://x.example/?a=1&b=2>\r\n\r\n--=_" ID "_a\r\nContent-Type: text/html");
 	assert_true(strstr(mail, "text/plain") < strstr(mail, "text/html"));
 	assert_string_equal(f->out.octets + f->out.len - strlen("\r\n--=_" ID "_a--\r\n"), "\r\n--=_" ID "_a--\r\n");
 }
@@ -494,7 +495,8 @@ attachments_are_wrapped_and_named(void **state)
 	f->draft.attachment_count = 3;
 	set_text(f, "x");
 	mail = compose(f);
-	assert_has(mail, "Content-Type: multipart/mixed;\r\n boundary=\"=_" ID "_m\"\r\n\r\n--=_" ID "_m\r\nContent-Type: text/plain");
+	assert_has(mail, "Content-Type: multipart/mixed;\r\n boundary=\"=_" ID "_m\"\r\n\r\n--=_" ID
+			 "_m\r\nContent-Type: text/plain");
 	assert_has(mail,
 	    "Content-Type: text/plain; charset=utf-8\r\n"
 	    "Content-Transfer-Encoding: base64\r\n"
@@ -502,7 +504,8 @@ attachments_are_wrapped_and_named(void **state)
 	    "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWkFCQ0RF\r\nRkdIIQ==\r\n");
 	assert_has(mail, "filename=\"na_ve \\\"1\\\".txt\";\r\n filename*=utf-8''na%C3%AFve%20%221%22.txt\r\n");
 	assert_has(mail, "Content-Type: application/octet-stream\r\n");
-	assert_has(mail, "Content-Disposition: inline; filename=\"lo go.png\"\r\nContent-ID: <lo%20go.png@" HOST ">\r\n");
+	assert_has(
+	    mail, "Content-Disposition: inline; filename=\"lo go.png\"\r\nContent-ID: <lo%20go.png@" HOST ">\r\n");
 	assert_string_equal(f->out.octets + f->out.len - strlen("\r\n--=_" ID "_m--\r\n"), "\r\n--=_" ID "_m--\r\n");
 }
 
@@ -603,7 +606,8 @@ assert_head(const struct conf_account *account, const struct mime_sender *sender
 	nd_buf_init(&envelope, 400);
 	mime_head(account, sender, &head, &envelope);
 	assert_string_equal(nd_buf_text(&head), expected);
-	assert_string_equal(nd_buf_text(&envelope), account->envelope_from[0] != '\0' ? account->envelope_from : "alerts@contoso.com");
+	assert_string_equal(
+	    nd_buf_text(&envelope), account->envelope_from[0] != '\0' ? account->envelope_from : "alerts@contoso.com");
 	nd_buf_done(&head);
 	nd_buf_done(&envelope);
 }
@@ -633,7 +637,8 @@ a_foreign_sender_is_rewritten_and_stays_visible(void **state)
 	s.has_reply_to = s.reply_to_allowed = false;
 	s.from = "no\r\nBcc: address";
 	s.origin = NULL;
-	assert_head(&a, &s, "From: Alerts web01 <alerts@contoso.com>\r\nX-Original-From: =?utf-8?B?bm8gIEJjYzogYWRkcmVzcw==?=\r\n");
+	assert_head(&a, &s,
+	    "From: Alerts web01 <alerts@contoso.com>\r\nX-Original-From: =?utf-8?B?bm8gIEJjYzogYWRkcmVzcw==?=\r\n");
 }
 
 static void

@@ -179,6 +179,23 @@ a_fault_of_the_account_leaves_the_job_as_it_was(void **state)
 }
 
 static void
+a_recipient_put_off_alone_is_tried_later_not_at_once(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	rcpt(&play, 0, 452, "4.5.3", "too many recipients");
+	play.outcome.end = SMTP_ENDED_RCPTS;
+	play.outcome.stage = SMTP_AT_RCPT;
+	settle(&play);
+	assert_true(play.word.counted);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_true(play.job->due > NOW);
+	end(&play);
+}
+
+static void
 many_recipients_go_in_several_transactions(void **state)
 {
 	struct play play;
@@ -224,6 +241,7 @@ main(void)
 		cmocka_unit_test(a_lost_end_of_data_is_uncertain_and_tried_again),
 		cmocka_unit_test(a_reused_session_that_dies_costs_no_attempt),
 		cmocka_unit_test(a_fault_of_the_account_leaves_the_job_as_it_was),
+		cmocka_unit_test(a_recipient_put_off_alone_is_tried_later_not_at_once),
 		cmocka_unit_test(many_recipients_go_in_several_transactions),
 		cmocka_unit_test(when_the_time_is_over_pending_recipients_expire),
 	};

@@ -268,6 +268,16 @@ a_refusal_before_the_end_left_is_believed_and_the_session_is_over(void **state)
 	assert_int_equal(outcome.reply.code, 552);
 	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_CLOSE);
 	smtp_proto_free(proto);
+
+	proto = session_at_content(0);
+	smtp_proto_content(proto, "x\r\n", 3, false, 0);
+	hear(proto, "400 not now\r\n", 0);
+	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_RESULT);
+	smtp_proto_result(proto, &outcome);
+	assert_int_equal(outcome.end, SMTP_ENDED_REPLY);
+	assert_int_equal(outcome.stage, SMTP_AT_CONTENT);
+	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_CLOSE);
+	smtp_proto_free(proto);
 }
 
 static void

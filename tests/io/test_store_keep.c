@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_store_keep.c - what ends and what goes: uncertain jobs, expiry, pruning. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/mem.h"
+#include "tests/io/store_kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct kit kit;
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	kit_open(&kit);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	kit_close(&kit);
+	return 0;
+}
+
+static void
+prune(struct store_req *req, nd_unix until, nd_ms history, nd_ms keep_failed, int64_t bytes)
+{
+	*req = (struct store_req){ .op = STORE_PRUNE };
+	req->until = until;
+	req->history = history;
+	req->keep_failed = keep_failed;
+	req->keep_failed_bytes = bytes;
+	kit_ask(&kit, req);
+	assert_int_equal(req->err, ND_OK);
+}
+
+static void
+the_newest_id_is_known_even_when_its_job_is_forgotten(void **state)
+{
+	struct queue_job *job = kit_job(&kit);
+	struct store_req req;
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, job), ND_OK);
+	assert_int_equal(kit_outcome(&kit, job, JOB_DELIVERED, KIT_NOW), ND_OK);
+	req = (struct store_req){
+		.op = STORE_PRUNE, .until = KIT_NOW + ND_DAY(40), .history = ND_DAY(30), .keep_failed_bytes = -1
+	};
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	kit_forget(&req);
+	kit_stop(&kit);
+	kit_start(&kit);
+	assert_int_equal(kit_show(&kit, &req, job->id), ND_ENOTFOUND);
+	assert_int_equal(kit_totals(&kit, &req), ND_OK);
+	assert_string_equal(req.last_id, job->id);
+	assert_int_equal(req.totals[JOB_DELIVERED], 1);
+	kit_forget(&req);
+	queue_job_free(job);
+}
+
+static void
+noted_jobs_become_uncertain(void **state)
+{
+	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit), *held = kit_job(&kit);
+	char ids[3][ND_ULID_LEN + 1];
+	struct store_req req = { .op = STORE_UNCERTAIN, .ids = ids, .id_count = 3 };
+
+	(void)state;
+	held->state = JOB_HELD;
+	assert_int_equal(kit_put(&kit, a), ND_OK);
+	assert_int_equal(kit_put(&kit, b), ND_OK);
+	assert_int_equal(kit_put(&kit, held), ND_OK);
+	memcpy(ids[0], b->id, sizeof(ids[0]));
+	memcpy(ids[1], held->id, sizeof(ids[1]));
+	memcpy(ids[2], "01ARZ3NDEKTSV4RRFFQ69G5FAV", sizeof(ids[2])); /* done meanwhile */
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	kit_show(&kit, &req, a->id);
+	assert_false(req.found->uncertain);
+	kit_forget(&req);
+	kit_show(&kit, &req, b->id);
+	assert_true(req.found->uncertain);
+	kit_forget(&req);
+	kit_show(&kit, &req, held->id);
+	assert_false(req.found->uncertain);
+	kit_forget(&req);
+	queue_job_free(a);
+	queue_job_free(b);
+	queue_job_free(held);
+}
+
+static void
+after_a_power_cut_every_job_that_was_due_is_uncertain(void **state)
+{
+	struct queue_job *due = kit_job(&kit), *later = kit_job(&kit), *young;
+	struct store_req req = { .op = STORE_UNCERTAIN, .all_due = true, .until = KIT_NOW + 5 };
+
+	(void)state;
+	later->due = KIT_NOW + 50;
+	assert_int_equal(kit_put(&kit, due), ND_OK);
+	assert_int_equal(kit_put(&kit, later), ND_OK);
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	young = kit_job_at(&kit, KIT_NOW + 6);
+	assert_int_equal(kit_put(&kit, young), ND_OK);
+	kit_stop(&kit); /* it is known after a restart too */
+	kit_start(&kit);
+	req = (struct store_req){ .op = STORE_LOAD };
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW + 100), ND_OK);
+	assert_int_equal(req.job_count, 3);
+	assert_string_equal(req.jobs[0]->id, due->id);
+	assert_true(req.jobs[0]->uncertain);
+	assert_false(req.jobs[1]->uncertain);
+	assert_false(req.jobs[2]->uncertain);
+	kit_forget(&req);
+	/* The next try settles it. */
+	due->due = KIT_NOW + 90;
+	assert_int_equal(kit_outcome(&kit, due, JOB_QUEUED, KIT_NOW + 60), ND_OK);
+	kit_show(&kit, &req, due->id);
+	assert_false(req.found->uncertain);
+	kit_forget(&req);
+	queue_job_free(due);
+	queue_job_free(later);
+	queue_job_free(young);
+}
+
+static void
+jobs_whose_time_is_over_are_named(void **state)
+{
+	struct queue_job *jobs[6];
+	struct store_req req = { .op = STORE_EXPIRE, .until = KIT_NOW + ND_DAY(14), .max_age = ND_DAY(14) };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 6; i++)
+		jobs[i] = kit_job_at(&kit, i < 4 ? KIT_NOW + i : KIT_NOW + ND_DAY(10));
+	jobs[0]->state = JOB_HELD; /* too old, held */
+	/* jobs[1]: younger than max_age by a millisecond */
+	jobs[2]->expires = KIT_NOW + ND_DAY(13); /* its own end */
+	jobs[3]->expires = KIT_NOW + ND_DAY(20); /* not yet */
+	jobs[4]->expires = KIT_NOW + ND_DAY(14);
+	jobs[4]->state = JOB_HELD;
+	jobs[5]->expires = KIT_NOW + ND_DAY(11); /* over, but finished */
+	for (i = 0; i < 6; i++)
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	assert_int_equal(kit_outcome(&kit, jobs[5], JOB_FAILED, KIT_NOW), ND_OK);
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(req.job_count, 3);
+	assert_false(req.more);
+	assert_string_equal(req.jobs[0]->id, jobs[2]->id);
+	assert_string_equal(req.jobs[1]->id, jobs[4]->id);
+	assert_string_equal(req.jobs[2]->id, jobs[0]->id);
+	assert_null(req.jobs[0]->body);
+	kit_forget(&req);
+	req =
+	    (struct store_req){ .op = STORE_EXPIRE, .until = KIT_NOW + ND_DAY(15), .max_age = ND_DAY(14), .limit = 4 };
+	kit_ask(&kit, &req);
+	assert_int_equal(req.job_count, 4);
+	assert_true(req.more); /* jobs[3]: nothing outlives max_age */
+	kit_forget(&req);
+	for (i = 0; i < 6; i++)
+		queue_job_free(jobs[i]);
+}
+
+static void
+the_default_age_is_looked_for_by_account(void **state)
+{
+	struct store_req req = { .op = STORE_EXPIRE, .until = KIT_NOW + ND_DAY(5), .max_age = ND_DAY(5) };
+	struct queue_job *jobs[3];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		jobs[i] = kit_job(&kit);
+	jobs[0]->expires = KIT_NOW + ND_DAY(9); /* a time of its own: the default is not for it */
+	free(jobs[2]->account);
+	jobs[2]->account = nd_xstrdup("another");
+	for (i = 0; i < 3; i++)
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	req.account = jobs[1]->account;
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(req.job_count, 1);
+	assert_string_equal(req.jobs[0]->id, jobs[1]->id);
+	kit_forget(&req);
+	req = (struct store_req){
+		.op = STORE_EXPIRE, .until = KIT_NOW + ND_DAY(5), .max_age = ND_DAY(6), .account = "another"
+	};
+	kit_ask(&kit, &req);
+	assert_int_equal(req.job_count, 0);
+	kit_forget(&req);
+	for (i = 0; i < 3; i++)
+		queue_job_free(jobs[i]);
+}
+
+static void
+old_facts_and_messages_go(void **state)
+{
+	struct queue_job *done = kit_job(&kit), *failed = kit_job(&kit), *young = kit_job(&kit);
+	struct store_req req;
+
+	(void)state;
+	failed->spooled = true;
+	assert_int_equal(kit_put(&kit, done), ND_OK);
+	assert_int_equal(kit_put(&kit, failed), ND_OK);
+	assert_int_equal(kit_put(&kit, young), ND_OK);
+	assert_int_equal(kit_outcome(&kit, done, JOB_DELIVERED, KIT_NOW), ND_OK);
+	assert_int_equal(kit_outcome(&kit, failed, JOB_FAILED, KIT_NOW), ND_OK);
+	assert_int_equal(kit_outcome(&kit, young, JOB_DELIVERED, KIT_NOW + ND_DAY(2)), ND_OK);
+	/* Nothing is old enough. */
+	prune(&req, KIT_NOW + ND_DAY(10), ND_DAY(30), ND_DAY(14), 1 << 30);
+	assert_int_equal(req.pruned_count, 0);
+	kit_forget(&req);
+	/* The failed one's message. */
+	prune(&req, KIT_NOW + ND_DAY(14), ND_DAY(30), ND_DAY(14), 1 << 30);
+	assert_int_equal(req.pruned_count, 1);
+	assert_string_equal(req.pruned[0].id, failed->id);
+	kit_forget(&req);
+	assert_int_equal(kit_show(&kit, &req, failed->id), ND_OK);
+	assert_false(req.found->body_kept);
+	assert_int_equal(req.found->state, JOB_FAILED);
+	assert_int_equal(req.found->rcpts[0].state, RCPT_REFUSED);
+	assert_int_equal(req.attempt_count, 1);
+	kit_forget(&req);
+	/* Facts of the first; the second ended at the same time, the third two days later. */
+	prune(&req, KIT_NOW + ND_DAY(31), ND_DAY(30), ND_DAY(14), 1 << 30);
+	kit_forget(&req);
+	assert_int_equal(kit_show(&kit, &req, done->id), ND_ENOTFOUND);
+	assert_int_equal(kit_show(&kit, &req, young->id), ND_OK);
+	kit_forget(&req);
+	prune(&req, KIT_NOW + ND_DAY(33), ND_DAY(30), ND_DAY(14), 1 << 30);
+	kit_forget(&req);
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM history"), 0);
+	queue_job_free(done);
+	queue_job_free(failed);
+	queue_job_free(young);
+}
+
+static void
+failed_messages_beyond_their_room_go_oldest_first(void **state)
+{
+	struct queue_job *jobs[3];
+	struct store_req req;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		jobs[i] = kit_job(&kit);
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	}
+	for (i = 2; i >= 0; i--) /* the last put fails first */
+		assert_int_equal(kit_outcome(&kit, jobs[i], JOB_FAILED, KIT_NOW + 10 - i), ND_OK);
+	prune(&req, KIT_NOW + 20, ND_DAY(30), ND_DAY(14), (int64_t)jobs[0]->body_len * 2);
+	kit_forget(&req);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(kit_show(&kit, &req, jobs[i]->id), ND_OK);
+		assert_int_equal(req.found->body_kept, i != 2);
+		kit_forget(&req);
+		queue_job_free(jobs[i]);
+	}
+}
+
+static void
+used_keys_are_forgotten_after_a_day(void **state)
+{
+	struct queue_job *job = kit_job(&kit);
+	struct store_req req;
+
+	(void)state;
+	assert_int_equal(kit_put_keyed(&kit, job, 1, &req), ND_OK);
+	prune(&req, KIT_NOW + ND_HOUR(23), ND_DAY(30), ND_DAY(14), -1);
+	kit_forget(&req);
+	assert_int_equal(kit_put_keyed(&kit, job, 1, &req), ND_OK);
+	assert_true(req.duplicate);
+	prune(&req, KIT_NOW + ND_HOUR(24), ND_DAY(30), ND_DAY(14), -1);
+	kit_forget(&req);
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM idempotency"), 0);
+	queue_job_free(job);
+}
+
+static void
+much_history_is_pruned_in_steps(void **state)
+{
+	enum { COUNT = 1200 };
+	struct store_req *reqs = nd_xalloc(COUNT * sizeof(*reqs)), req;
+	int i, steps = 0;
+
+	(void)state;
+	for (i = 0; i < COUNT; i++) {
+		reqs[i].op = STORE_PUT;
+		reqs[i].job = kit_job(&kit);
+		kit_submit(&kit, &reqs[i]);
+	}
+	kit_wait(&kit);
+	for (i = 0; i < COUNT; i++) {
+		reqs[i].op = STORE_MOVE;
+		reqs[i].job->state = JOB_CANCELLED;
+		reqs[i].job->rcpts[0].at = KIT_NOW;
+		kit_submit(&kit, &reqs[i]);
+	}
+	kit_wait(&kit);
+	do {
+		prune(&req, KIT_NOW + ND_DAY(31), ND_DAY(30), ND_DAY(14), -1);
+		kit_forget(&req);
+		steps++;
+	} while (req.more && steps < 10);
+	assert_int_equal(steps, 3);
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM history"), 0);
+	for (i = 0; i < COUNT; i++)
+		queue_job_free(reqs[i].job);
+	free(reqs);
+}
+
+static void
+a_row_from_the_future_does_not_stop_the_pruning(void **state)
+{
+	struct queue_job *wrong = kit_job(&kit), *right = kit_job(&kit);
+	struct store_req req;
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, wrong), ND_OK);
+	assert_int_equal(kit_put(&kit, right), ND_OK);
+	assert_int_equal(kit_outcome(&kit, wrong, JOB_DELIVERED, KIT_NOW + ND_DAY(5000)), ND_OK);
+	assert_int_equal(kit_outcome(&kit, right, JOB_DELIVERED, KIT_NOW), ND_OK);
+	prune(&req, KIT_NOW + ND_DAY(31), ND_DAY(30), ND_DAY(14), -1);
+	kit_forget(&req);
+	assert_int_equal(kit_show(&kit, &req, right->id), ND_ENOTFOUND);
+	assert_int_equal(kit_show(&kit, &req, wrong->id), ND_OK);
+	kit_forget(&req);
+	queue_job_free(wrong);
+	queue_job_free(right);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(the_newest_id_is_known_even_when_its_job_is_forgotten),
+		TEST(noted_jobs_become_uncertain),
+		TEST(after_a_power_cut_every_job_that_was_due_is_uncertain),
+		TEST(jobs_whose_time_is_over_are_named),
+		TEST(the_default_age_is_looked_for_by_account),
+		TEST(old_facts_and_messages_go),
+		TEST(failed_messages_beyond_their_room_go_oldest_first),
+		TEST(used_keys_are_forgotten_after_a_day),
+		TEST(much_history_is_pruned_in_steps),
+		TEST(a_row_from_the_future_does_not_stop_the_pruning),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
