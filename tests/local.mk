@@ -12,7 +12,6 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
-	%D%/unit/mime_print.c \
 	%D%/unit/rows.h
 UNIT_TESTS = \
 	%D%/unit/test_access \
@@ -49,7 +48,6 @@ check_LIBRARIES += libiotest.a
 libiotest_a_SOURCES = \
 	%D%/io/certs.h \
 	%D%/io/http_bench.h \
-	%D%/io/http_echo.c \
 	%D%/io/http_link.h \
 	%D%/io/smtp_link_dialogue.h \
 	%D%/io/smtp_link_kit.h \
@@ -96,6 +94,21 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)
 TESTS += $(UNIT_TESTS) $(IO_TESTS)
 endif
+
+# Tests in Python, and the programs they drive.
+TEST_EXTENSIONS = .py
+PY_LOG_COMPILER = $(PYTHON3)
+AM_PY_LOG_FLAGS = -B
+check_PROGRAMS += %D%/unit/mime_print
+%C%_unit_mime_print_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+check_PROGRAMS += %D%/io/http_echo
+%C%_io_http_echo_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+PY_TESTS = \
+	%D%/io/http_rough.py \
+	%D%/io/test_notifyctl.py \
+	%D%/unit/mime_oracle.py
+TESTS += $(PY_TESTS)
+EXTRA_DIST += $(PY_TESTS) %D%/io/certs.sh
 
 # Fuzz programs. Without libFuzzer their main() replays the corpus, so that every build runs it.
 FUZZ_TARGETS = \

@@ -253,6 +253,8 @@ take_in(struct wire *wire)
 		wire->heard(wire);
 	if (got < 0)
 		lose(wire);
+	else if (wire->shaking)
+		shake(wire); /* a client speaks first */
 	else
 		wire_flush(wire);
 }
