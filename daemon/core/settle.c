@@ -112,8 +112,6 @@ end_rcpt(struct queue_rcpt *rcpt, enum rcpt_state state, nd_unix now)
 {
 	rcpt->state = (uint8_t)state;
 	rcpt->at = now;
-	if (state == RCPT_DELIVERED)
-		rcpt->uncertain = false;
 }
 
 /* Which of two verdicts tells more of the attempt. */
@@ -203,8 +201,6 @@ settle_job(struct queue_job *job, const struct settle_case *c, const struct sett
 		delivered += job->rcpts[i].state == RCPT_DELIVERED;
 	}
 	job->state = pending > 0 ? JOB_QUEUED : delivered > 0 ? JOB_DELIVERED : JOB_FAILED;
-	if (job->state == JOB_DELIVERED)
-		job->uncertain = false;
 	if (job->state != JOB_QUEUED)
 		return;
 	job->due = c->now;

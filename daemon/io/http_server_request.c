@@ -186,8 +186,8 @@ http_request_own(struct http_request *request, void *context, void (*gone)(void 
 
 	request->context = context;
 	request->gone = gone;
-	if (gone == NULL)
-		http_server_unwatch(connection); /* nobody wants to know, and the request must stay until it is answered */
+	if (gone == NULL) /* nobody wants to know, and the request must stay until it is answered */
+		http_server_unwatch(connection);
 	else if (request->suspended && connection->watch == NULL)
 		http_server_phase(
 		    connection, HTTP_WAIT, loop_now(connection->listener->server->loop).ms + HTTP_WATCH_AFTER);

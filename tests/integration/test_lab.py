@@ -160,6 +160,7 @@ class Crash(LabTest):
         for job in jobs:
             shown = daemon.final(job, 120)
             self.assertEqual(shown['state'], 'delivered', shown)
+            self.assertEqual(shown['uncertain'], '%s@host.lab.test' % job in uncertain, 'what was uncertain stays said: %r' % shown)
         daemon.stop()
         until(lambda: not lab.in_postfix(), 'Postfix has put every mail into its mailbox', 60)
         arrived = collections.Counter(lab.message_id(mail) for user in users for mail in lab.mails(user))

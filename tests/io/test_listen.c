@@ -39,8 +39,10 @@ static struct sockaddr_un
 address_of(const char *name)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = path_of(name);
 
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path_of(name));
+	assert_true(strlen(path) < sizeof(address.sun_path));
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	return address;
 }
 

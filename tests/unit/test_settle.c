@@ -136,6 +136,13 @@ a_lost_end_of_data_is_uncertain_and_tried_again(void **state)
 	assert_true(play.job->uncertain);
 	assert_true(play.job->rcpts[0].uncertain);
 	assert_true(play.job->due > NOW);
+	/* Delivered at last: it may have arrived twice, and that stays told. */
+	play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END };
+	reply(&play.outcome.reply, 250, "", "ok");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_DELIVERED);
+	assert_true(play.job->uncertain);
+	assert_true(play.job->rcpts[0].uncertain);
 	end(&play);
 }
 
