@@ -83,8 +83,8 @@ what_does_not_fit_changes_nothing(void **state)
 	static const struct {
 		enum job_action action;
 		enum job_state state;
-	} cases[] = { { JOB_RETRY, JOB_DELIVERED }, { JOB_HOLD, JOB_HELD }, { JOB_HOLD, JOB_FAILED }, { JOB_RELEASE, JOB_QUEUED },
-		{ JOB_CANCEL, JOB_DELIVERED }, { JOB_CANCEL, JOB_EXPIRED } };
+	} cases[] = { { JOB_RETRY, JOB_DELIVERED }, { JOB_HOLD, JOB_HELD }, { JOB_HOLD, JOB_FAILED },
+		{ JOB_RELEASE, JOB_QUEUED }, { JOB_CANCEL, JOB_DELIVERED }, { JOB_CANCEL, JOB_EXPIRED } };
 	struct queue_job *job;
 	struct nd_why why;
 	unsigned i;

@@ -264,7 +264,8 @@ a_waiting_job_is_held_and_cancelled_through_the_store(void **state)
 	assert_int_equal(engine_act(engine, row, JOB_HOLD, at(1), &why), ENGINE_DONE);
 	action = expect(engine, ENGINE_STORE, 1);
 	assert_int_equal(action.job->job->state, JOB_HELD);
-	assert_int_equal(engine_act(engine, row, JOB_CANCEL, at(1), &why), ENGINE_LATER); /* while the first is committed */
+	assert_int_equal(
+	    engine_act(engine, row, JOB_CANCEL, at(1), &why), ENGINE_LATER); /* while the first is committed */
 	stored(engine, &action, 1);
 	assert_null(sched_find(&engine_account_nth(engine, 0)->sched, "01K00000000000000000000001"));
 	finish(engine, &conf);
