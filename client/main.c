@@ -17,6 +17,11 @@ static const struct cmd_row commands[] = {
 	{ "status", "", "Shows the queue, the accounts and what needs a person.", NULL, cmd_status_run, 0, 0, false },
 	{ "list", "[filters]", "Lists jobs, newest first.", cmd_list_options, cmd_list_run, 0, 0, false },
 	{ "show", "ID", "Shows one job: its state, recipients and attempts.", NULL, cmd_show_run, 1, 1, false },
+	{ "retry", "ID…|--all [filters]", "Tries jobs again: queued, held, failed or expired ones.", cmd_act_options, cmd_retry_run, 0, 1000, false },
+	{ "hold", "ID…|--all [filters]", "Keeps jobs from being sent.", cmd_act_options, cmd_hold_run, 0, 1000, false },
+	{ "release", "ID…|--all [filters]", "Lets held jobs go.", cmd_act_options, cmd_release_run, 0, 1000, false },
+	{ "cancel", "ID…|--all [filters]", "Ends jobs that are not sent yet.", cmd_act_options, cmd_cancel_run, 0, 1000, false },
+	{ "flush", "", "Tries every queued job at once, and every account in trouble.", NULL, cmd_flush_run, 0, 0, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
 };
 

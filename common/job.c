@@ -19,6 +19,20 @@ static const struct state_row states[JOB_STATE_COUNT] = {
 };
 #undef JOB_TO
 
+struct action_row {
+	const char *name, *words;
+	unsigned in;
+	enum job_state to;
+};
+
+#define JOB_IN(state) (1u << JOB_##state)
+static const struct action_row actions[JOB_ACTION_COUNT] = {
+#define JOB_ACTION(symbol, name, in, to, words) [symbol] = { name, words, in, to },
+#include "common/job.def"
+#undef JOB_ACTION
+};
+#undef JOB_IN
+
 static const char *const rcpt_states[RCPT_STATE_COUNT] = {
 #define RCPT_STATE(symbol, name) [symbol] = (name),
 #include "common/job.def"
@@ -108,6 +122,30 @@ job_may_move(enum job_state from, enum job_state to)
 	if ((unsigned)from >= JOB_STATE_COUNT || (unsigned)to >= JOB_STATE_COUNT)
 		return false;
 	return from == to || (states[from].to & 1u << to) != 0;
+}
+
+const char *
+job_action_name(enum job_action action)
+{
+	return actions[action].name;
+}
+
+const char *
+job_action_words(enum job_action action)
+{
+	return actions[action].words;
+}
+
+bool
+job_action_fits(enum job_action action, enum job_state state)
+{
+	return (actions[action].in & (1u << state)) != 0;
+}
+
+enum job_state
+job_action_leads_to(enum job_action action)
+{
+	return actions[action].to;
 }
 
 const char *

@@ -28,6 +28,12 @@ enum job_severity {
 #undef JOB_SEVERITY
 	JOB_SEVERITY_COUNT
 };
+enum job_action {
+#define JOB_ACTION(symbol, name, in, to, words) symbol,
+#include "common/job.def"
+#undef JOB_ACTION
+	JOB_ACTION_COUNT
+};
 enum job_rcpt_kind { JOB_TO_RCPT, JOB_CC_RCPT, JOB_BCC_RCPT };
 
 #define JOB_MAX_OCTETS 36700160u /* of the request */
@@ -41,6 +47,10 @@ const char *job_state_words(enum job_state state);
 bool job_state_named(const char *name, enum job_state *out);
 bool job_state_final(enum job_state state);
 bool job_may_move(enum job_state from, enum job_state to); /* the table's word; staying is allowed */
+const char *job_action_name(enum job_action action);
+const char *job_action_words(enum job_action action);
+bool job_action_fits(enum job_action action, enum job_state state); /* the table's word */
+enum job_state job_action_leads_to(enum job_action action);
 const char *job_rcpt_state_name(enum rcpt_state state);
 bool job_rcpt_state_named(const char *name, enum rcpt_state *out);
 const char *job_severity_name(enum job_severity severity);

@@ -157,6 +157,7 @@ on_stop(void *arg)
 	http_server_quiesce(app->http_server);
 	engine_stop(app->engine);
 	waiters_end(app);
+	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
 }
@@ -304,6 +305,7 @@ build(struct app *app, struct nd_why *why)
 	build_timers(app);
 	build_accounts(app);
 	recover_ages(app);
+	acts_pause_open(app);
 	loop_signal(app->loop, SIGTERM, on_stop, app);
 	loop_signal(app->loop, SIGINT, on_stop, app);
 	return ND_OK;

@@ -4,6 +4,7 @@
  *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links and the store
  *   recover.c   what an earlier run left               tokens.c   engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
+ *   acts.c      retry, hold, release, cancel; flush, pause, resume
  *   sender.c    the From of a job for an account
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  */
@@ -46,6 +47,7 @@ struct app_account {
 };
 
 struct app_waiter;
+struct app_act;
 
 struct app {
 	struct conf conf;
@@ -64,6 +66,7 @@ struct app {
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer;
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
+	struct app_act *acts; /* actions that wait for a commit or a load */
 	struct nd_ulid_maker ids;
 	nd_unix started;
 	unsigned intake;           /* submissions between handler and commit */
@@ -113,6 +116,14 @@ void intake_submit(void *app, struct http_request *request);
 /* Writes the job's head and envelope sender for an account. */
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to);
 
+/* acts.c */
+http_handler acts_retry, acts_hold, acts_release, acts_cancel, acts_retry_all, acts_hold_all, acts_release_all,
+    acts_cancel_all, acts_flush, acts_pause, acts_resume;
+void acts_stored(struct app *app, const char *id, enum job_state state); /* a row of the engine's was committed */
+void acts_loaded(struct app *app);                                       /* a load has ended */
+void acts_end(struct app *app);                                          /* all are answered: notifyd stops */
+void acts_pause_open(struct app *app);                                   /* paused before the restart? */
+
 /* waiters.c */
 /* Answers with the job once it is final or held, or when `seconds` are over. Takes over the request. */
 void waiters_add(struct app *app, struct http_request *request, const char *id, nd_ms wait);
@@ -129,6 +140,11 @@ void shape_status(struct app *app, const struct store_req *totals, bool operator
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];
 /* Reads the job and answers with it (status 200, or 202 while it is not over and `waited`). */
 void handlers_show(struct app *app, struct http_request *request, const char *id, bool waited);
+bool handlers_may_see(const struct http_request *request, const struct queue_job *job);
+/* The filters of a list (?state= &account= …) with the peer's rights; the texts are to be freed. */
+enum nd_err handlers_filter(
+    struct app *app, const struct http_request *request, struct store_filter *filter, struct nd_why *why) ND_MUST_CHECK;
+void handlers_filter_done(struct store_filter *filter);
 bool handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why); /* ?wait=: 0 none */
 
 #endif

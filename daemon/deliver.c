@@ -327,8 +327,9 @@ outcome_stored(struct store_req *req)
 		app->unfinished -= app->unfinished > 0;
 		if (row->spooled && row->state != JOB_FAILED && row->state != JOB_EXPIRED)
 			spool_remove(app->spool, row->id);
-		waiters_wake(app, row->id, row->state);
 	}
+	waiters_wake(app, row->id, row->state);
+	acts_stored(app, row->id, row->state);
 	if (settling->job) {
 		if (settling->job->slot >= 0)
 			inflight_drop(app->inflight, settling->job->slot);
@@ -401,6 +402,7 @@ loaded(struct store_req *req)
 	free(req->jobs);
 	free((void *)(uintptr_t)req->skip);
 	free(req);
+	acts_loaded(app);
 	loop_soon(app->loop, app_pump, app);
 }
 

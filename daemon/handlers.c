@@ -61,10 +61,7 @@ end_asked(struct store_req *req)
 	for (i = 0; i < req->count_count; i++)
 		free(req->counts[i].account);
 	free(req->counts);
-	free((void *)(uintptr_t)req->filter.account);
-	free((void *)(uintptr_t)req->filter.source);
-	free((void *)(uintptr_t)req->filter.key);
-	free((void *)(uintptr_t)req->filter.unit);
+	handlers_filter_done(&req->filter);
 	free(asked);
 	free(req);
 }
@@ -118,8 +115,8 @@ handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *wh
 
 /* One job. */
 
-static bool
-may_see(const struct http_request *request, const struct queue_job *job)
+bool
+handlers_may_see(const struct http_request *request, const struct queue_job *job)
 {
 	const struct access_peer *peer = http_request_peer(request);
 
@@ -148,7 +145,7 @@ shown(struct store_req *req)
 		return;
 	}
 	over = job_state_final(req->found->state) || req->found->state == JOB_HELD;
-	if (!may_see(asked->request, req->found)) {
+	if (!handlers_may_see(asked->request, req->found)) {
 		refuse_foreign(asked->request, req->found);
 	} else if (asked->wait > 0 && !over && !asked->app->stopping) {
 		waiters_add(asked->app, asked->request, req->found->id, asked->wait);
@@ -251,7 +248,7 @@ message_read(struct store_req *req)
 	struct nd_why why;
 
 	if (still_asked(req)) {
-		if (!may_see(asked->request, req->found)) {
+		if (!handlers_may_see(asked->request, req->found)) {
 			refuse_foreign(asked->request, req->found);
 		} else if (!req->found->head) {
 			(void)nd_fail(&why, ND_ESTATE, 0, "the job has no account yet, so its message has no sender");
@@ -387,18 +384,12 @@ read_ids(const struct http_request *request, struct store_filter *filter, struct
 	return ND_OK;
 }
 
-static enum nd_err
-read_filter(struct app *app, const struct http_request *request, struct store_req *req, struct nd_why *why)
+enum nd_err
+handlers_filter(struct app *app, const struct http_request *request, struct store_filter *filter, struct nd_why *why)
 {
-	const char *limit = http_request_query(request, "limit");
 	const struct access_peer *peer = http_request_peer(request);
-	struct store_filter *filter = &req->filter;
-	int64_t number = LIST_DEFAULT;
 	enum nd_err err;
 
-	if (limit && !nd_str_int(limit, 1, LIST_MAX, &number))
-		return bad_value("limit", limit, "a number from 1 to 1000", why);
-	req->limit = (unsigned)number;
 	filter->account = nd_xstrdup(http_request_query(request, "account"));
 	filter->source = nd_xstrdup(http_request_query(request, "source"));
 	filter->key = nd_xstrdup(http_request_query(request, "key"));
@@ -413,6 +404,15 @@ read_filter(struct app *app, const struct http_request *request, struct store_re
 	return err == ND_OK ? read_ids(request, filter, why) : err;
 }
 
+void
+handlers_filter_done(struct store_filter *filter)
+{
+	free((void *)(uintptr_t)filter->account);
+	free((void *)(uintptr_t)filter->source);
+	free((void *)(uintptr_t)filter->key);
+	free((void *)(uintptr_t)filter->unit);
+}
+
 static void
 handle_list(void *owner, struct http_request *request)
 {
@@ -420,9 +420,15 @@ handle_list(void *owner, struct http_request *request)
 		"cursor", NULL };
 	struct app *app = owner;
 	struct store_req *req = ask(app, request, STORE_LIST, listed);
+	const char *limit = http_request_query(request, "limit");
+	int64_t number = LIST_DEFAULT;
 	struct nd_why why;
 
-	if (http_request_only(request, known, &why) == ND_OK && read_filter(app, request, req, &why) == ND_OK) {
+	if (http_request_only(request, known, &why) == ND_OK &&
+	    handlers_filter(app, request, &req->filter, &why) == ND_OK &&
+	    (!limit || nd_str_int(limit, 1, LIST_MAX, &number) ||
+		bad_value("limit", limit, "a number from 1 to 1000", &why) == ND_OK)) {
+		req->limit = (unsigned)number;
 		store_submit(app->store, req);
 		return;
 	}
@@ -486,6 +492,17 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_LIST] = handle_list,
 	[API_SHOW] = handle_show,
 	[API_MESSAGE] = handle_message,
+	[API_RETRY] = acts_retry,
+	[API_HOLD] = acts_hold,
+	[API_RELEASE] = acts_release,
+	[API_CANCEL] = acts_cancel,
+	[API_RETRY_ALL] = acts_retry_all,
+	[API_HOLD_ALL] = acts_hold_all,
+	[API_RELEASE_ALL] = acts_release_all,
+	[API_CANCEL_ALL] = acts_cancel_all,
+	[API_FLUSH] = acts_flush,
+	[API_PAUSE] = acts_pause,
+	[API_RESUME] = acts_resume,
 	[API_STATUS] = handle_status,
 	[API_HEALTH] = handle_health,
 };

@@ -3,6 +3,8 @@ noinst_LIBRARIES += libcore.a libio.a
 libcore_a_SOURCES = \
 	%D%/core/access.c \
 	%D%/core/access.h \
+	%D%/core/act.c \
+	%D%/core/act.h \
 	%D%/core/conf.c \
 	%D%/core/conf.h \
 	%D%/core/conf_check.c \
@@ -112,6 +114,7 @@ libio_a_SOURCES = \
 
 sbin_PROGRAMS = notifyd
 notifyd_SOURCES = \
+	%D%/acts.c \
 	%D%/app.c \
 	%D%/app.h \
 	%D%/deliver.c \

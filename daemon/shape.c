@@ -239,6 +239,9 @@ put_warnings(struct app *app, struct json_out *out)
 	if (app->conf.account_count == 0)
 		put_warning("no-account", "no account is set up: jobs are accepted and held",
 		    "add an [account NAME] to notifyd.conf and restart notifyd", out);
+	if (engine_paused(app->engine))
+		put_warning(
+		    "paused", "the queue is paused: jobs are accepted, nothing is sent", "notifyctl resume", out);
 	if (app->store_fault.err != ND_OK)
 		put_warning(
 		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);

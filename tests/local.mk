@@ -15,6 +15,7 @@ libunit_a_SOURCES = \
 	%D%/unit/rows.h
 UNIT_TESTS = \
 	%D%/unit/test_access \
+	%D%/unit/test_act \
 	%D%/unit/test_api \
 	%D%/unit/test_buf \
 	%D%/unit/test_conf \

@@ -30,7 +30,7 @@ struct engine {
 	unsigned settling;
 	unsigned session_number;
 	uint32_t dice;
-	bool stopping;
+	bool stopping, paused;
 };
 
 static uint32_t
@@ -148,6 +148,32 @@ engine_load_failed(struct engine *engine, struct engine_account *account, struct
 	sched_loaded(&account->sched, false, now.unix_ms + ND_SEC(10));
 }
 
+static void
+to_store(struct engine *engine, struct engine_account *account, struct sched_job *job, struct queue_attempt *attempt)
+{
+	struct outcome_note *note = nd_xalloc(sizeof(*note));
+
+	sched_settle(&account->sched, job);
+	engine->settling++;
+	*note = (struct outcome_note){ account, job, attempt, NULL };
+	*engine->notes_end = note;
+	engine->notes_end = &note->next;
+}
+
+/* What was asked for the job while it was away. */
+static bool
+fulfil(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
+{
+	int wish = job->wish;
+
+	job->wish = -1;
+	if (wish < 0 || job->job->state != JOB_QUEUED ||
+	    act_on(job->job, (enum job_action)wish, now.unix_ms, NULL) != ND_OK)
+		return false;
+	to_store(engine, account, job, NULL);
+	return true;
+}
+
 /* The account's own fault, in words, from a reply or a failure. */
 static void
 blame(struct engine *engine, struct engine_account *account, const struct verdict_word *word, enum smtp_stage stage,
@@ -240,7 +266,8 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	struct engine_account *account = session->account;
 	bool opening = session->state == POOL_OPENING, probe = session->probe;
 
-	if (session->job) /* its outcome never came: it was not begun */
+	/* Its outcome never came: it was not begun. */
+	if (session->job && !fulfil(engine, account, session->job, now))
 		sched_back(&account->sched, session->job);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening)
@@ -275,18 +302,6 @@ attempt_of(
 	return attempt;
 }
 
-static void
-to_store(struct engine *engine, struct engine_account *account, struct sched_job *job, struct queue_attempt *attempt)
-{
-	struct outcome_note *note = nd_xalloc(sizeof(*note));
-
-	sched_settle(&account->sched, job);
-	engine->settling++;
-	*note = (struct outcome_note){ account, job, attempt, NULL };
-	*engine->notes_end = note;
-	engine->notes_end = &note->next;
-}
-
 void
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
@@ -316,7 +331,7 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		blame(engine, account, &word.fault, word.fault_stage, word.fault_reply, &told->outcome->why, now);
 	if (word.counted)
 		to_store(engine, account, session->job, attempt_of(session, told, &word, now.unix_ms));
-	else
+	else if (!fulfil(engine, account, session->job, now))
 		sched_back(&account->sched, session->job);
 	session->job = NULL;
 	session->probe = false;
@@ -327,7 +342,8 @@ void
 engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
 	engine->settling--;
-	sched_settled(&account->sched, job, now);
+	if (!fulfil(engine, account, job, now))
+		sched_settled(&account->sched, job, now);
 }
 
 bool
@@ -382,6 +398,66 @@ engine_token_refused(struct engine *engine, struct engine_account *account, cons
 	health_fault(&account->health, &fault, roll(engine), now.ms);
 }
 
+enum engine_did
+engine_act(
+    struct engine *engine, const struct queue_job *row, enum job_action action, struct nd_now now, struct nd_why *why)
+{
+	struct engine_account *account = engine_account_named(engine, row->account);
+	struct sched_job *job = account ? sched_find(&account->sched, row->id) : NULL;
+
+	if (!job)
+		return account && account->sched.loading ? ENGINE_BUSY : ENGINE_ABSENT;
+	if (job->place == SCHED_SENDING || job->place == SCHED_SETTLING) {
+		if (!job_action_fits(action, JOB_SENDING) && action != JOB_RETRY) {
+			(void)nd_fail(why, ND_ESTATE, 0, "job %s is being sent: %s does not apply", row->id,
+			    job_action_name(action));
+			return ENGINE_REFUSED;
+		}
+		job->wish = (int)action;
+		return ENGINE_LATER;
+	}
+	if (act_on(job->job, action, now.unix_ms, why) != ND_OK)
+		return ENGINE_REFUSED;
+	to_store(engine, account, job, NULL);
+	return ENGINE_DONE;
+}
+
+void
+engine_look(struct engine *engine, const char *name)
+{
+	struct engine_account *account = engine_account_named(engine, name);
+
+	if (account)
+		account->sched.behind = true;
+}
+
+void
+engine_flush(struct engine *engine, struct nd_now now)
+{
+	unsigned i;
+
+	for (i = 0; i < engine->count; i++) {
+		struct engine_account *account = &engine->accounts[i];
+
+		sched_hurry(&account->sched, now);
+		if (account->health.state == HEALTH_FAILING || account->health.state == HEALTH_HELD)
+			account->health.until = now.ms;
+		account->pool.open_after = 0;
+	}
+}
+
+void
+engine_pause(struct engine *engine, bool paused)
+{
+	engine->paused = paused;
+}
+
+bool
+engine_paused(const struct engine *engine)
+{
+	return engine->paused;
+}
+
 void
 engine_stop(struct engine *engine)
 {
@@ -406,7 +482,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	struct pool *pool = &account->pool;
 	bool open;
 
-	if (engine->stopping || leave == HEALTH_NOTHING ||
+	if (engine->stopping || engine->paused || leave == HEALTH_NOTHING ||
 	    (by_token(account) && !token_usable(&account->token, now.ms)))
 		return false;
 	if (leave == HEALTH_ONE)
@@ -429,7 +505,7 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	struct pool_session *session = pool_idle(&account->pool);
 	enum health_leave leave = health_leave(&account->health, now.ms);
 
-	if (!session || engine->stopping || leave == HEALTH_NOTHING)
+	if (!session || engine->stopping || engine->paused || leave == HEALTH_NOTHING)
 		return false;
 	/* During a probe only the probe's own session may send, and only one mail. */
 	if (leave == HEALTH_ONE && (!session->probe || account->sched.sending > 0))
@@ -450,7 +526,7 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	enum health_leave leave = health_leave(&account->health, now.ms);
 	struct pool_session *session;
 
-	session = pool_stale(&account->pool, engine->stopping || leave == HEALTH_NOTHING, now.ms);
+	session = pool_stale(&account->pool, engine->stopping || engine->paused || leave == HEALTH_NOTHING, now.ms);
 	if (!session)
 		return false;
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);

@@ -7,6 +7,7 @@
 #ifndef ND_CORE_ENGINE_H
 #define ND_CORE_ENGINE_H
 
+#include "daemon/core/act.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/downtime.h"
 #include "daemon/core/health.h"
@@ -83,6 +84,19 @@ void engine_token_later(struct engine *engine, struct engine_account *account, n
     const struct nd_why *why, struct nd_now now);
 void engine_token_refused(
     struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
+/* What a person asks for a job. ABSENT: it is not in memory, the driver changes the row itself; BUSY: it may be on its way here, ask
+ * again after the load; DONE: it goes to the store (STORE follows); LATER: it is being sent or committed, and is changed
+ * after that unless it is final then; REFUSED: why. */
+enum engine_did { ENGINE_ABSENT, ENGINE_BUSY, ENGINE_DONE, ENGINE_LATER, ENGINE_REFUSED };
+enum engine_did engine_act(
+    struct engine *engine, const struct queue_job *row, enum job_action action, struct nd_now now, struct nd_why *why);
+/* The store has jobs of this account that are not here: one became queued again. */
+void engine_look(struct engine *engine, const char *account);
+/* All that waits is due, accounts in trouble are probed at once; a throttle keeps its time. */
+void engine_flush(struct engine *engine, struct nd_now now);
+/* No new sessions and mails until told otherwise; tokens are kept fresh. */
+void engine_pause(struct engine *engine, bool paused);
+bool engine_paused(const struct engine *engine);
 /* No new sessions and mails from now on; those begun are told of as ever. */
 void engine_stop(struct engine *engine);
 

@@ -183,6 +183,7 @@ sched_add(struct sched *sched, struct queue_job *job, struct nd_now now)
 	entry = nd_xalloc(sizeof(*entry));
 	entry->job = job;
 	entry->slot = -1;
+	entry->wish = -1;
 	entry->due = now.ms + (job->due - now.unix_ms);
 	entry->next = sched->all;
 	if (sched->all)
@@ -237,6 +238,20 @@ sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now)
 	}
 	job->due = now.ms + (row->due - now.unix_ms);
 	enter(sched, job, job->due <= now.ms ? SCHED_READY : SCHED_WAITING);
+}
+
+void
+sched_hurry(struct sched *sched, struct nd_now now)
+{
+	struct sched_job *job;
+
+	for (job = sched->all; job; job = job->next)
+		if (job->place == SCHED_WAITING && job->job->not_before <= now.unix_ms) {
+			job->job->due = now.unix_ms;
+			job->due = now.ms;
+			enter(sched, job, SCHED_READY);
+		}
+	sched->behind = true; /* the store's jobs are due now too */
 }
 
 struct sched_job *

@@ -27,6 +27,7 @@ struct sched_job {
 	nd_ms due;
 	size_t at;                     /* index in its heap */
 	struct sched_job *next, *prev; /* all jobs of the account */
+	int wish;                      /* enum job_action asked for while it was being sent or settled; -1 none */
 	int slot;                      /* the driver's note in the in-flight file; -1 none */
 };
 
@@ -56,6 +57,8 @@ void sched_back(struct sched *sched, struct sched_job *job);   /* SENDING ─►
 void sched_settle(struct sched *sched, struct sched_job *job); /* ─► SETTLING, from any place */
 /* SETTLING ends: final jobs are freed, others wait for their due time, here or in the store. */
 void sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now);
+/* All that waits for another try is due now, here and in the store. */
+void sched_hurry(struct sched *sched, struct nd_now now);
 struct sched_job *sched_find(const struct sched *sched, const char *id);
 /* Whether more should be read from the store now. The ids that are here, sorted, into a new array (the caller frees). */
 bool sched_hungry(const struct sched *sched, nd_unix now);

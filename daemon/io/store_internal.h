@@ -95,6 +95,7 @@ enum store_sql {
 	SQL_KEYS_OLD,
 	SQL_JOB_PUT,
 	SQL_JOB_CHANGE,
+	SQL_JOB_HURRY,
 	SQL_JOB_UNCERTAIN,
 	SQL_JOB_DROP,
 	SQL_JOB,
@@ -233,6 +234,7 @@ void store_count_forget(struct store *store); /* after a rollback */
 /* store_write.c */
 int store_write_put(struct store *store, struct store_req *req);
 int store_write_change(struct store *store, struct store_req *req); /* OUTCOME, MOVE */
+int store_write_hurry(struct store *store, struct store_req *req);
 int store_write_uncertain(struct store *store, struct store_req *req);
 struct store_end { /* how a job leaves the queue */
 	int64_t seq;

@@ -87,8 +87,10 @@ const char *const store_schema_sql[SQL_COUNT] = {
 
 	[SQL_JOB_PUT]      = "INSERT INTO job(" STORE_COLUMNS ",rank,ended,head,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
 	                     "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
-	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,head=?9,"
-	                     "envelope_from=?10,ended=?11 WHERE seq=?1",
+	/* A row that was read without its head keeps the one it has. */
+	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,"
+	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12 WHERE seq=?1",
+	[SQL_JOB_HURRY]    = "UPDATE job SET due=?1 WHERE state=?2 AND due>?1 AND not_before<=?1",
 	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1 WHERE id=?1 AND state=?2",
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",
 	/* CASE: a body that is not asked for is not read. */

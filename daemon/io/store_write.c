@@ -361,6 +361,7 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 	store_db_text(stmt, 9, job->head);
 	store_db_text(stmt, 10, job->envelope_from);
 	store_db_int(stmt, 11, ended);
+	store_db_int(stmt, 12, job->expires);
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = change_rcpts(store, job, seq);
@@ -426,6 +427,16 @@ mark_due(struct store *store, nd_unix until)
 	if (rc == SQLITE_OK)
 		rc = store_db_meta_put(store, "uncertain_due", store->new_uncertain_due, NULL);
 	return rc;
+}
+
+int
+store_write_hurry(struct store *store, struct store_req *req)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_HURRY);
+
+	store_db_int(stmt, 1, req->until);
+	store_db_int(stmt, 2, JOB_QUEUED);
+	return store_db_run(stmt);
 }
 
 int

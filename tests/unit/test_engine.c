@@ -250,6 +250,74 @@ an_expired_job_in_memory_is_ended_there(void **state)
 	finish(engine, &conf);
 }
 
+static void
+a_waiting_job_is_held_and_cancelled_through_the_store(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct queue_job *row = row_make(1, "a", at(0).unix_ms + 30000, JOB_WARNING, 1);
+	struct engine_action action;
+	struct nd_why why;
+
+	(void)state;
+	engine_accepted(engine, row, at(0));
+	assert_int_equal(engine_act(engine, row, JOB_HOLD, at(1), &why), ENGINE_DONE);
+	action = expect(engine, ENGINE_STORE, 1);
+	assert_int_equal(action.job->job->state, JOB_HELD);
+	assert_int_equal(
+	    engine_act(engine, row, JOB_CANCEL, at(1), &why), ENGINE_LATER); /* while the first is committed */
+	stored(engine, &action, 1);
+	assert_null(sched_find(&engine_account_nth(engine, 0)->sched, "01K00000000000000000000001"));
+	finish(engine, &conf);
+}
+
+static void
+what_is_asked_while_a_job_is_sent_comes_after_the_try(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct queue_job *row = row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1);
+	struct engine_action action, store;
+	struct nd_why why;
+
+	(void)state;
+	engine_accepted(engine, row, at(0));
+	action = expect(engine, ENGINE_OPEN, 0);
+	engine_ready(engine, action.session, at(0));
+	action = expect(engine, ENGINE_SEND, 0);
+	assert_int_equal(engine_act(engine, row, JOB_RELEASE, at(1), &why), ENGINE_REFUSED);
+	assert_int_equal(engine_act(engine, row, JOB_CANCEL, at(1), &why), ENGINE_LATER);
+	tell(engine, &action, 451, 2);
+	store = expect(engine, ENGINE_STORE, 2);
+	assert_int_equal(store.job->job->state, JOB_QUEUED);
+	stored(engine, &store, 2);
+	store = expect(engine, ENGINE_STORE, 2);
+	assert_int_equal(store.job->job->state, JOB_CANCELLED);
+	stored(engine, &store, 2);
+	finish(engine, &conf);
+}
+
+static void
+a_paused_queue_sends_nothing_and_a_flush_hurries(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct engine_action action;
+
+	(void)state;
+	engine_pause(engine, true);
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms + 30000, JOB_WARNING, 1), at(0));
+	engine_flush(engine, at(1));
+	action = expect(engine, ENGINE_LOAD, 1); /* what waits in the store is due now too */
+	engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(1));
+	expect_rest(engine, 1);
+	engine_pause(engine, false);
+	action = expect(engine, ENGINE_OPEN, 1);
+	engine_ready(engine, action.session, at(1));
+	(void)expect(engine, ENGINE_SEND, 1);
+	finish(engine, &conf);
+}
+
 /* ---- A world ---------------------------------------------------------------------------------------------------------- */
 
 #define WORLD_JOBS 300u
@@ -491,6 +559,9 @@ main(void)
 		cmocka_unit_test(a_refused_token_is_renewed_once_then_the_account_is_held),
 		cmocka_unit_test(a_dead_token_endpoint_holds_with_its_words_and_the_old_token_serves),
 		cmocka_unit_test(an_expired_job_in_memory_is_ended_there),
+		cmocka_unit_test(a_waiting_job_is_held_and_cancelled_through_the_store),
+		cmocka_unit_test(what_is_asked_while_a_job_is_sent_comes_after_the_try),
+		cmocka_unit_test(a_paused_queue_sends_nothing_and_a_flush_hurries),
 		cmocka_unit_test(in_a_world_of_outages_each_job_ends_once),
 	};
 

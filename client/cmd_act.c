@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_act.c - notifyctl retry, hold, release, cancel, flush: what people do to jobs.  Layer: client. */
+#include "client/cmd.h"
+#include "common/str.h"
+#include "common/ulid.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The filters are the API's parameters of the same names. */
+enum { OPT_ALL = 7, OPT_YES };
+/* clang-format off */
+const struct args_option cmd_act_options[] = {
+	{ 0, "state", "STATE[,STATE]", "With --all: only jobs in these states." },
+	{ 0, "account", "A[,A]", "With --all: only jobs of these accounts." },
+	{ 0, "source", "S[,S]", "With --all: only jobs of these sources." },
+	{ 0, "severity", "S[,S]", "With --all: only jobs of these severities." },
+	{ 0, "key", "K[,K]", "With --all: only jobs with these keys." },
+	{ 0, "since", "T|D", "With --all: only jobs accepted since then." },
+	{ 0, "id", "TAIL", "With --all: only jobs whose id ends so." },
+	[OPT_ALL] = { 0, "all", NULL, "All jobs that fit the filters, instead of ids." },
+	[OPT_YES] = { 'y', "yes", NULL, "Does not ask; needed with --all when there is no terminal." },
+	{ 0 },
+};
+/* clang-format on */
+
+/* POST without a body; 200 and 202 are fine. */
+static int
+post(struct cmd *cmd, const char *path, struct json_tree *tree)
+{
+	struct link_request request = { .method = "POST", .path = path, .patience = ND_MIN(10) };
+	struct link_reply reply;
+	struct nd_why why;
+	int code = CMD_DONE;
+
+	*tree = (struct json_tree){ 0 };
+	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
+		code = cmd_fail(cmd, &why);
+	else if (reply.status != 200 && reply.status != 202)
+		code = cmd_problem(cmd, &reply);
+	else if (cmd->json)
+		writer_json(&cmd->out, nd_buf_text(&reply.body), reply.body.len);
+	else if (cmd_read(&reply, tree, &why) != ND_OK)
+		code = cmd_fail(cmd, &why);
+	link_reply_done(&reply);
+	return code;
+}
+
+/* The whole id for what a person typed: the daemon changes nothing by a part of one. */
+static int
+whole_id(struct cmd *cmd, const char *word, char id[ND_ULID_LEN + 1])
+{
+	struct cmd quiet = *cmd;
+	struct json_tree tree = { 0 };
+	struct nd_buf path;
+	const char *found;
+	int code;
+
+	if (nd_ulid_valid(word)) {
+		memcpy(id, word, ND_ULID_LEN + 1);
+		return CMD_DONE;
+	}
+	quiet.json = false;
+	nd_buf_init(&path, 512);
+	nd_buf_adds(&path, "/v1/jobs/");
+	nd_str_percent(&path, word, strlen(word));
+	code = cmd_get_json(&quiet, nd_buf_text(&path), &tree);
+	nd_buf_done(&path);
+	found = code == CMD_DONE ? json_get_text(tree.root, "id") : NULL;
+	if (found != NULL && nd_ulid_valid(found))
+		memcpy(id, found, ND_ULID_LEN + 1);
+	else if (code == CMD_DONE)
+		code = CMD_PROTOCOL;
+	json_done(&tree);
+	return code;
+}
+
+static int
+act_one(struct cmd *cmd, const char *action, const char *word)
+{
+	char id[ND_ULID_LEN + 1], path[96];
+	struct json_tree tree;
+	const char *state;
+	int code = whole_id(cmd, word, id);
+
+	if (code != CMD_DONE)
+		return code;
+	(void)snprintf(path, sizeof(path), "/v1/jobs/%s/%s", id, action);
+	code = post(cmd, path, &tree);
+	state = json_get_text(tree.root, "state");
+	if (code == CMD_DONE && state != NULL)
+		writer_line(&cmd->out, WRITER_PLAIN, "%s %s%s", id, state,
+		    strcmp(state, "sending") == 0 ? ": done after this try, unless it is delivered" : "");
+	json_done(&tree);
+	return code;
+}
+
+static void
+add_filters(const struct args *args, struct nd_buf *path, char first)
+{
+	unsigned i;
+
+	for (i = 0; i < args->given_count; i++) {
+		if (args->given[i].option >= OPT_ALL)
+			continue;
+		nd_buf_addf(path, "%c%s=", first, cmd_act_options[args->given[i].option].name);
+		nd_str_percent(path, args->given[i].value, strlen(args->given[i].value));
+		first = '&';
+	}
+}
+
+/* How many jobs it is about: one page of the list tells, or that there are more. */
+static int
+ask(struct cmd *cmd, const char *action, const struct args *args)
+{
+	struct cmd quiet = *cmd;
+	const struct json_node *jobs;
+	struct json_tree tree;
+	struct nd_buf path;
+	char line[8] = "";
+	int code;
+
+	nd_buf_init(&path, 65536);
+	nd_buf_adds(&path, "/v1/jobs?limit=1000");
+	add_filters(args, &path, '&');
+	quiet.json = false;
+	code = cmd_get_json(&quiet, nd_buf_text(&path), &tree);
+	nd_buf_done(&path);
+	jobs = json_get(tree.root, "jobs");
+	if (code == CMD_DONE && jobs != NULL) {
+		(void)fprintf(stderr, "%s %u%s jobs, as far as it applies to them? [y/N] ", action, jobs->count,
+		    json_get_text(tree.root, "next") != NULL ? " or more" : "");
+		if (fgets(line, sizeof(line), stdin) == NULL || (line[0] != 'y' && line[0] != 'Y'))
+			code = cmd_usage(cmd, "nothing was done");
+	}
+	json_done(&tree);
+	return code;
+}
+
+static int
+act_all(struct cmd *cmd, const char *action, const struct args *args)
+{
+	int64_t matched = 0, changed = 0;
+	struct json_tree tree;
+	struct nd_buf path;
+	int code = CMD_DONE;
+
+	if (!args_has(args, OPT_YES) && !isatty(STDIN_FILENO))
+		return cmd_usage(cmd, "%s --all needs --yes when there is no terminal to ask at", action);
+	if (!args_has(args, OPT_YES))
+		code = ask(cmd, action, args);
+	if (code != CMD_DONE)
+		return code;
+	nd_buf_init(&path, 65536);
+	nd_buf_addf(&path, "/v1/jobs/%s", action);
+	add_filters(args, &path, '?');
+	code = post(cmd, nd_buf_text(&path), &tree);
+	nd_buf_done(&path);
+	if (code == CMD_DONE && tree.root != NULL) {
+		(void)json_int(json_get(tree.root, "matched"), 0, INT64_MAX, &matched);
+		(void)json_int(json_get(tree.root, "changed"), 0, INT64_MAX, &changed);
+		writer_line(
+		    &cmd->out, WRITER_PLAIN, "%lld of %lld jobs changed", (long long)changed, (long long)matched);
+	}
+	json_done(&tree);
+	return code;
+}
+
+static int
+act(struct cmd *cmd, const char *action, const struct args *args)
+{
+	int code = CMD_DONE, one;
+	unsigned i;
+
+	if (args_has(args, OPT_ALL) && args->word_count > 0)
+		return cmd_usage(cmd, "%s takes ids or --all, not both", action);
+	if (args_has(args, OPT_ALL))
+		return act_all(cmd, action, args);
+	if (args->word_count == 0)
+		return cmd_usage(cmd, "%s needs the ids of jobs, or --all", action);
+	for (i = 0; i < args->given_count; i++)
+		if (args->given[i].option < OPT_ALL)
+			return cmd_usage(cmd, "filters go with --all");
+	for (i = 0; i < args->word_count; i++) {
+		one = act_one(cmd, action, args->words[i]);
+		code = one != CMD_DONE ? one : code;
+	}
+	return code;
+}
+
+int
+cmd_retry_run(struct cmd *cmd, const struct args *args)
+{
+	return act(cmd, "retry", args);
+}
+
+int
+cmd_hold_run(struct cmd *cmd, const struct args *args)
+{
+	return act(cmd, "hold", args);
+}
+
+int
+cmd_release_run(struct cmd *cmd, const struct args *args)
+{
+	return act(cmd, "release", args);
+}
+
+int
+cmd_cancel_run(struct cmd *cmd, const struct args *args)
+{
+	return act(cmd, "cancel", args);
+}
+
+int
+cmd_flush_run(struct cmd *cmd, const struct args *args)
+{
+	struct json_tree tree;
+	int code = post(cmd, "/v1/queue/flush", &tree);
+
+	(void)args;
+	if (code == CMD_DONE && tree.root != NULL)
+		writer_line(&cmd->out, WRITER_PLAIN, "every queued job is due now");
+	json_done(&tree);
+	return code;
+}

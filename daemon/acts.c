@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* acts.c - what people do to jobs and to the queue: retry, hold, release, cancel, one or many; flush, pause, resume. */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAGE 500u /* jobs of a bulk request at a time */
+
+/* How one job's action ended: why->err ND_OK changed (state is new), else refused; later: after the present try. */
+typedef void act_done(void *arg, enum job_state state, bool later, const struct nd_why *why);
+
+struct app_act { /* one action that waits: for a commit, or for a load */
+	struct app *app;
+	struct queue_job *row;
+	enum job_action action;
+	enum job_state before;
+	act_done *done;
+	void *arg;
+	bool committing; /* the engine has it: outcome of the commit comes by acts_stored */
+	struct app_act *next;
+};
+
+static void
+finish(struct app_act *act, enum job_state state, bool later, const struct nd_why *why)
+{
+	static const struct nd_why fine;
+
+	act->done(act->arg, state, later, why ? why : &fine);
+	queue_job_free(act->row);
+	free(act);
+}
+
+static void
+keep(struct app_act *act)
+{
+	act->next = act->app->acts;
+	act->app->acts = act;
+}
+
+/* The row was changed in the store, not in memory. */
+static void
+moved(struct store_req *req)
+{
+	struct app_act *act = req->owner;
+	struct app *app = act->app;
+	enum job_state state = (enum job_state)act->row->state;
+
+	app_wrote(app, req);
+	if (req->err == ND_OK) {
+		if (job_state_final(act->before) && !job_state_final(state))
+			app->unfinished++;
+		if (!job_state_final(act->before) && job_state_final(state) && app->unfinished > 0)
+			app->unfinished--;
+		if (state == JOB_CANCELLED && act->row->spooled)
+			spool_remove(app->spool, act->row->id);
+		if (state == JOB_QUEUED)
+			engine_look(app->engine, act->row->account);
+		waiters_wake(app, act->row->id, state);
+		loop_soon(app->loop, app_pump, app);
+	}
+	finish(act, state, false, req->err == ND_OK ? NULL : &req->why);
+	free(req);
+}
+
+static void
+change_row(struct app_act *act)
+{
+	struct store_req *req;
+	struct nd_why why;
+
+	if (act->app->down) {
+		(void)nd_fail(&why, ND_ESTOPPING, 0, "notifyd has stopped");
+		finish(act, act->before, false, &why);
+		return;
+	}
+	if (act_on(act->row, act->action, loop_now(act->app->loop).unix_ms, &why) != ND_OK) {
+		finish(act, act->before, false, &why);
+		return;
+	}
+	req = nd_xalloc(sizeof(*req));
+	req->op = STORE_MOVE;
+	req->done = moved;
+	req->owner = act;
+	req->job = act->row;
+	store_submit(act->app->store, req);
+}
+
+static void
+perform(struct app_act *act)
+{
+	struct app *app = act->app;
+	struct nd_why why;
+
+	switch (engine_act(app->engine, act->row, act->action, loop_now(app->loop), &why)) {
+	case ENGINE_ABSENT:
+		change_row(act);
+		break;
+	case ENGINE_BUSY:
+		keep(act);
+		break;
+	case ENGINE_DONE:
+		act->committing = true;
+		keep(act);
+		loop_soon(app->loop, app_pump, app);
+		break;
+	case ENGINE_LATER:
+		finish(act, JOB_SENDING, true, NULL);
+		break;
+	case ENGINE_REFUSED:
+		finish(act, act->before, false, &why);
+		break;
+	}
+}
+
+/* Takes the row. */
+static void
+begin(struct app *app, struct queue_job *row, enum job_action action, act_done *done, void *arg)
+{
+	struct app_act *act = nd_xalloc(sizeof(*act));
+
+	*act = (struct app_act){
+		.app = app, .row = row, .action = action, .before = (enum job_state)row->state, .done = done, .arg = arg
+	};
+	perform(act);
+}
+
+void
+acts_stored(struct app *app, const char *id, enum job_state state)
+{
+	struct app_act **at = &app->acts, *act;
+
+	while ((act = *at) != NULL) {
+		if (!act->committing || strcmp(act->row->id, id) != 0) {
+			at = &act->next;
+			continue;
+		}
+		*at = act->next;
+		finish(act, state, false, NULL);
+		return;
+	}
+}
+
+void
+acts_loaded(struct app *app)
+{
+	struct app_act *list = app->acts, *act;
+
+	app->acts = NULL;
+	while ((act = list) != NULL) {
+		list = act->next;
+		if (act->committing)
+			keep(act);
+		else
+			perform(act);
+	}
+}
+
+void
+acts_end(struct app *app)
+{
+	struct nd_why why;
+	struct app_act *act;
+
+	(void)nd_fail(&why, ND_ESTOPPING, 0, "notifyd is stopping");
+	while ((act = app->acts) != NULL) {
+		app->acts = act->next;
+		finish(act, act->before, false, &why);
+	}
+}
+
+/* One job. */
+
+struct single {
+	struct app *app;
+	struct http_request *request; /* NULL: the client has left */
+	enum job_action action;
+	char id[ND_ULID_LEN + 1];
+};
+
+static void
+single_left(void *context)
+{
+	struct single *single = context;
+
+	single->request = NULL;
+}
+
+static void
+single_done(void *arg, enum job_state state, bool later, const struct nd_why *why)
+{
+	struct single *single = arg;
+	struct nd_buf buf;
+	struct json_out out;
+
+	if (single->request) {
+		http_request_own(single->request, NULL, NULL);
+		if (why->err != ND_OK) {
+			http_server_problem(single->request, why);
+		} else {
+			nd_buf_init(&buf, 1024);
+			json_out_init(&out, &buf);
+			json_out_object(&out, NULL);
+			json_out_text(&out, "id", single->id);
+			json_out_text(&out, "state", job_state_name(state));
+			json_out_object_end(&out);
+			(void)nd_buf_addc(&buf, '\n');
+			http_server_reply(
+			    single->request, later ? 202 : 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
+			nd_buf_done(&buf);
+		}
+	}
+	free(single);
+}
+
+static void
+single_found(struct store_req *req)
+{
+	struct single *single = req->owner;
+	struct nd_why why = req->why;
+	unsigned i;
+
+	for (i = 0; i < req->attempt_count; i++)
+		queue_attempt_done(&req->attempts[i]);
+	free(req->attempts);
+	if (req->err == ND_OK && single->request && !handlers_may_see(single->request, req->found))
+		(void)nd_fail(&why, ND_ENOTYOURS, 0, "job %s was submitted by uid %u", single->id, req->found->uid);
+	else if (req->err == ND_OK)
+		why.err = ND_OK;
+	if (why.err != ND_OK) {
+		queue_job_free(req->found);
+		single_done(single, JOB_QUEUED, false, &why);
+	} else {
+		begin(single->app, req->found, single->action, single_done, single);
+	}
+	free(req);
+}
+
+static void
+act_one(struct app *app, struct http_request *request, enum job_action action)
+{
+	static const char *const known[] = { NULL };
+	const char *id = http_request_segment(request);
+	struct single *single;
+	struct store_req *req;
+	struct nd_why why;
+
+	if (http_request_only(request, known, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	if (!nd_ulid_valid(id)) {
+		(void)nd_fail(&why, ND_ENOTFOUND, 0, "\"%.40s\" is no job id", id);
+		(void)nd_fail_at(&why, "id", 0, "give the whole id: nothing is changed by a part of one");
+		http_server_problem(request, &why);
+		return;
+	}
+	single = nd_xalloc(sizeof(*single));
+	*single = (struct single){ .app = app, .request = request, .action = action };
+	memcpy(single->id, id, sizeof(single->id));
+	http_request_own(request, single, single_left);
+	req = nd_xalloc(sizeof(*req));
+	req->op = STORE_SHOW;
+	req->done = single_found;
+	req->owner = single;
+	memcpy(req->id, id, sizeof(req->id));
+	store_submit(app->store, req);
+}
+
+/* Many jobs. */
+
+struct bulk {
+	struct app *app;
+	struct http_request *request; /* NULL: the client has left; what was asked is done all the same */
+	enum job_action action;
+	struct store_filter filter; /* texts are ours */
+	uint64_t matched, changed;
+	unsigned open; /* of the present page */
+	bool more;
+	struct nd_why why;
+};
+
+static void bulk_page(struct bulk *bulk);
+
+static void
+bulk_left(void *context)
+{
+	struct bulk *bulk = context;
+
+	bulk->request = NULL;
+}
+
+static void
+bulk_end(struct bulk *bulk)
+{
+	struct nd_buf buf;
+	struct json_out out;
+
+	if (bulk->request) {
+		http_request_own(bulk->request, NULL, NULL);
+		if (bulk->why.err != ND_OK) {
+			http_server_problem(bulk->request, &bulk->why);
+		} else {
+			nd_buf_init(&buf, 1024);
+			json_out_init(&out, &buf);
+			json_out_object(&out, NULL);
+			json_out_int(&out, "matched", (int64_t)bulk->matched);
+			json_out_int(&out, "changed", (int64_t)bulk->changed);
+			json_out_object_end(&out);
+			(void)nd_buf_addc(&buf, '\n');
+			http_server_reply(bulk->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
+			nd_buf_done(&buf);
+		}
+	}
+	handlers_filter_done(&bulk->filter);
+	free(bulk);
+}
+
+static void
+bulk_one(void *arg, enum job_state state, bool later, const struct nd_why *why)
+{
+	struct bulk *bulk = arg;
+
+	(void)state;
+	(void)later;
+	bulk->changed += why->err == ND_OK;
+	if (why->err == ND_EDISK || why->err == ND_EDISKFULL || why->err == ND_ESTOPPING)
+		bulk->why = *why;
+	if (--bulk->open > 0)
+		return;
+	if (bulk->more && bulk->why.err == ND_OK && !bulk->app->stopping)
+		bulk_page(bulk);
+	else
+		bulk_end(bulk);
+}
+
+static void
+bulk_found(struct store_req *req)
+{
+	struct bulk *bulk = req->owner;
+	unsigned i;
+
+	if (req->err != ND_OK)
+		bulk->why = req->why;
+	bulk->more = req->more && req->job_count > 0;
+	if (req->job_count > 0)
+		memcpy(bulk->filter.before, req->jobs[req->job_count - 1]->id, sizeof(bulk->filter.before));
+	bulk->matched += req->job_count;
+	bulk->open = req->job_count + 1; /* + 1: the page does not end while it is being begun */
+	for (i = 0; i < req->job_count; i++)
+		begin(bulk->app, req->jobs[i], bulk->action, bulk_one, bulk);
+	free(req->jobs);
+	free(req);
+	bulk->changed--; /* of the extra one */
+	bulk_one(bulk, JOB_QUEUED, false, &(struct nd_why){ 0 });
+}
+
+static void
+bulk_page(struct bulk *bulk)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_LIST;
+	req->done = bulk_found;
+	req->owner = bulk;
+	req->limit = PAGE;
+	req->filter = bulk->filter;
+	store_submit(bulk->app->store, req);
+}
+
+/* Only states the action applies to are looked at: finished jobs of a month are nobody's business here. */
+static uint32_t
+states_of(enum job_action action, uint32_t asked)
+{
+	uint32_t fit = 0;
+	unsigned i;
+
+	for (i = 0; i < JOB_STATE_COUNT; i++)
+		if (job_action_fits(action, (enum job_state)i))
+			fit |= 1u << i;
+	return asked ? asked & fit : fit;
+}
+
+static void
+act_all(struct app *app, struct http_request *request, enum job_action action)
+{
+	static const char *const known[] = { "state", "account", "source", "severity", "key", "since", "id", NULL };
+	struct bulk *bulk = nd_xalloc(sizeof(*bulk));
+	struct nd_why why;
+
+	bulk->app = app;
+	bulk->request = request;
+	bulk->action = action;
+	if (http_request_only(request, known, &why) != ND_OK ||
+	    handlers_filter(app, request, &bulk->filter, &why) != ND_OK) {
+		handlers_filter_done(&bulk->filter);
+		free(bulk);
+		http_server_problem(request, &why);
+		return;
+	}
+	http_request_own(request, bulk, bulk_left);
+	bulk->filter.states = states_of(action, bulk->filter.states);
+	if (bulk->filter.states == 0)
+		bulk_end(bulk);
+	else
+		bulk_page(bulk);
+}
+
+/* The queue. */
+
+static void
+reply_state(struct http_request *request, const char *state)
+{
+	char body[64];
+	int len = snprintf(body, sizeof(body), "{\"state\":\"%s\"}\n", state);
+
+	http_server_reply(request, 200, "application/json", body, (size_t)len, NULL);
+}
+
+static void
+hurried(struct store_req *req)
+{
+	struct single *single = req->owner;
+
+	app_wrote(single->app, req);
+	if (req->err == ND_OK)
+		engine_flush(single->app->engine, loop_now(single->app->loop));
+	loop_soon(single->app->loop, app_pump, single->app);
+	if (single->request) {
+		http_request_own(single->request, NULL, NULL);
+		if (req->err == ND_OK)
+			reply_state(single->request, "flushed");
+		else
+			http_server_problem(single->request, &req->why);
+	}
+	free(single);
+	free(req);
+}
+
+static void
+pause_path(const struct app *app, char *path, size_t size)
+{
+	(void)snprintf(path, size, "%s/paused", app->options.state_dir);
+}
+
+void
+acts_pause_open(struct app *app)
+{
+	char path[4096];
+
+	pause_path(app, path, sizeof(path));
+	engine_pause(app->engine, access(path, F_OK) == 0);
+	if (engine_paused(app->engine))
+		nd_log(ND_LOG_WARNING, NULL, "the queue is paused: nothing is sent until notifyctl resume");
+}
+
+static void
+pause_kept(void *arg, enum nd_err err, const struct nd_why *why)
+{
+	(void)arg;
+	if (err != ND_OK)
+		nd_log(ND_LOG_WARNING, NULL, "that the queue is paused will not outlive a restart: %s", why->text);
+}
+
+static void
+set_pause(struct app *app, struct http_request *request, bool paused)
+{
+	char path[4096];
+
+	pause_path(app, path, sizeof(path));
+	engine_pause(app->engine, paused);
+	if (paused)
+		filer_write_later(app->files, app->loop, path, "", 0, pause_kept, NULL);
+	else
+		(void)unlink(path);
+	nd_log(
+	    ND_LOG_NOTICE, NULL, paused ? "the queue is paused by an operator" : "the queue is resumed by an operator");
+	loop_soon(app->loop, app_pump, app);
+	reply_state(request, paused ? "paused" : "running");
+}
+
+void
+acts_retry(void *app, struct http_request *request)
+{
+	act_one(app, request, JOB_RETRY);
+}
+
+void
+acts_retry_all(void *app, struct http_request *request)
+{
+	act_all(app, request, JOB_RETRY);
+}
+
+void
+acts_hold(void *app, struct http_request *request)
+{
+	act_one(app, request, JOB_HOLD);
+}
+
+void
+acts_hold_all(void *app, struct http_request *request)
+{
+	act_all(app, request, JOB_HOLD);
+}
+
+void
+acts_release(void *app, struct http_request *request)
+{
+	act_one(app, request, JOB_RELEASE);
+}
+
+void
+acts_release_all(void *app, struct http_request *request)
+{
+	act_all(app, request, JOB_RELEASE);
+}
+
+void
+acts_cancel(void *app, struct http_request *request)
+{
+	act_one(app, request, JOB_CANCEL);
+}
+
+void
+acts_cancel_all(void *app, struct http_request *request)
+{
+	act_all(app, request, JOB_CANCEL);
+}
+
+void
+acts_flush(void *owner, struct http_request *request)
+{
+	struct app *app = owner;
+	struct single *single = nd_xalloc(sizeof(*single));
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	*single = (struct single){ .app = app, .request = request };
+	http_request_own(request, single, single_left);
+	req->op = STORE_HURRY;
+	req->done = hurried;
+	req->owner = single;
+	req->until = loop_now(app->loop).unix_ms;
+	store_submit(app->store, req);
+}
+
+void
+acts_pause(void *app, struct http_request *request)
+{
+	set_pause(app, request, true);
+}
+
+void
+acts_resume(void *app, struct http_request *request)
+{
+	set_pause(app, request, false);
+}

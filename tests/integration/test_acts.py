@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""retry, hold, release, cancel, one job or many; flush, pause, resume. The relay is a closed port, or the stand-in provider."""
+import json
+import os
+import subprocess
+import sys
+
+import notifyd
+from notifyd import NOTIFYCTL, TOP, ProgramTest, until
+
+CLOSED = '''[account nowhere]
+host = 127.0.0.1:1
+from = alerts@example.com
+security = none
+'''
+JOB = {'to': 'ops@example.com', 'subject': 'x'}
+NEVER = '01K00000000000000000000000'
+
+
+class Acts(ProgramTest):
+    def setUp(self):
+        self.d = self.daemon(CLOSED)
+
+    def act(self, job, action, admin=True):
+        return self.d.post('/v1/jobs/%s/%s' % (job, action), None, admin)
+
+    def waiting(self, **more):
+        return self.d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z', **more))
+
+    def test_a_job_is_held_released_and_cancelled(self):
+        job = self.waiting()
+        for action, state in (('hold', 'held'), ('release', 'queued'), ('cancel', 'cancelled')):
+            reply = self.act(job, action)
+            self.assertEqual((reply.status, reply.json), (200, {'id': job, 'state': state}))
+            self.assertEqual(self.d.job(job)['state'], state)
+        self.assertEqual(self.d.job(job)['recipients'][0]['state'], 'cancelled')
+        self.assertEqual(self.d.get('/v1/jobs/%s/message' % job, True).status, 410)
+        self.assert_problem(self.act(job, 'retry'), 409, 'wrong-state', 'cancelled')
+        self.assert_problem(self.act(NEVER, 'hold'), 404, 'not-found')
+        self.assert_problem(self.act(job[-8:], 'hold'), 404, 'not-found', 'whole id')
+
+    def test_a_job_that_is_due_is_held_while_its_account_fails(self):
+        job = self.d.submit(**JOB)
+        until(lambda: self.d.account('nowhere')['state'] == 'failing', 'the account fails')
+        reply = self.act(job, 'hold')
+        self.assertIn(reply.status, (200, 202), reply)
+        until(lambda: self.d.job(job)['state'] == 'held', 'it is held')
+        self.d.kill()
+        self.d.start()
+        self.assertEqual(self.d.job(job)['state'], 'held')
+        self.assertEqual(self.act(job, 'release').json['state'], 'queued')
+
+    def test_many_at_once_by_filters(self):
+        jobs = [self.waiting(source='s%d' % (n % 2)) for n in range(20)]
+        reply = self.d.post('/v1/jobs/hold?source=s1', None, True)
+        self.assertEqual((reply.status, reply.json), (200, {'matched': 10, 'changed': 10}))
+        self.assertEqual(sorted(self.d.job(job)['state'] for job in jobs), ['held'] * 10 + ['queued'] * 10)
+        self.assertEqual(self.d.post('/v1/jobs/cancel', None, True).json, {'matched': 20, 'changed': 20})
+        self.assertEqual(self.d.post('/v1/jobs/cancel', None, True).json, {'matched': 0, 'changed': 0})
+        self.assertEqual(self.d.status()['totals']['cancelled'], 20)
+        self.assert_problem(self.d.post('/v1/jobs/cancel?statee=held', None, True), 400, 'unknown-field', 'state')
+
+    def test_a_thousand_are_cancelled_over_several_pages(self):
+        for _ in range(3):
+            reply = self.d.post('/v1/jobs', [dict(JOB, not_before='2030-01-01T00:00:00Z')] * 500, True)
+            self.assertEqual(reply.status, 202)
+        self.assertEqual(self.d.post('/v1/jobs/cancel', None, True).json, {'matched': 1500, 'changed': 1500})
+        self.assertEqual(self.d.status()['queue']['queued'], 0)
+
+    def test_a_submitter_changes_only_its_own(self):
+        job = self.waiting()
+        self.assertEqual(self.act(job, 'hold', admin=False).status, 200)    # the same user
+        self.assert_problem(self.d.post('/v1/queue/pause', None), 403, 'operator-only')
+
+    def test_a_paused_queue_stays_so_over_a_restart(self):
+        self.assertEqual(self.d.post('/v1/queue/pause', None, True).json, {'state': 'paused'})
+        job = self.d.submit(**JOB)
+        self.d.stop()
+        self.d.start()
+        self.assertIn('paused', [w['code'] for w in self.d.status()['warnings']])
+        self.assertEqual(self.d.account('nowhere')['state'], 'ok')    # nothing was tried
+        self.assertEqual(self.d.job(job)['state'], 'queued')
+        self.assertEqual(self.d.post('/v1/queue/resume', None, True).json, {'state': 'running'})
+        until(lambda: self.d.account('nowhere')['state'] == 'failing', 'it is tried again')
+
+    def test_the_client_speaks_of_jobs_by_their_ends(self):
+        job = self.waiting()
+        run = lambda *words: subprocess.run([NOTIFYCTL, '--socket', self.d.socket, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = run('hold', job[-8:])
+        self.assertEqual((done.returncode, done.stdout), (0, '%s held\n' % job), done)
+        self.assertEqual(run('hold', job[-8:]).returncode, 65)
+        self.assertEqual(run('cancel', '--all').returncode, 64)
+        done = run('cancel', '--all', '--yes', '--state', 'held')
+        self.assertEqual((done.returncode, done.stdout), (0, '1 of 1 jobs changed\n'), done)
+        self.assertEqual(run('flush').returncode, 0)
+
+
+class Retry(ProgramTest):
+    """Against the stand-in, which refuses one recipient for good and puts off another once."""
+
+    def setUp(self):
+        self.d = self.daemon(start=False)
+        self.folder = os.path.join(self.d.folder, 'provider')
+        self.provider = subprocess.Popen([sys.executable, os.path.join(TOP, 'tests/fake/provider.py'), '--dir', self.folder],
+                                         stdout=subprocess.DEVNULL)
+        self.addCleanup(self.provider.wait)
+        self.addCleanup(self.provider.terminate)
+        ready = os.path.join(self.folder, 'ready.json')
+        until(lambda: os.path.exists(ready), 'the stand-in is ready')
+        with open(ready, encoding='utf-8') as file:
+            r = json.load(file)
+        self.d.configure('''[account m365]
+provider = microsoft
+host = %(smtp_host)s:%(smtp_port)s
+from = %(user)s
+tenant = %(tenant)s
+client_id = %(client_id)s
+client_secret = file:%(secret)s
+token_url = %(token_url)s
+ca_file = %(ca)s
+''' % dict(r, secret=os.path.join(self.folder, 'secret')))
+        self.d.start()
+
+    def test_a_refused_job_is_tried_again_and_a_delivered_one_is_not(self):
+        job = self.d.submit(to=['reject@contoso.example'], subject='x')
+        self.assertEqual(self.d.final(job)['state'], 'failed')
+        reply = self.d.post('/v1/jobs/%s/retry' % job, None, True)
+        self.assertEqual((reply.status, reply.json['state']), (200, 'queued'))
+        shown = self.d.final(job)
+        self.assertEqual((shown['state'], len(shown['attempts'])), ('failed', 2), shown)
+        fine = self.d.submit(to=['ops@contoso.example'], subject='x')
+        self.assertEqual(self.d.final(fine)['state'], 'delivered')
+        self.assert_problem(self.d.post('/v1/jobs/%s/retry' % fine, None, True), 409, 'wrong-state', 'delivered')
+
+    def test_a_flush_hurries_what_waits_for_another_try(self):
+        job = self.d.submit(to=['tempfail@contoso.example'], subject='x')
+        until(lambda: self.d.job(job)['attempt_count'] == 1, 'the first try is over')
+        self.assertEqual(self.d.post('/v1/queue/flush', None, True).status, 200)
+        self.assertEqual(self.d.final(job, 5)['state'], 'delivered')    # its own time would be 10 s later
+
+
+if __name__ == '__main__':
+    notifyd.unittest.main()

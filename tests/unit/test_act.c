@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_act.c - what a person may do to a job. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/act.h"
+#include "tests/unit/rows.h"
+
+#define NOW 5000
+
+static struct queue_job *
+in_state(enum job_state state)
+{
+	struct queue_job *job = row_make(1, "a", 1000, JOB_WARNING, 3);
+
+	job->state = (uint8_t)state;
+	job->body_kept = true;
+	job->reason = nd_xstrdup("why");
+	job->rcpts[0].state = RCPT_DELIVERED;
+	job->rcpts[1].state = RCPT_REFUSED;
+	return job;
+}
+
+static void
+retry_gives_the_undelivered_another_chance(void **state)
+{
+	struct queue_job *job = in_state(JOB_FAILED);
+
+	(void)state;
+	job->attempt_count = 7;
+	job->expires = 4000;
+	job->rcpts[2].state = RCPT_EXPIRED;
+	assert_int_equal(act_on(job, JOB_RETRY, NOW, NULL), ND_OK);
+	assert_int_equal(job->state, JOB_QUEUED);
+	assert_int_equal(job->due, NOW);
+	assert_int_equal(job->attempt_count, 0);
+	assert_int_equal(job->expires, 0);
+	assert_int_equal(job->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(job->rcpts[1].state, RCPT_PENDING);
+	assert_int_equal(job->rcpts[2].state, RCPT_PENDING);
+	assert_null(job->reason);
+	assert_int_equal(job->created, 1000);
+	queue_job_free(job);
+}
+
+static void
+hold_and_release_keep_the_time_it_was_not_to_be_sent_before(void **state)
+{
+	struct queue_job *job = in_state(JOB_QUEUED);
+
+	(void)state;
+	job->not_before = 9000;
+	assert_int_equal(act_on(job, JOB_HOLD, NOW, NULL), ND_OK);
+	assert_int_equal(job->state, JOB_HELD);
+	assert_int_equal(act_on(job, JOB_RELEASE, NOW, NULL), ND_OK);
+	assert_int_equal(job->state, JOB_QUEUED);
+	assert_int_equal(job->due, 9000);
+	queue_job_free(job);
+}
+
+static void
+cancel_ends_what_is_pending(void **state)
+{
+	struct queue_job *job = in_state(JOB_HELD);
+
+	(void)state;
+	assert_int_equal(act_on(job, JOB_CANCEL, NOW, NULL), ND_OK);
+	assert_int_equal(job->state, JOB_CANCELLED);
+	assert_int_equal(job->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(job->rcpts[1].state, RCPT_REFUSED);
+	assert_int_equal(job->rcpts[2].state, RCPT_CANCELLED);
+	assert_int_equal(job->rcpts[2].at, NOW);
+	queue_job_free(job);
+}
+
+static void
+what_does_not_fit_changes_nothing(void **state)
+{
+	static const struct {
+		enum job_action action;
+		enum job_state state;
+	} cases[] = { { JOB_RETRY, JOB_DELIVERED }, { JOB_HOLD, JOB_HELD }, { JOB_HOLD, JOB_FAILED },
+		{ JOB_RELEASE, JOB_QUEUED }, { JOB_CANCEL, JOB_DELIVERED }, { JOB_CANCEL, JOB_EXPIRED } };
+	struct queue_job *job;
+	struct nd_why why;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		job = in_state(cases[i].state);
+		assert_int_equal(act_on(job, cases[i].action, NOW, &why), ND_ESTATE);
+		assert_non_null(strstr(why.text, job_state_name(cases[i].state)));
+		assert_int_equal(job->state, cases[i].state);
+		assert_string_equal(job->reason, "why");
+		queue_job_free(job);
+	}
+}
+
+static void
+a_job_without_account_or_message_cannot_go(void **state)
+{
+	struct queue_job *job = in_state(JOB_HELD);
+
+	(void)state;
+	job->account[0] = '\0';
+	assert_int_equal(act_on(job, JOB_RELEASE, NOW, NULL), ND_ESTATE);
+	assert_int_equal(act_on(job, JOB_CANCEL, NOW, NULL), ND_OK);
+	queue_job_free(job);
+	job = in_state(JOB_FAILED);
+	job->body_kept = false;
+	assert_int_equal(act_on(job, JOB_RETRY, NOW, NULL), ND_EBODYGONE);
+	queue_job_free(job);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(retry_gives_the_undelivered_another_chance),
+		cmocka_unit_test(hold_and_release_keep_the_time_it_was_not_to_be_sent_before),
+		cmocka_unit_test(cancel_ends_what_is_pending),
+		cmocka_unit_test(what_does_not_fit_changes_nothing),
+		cmocka_unit_test(a_job_without_account_or_message_cannot_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
