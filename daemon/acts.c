@@ -455,8 +455,8 @@ acts_pause_open(struct app *app)
 	char path[4096];
 
 	pause_path(app, path, sizeof(path));
-	engine_pause(app->engine, access(path, F_OK) == 0);
-	if (engine_paused(app->engine))
+	engine_bar(app->engine, ENGINE_BAR_PAUSE, access(path, F_OK) == 0);
+	if (engine_barred(app->engine, ENGINE_BAR_PAUSE))
 		nd_log(ND_LOG_WARNING, NULL, "the queue is paused: nothing is sent until notifyctl resume");
 }
 
@@ -474,7 +474,7 @@ set_pause(struct app *app, struct http_request *request, bool paused)
 	char path[4096];
 
 	pause_path(app, path, sizeof(path));
-	engine_pause(app->engine, paused);
+	engine_bar(app->engine, ENGINE_BAR_PAUSE, paused);
 	if (paused)
 		filer_write_later(app->files, app->loop, path, "", 0, pause_kept, NULL);
 	else

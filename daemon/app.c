@@ -16,6 +16,8 @@
 
 #define STOP_TIME ND_SEC(30) /* for mails that are under way at SIGTERM */
 #define STOP_LOOK 50
+#define DEAD_STORE_TIME ND_SEC(10) /* for clients to be told, before the daemon leaves to be restarted */
+#define DISK_LOOK ND_SEC(10)       /* a full disk: is there room again? */
 #define WATCHDOG_STUCK ND_SEC(120) /* in one call of the storage thread: a slow disk may take long, not for ever */
 
 /* The engine's wishes, one after another. */
@@ -90,6 +92,45 @@ app_pump(void *arg)
 	say_status(app);
 }
 
+static void
+touched(struct store_req *req)
+{
+	struct app *app = req->owner;
+
+	app_wrote(app, req);
+	free(req);
+	loop_soon(app->loop, app_pump, app);
+}
+
+/* A small write tells whether there is room again, also when nobody submits. */
+static void
+touch_disk(void *arg)
+{
+	struct app *app = arg;
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_TOUCH;
+	req->done = touched;
+	req->owner = app;
+	req->until = loop_now(app->loop).unix_ms;
+	store_submit(app->store, req);
+}
+
+/* What is sent while outcomes cannot be written would be sent again after a restart: so nothing is. A dead store needs a new process: the
+ * daemon leaves, systemd starts it again, and SQLite recovers. */
+static void
+mind_disk(struct app *app)
+{
+	nd_ms now = loop_now(app->loop).ms;
+
+	engine_bar(app->engine, ENGINE_BAR_DISK, app->store_fault.err != ND_OK);
+	loop_timer_set(app->disk_timer, app->store_fault.err == ND_EDISKFULL ? now + DISK_LOOK : ND_NEVER);
+	if (app->store_fault.err == ND_EDISK && app->exit_code == EX_OK) {
+		app->exit_code = EX_IOERR;
+		loop_timer_set(app->stop_timer, now + DEAD_STORE_TIME);
+	}
+}
+
 void
 app_wrote(struct app *app, const struct store_req *req)
 {
@@ -104,6 +145,7 @@ app_wrote(struct app *app, const struct store_req *req)
 		app->store_fault = req->why;
 	else if (req->err == ND_OK)
 		app->store_fault.err = ND_OK;
+	mind_disk(app);
 }
 
 /* Outcomes that found the disk full. */
@@ -127,8 +169,11 @@ retry_outcomes(void *arg)
 static void
 check_stopped(struct app *app)
 {
-	if (engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 &&
-	    http_server_pending(app->http_server) == 0)
+	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0;
+
+	/* A dead store takes no outcome any more: nothing is gained by waiting. */
+	if ((done || app->store_fault.err == ND_EDISK) &&
+	    (!app->http_server || http_server_pending(app->http_server) == 0))
 		loop_stop(app->loop);
 }
 
@@ -137,7 +182,12 @@ stop_late(void *arg)
 {
 	struct app *app = arg;
 
-	nd_log(ND_LOG_WARNING, NULL, "stopping although mails are under way: they are sent again after the next start");
+	if (app->store_fault.err == ND_EDISK)
+		nd_log(ND_LOG_ERR, NULL,
+		    "the queue cannot be used since its disk reported an error: notifyd ends, to be started again");
+	else
+		nd_log(ND_LOG_WARNING, NULL,
+		    "stopping although mails are under way: they are sent again after the next start");
 	loop_stop(app->loop);
 }
 
@@ -154,7 +204,8 @@ on_stop(void *arg)
 	recover_keep_ages(app);
 	sd_stopping("finishing what is under way");
 	nd_log(ND_LOG_NOTICE, NULL, "stopping: %u mails under way", engine_busy(app->engine));
-	http_server_quiesce(app->http_server);
+	if (app->http_server)
+		http_server_quiesce(app->http_server);
 	engine_stop(app->engine);
 	waiters_end(app);
 	acts_end(app);
@@ -225,6 +276,8 @@ build_timers(struct app *app)
 	app->sweep_timer = loop_timer_new(app->loop, recover_sweep, app);
 	app->prune_timer = loop_timer_new(app->loop, recover_prune, app);
 	app->stop_timer = loop_timer_new(app->loop, stop_late, app);
+	app->disk_timer = loop_timer_new(app->loop, touch_disk, app);
+	app->recover_timer = loop_timer_new(app->loop, recover_again, app);
 	app->retry_timer = loop_timer_new(app->loop, retry_outcomes, app);
 	app->watchdog_timer = loop_timer_new(app->loop, on_watchdog, app);
 	if (sd_watchdog_interval() > 0)
@@ -270,7 +323,7 @@ counted(struct store_req *req)
 		nd_log(ND_LOG_ERR, NULL, "the queue cannot be read: %s", req->why.text);
 		app->exit_code = EX_IOERR;
 		loop_stop(app->loop);
-	} else {
+	} else if (!app->stopping) {
 		nd_ulid_after(&app->ids, req->last_id);
 		app->unfinished = req->totals[JOB_QUEUED] + req->totals[JOB_HELD];
 		serve(app);
@@ -336,6 +389,8 @@ tear_down(struct app *app)
 	loop_timer_free(app->prune_timer);
 	loop_timer_free(app->stop_timer);
 	loop_timer_free(app->retry_timer);
+	loop_timer_free(app->disk_timer);
+	loop_timer_free(app->recover_timer);
 	loop_timer_free(app->watchdog_timer);
 	loop_free(app->loop);
 	if (app->spool)

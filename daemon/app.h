@@ -63,14 +63,17 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct app_account *accounts; /* as many as the engine's */
-	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer;
+	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
+	    *disk_timer, *recover_timer;
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
 	struct app_act *acts; /* actions that wait for a commit or a load */
 	struct nd_ulid_maker ids;
 	nd_unix started;
-	unsigned intake;           /* submissions between handler and commit */
-	uint64_t unfinished;       /* jobs in the queue: no sweep is needed without */
+	unsigned intake;     /* submissions between handler and commit */
+	uint64_t unfinished; /* jobs in the queue: no sweep is needed without */
+	unsigned moving;     /* jobs that change their account, not yet committed */
+	bool marked, move_failed, more_orphans;
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
 	bool stopping;             /* nothing new is taken */
@@ -103,6 +106,7 @@ void tokens_ask(struct app *app, struct engine_account *account);
 
 /* recover.c */
 void recover_start(struct app *app);
+void recover_again(void *app); /* what a full disk put off */
 /* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
 void recover_ages(struct app *app);
 void recover_keep_ages(struct app *app);
@@ -113,8 +117,9 @@ void recover_prune(void *app); /* history; hourly */
 void intake_submit(void *app, struct http_request *request);
 
 /* sender.c */
-/* Writes the job's head and envelope sender for an account. */
-void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to);
+/* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
+ * be named as one. */
+void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 
 /* acts.c */
 http_handler acts_retry, acts_hold, acts_release, acts_cancel, acts_retry_all, acts_hold_all, acts_release_all,

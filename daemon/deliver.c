@@ -177,7 +177,7 @@ deliver_open(struct app *app, struct engine_account *account, struct pool_sessio
 static void
 fail_mail(struct delivery *delivery, const struct nd_why *why)
 {
-	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .why = *why };
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .why = *why, .local = true };
 
 	on_outcome(delivery, delivery->link, &outcome);
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));

@@ -266,7 +266,7 @@ check_rights(const struct conf *conf, const struct access_peer *peer, const stru
 }
 
 static void
-set_facts(struct queue_job *row, const struct job_draft *draft)
+set_facts(struct queue_job *row, const struct job_draft *draft, bool operator_right)
 {
 	struct nd_buf subject, facts;
 
@@ -274,6 +274,11 @@ set_facts(struct queue_job *row, const struct job_draft *draft)
 	nd_buf_init(&facts, MESSAGE_LIMIT);
 	mime_subject(draft, &subject);
 	job_facts(draft, nd_buf_text(&subject), &facts);
+	/* Who asked matters when the job waits for its first account: see recover.c. */
+	if (operator_right && facts.len > 0 && facts.octets[facts.len - 1] == '}') {
+		facts.len--;
+		(void)nd_buf_adds(&facts, facts.len > 1 ? ",\"operator\":true}" : "\"operator\":true}");
+	}
 	row->facts = nd_buf_take(&facts, NULL);
 	nd_buf_done(&subject);
 }
@@ -333,6 +338,7 @@ resolve(
     struct app *app, const struct access_peer *peer, struct job_draft *draft, struct queue_job *row, struct nd_why *why)
 {
 	const struct conf_account *account;
+	struct nd_why ignored;
 	struct nd_buf body;
 	size_t len;
 	enum nd_err err;
@@ -345,10 +351,11 @@ resolve(
 		return err;
 	set_row(app, peer, draft, row);
 	set_from(draft, row);
-	set_facts(row, draft);
+	set_facts(row, draft, peer->operator_right && !account);
 	row->account = nd_xstrdup(account ? account->name : "");
 	if (account) {
-		sender_write(row, account, draft->reply_to.address != NULL);
+		sender_write(row, account, draft->reply_to.address != NULL,
+		    draft->from.address && access_recipient(&app->conf, peer, draft->from.address, &ignored) == ND_OK);
 	} else {
 		row->state = JOB_HELD;
 		settle_reason(row, "no-account", NULL,

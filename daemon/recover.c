@@ -11,22 +11,31 @@
 #include <string.h>
 
 #define ORPHANS 200u /* at a time */
+#define AGAIN ND_SEC(10)
 #define SWEEP ND_MIN(1)
 #define PRUNE ND_HOUR(1)
 #define AGES_LIMIT 262144u
 
 static void look_for_orphans(struct app *app);
 
-/* Jobs noted in flight when the last run ended without a good-bye: taken by the relay, or not. */
+/* Jobs noted in flight when the last run ended without a good-bye: taken by the relay, or not. Nothing is loaded or sent before that is on disk. */
 static void
 marked(struct store_req *req)
 {
 	struct app *app = req->owner;
 
-	if (req->err != ND_OK)
-		nd_log(ND_LOG_ERR, NULL, "jobs of the last run cannot be marked uncertain: %s", req->why.text);
-	else
+	app_wrote(app, req);
+	if (req->err != ND_OK) {
+		nd_log(ND_LOG_ERR, NULL, "nothing is sent before the jobs of the last run are marked uncertain: %s",
+		    req->why.text);
+		loop_timer_set(app->recover_timer, loop_now(app->loop).ms + AGAIN);
+	} else {
+		app->marked = true;
 		inflight_begin(app->inflight);
+		engine_bar(app->engine, ENGINE_BAR_RECOVERY, false);
+		look_for_orphans(app);
+		loop_soon(app->loop, app_pump, app);
+	}
 	free(req);
 }
 
@@ -39,29 +48,76 @@ mark_uncertain(struct app *app)
 	req->done = marked;
 	req->owner = app;
 	req->id_count = inflight_left(app->inflight, &req->ids, &req->all_due);
-	req->until = loop_now(app->loop).unix_ms;
-	if (req->id_count > 0 || req->all_due)
-		nd_log(ND_LOG_NOTICE, NULL,
-		    "the last run ended without a good-bye: %u jobs may have been taken by a relay already%s",
-		    req->id_count, req->all_due ? ", and the host with it: so may every job that was due" : "");
+	req->until = app->started;
 	store_submit(app->store, req);
 }
 
 static void
+say_what_was_left(struct app *app)
+{
+	const char(*ids)[ND_ULID_LEN + 1];
+	bool reboot;
+	unsigned count = inflight_left(app->inflight, &ids, &reboot);
+
+	if (count > 0 || reboot)
+		nd_log(ND_LOG_NOTICE, NULL,
+		    "the last run ended without a good-bye: %u jobs may have been taken by a relay already%s", count,
+		    reboot ? ", and the host with it: so may every job that was due" : "");
+}
+
+static void orphans_settled(struct app *app);
+
+static void
 moved(struct store_req *req)
 {
-	if (req->err != ND_OK)
-		nd_log(ND_LOG_ERR, ND_FIELDS({ "JOB", req->job->id }), "job %s cannot change its account: %s",
-		    req->job->id, req->why.text);
+	struct app *app = req->owner;
+
+	app_wrote(app, req);
+	if (req->err != ND_OK && !app->move_failed) {
+		nd_log(ND_LOG_ERR, ND_FIELDS({ "JOB", req->job->id }), "jobs cannot change their account: %s",
+		    req->why.text);
+		app->move_failed = true;
+	}
 	queue_job_free(req->job);
 	free(req);
+	if (--app->moving == 0)
+		orphans_settled(app);
+}
+
+static bool
+has_reply_to(const struct queue_job *job)
+{
+	struct json_tree facts = { 0 };
+	bool has = job->facts &&
+		   json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK &&
+		   json_get(facts.root, "reply_to");
+
+	json_done(&facts);
+	return has;
+}
+
+/* Whether the job came with an operator's right: then, and when it had an account before, it was judged at its acceptance. */
+static bool
+was_judged(const struct queue_job *job)
+{
+	struct json_tree facts = { 0 };
+	const struct json_node *right;
+	bool judged = strcmp(job->reason, "no-account") != 0;
+
+	if (!judged && job->facts &&
+	    json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK) {
+		right = json_get(facts.root, "operator");
+		judged = right && right->boolean;
+		json_done(&facts);
+	}
+	return judged;
 }
 
 /* Jobs accepted before there was an account are judged now: who may write to whom. */
 static void
 judge(struct app *app, struct queue_job *job)
 {
-	struct access_peer peer = { .uid = job->uid, .gid = job->gid, .operator_right = job->uid == 0 };
+	struct access_peer peer = { .uid = job->uid, .gid = job->gid };
 	struct nd_why why;
 	unsigned i, refused = 0;
 
@@ -87,45 +143,68 @@ give_account(struct app *app, struct queue_job *job)
 	job->account = nd_xstrdup(conf ? conf->name : "");
 	if (!conf) {
 		job->state = JOB_HELD;
-		settle_reason(job, "no-account", NULL, "the job's account is gone: add one to notifyd.conf");
+		settle_reason(job, "no-account", "its account is gone", "add an account to notifyd.conf");
 	} else {
-		if (waited)
+		if (waited && was_judged(job))
+			job->state = JOB_QUEUED;
+		else if (waited)
 			judge(app, job);
-		sender_write(job, conf, false);
+		sender_write(job, conf, has_reply_to(job), false);
 		if (waited && job->state == JOB_QUEUED)
 			settle_reason(job, "account-found", NULL, NULL);
 	}
+	if (job->state == JOB_FAILED) {
+		deliver_end(app, job);
+		return;
+	}
+	app->moving++;
 	req = nd_xalloc(sizeof(*req));
 	req->op = STORE_MOVE;
 	req->done = moved;
+	req->owner = app;
 	req->job = job;
 	store_submit(app->store, req);
+}
+
+/* A batch of them is committed: the next one, or, when the disk was full, all that is left a little later. */
+static void
+orphans_settled(struct app *app)
+{
+	struct engine_account *account;
+	unsigned i;
+
+	if (app->move_failed)
+		loop_timer_set(app->recover_timer, loop_now(app->loop).ms + AGAIN);
+	else if (app->more_orphans && !app->stopping) {
+		look_for_orphans(app);
+		return;
+	} else
+		loop_timer_set(app->sweep_timer, loop_now(app->loop).ms);
+	app->move_failed = false;
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		account->sched.behind = true;
+	loop_soon(app->loop, app_pump, app);
 }
 
 static void
 orphans_found(struct store_req *req)
 {
 	struct app *app = req->owner;
-	bool more = req->err == ND_OK && req->more && req->job_count > 0;
-	struct engine_account *account;
 	unsigned i;
 
 	if (req->err != ND_OK)
 		nd_log(ND_LOG_ERR, NULL, "jobs without an account cannot be read: %s", req->why.text);
 	else if (req->job_count > 0)
 		nd_log(ND_LOG_NOTICE, NULL, "%u jobs get another account", req->job_count);
+	app->more_orphans = req->err == ND_OK && req->more && req->job_count > 0;
+	app->moving = 1; /* the batch does not end while it is begun */
 	for (i = 0; req->err == ND_OK && i < req->job_count; i++)
 		give_account(app, req->jobs[i]);
 	free(req->jobs);
 	free((void *)(uintptr_t)req->names);
 	free(req);
-	if (more) {
-		look_for_orphans(app);
-		return;
-	}
-	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		account->sched.behind = true;
-	loop_soon(app->loop, app_pump, app);
+	if (--app->moving == 0)
+		orphans_settled(app);
 }
 
 static void
@@ -151,10 +230,21 @@ look_for_orphans(struct app *app)
 void
 recover_start(struct app *app)
 {
+	engine_bar(app->engine, ENGINE_BAR_RECOVERY, true);
+	say_what_was_left(app);
 	mark_uncertain(app);
-	look_for_orphans(app);
 	loop_timer_set(app->prune_timer, loop_now(app->loop).ms + ND_MIN(1));
-	loop_timer_set(app->sweep_timer, loop_now(app->loop).ms);
+}
+
+void
+recover_again(void *arg)
+{
+	struct app *app = arg;
+
+	if (!app->marked)
+		mark_uncertain(app);
+	else
+		look_for_orphans(app);
 }
 
 static void

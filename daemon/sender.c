@@ -30,10 +30,12 @@ origin_words(const char *from, char *out, size_t size)
 }
 
 void
-sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to)
+sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed)
 {
 	char origin[400];
-	struct mime_sender sender = { .from = job->from, .origin = origin, .has_reply_to = has_reply_to };
+	struct mime_sender sender = {
+		.from = job->from, .origin = origin, .has_reply_to = has_reply_to, .reply_to_allowed = reply_to_allowed
+	};
 	struct nd_buf head, envelope;
 
 	origin_words(job->from, origin, sizeof(origin));

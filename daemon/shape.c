@@ -126,6 +126,19 @@ put_origin(const struct queue_job *job, struct json_out *out)
 	json_out_object_end(out);
 }
 
+/* Without a time of its own: as if its account could be used from now on. */
+static nd_unix
+expected_end(struct app *app, const struct queue_job *job)
+{
+	struct engine_account *account = engine_account_named(app->engine, job->account);
+	nd_unix now = loop_now(app->loop).unix_ms, end = settle_end(job, app->conf.max_age), usual;
+
+	if (job->expires != 0 || !account)
+		return end;
+	usual = now + (job->created - downtime_cutoff(&account->downtime, app->conf.expires_in, now));
+	return usual < end ? usual : end;
+}
+
 static void
 put_times(struct app *app, const struct queue_job *job, struct json_out *out)
 {
@@ -133,7 +146,7 @@ put_times(struct app *app, const struct queue_job *job, struct json_out *out)
 	json_out_time(out, "event_time", job->event_time ? job->event_time : job->created);
 	json_out_time(out, "not_before", job->not_before);
 	if (!job_state_final(job->state)) {
-		json_out_time(out, "expires", settle_end(job, app->conf.max_age));
+		json_out_time(out, "expires", expected_end(app, job));
 		if (job->state == JOB_QUEUED)
 			json_out_time(out, "next_attempt", job->due);
 	}
@@ -239,7 +252,7 @@ put_warnings(struct app *app, struct json_out *out)
 	if (app->conf.account_count == 0)
 		put_warning("no-account", "no account is set up: jobs are accepted and held",
 		    "add an [account NAME] to notifyd.conf and restart notifyd", out);
-	if (engine_paused(app->engine))
+	if (engine_barred(app->engine, ENGINE_BAR_PAUSE))
 		put_warning(
 		    "paused", "the queue is paused: jobs are accepted, nothing is sent", "notifyctl resume", out);
 	if (app->store_fault.err != ND_OK)

@@ -145,22 +145,28 @@ TESTS += %D%/fuzz/replay.sh
 endif
 EXTRA_DIST += %D%/fuzz/replay.sh %D%/fuzz/corpus
 
-# Loaded into a program by LD_PRELOAD; whoever runs the measurement compiles it.
-EXTRA_DIST += %D%/bench/slowsync.c
-
-# Measurements: built with the tests, run by hand.
-check_LIBRARIES += libbench.a
+# Measurements, for "make bench" only.
+EXTRA_LIBRARIES = libbench.a
 libbench_a_SOURCES = \
 	%D%/bench/wire.c \
 	%D%/bench/wire.h
-check_PROGRAMS += %D%/bench/bench_store
-%C%_bench_bench_store_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
-check_PROGRAMS += %D%/bench/load
-%C%_bench_load_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
-check_PROGRAMS += %D%/bench/replay
-%C%_bench_replay_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
-check_PROGRAMS += %D%/bench/sink
-%C%_bench_sink_LDADD = libbench.a libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+BENCH_TOOLS = \
+	%D%/bench/bench_store \
+	%D%/bench/load \
+	%D%/bench/replay \
+	%D%/bench/sink
+EXTRA_PROGRAMS = $(BENCH_TOOLS)
+%C%_bench_bench_store_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+%C%_bench_load_LDADD = libbench.a $(OPENSSL_LIBS)
+%C%_bench_replay_LDADD = libbench.a $(OPENSSL_LIBS)
+%C%_bench_sink_LDADD = libbench.a $(OPENSSL_LIBS)
+# Loaded into a program by LD_PRELOAD: no part of any.
+BENCH_SLOWSYNC = %D%/bench/slowsync.so
+$(BENCH_SLOWSYNC): %D%/bench/slowsync.c
+	$(MKDIR_P) %D%/bench
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -shared -fPIC -o $@ $(top_srcdir)/%D%/bench/slowsync.c
+CLEANFILES += $(BENCH_TOOLS) $(BENCH_SLOWSYNC) libbench.a
+EXTRA_DIST += %D%/bench/bench.py %D%/bench/slowsync.c
 
 # Lints: each fails the build; lint/selftest.sh proves that each can.
 check_PROGRAMS += %D%/lint/dump

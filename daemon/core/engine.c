@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOST_LIMIT 3u /* lost transactions in a row that are the account's fault, not the messages' */
+#define LOST_LIMIT 3u   /* lost transactions in a row that are the account's fault, not the messages' */
+#define SETTLING_MAX 8u /* outcomes under way to the disk, for each session */
 #define OPEN_PAUSE ND_SEC(30)
 #define TOKEN_PROBE ND_MIN(30) /* a refused token request is asked again */
 
@@ -30,7 +31,8 @@ struct engine {
 	unsigned settling;
 	unsigned session_number;
 	uint32_t dice;
-	bool stopping, paused;
+	bool stopping;
+	unsigned bars; /* enum engine_bar */
 };
 
 static uint32_t
@@ -239,6 +241,12 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		.token_refused = fault->token_refused };
 	struct verdict_word word = verdict_of(&v);
 
+	/* Refused with a token that is given up already: the next session has another one. */
+	if (word.verdict == VERDICT_REFRESH &&
+	    (!token_usable(&account->token, now.ms) || session->token_obtained != account->token.obtained)) {
+		account->health.probing = false;
+		return;
+	}
 	if (word.verdict == VERDICT_REFRESH && renew(account, now.ms)) {
 		account->health.probing = false;
 		return;
@@ -322,7 +330,7 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		account->lost_in_row = 0;
 		if (!word.account_fault)
 			health_proved(&account->health, true, now.ms);
-	} else if (!told->outcome->unharmed && ++account->lost_in_row >= LOST_LIMIT) {
+	} else if (!told->outcome->unharmed && !told->outcome->local && ++account->lost_in_row >= LOST_LIMIT) {
 		word.account_fault = true;
 		word.fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word.fault_stage = told->outcome->stage;
@@ -372,30 +380,39 @@ engine_token_got(
 		account->health.until = now.ms;
 }
 
-void
-engine_token_later(struct engine *engine, struct engine_account *account, nd_ms retry_after, const struct nd_why *why,
-    struct nd_now now)
+/* Without a usable token the account is in trouble, from the moment the old one ends. */
+static void
+mind_token(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
-	struct health_fault fault = { HEALTH_FAILING, "token-endpoint", why->text, nd_why_hint(why), 0, false };
+	const struct nd_why *why = &account->token_why;
+	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
+		account->token_no ? "token-refused" : "token-endpoint", why->text, nd_why_hint(why), 0, false };
 
-	token_later(&account->token, retry_after, roll(engine), now.ms);
-	account->token_why = *why;
-	if (token_usable(&account->token, now.ms))
-		return; /* the old one serves to its end */
+	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state >= fault.state)
+		return;
 	health_fault(&account->health, &fault, roll(engine), now.ms);
 	account->health.until = account->token.retry_at;
 }
 
 void
+engine_token_later(struct engine *engine, struct engine_account *account, nd_ms retry_after, const struct nd_why *why,
+    struct nd_now now)
+{
+	token_later(&account->token, retry_after, roll(engine), now.ms);
+	account->token_why = *why;
+	account->token_no = false;
+	if (!token_usable(&account->token, now.ms) && account->health.state == HEALTH_FAILING)
+		account->health.until = account->token.retry_at;
+	mind_token(engine, account, now);
+}
+
+void
 engine_token_refused(struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now)
 {
-	struct health_fault fault = { HEALTH_HELD, "token-refused", why->text, nd_why_hint(why), TOKEN_PROBE, false };
-
 	token_refused(&account->token, now.ms + TOKEN_PROBE, now.ms);
 	account->token_why = *why;
-	if (token_usable(&account->token, now.ms))
-		return;
-	health_fault(&account->health, &fault, roll(engine), now.ms);
+	account->token_no = true;
+	mind_token(engine, account, now);
 }
 
 enum engine_did
@@ -447,15 +464,15 @@ engine_flush(struct engine *engine, struct nd_now now)
 }
 
 void
-engine_pause(struct engine *engine, bool paused)
+engine_bar(struct engine *engine, enum engine_bar bar, bool on)
 {
-	engine->paused = paused;
+	engine->bars = on ? engine->bars | bar : engine->bars & ~(unsigned)bar;
 }
 
 bool
-engine_paused(const struct engine *engine)
+engine_barred(const struct engine *engine, enum engine_bar bar)
 {
-	return engine->paused;
+	return (engine->bars & bar) != 0;
 }
 
 void
@@ -482,7 +499,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	struct pool *pool = &account->pool;
 	bool open;
 
-	if (engine->stopping || engine->paused || leave == HEALTH_NOTHING ||
+	if (engine->stopping || engine->bars != 0 || leave == HEALTH_NOTHING ||
 	    (by_token(account) && !token_usable(&account->token, now.ms)))
 		return false;
 	if (leave == HEALTH_ONE)
@@ -494,6 +511,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	action->act = ENGINE_OPEN;
 	action->session = pool_add(pool, ++engine->session_number, now.ms);
 	action->session->account = account;
+	action->session->token_obtained = account->token.obtained;
 	action->session->probe = leave == HEALTH_ONE;
 	health_probe(&account->health);
 	return true;
@@ -505,10 +523,13 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	struct pool_session *session = pool_idle(&account->pool);
 	enum health_leave leave = health_leave(&account->health, now.ms);
 
-	if (!session || engine->stopping || engine->paused || leave == HEALTH_NOTHING)
+	if (!session || engine->stopping || engine->bars != 0 || leave == HEALTH_NOTHING)
 		return false;
 	/* During a probe only the probe's own session may send, and only one mail. */
 	if (leave == HEALTH_ONE && (!session->probe || account->sched.sending > 0))
+		return false;
+	/* What is sent but not yet committed is what a crash would send twice. */
+	if (account->sched.settling >= SETTLING_MAX * account->pool.max)
 		return false;
 	session->job = sched_take(&account->sched);
 	if (!session->job)
@@ -526,7 +547,7 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	enum health_leave leave = health_leave(&account->health, now.ms);
 	struct pool_session *session;
 
-	session = pool_stale(&account->pool, engine->stopping || engine->paused || leave == HEALTH_NOTHING, now.ms);
+	session = pool_stale(&account->pool, engine->stopping || engine->bars != 0 || leave == HEALTH_NOTHING, now.ms);
 	if (!session)
 		return false;
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
@@ -540,6 +561,8 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 {
 	action->account = account;
 	sched_ripen(&account->sched, now.ms);
+	if (by_token(account))
+		mind_token(engine, account, now);
 	if (health_told(&account->health)) {
 		if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
 			downtime_end(&account->downtime, now.unix_ms);
@@ -552,7 +575,8 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 		action->act = ENGINE_TOKEN;
 		return true;
 	}
-	if (!engine->stopping && sched_hungry(&account->sched, now.unix_ms)) {
+	if (!engine->stopping && !engine_barred(engine, ENGINE_BAR_RECOVERY) &&
+	    sched_hungry(&account->sched, now.unix_ms)) {
 		sched_load(&account->sched);
 		action->act = ENGINE_LOAD;
 		return true;
@@ -603,6 +627,8 @@ engine_deadline(struct engine *engine, struct nd_now now)
 		at = sooner(at, pool_deadline(&account->pool, now.ms), now.ms);
 		if (by_token(account))
 			at = sooner(at, token_deadline(&account->token), now.ms);
+		if (by_token(account) && account->token_why.err != ND_OK && account->token.have)
+			at = sooner(at, account->token.expires, now.ms);
 	}
 	return at;
 }

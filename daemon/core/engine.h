@@ -26,10 +26,11 @@ struct engine_account {
 	struct health health;
 	struct pool pool;
 	struct sched sched;
-	struct token token;   /* oauth2 only */
-	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
-	unsigned lost_in_row; /* transactions that ended by a lost connection */
-	struct nd_why token_why;
+	struct token token;       /* oauth2 only */
+	bool reauth;              /* AUTH was refused and a new token forced: the next refusal holds the account */
+	unsigned lost_in_row;     /* transactions that ended by a lost connection */
+	struct nd_why token_why;  /* why there is no newer token; err ND_OK: none is wanting */
+	bool token_no;            /* it was refused, not only put off */
 	struct downtime downtime; /* for the default age of its jobs */
 	void *user;
 };
@@ -94,9 +95,14 @@ enum engine_did engine_act(
 void engine_look(struct engine *engine, const char *account);
 /* All that waits is due, accounts in trouble are probed at once; a throttle keeps its time. */
 void engine_flush(struct engine *engine, struct nd_now now);
-/* No new sessions and mails until told otherwise; tokens are kept fresh. */
-void engine_pause(struct engine *engine, bool paused);
-bool engine_paused(const struct engine *engine);
+/* Reasons not to send: while one stands there are no new sessions and mails; tokens are kept fresh. */
+enum engine_bar {
+	ENGINE_BAR_PAUSE = 1,   /* the operator's wish */
+	ENGINE_BAR_DISK = 2,    /* outcomes cannot be written: what is sent now would be sent again */
+	ENGINE_BAR_RECOVERY = 4 /* what an earlier run left is not marked yet; nothing is loaded either */
+};
+void engine_bar(struct engine *engine, enum engine_bar bar, bool on);
+bool engine_barred(const struct engine *engine, enum engine_bar bar);
 /* No new sessions and mails from now on; those begun are told of as ever. */
 void engine_stop(struct engine *engine);
 

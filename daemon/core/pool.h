@@ -21,6 +21,7 @@ struct pool_session {
 	nd_ms opened, idle_since;
 	unsigned mails;
 	bool probe;
+	nd_ms token_obtained;           /* of the token it signs in with */
 	void *link;                     /* the driver's */
 	struct engine_account *account; /* borrowed */
 	struct pool_session *next;

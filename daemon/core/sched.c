@@ -102,12 +102,16 @@ enter(struct sched *sched, struct sched_job *job, enum sched_place place)
 		heap_remove(heap, job, job->place == SCHED_READY);
 	if (job->place == SCHED_SENDING)
 		sched->sending--;
+	if (job->place == SCHED_SETTLING)
+		sched->settling--;
 	job->place = place;
 	heap = heap_of(sched, job);
 	if (heap)
 		heap_add(heap, job, place == SCHED_READY);
 	if (place == SCHED_SENDING)
 		sched->sending++;
+	if (place == SCHED_SETTLING)
+		sched->settling++;
 }
 
 static void
@@ -117,6 +121,8 @@ drop(struct sched *sched, struct sched_job *job)
 
 	if (heap)
 		heap_remove(heap, job, job->place == SCHED_READY);
+	if (job->place == SCHED_SETTLING)
+		sched->settling--;
 	if (job->next)
 		job->next->prev = job->prev;
 	if (job->prev)

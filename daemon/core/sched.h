@@ -39,7 +39,7 @@ struct sched {
 	struct sched_heap waiting, ready;
 	struct sched_job *all;
 	size_t count, octets;
-	unsigned sending;
+	unsigned sending, settling;
 	bool behind;      /* the store holds due jobs that are not here */
 	bool loading;     /* a load is under way */
 	nd_unix next_due; /* of the first job in the store that is not here; ND_NEVER none known */

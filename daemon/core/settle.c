@@ -84,6 +84,8 @@ judge_mail(const struct settle_case *c)
 	const struct smtp_outcome *outcome = c->outcome;
 
 	if (outcome->end == SMTP_ENDED_LOST) {
+		if (outcome->local && outcome->why.err == ND_EBODYGONE)
+			return (struct verdict_word){ VERDICT_REFUSED, 0, nd_err_name(ND_EBODYGONE) };
 		if (outcome->unharmed)
 			return (struct verdict_word){ VERDICT_RESEND, 0, "session-lost" };
 		return (struct verdict_word){ VERDICT_RETRY, 0, nd_err_name(outcome->why.err) };

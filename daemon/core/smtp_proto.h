@@ -78,6 +78,7 @@ struct smtp_outcome { /* of one transaction */
 	struct smtp_reply reply;
 	struct nd_why why;
 	bool uncertain; /* lost after the last octet of the content was handed over and before its reply */
+	bool local;     /* the driver's own trouble before anything was said: no fault of relay or account */
 	bool unharmed;  /* lost on a reused session before the content was complete: no attempt is counted */
 };
 struct smtp_fault { /* of a session: why it never became ready, or ended */

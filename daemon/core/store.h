@@ -78,6 +78,7 @@ enum store_op {
 	STORE_TOTALS,    /* counters */
 	STORE_UNCERTAIN, /* after an unclean start */
 	STORE_HURRY,     /* queued jobs that wait for another try are due at `until` */
+	STORE_TOUCH,     /* writes a trifle: is there room on the disk? */
 	STORE_EXPIRE,    /* ids of unfinished jobs whose time is over */
 	STORE_PRUNE,     /* history and kept bodies that are old enough go */
 };

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define SECRET_MAX 65536u
-#define CREDENTIALS "/etc/notifyd/credentials"
+#define CREDENTIALS ND_SYSCONFDIR "/notifyd/credentials"
 
 static enum nd_err
 fail(struct nd_why *why, int sys_errno, const char *reference, const char *problem, const char *hint)

@@ -132,7 +132,7 @@ static bool
 writes(const struct store_req *req)
 {
 	return req->op == STORE_PUT || req->op == STORE_OUTCOME || req->op == STORE_MOVE ||
-	       req->op == STORE_UNCERTAIN || req->op == STORE_HURRY || req->op == STORE_PRUNE;
+	       req->op == STORE_UNCERTAIN || req->op == STORE_HURRY || req->op == STORE_TOUCH || req->op == STORE_PRUNE;
 }
 
 typedef int serve_fn(struct store *store, struct store_req *req);
@@ -150,6 +150,7 @@ static const struct {
 	[STORE_TOTALS] = { store_read_totals, "counting jobs" },
 	[STORE_UNCERTAIN] = { store_write_uncertain, "marking uncertain jobs" },
 	[STORE_HURRY] = { store_write_hurry, "making waiting jobs due" },
+	[STORE_TOUCH] = { store_write_touch, "looking for room" },
 	[STORE_EXPIRE] = { store_read_expire, "looking for jobs whose time is over" },
 	[STORE_PRUNE] = { store_prune, "removing what has been kept long enough" },
 };

@@ -234,6 +234,7 @@ void store_count_forget(struct store *store); /* after a rollback */
 /* store_write.c */
 int store_write_put(struct store *store, struct store_req *req);
 int store_write_change(struct store *store, struct store_req *req); /* OUTCOME, MOVE */
+int store_write_touch(struct store *store, struct store_req *req);
 int store_write_hurry(struct store *store, struct store_req *req);
 int store_write_uncertain(struct store *store, struct store_req *req);
 struct store_end { /* how a job leaves the queue */

@@ -440,6 +440,17 @@ store_write_hurry(struct store *store, struct store_req *req)
 }
 
 int
+store_write_touch(struct store *store, struct store_req *req)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_META_PUT);
+
+	store_db_text(stmt, 1, "touched");
+	store_db_int(stmt, 2, req->until);
+	store_db_text(stmt, 3, NULL);
+	return store_db_run(stmt);
+}
+
+int
 store_write_uncertain(struct store *store, struct store_req *req)
 {
 	sqlite3_stmt *stmt;

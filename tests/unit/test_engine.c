@@ -305,16 +305,141 @@ a_paused_queue_sends_nothing_and_a_flush_hurries(void **state)
 	struct engine_action action;
 
 	(void)state;
-	engine_pause(engine, true);
+	engine_bar(engine, ENGINE_BAR_PAUSE, true);
 	engine_accepted(engine, row_make(1, "a", at(0).unix_ms + 30000, JOB_WARNING, 1), at(0));
 	engine_flush(engine, at(1));
 	action = expect(engine, ENGINE_LOAD, 1); /* what waits in the store is due now too */
 	engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(1));
 	expect_rest(engine, 1);
-	engine_pause(engine, false);
+	engine_bar(engine, ENGINE_BAR_PAUSE, false);
 	action = expect(engine, ENGINE_OPEN, 1);
 	engine_ready(engine, action.session, at(1));
 	(void)expect(engine, ENGINE_SEND, 1);
+	finish(engine, &conf);
+}
+
+static void
+a_token_refused_early_holds_the_account_when_the_old_one_ends(void **state)
+{
+	struct conf conf;
+	struct engine *engine;
+	struct engine_account *account;
+	struct nd_why why;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	engine_token_got(engine, account, 0, ND_MIN(60), at(0));
+	(void)expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
+	(void)nd_fail(&why, ND_ETOKEN, 0, "invalid_client");
+	(void)expect(engine, ENGINE_TOKEN, ND_MIN(55));
+	engine_token_refused(engine, account, &why, at(ND_MIN(55)));
+	expect_rest(engine, ND_MIN(55));
+	assert_int_equal(engine_deadline(engine, at(ND_MIN(55))), ND_MIN(60));
+	(void)expect(engine, ENGINE_STATE, ND_MIN(60));
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	finish(engine, &conf);
+}
+
+static void
+two_sessions_refused_with_the_same_token_are_one_refusal(void **state)
+{
+	struct conf conf;
+	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
+		.reply = { .code = 535, .enhanced = "5.7.3", .text = "no" },
+		.token_refused = true };
+	struct engine *engine;
+	struct engine_account *account;
+	struct engine_action first, second;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	engine_token_got(engine, account, 0, ND_HOUR(1), at(0));
+	(void)expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	engine_accepted(engine, row_make(2, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	first = expect(engine, ENGINE_OPEN, 0);
+	second = expect(engine, ENGINE_OPEN, 0);
+	engine_gone(engine, first.session, &fault, at(3000));
+	(void)expect(engine, ENGINE_TOKEN, 3000);
+	engine_gone(engine, second.session, &fault, at(3001));
+	assert_int_equal(account->health.state, HEALTH_OK);
+	engine_token_got(engine, account, 3100, ND_HOUR(1), at(3100));
+	(void)expect(engine, ENGINE_OPEN, 3100);
+	finish(engine, &conf);
+}
+
+static void
+a_body_that_cannot_be_read_is_no_fault_of_the_account(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .local = true };
+	struct engine_action action, store;
+	struct settle_mail *mail;
+	struct engine_told told = { &outcome, NULL, "relay", 0 };
+	unsigned n;
+
+	(void)state;
+	(void)nd_fail(&outcome.why, ND_EBODYGONE, 0, "it is gone");
+	for (n = 1; n <= 5; n++)
+		engine_accepted(engine, row_make(n, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	action = expect(engine, ENGINE_OPEN, 0);
+	(void)expect(engine, ENGINE_OPEN, 0);
+	engine_ready(engine, action.session, at(0));
+	for (n = 1; n <= 5; n++) {
+		action = expect(engine, ENGINE_SEND, 0);
+		mail = settle_mail_new(action.job->job);
+		told.mail = mail;
+		engine_outcome(engine, action.session, &told, at(0));
+		free(mail);
+		engine_ready(engine, action.session, at(0));
+		store = expect(engine, ENGINE_STORE, 0);
+		assert_int_equal(store.job->job->state, JOB_FAILED);
+		assert_non_null(strstr(store.job->job->reason, "body-gone"));
+		stored(engine, &store, 0);
+	}
+	assert_int_equal(engine_account_nth(engine, 0)->health.state, HEALTH_OK);
+	finish(engine, &conf);
+}
+
+static void
+without_a_disk_for_outcomes_nothing_leaves(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct engine_action action;
+	unsigned n, sent = 0;
+
+	(void)state;
+	for (n = 1; n <= 100; n++)
+		engine_accepted(engine, row_make(n, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	action = expect(engine, ENGINE_OPEN, 0);
+	(void)expect(engine, ENGINE_OPEN, 0);
+	engine_ready(engine, action.session, at(0));
+	/* Outcomes that are not committed bound what is sent. */
+	while (engine_next(engine, at(0), &action)) {
+		if (action.act == ENGINE_SEND) {
+			sent++;
+			tell(engine, &action, 250, 0);
+		} else if (action.attempt) {
+			queue_attempt_done(action.attempt);
+			free(action.attempt);
+		}
+	}
+	assert_in_range(sent, 2, 20);
+	engine_bar(engine, ENGINE_BAR_DISK, true);
+	(void)expect(engine, ENGINE_CLOSE, 1);
+	expect_rest(engine, 1);
 	finish(engine, &conf);
 }
 
@@ -562,6 +687,10 @@ main(void)
 		cmocka_unit_test(a_waiting_job_is_held_and_cancelled_through_the_store),
 		cmocka_unit_test(what_is_asked_while_a_job_is_sent_comes_after_the_try),
 		cmocka_unit_test(a_paused_queue_sends_nothing_and_a_flush_hurries),
+		cmocka_unit_test(a_token_refused_early_holds_the_account_when_the_old_one_ends),
+		cmocka_unit_test(two_sessions_refused_with_the_same_token_are_one_refusal),
+		cmocka_unit_test(a_body_that_cannot_be_read_is_no_fault_of_the_account),
+		cmocka_unit_test(without_a_disk_for_outcomes_nothing_leaves),
 		cmocka_unit_test(in_a_world_of_outages_each_job_ends_once),
 	};
 
