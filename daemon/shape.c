@@ -126,7 +126,7 @@ put_origin(const struct queue_job *job, struct json_out *out)
 	json_out_object_end(out);
 }
 
-/* Without a time of its own: as if its account could be used from now on. */
+/* Without a time of its own it depends on the account; 0, unknown, while that is in trouble: its clock stands still then. */
 static nd_unix
 expected_end(struct app *app, const struct queue_job *job)
 {
@@ -135,6 +135,8 @@ expected_end(struct app *app, const struct queue_job *job)
 
 	if (job->expires != 0 || !account)
 		return end;
+	if (account->downtime.since != 0)
+		return 0;
 	usual = now + (job->created - downtime_cutoff(&account->downtime, app->conf.expires_in, now));
 	return usual < end ? usual : end;
 }
