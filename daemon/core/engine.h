@@ -13,6 +13,7 @@
 #include "daemon/core/pool.h"
 #include "daemon/core/sched.h"
 #include "daemon/core/settle.h"
+#include "daemon/core/smtp_habits.h"
 #include "daemon/core/token.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct engine_account {
 	struct token token;   /* oauth2 only */
 	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
 	unsigned lost_in_row; /* transactions that ended by a lost connection */
+	struct smtp_habits habits;
 	struct nd_why token_why;
 	struct downtime downtime; /* for the default age of its jobs */
 	void *user;

@@ -17,7 +17,7 @@
 static void
 play_all(void)
 {
-	const char *args[120] = { "--cert" };
+	const char *args[200] = { "--cert" };
 	char pem[256];
 	size_t count = 2, played = 0;
 	glob_t found;
@@ -25,7 +25,7 @@ play_all(void)
 	assert_int_equal(glob(certs_source("tests/dialogues/*.smtp"), 0, NULL, &found), 0);
 	(void)snprintf(pem, sizeof(pem), "%s", certs_file("good.pem"));
 	args[1] = pem;
-	for (size_t i = 0; i < found.gl_pathc && count < 119; i++)
+	for (size_t i = 0; i < found.gl_pathc && count < 199; i++)
 		if (play_file(found.gl_pathv[i], false))
 			args[count++] = found.gl_pathv[i];
 	start_relay(args);
