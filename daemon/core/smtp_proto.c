@@ -12,10 +12,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define INPUT_MAX_OCTETS (65536u + 4096u)            /* more than a reply may have */
-#define OUTPUT_MAX_OCTETS ((size_t)64 * 1024 * 1024) /* the driver feeds slices and takes what was made of them */
+#define INPUT_MAX_OCTETS (65536u + 4096u)               /* more than a reply may have */
+#define OUTPUT_MAX_OCTETS ((size_t)64 * 1024 * 1024)    /* the driver feeds slices and takes what was made of them */
 #define BODY_MAX_OCTETS (2u * SMTP_TALK_CHUNK_MAX + 2u) /* each of its octets a lone LF */
-#define IDLE_FROM ND_SEC(1)                          /* a session that was ready for so long counts as used before */
+#define IDLE_FROM ND_SEC(1)                             /* a session that was ready for so long counts as used before */
 
 const char *
 smtp_proto_stage_name(enum smtp_stage stage)
@@ -118,8 +118,7 @@ static void
 hear(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	const bool early = proto->out.len > 0;
-	const bool sending =
-	    proto->state == STATE_CONTENT || proto->state == STATE_END || proto->state == STATE_BDAT;
+	const bool sending = proto->state == STATE_CONTENT || proto->state == STATE_END || proto->state == STATE_BDAT;
 	enum smtp_state next;
 
 	if (early && reply->code != 421 && !(sending && reply->code >= 400))

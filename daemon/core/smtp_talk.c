@@ -103,7 +103,8 @@ enum smtp_state
 smtp_talk_outcome(struct smtp_proto *proto, enum smtp_end end, const struct smtp_reply *reply, enum smtp_state next)
 {
 	proto->ended = true;
-	proto->outcome = (struct smtp_outcome){ .end = end, .stage = smtp_talk_rows[proto->state].stage, .pace = proto->pace };
+	proto->outcome =
+	    (struct smtp_outcome){ .end = end, .stage = smtp_talk_rows[proto->state].stage, .pace = proto->pace };
 	if (reply)
 		proto->outcome.reply = *reply;
 	return next;
@@ -517,8 +518,7 @@ heard_bdat(struct smtp_proto *proto, const struct smtp_reply *reply)
 		return smtp_talk_nonsense(proto, reply);
 	if (misfits(proto, reply))
 		return end_misfit(proto, reply);
-	return smtp_talk_outcome(
-	    proto, SMTP_ENDED_REPLY, reply, reply->code / 100 == 2 ? STATE_READY : STATE_RSET);
+	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, reply->code / 100 == 2 ? STATE_READY : STATE_RSET);
 }
 
 /* ---- between mails ---- */

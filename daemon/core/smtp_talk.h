@@ -74,7 +74,7 @@ struct smtp_proto {
 	struct nd_buf body;  /* the content, until BDAT can tell its length */
 	bool given;          /* the content and its end were said */
 	bool unsent;         /* but something of it never left the driver */
-	bool ended; /* `outcome` waits to be taken */
+	bool ended;          /* `outcome` waits to be taken */
 	struct smtp_outcome outcome;
 	bool faulted;
 	struct smtp_fault fault;

@@ -283,7 +283,8 @@ smtp_link_securing(struct smtp_link *link)
 		link->up = false;
 		(void)tls_words(bufferevent_openssl_get_ssl(link->bev), link->tls, sizeof(link->tls));
 		smtp_link_say(link,
-		    tls_resumed(bufferevent_openssl_get_ssl(link->bev)) ? "TLS stands again:" : "TLS stands:", link->tls);
+		    tls_resumed(bufferevent_openssl_get_ssl(link->bev)) ? "TLS stands again:" : "TLS stands:",
+		    link->tls);
 		link->phase = TALKING;
 		if (link->proto != NULL)
 			smtp_proto_tls_up(link->proto, smtp_link_now(link));

@@ -42,8 +42,8 @@ struct smtp_link {
 	struct resolve_answer answer;
 	unsigned address; /* the next to try */
 	struct smtp_link_try tries[RESOLVE_MAX];
-	nd_ms next_try;   /* if none has answered until then */
-	char tried[160];  /* what became of those before */
+	nd_ms next_try;  /* if none has answered until then */
+	char tried[160]; /* what became of those before */
 	int last_errno;
 
 	struct bufferevent *bev;

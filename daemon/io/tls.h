@@ -26,7 +26,7 @@ enum nd_err tls_failure(struct bufferevent *bev, const char *name, struct nd_why
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384". Returns out. */
 const char *tls_words(const struct ssl_st *ssl, char *out, size_t size);
 bool tls_resumed(const struct ssl_st *ssl); /* it continues an earlier session */
-void tls_shutdown(struct ssl_st *ssl); /* close_notify, once */
+void tls_shutdown(struct ssl_st *ssl);      /* close_notify, once */
 /* What can still be read of a session whose writing has failed; 0: nothing. */
 size_t tls_rest(struct ssl_st *ssl, void *out, size_t size);
 

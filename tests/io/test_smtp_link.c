@@ -522,6 +522,34 @@ the_trace_has_every_line_but_neither_secret_nor_content(void **state)
 	assert_int_equal(end_relay(), 0);
 }
 
+static void
+a_session_that_follows_another_continues_its_tls(void **state)
+{
+	const char *args[5] = { "--cert", NULL, NULL, NULL, NULL };
+	static const char script[] = TLS_STEPS;
+	char file[256], pem[256];
+
+	(void)state;
+	(void)snprintf(file, sizeof(file), "%s", write_file("script.smtp", script, sizeof(script) - 1));
+	(void)snprintf(pem, sizeof(pem), "%s", certs_file("good.pem"));
+	args[1] = pem;
+	args[2] = args[3] = file; /* twice, by one relay */
+	start_relay(args);
+	nd_buf_init(&trace, 65536);
+	nd_log_to(keep_trace);
+	nd_log_level(ND_LOG_DEBUG);
+	use_starttls(SMTP_AUTH_NONE);
+	run();
+	assert_null(strstr(nd_buf_text(&trace), "TLS stands again"));
+	nd_buf_clear(&trace);
+	run();
+	nd_log_to(NULL);
+	nd_log_level(ND_LOG_INFO);
+	assert_non_null(strstr(nd_buf_text(&trace), "TLS stands again: TLSv1.3"));
+	nd_buf_done(&trace);
+	assert_int_equal(end_relay(), 0);
+}
+
 #define FLIGHT_STEPS                                                                                                   \
 	"S: 220 relay.example\nC: EHLO host.example\nS: 250-relay.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
 
@@ -549,8 +577,9 @@ a_flight_is_in_the_trace_like_any_other_commands(void **state)
 	nd_buf_init(&trace, 65536);
 	nd_log_to(keep_trace);
 	nd_log_level(ND_LOG_DEBUG);
-	start_script(FLIGHT_STEPS "C: MAIL FROM:{any}\nC: RCPT TO:<ops@example.com>\nCHUNK\nS: 250 ok\nS: 250 ok\n" TAKEN_STEPS
-				  "C: MAIL FROM:{any}\nC: RCPT TO:<ops@example.com>\nS: 250 ok\nS: 250 ok\nCHUNK\n" TAKEN_STEPS,
+	start_script(FLIGHT_STEPS
+	    "C: MAIL FROM:{any}\nC: RCPT TO:<ops@example.com>\nCHUNK\nS: 250 ok\nS: 250 ok\n" TAKEN_STEPS
+	    "C: MAIL FROM:{any}\nC: RCPT TO:<ops@example.com>\nS: 250 ok\nS: 250 ok\nCHUNK\n" TAKEN_STEPS,
 	    "good.pem", NULL, NULL);
 	add_mail("private\r\n");
 	add_mail("private\r\n");
@@ -596,6 +625,7 @@ main(void)
 		TEST(a_stored_message_that_got_shorter_is_not_ended),
 		TEST(when_the_owner_does_not_want_the_end_the_last_octets_stay_here),
 		TEST(when_the_owner_does_not_want_the_end_nothing_of_a_flight_leaves),
+		TEST(a_session_that_follows_another_continues_its_tls),
 		TEST(a_flight_is_in_the_trace_like_any_other_commands),
 		TEST(a_session_that_the_relay_ends_between_mails_is_gone_without_a_fault),
 		TEST(a_session_that_ends_before_anybody_could_use_it_is_a_fault),

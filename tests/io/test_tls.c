@@ -347,7 +347,8 @@ try_tickets(int version)
 	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 1);
 	assert_int_equal(meet(tls, server, "one.wild.example", LEAVES_IN_ORDER), 0); /* verified for another name */
 	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
-	assert_int_equal(meet(tls, server, "other.example", LEAVES_IN_ORDER), -1); /* never for a name that is not in it */
+	assert_int_equal(
+	    meet(tls, server, "other.example", LEAVES_IN_ORDER), -1); /* never for a name that is not in it */
 	SSL_CTX_free(server);
 	server = make_server(version); /* one that does not know them makes no difference but time */
 	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
