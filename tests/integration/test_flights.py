@@ -12,6 +12,9 @@ import unittest
 
 from notifyd import ProgramTest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import relay
+
 PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
 CONFIG = '''
 [daemon]
@@ -95,6 +98,32 @@ class Flights(ProgramTest):
         self.delivered(to='ops@contoso.example', text='.a line\n' * 20000)
         self.assertRegex(self.talk(), r'> MAIL > RCPT > DATA < 250 < 250 < 354( > content)+ < 250$')
         self.assertEqual([e['how'] for e in self.envelopes()], ['BDAT', 'DATA'])
+
+
+# A relay that offers what it does not understand.
+OFFER = 'S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n'
+ENVELOPE = 'C: MAIL FROM:<alerts@example.com>\nC: RCPT TO:<ops@example.com>\n'
+NO_CHUNKS = OFFER + ENVELOPE + 'S: 250 ok\nS: 250 ok\nCHUNK\nS: 503 5.5.1 bad sequence of commands\nEOF\n'
+BY_DATA = ENVELOPE + 'C: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n'
+
+
+class Misfits(ProgramTest):
+    def test_what_a_relay_offers_and_refuses_is_left_and_costs_no_attempt(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for number, text in enumerate((NO_CHUNKS, OFFER + BY_DATA + BY_DATA)):
+                files.append(os.path.join(folder, '%d.smtp' % number))
+                with open(files[-1], 'w', encoding='utf-8') as file:
+                    file.write(text)
+            fake = relay.Relay(files).start()
+            daemon = self.daemon('[daemon]\nhostname = host.example\n[access]\nto_allow = *\n[account relay]\nprovider = smtp\n'
+                                 'host = 127.0.0.1:%d\nsecurity = none\nauth = none\nmax_connections = 1\n'
+                                 'from = alerts@example.com\n' % fake.port)
+            for text in ('first', 'second'):
+                job = daemon.final(daemon.submit(to='ops@example.com', text=text))
+                self.assertEqual((job['state'], job['attempt_count'], job.get('uncertain', False)), ('delivered', 1, False), job)
+            daemon.stop()
+            self.assertEqual(fake.wait(), [])
 
 
 if __name__ == '__main__':
