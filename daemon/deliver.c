@@ -198,6 +198,7 @@ deliver_send(struct app *app, struct pool_session *session)
 	delivery->start = loop_now(app->loop).unix_ms;
 	delivery->mail = settle_mail_new(job);
 	delivery->mail->mail.size = strlen(job->head) + job->body_len;
+	delivery->mail->mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
 	if (job->spooled && (mail.fd = spool_read_open(app->spool, job->id, &why)) < 0) {
 		fail_mail(delivery, &why);
 		return;

@@ -47,6 +47,8 @@ libcore_a_SOURCES = \
 	%D%/core/smtp_auth.h \
 	%D%/core/smtp_check.c \
 	%D%/core/smtp_check.h \
+	%D%/core/smtp_habits.c \
+	%D%/core/smtp_habits.h \
 	%D%/core/smtp_proto.c \
 	%D%/core/smtp_proto.h \
 	%D%/core/smtp_reply.c \

@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
+	%D%/unit/test_smtp_habits \
 	%D%/unit/test_smtp_proto \
 	%D%/unit/test_smtp_reply \
 	%D%/unit/test_smtp_stuff \

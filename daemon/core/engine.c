@@ -319,6 +319,7 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	struct settle_word word;
 
 	settle_outcome(session->job->job, &c, &word);
+	smtp_habits_learn(&account->habits, told->outcome, now.ms);
 	session->mails++;
 	if (word.account_fault && word.fault.verdict == VERDICT_REFRESH && !renew(account, now.ms))
 		word.fault.verdict = VERDICT_HELD;

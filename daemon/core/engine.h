@@ -14,6 +14,7 @@
 #include "daemon/core/pool.h"
 #include "daemon/core/sched.h"
 #include "daemon/core/settle.h"
+#include "daemon/core/smtp_habits.h"
 #include "daemon/core/token.h"
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ struct engine_account {
 	unsigned lost_in_row;     /* transactions that ended by a lost connection */
 	struct nd_why token_why;  /* why there is no newer token; err ND_OK: none is wanting */
 	bool token_no;            /* it was refused, not only put off */
+	struct smtp_habits habits;
 	struct downtime downtime; /* for the default age of its jobs */
 	void *user;
 };

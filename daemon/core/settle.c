@@ -90,6 +90,9 @@ judge_mail(const struct settle_case *c)
 			return (struct verdict_word){ VERDICT_RESEND, 0, "session-lost" };
 		return (struct verdict_word){ VERDICT_RETRY, 0, nd_err_name(outcome->why.err) };
 	}
+	/* It speaks of our manners, not of the mail. */
+	if (outcome->misfit)
+		return (struct verdict_word){ VERDICT_RESEND, 0, "protocol" };
 	/* Nobody is left for whom the reply speaks. */
 	if (outcome->end == SMTP_ENDED_RCPTS)
 		return (struct verdict_word){ VERDICT_SPLIT, 0, "untried" };
@@ -254,7 +257,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 		}
 	}
 	/* Everybody put off to another transaction, in one that took nobody: the next one would end the same way. */
-	if (changed == 0 && !word->account_fault && c->outcome->end != SMTP_ENDED_LOST)
+	if (changed == 0 && !word->account_fault && c->outcome->end != SMTP_ENDED_LOST && !c->outcome->misfit)
 		changed = later = true;
 	word->counted = changed > 0;
 	if (!word->counted) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smtp_proto.c - our half of an SMTP submission session.  Layer: core.
  *
- * Takes replies, time and events, and moves along the table of smtp_talk.c. enter() is the only place that assigns the state. One command is under way
- * at a time, so a reply always belongs to the present state.
+ * Takes replies, time and events, and moves along the table of smtp_talk.c. enter() is the only place that assigns the state. A reply always belongs to
+ * the present state: of what was said ahead only the number is kept, and a state that was said is entered without saying it again.
  */
 #include "daemon/core/smtp_proto.h"
 
@@ -12,9 +12,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define INPUT_MAX_OCTETS (65536u + 4096u)            /* more than a reply may have */
-#define OUTPUT_MAX_OCTETS ((size_t)64 * 1024 * 1024) /* the driver feeds slices and takes what was made of them */
-#define IDLE_FROM ND_SEC(1)                          /* a session that was ready for so long counts as used before */
+#define INPUT_MAX_OCTETS (65536u + 4096u)               /* more than a reply may have */
+#define OUTPUT_MAX_OCTETS ((size_t)64 * 1024 * 1024)    /* the driver feeds slices and takes what was made of them */
+#define BODY_MAX_OCTETS (2u * SMTP_TALK_CHUNK_MAX + 2u) /* each of its octets a lone LF */
+#define IDLE_FROM ND_SEC(1)                             /* a session that was ready for so long counts as used before */
 
 const char *
 smtp_proto_stage_name(enum smtp_stage stage)
@@ -36,8 +37,14 @@ enter(struct smtp_proto *proto, enum smtp_state state)
 {
 	const struct smtp_row *row;
 
+	if (proto->owed > 0 && (state == STATE_READY || state == STATE_RSET))
+		state = STATE_ECHO;
 	if (state == STATE_READY && proto->quitting)
 		state = STATE_QUIT;
+	if (state == STATE_CLOSED) {
+		proto->owed = 0;
+		nd_buf_done(&proto->body);
+	}
 	row = &smtp_talk_rows[state];
 	if (state == STATE_CLOSED || (proto->out_secret && proto->out.len == 0)) {
 		nd_buf_wipe(&proto->out);
@@ -47,7 +54,9 @@ enter(struct smtp_proto *proto, enum smtp_state state)
 	proto->deadline = row->patience > 0 ? proto->now + row->patience : ND_NEVER;
 	if (state == STATE_READY)
 		proto->ready_since = proto->now;
-	if (row->say)
+	if (proto->owed > 0)
+		proto->owed--;
+	else if (row->say)
 		row->say(proto);
 }
 
@@ -57,7 +66,7 @@ check_output(struct smtp_proto *proto)
 {
 	struct nd_why why;
 
-	if (!proto->out.failed)
+	if (!proto->out.failed && !proto->body.failed)
 		return;
 	(void)nd_fail(&why, ND_EMEMORY, 0, "there was no memory for the session with %s", proto->settings->host);
 	enter(proto, smtp_talk_break(proto, &why, false));
@@ -87,6 +96,7 @@ smtp_proto_new(const struct smtp_settings *settings, nd_ms now)
 	proto->tls = settings->security == SMTP_TLS;
 	nd_buf_init(&proto->in, INPUT_MAX_OCTETS);
 	nd_buf_init(&proto->out, OUTPUT_MAX_OCTETS);
+	nd_buf_init(&proto->body, BODY_MAX_OCTETS);
 	enter(proto, STATE_GREETING);
 	return proto;
 }
@@ -98,6 +108,7 @@ smtp_proto_free(struct smtp_proto *proto)
 		return;
 	nd_buf_done(&proto->in);
 	nd_buf_wipe(&proto->out);
+	nd_buf_done(&proto->body);
 	free(proto);
 }
 
@@ -107,7 +118,7 @@ static void
 hear(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	const bool early = proto->out.len > 0;
-	const bool sending = proto->state == STATE_CONTENT || proto->state == STATE_END;
+	const bool sending = proto->state == STATE_CONTENT || proto->state == STATE_END || proto->state == STATE_BDAT;
 	enum smtp_state next;
 
 	if (early && reply->code != 421 && !(sending && reply->code >= 400))
@@ -187,7 +198,7 @@ smtp_proto_late(struct smtp_proto *proto, nd_ms now)
 		return;
 	proto->now = now;
 	(void)nd_fail(&why, ND_EDEADLINE, 0, "%s did not answer for %d s while %s", proto->settings->host,
-	    (int)(row->patience / 1000), row->doing);
+	    (int)(row->patience / 1000), smtp_proto_doing(proto));
 	enter(proto, smtp_talk_break(proto, &why, true));
 }
 
@@ -221,7 +232,7 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 	proto->mail = *mail;
 	proto->rcpt = 0;
 	proto->accepted = 0;
-	proto->stuff = (struct smtp_stuff){ 0 };
+	proto->given = proto->unsent = false;
 	proto->reused = proto->transactions > 0 || now - proto->ready_since >= IDLE_FROM;
 	for (unsigned n = 0; n < mail->rcpt_count; n++)
 		mail->results[n] = (struct smtp_rcpt_result){ 0 };
@@ -232,21 +243,47 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 		return;
 	}
 	proto->transactions++;
-	enter(proto, STATE_MAIL);
+	smtp_talk_choose(proto);
+	enter(proto, proto->pace == SMTP_ONE_FLIGHT ? STATE_FLIGHT : STATE_MAIL);
 	check_output(proto);
+}
+
+/* All of it was given. A flight is complete now, and its first reply is awaited. */
+static void
+end_content(struct smtp_proto *proto)
+{
+	proto->given = true;
+	if (proto->state == STATE_CONTENT) {
+		enter(proto, STATE_END);
+	} else if (proto->state == STATE_CHUNK) {
+		enter(proto, STATE_BDAT);
+	} else {
+		smtp_talk_say_bdat(proto);
+		proto->owed += 2; /* MAIL and BDAT, beside the recipients */
+		enter(proto, STATE_MAIL);
+	}
 }
 
 void
 smtp_proto_content(struct smtp_proto *proto, const char *octets, size_t len, bool last, nd_ms now)
 {
-	if (proto->state != STATE_CONTENT)
+	const enum smtp_state state = proto->state;
+	const bool chunk = state == STATE_CHUNK || state == STATE_FLIGHT;
+
+	if (smtp_talk_rows[state].wish != SMTP_WISH_CONTENT)
 		return; /* refused or lost meanwhile */
 	proto->now = now;
-	proto->deadline = now + smtp_talk_rows[STATE_CONTENT].patience;
-	smtp_stuff_add(&proto->stuff, &proto->out, octets, len);
-	if (last && !proto->out.failed)
-		enter(proto, STATE_END);
+	proto->deadline = now + smtp_talk_rows[state].patience;
+	smtp_stuff_add(&proto->stuff, chunk ? &proto->body : &proto->out, octets, len);
+	if (last && !proto->out.failed && !proto->body.failed)
+		end_content(proto);
 	check_output(proto);
+}
+
+void
+smtp_proto_unsent(struct smtp_proto *proto)
+{
+	proto->unsent = true;
 }
 
 void
@@ -280,6 +317,12 @@ smtp_proto_output(struct smtp_proto *proto, bool *secret)
 	return &proto->out;
 }
 
+bool
+smtp_proto_holds(const struct smtp_proto *proto)
+{
+	return proto->state == STATE_FLIGHT;
+}
+
 void
 smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out)
 {
@@ -310,5 +353,8 @@ smtp_proto_transactions(const struct smtp_proto *proto)
 const char *
 smtp_proto_doing(const struct smtp_proto *proto)
 {
-	return smtp_talk_rows[proto->state].doing;
+	const enum smtp_state state = proto->state;
+	const bool flown = proto->given && smtp_talk_rows[state].phase == PHASE_MAILING;
+
+	return smtp_talk_rows[flown ? STATE_END : state].doing;
 }

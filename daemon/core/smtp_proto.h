@@ -6,6 +6,7 @@
  *
  *   init ─► greeting ─► EHLO ─► STARTTLS ─► (TLS) ─► EHLO ─► AUTH … ─► READY ─► MAIL ─► RCPT × n ─► DATA ─► content ─► end ─► READY
  *                                                                      └─► QUIT ─► CLOSED
+ * Commands may be said ahead of their replies (enum smtp_pace); each reply is heard in the state of its own command all the same.
  */
 #ifndef ND_CORE_SMTP_PROTO_H
 #define ND_CORE_SMTP_PROTO_H
@@ -51,6 +52,14 @@ struct smtp_settings {               /* borrowed for the life of the session */
 	const struct nd_secret *secret; /* password or access token; read while AUTH is said, never kept */
 };
 
+/* How a mail is said; what the server does not offer, or the mail is too large for, is said more plainly. */
+enum smtp_pace {
+	SMTP_STEPWISE,  /* one command, one reply; DATA */
+	SMTP_GROUPED,   /* MAIL, RCPT and DATA in one write; then the content (RFC 2920) */
+	SMTP_CHUNKED,   /* MAIL and RCPT in one write; then BDAT with the content (RFC 3030), up to 64 KiB */
+	SMTP_ONE_FLIGHT /* all of it in one write */
+};
+
 struct smtp_rcpt_result {
 	bool asked; /* RCPT was said and answered, or refused by our own check (reply.lines is 0) */
 	struct smtp_reply reply;
@@ -63,6 +72,7 @@ struct smtp_mail {
 	unsigned rcpt_count;
 	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
 	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
+	enum smtp_pace pace;              /* at most */
 };
 
 /* Delivered is who has a 2xx of his own, when `end` is REPLY, `stage` END and `reply` 2xx. In any other outcome an accepted RCPT counts for nothing.
@@ -80,6 +90,8 @@ struct smtp_outcome { /* of one transaction */
 	bool uncertain; /* lost after the last octet of the content was handed over and before its reply */
 	bool local;     /* the driver's own trouble before anything was said: no fault of relay or account */
 	bool unharmed;  /* lost on a reused session before the content was complete: no attempt is counted */
+	bool misfit;    /* `reply` refuses the way it was said, not the mail: nothing was taken, say it more plainly */
+	enum smtp_pace pace; /* how it was said */
 };
 struct smtp_fault { /* of a session: why it never became ready, or ended */
 	enum smtp_stage stage;
@@ -114,6 +126,8 @@ void smtp_proto_tls_injected(struct smtp_proto *proto, nd_ms now); /* octets cam
 void smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms now);
 /* Content, dot-stuffed here (RFC 5321 4.5.2); last: the end of data follows. The driver notes the job as in flight BEFORE it says last. */
 void smtp_proto_content(struct smtp_proto *proto, const char *octets, size_t len, bool last, nd_ms now);
+/* Something of the output that was taken never left: told before `lost` or `late`, it makes them harmless. */
+void smtp_proto_unsent(struct smtp_proto *proto);
 void smtp_proto_quit(struct smtp_proto *proto, nd_ms now);
 
 /* Questions. */
@@ -121,6 +135,8 @@ enum smtp_wish smtp_proto_wish(const struct smtp_proto *proto);
 nd_ms smtp_proto_deadline(const struct smtp_proto *proto); /* ND_NEVER when nothing is awaited */
 struct nd_buf *smtp_proto_output(struct smtp_proto *proto,
     bool *secret); /* octets to write; the driver drops what it took. secret: wipe, never trace */
+/* The output waits for the end of the content, to leave with it in one write: it is not taken yet. */
+bool smtp_proto_holds(const struct smtp_proto *proto);
 void smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out);
 const struct smtp_fault *smtp_proto_fault(const struct smtp_proto *proto);
 const struct smtp_caps *smtp_proto_caps(const struct smtp_proto *proto);

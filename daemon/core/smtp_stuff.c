@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smtp_stuff.c - the content of a mail as it travels after DATA.  Layer: core. */
+/* smtp_stuff.c - the content of a mail as it travels after DATA, or in a chunk.  Layer: core. */
 #include "daemon/core/smtp_stuff.h"
 
 static void
 end_line(struct smtp_stuff *stuff, struct nd_buf *out)
 {
 	(void)nd_buf_add(out, "\r\n", 2);
-	*stuff = (struct smtp_stuff){ 0 };
+	stuff->inside = stuff->held_cr = false;
 }
 
 static void
@@ -19,7 +19,7 @@ add_run(struct smtp_stuff *stuff, struct nd_buf *out, const char *octets, size_t
 	}
 	if (len == 0)
 		return;
-	if (!stuff->inside && octets[0] == '.')
+	if (!stuff->inside && !stuff->chunk && octets[0] == '.')
 		(void)nd_buf_addc(out, '.');
 	(void)nd_buf_add(out, octets, len);
 	stuff->inside = true;
@@ -53,5 +53,6 @@ smtp_stuff_end(struct smtp_stuff *stuff, struct nd_buf *out)
 {
 	if (stuff->inside || stuff->held_cr)
 		end_line(stuff, out);
-	(void)nd_buf_add(out, ".\r\n", 3);
+	if (!stuff->chunk)
+		(void)nd_buf_add(out, ".\r\n", 3);
 }

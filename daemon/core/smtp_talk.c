@@ -2,8 +2,8 @@
 /* smtp_talk.c - the conversation as a table.  Layer: core.
  *
  * In the order it happens. say_X writes a command; heard_X reads its reply and returns the next state; both are used in the table only, so a deleted row
- * is a compile error. To say commands ahead (PIPELINING), let the states said stand in a small queue, of which hear() takes the head; BDAT is a
- * row beside DATA. All recipients refused and 354 all the same can only happen then: a row that says the lone dot, then RSET.
+ * is a compile error. With PIPELINING say_mail says what follows too; its replies are heard in the same states, in the same order. When the first error
+ * has spoken, the replies that are still owed are only counted (ECHO).
  */
 #include "daemon/core/smtp_talk.h"
 
@@ -20,6 +20,7 @@ static void say_mail(struct smtp_proto *proto);
 static void say_rcpt(struct smtp_proto *proto);
 static void say_data(struct smtp_proto *proto);
 static void say_end(struct smtp_proto *proto);
+static void say_lone_dot(struct smtp_proto *proto);
 static void say_rset(struct smtp_proto *proto);
 static void say_quit(struct smtp_proto *proto);
 
@@ -30,11 +31,15 @@ static enum smtp_state heard_auth(struct smtp_proto *proto, const struct smtp_re
 static enum smtp_state heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_flight(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_rcpt(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_data(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_content(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_end(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_bdat(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_echo(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_lone_dot(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_rset(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_quit(struct smtp_proto *proto, const struct smtp_reply *reply);
 
@@ -56,6 +61,8 @@ const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
 	                         SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
 	[STATE_READY] = { "nothing", "waiting for work", 0, NULL, heard_unasked,
 	                  SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_MAIL },
+	[STATE_FLIGHT] = { "nothing", "preparing the message", ND_MIN(3), say_mail, heard_flight,
+	                   SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_CONTENT },
 	[STATE_MAIL] = { "MAIL", "naming the sender", ND_MIN(5), say_mail, heard_mail,
 	                 SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_READ },
 	[STATE_RCPT] = { "RCPT", "naming a recipient", ND_MIN(5), say_rcpt, heard_rcpt,
@@ -66,6 +73,14 @@ const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
 	                    SMTP_AT_CONTENT, PHASE_MAILING, SMTP_WISH_CONTENT },
 	[STATE_END] = { "the end of the message", "waiting for the relay to take the message", ND_MIN(10), say_end,
 	                heard_end, SMTP_AT_END, PHASE_MAILING, SMTP_WISH_READ },
+	[STATE_CHUNK] = { "nothing", "sending the message", ND_MIN(3), NULL, heard_content,
+	                  SMTP_AT_CONTENT, PHASE_MAILING, SMTP_WISH_CONTENT },
+	[STATE_BDAT] = { "BDAT", "waiting for the relay to take the message", ND_MIN(10), smtp_talk_say_bdat,
+	                 heard_bdat, SMTP_AT_END, PHASE_MAILING, SMTP_WISH_READ },
+	[STATE_ECHO] = { "what was said ahead", "clearing the transaction", ND_MIN(2), NULL, heard_echo,
+	                 SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
+	[STATE_LONE_DOT] = { "an empty message", "clearing the transaction", ND_MIN(2), say_lone_dot, heard_lone_dot,
+	                     SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
 	[STATE_RSET] = { "RSET", "clearing the transaction", ND_SEC(20), say_rset, heard_rset,
 	                 SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
 	[STATE_QUIT] = { "QUIT", "leaving", ND_SEC(10), say_quit, heard_quit,
@@ -88,7 +103,8 @@ enum smtp_state
 smtp_talk_outcome(struct smtp_proto *proto, enum smtp_end end, const struct smtp_reply *reply, enum smtp_state next)
 {
 	proto->ended = true;
-	proto->outcome = (struct smtp_outcome){ .end = end, .stage = smtp_talk_rows[proto->state].stage };
+	proto->outcome =
+	    (struct smtp_outcome){ .end = end, .stage = smtp_talk_rows[proto->state].stage, .pace = proto->pace };
 	if (reply)
 		proto->outcome.reply = *reply;
 	return next;
@@ -105,8 +121,11 @@ smtp_talk_break(struct smtp_proto *proto, const struct nd_why *why, bool cut)
 	if (row->phase == PHASE_MAILING) {
 		(void)smtp_talk_outcome(proto, SMTP_ENDED_LOST, NULL, STATE_CLOSED);
 		proto->outcome.why = *why;
-		proto->outcome.uncertain = state == STATE_END;
-		proto->outcome.unharmed = cut && proto->reused && state != STATE_END;
+		/* While the end of it is still here, nobody can have taken it. */
+		proto->outcome.uncertain = proto->given && !proto->unsent && proto->out.len == 0;
+		proto->outcome.unharmed = cut && proto->reused && !proto->outcome.uncertain;
+		if (proto->outcome.uncertain)
+			proto->outcome.stage = SMTP_AT_END;
 	} else if (!cut && state != STATE_QUIT) {
 		return smtp_talk_fault(proto, row->stage, why);
 	}
@@ -260,6 +279,85 @@ heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply)
 
 /* ---- one mail ---- */
 
+static unsigned
+count_askable(const struct smtp_proto *proto)
+{
+	const struct smtp_mail *mail = &proto->mail;
+	struct smtp_reply refusal;
+	unsigned n, askable = 0;
+
+	for (n = 0; n < mail->rcpt_count; n++)
+		askable += smtp_check_address(mail->rcpts[n], &proto->caps, &refusal);
+	return askable;
+}
+
+/* A larger content goes by DATA: that takes no more turns than BDAT, and its length need not be known. */
+void
+smtp_talk_choose(struct smtp_proto *proto)
+{
+	const struct smtp_mail *mail = &proto->mail;
+	const struct smtp_caps *caps = &proto->caps;
+	enum smtp_pace pace = mail->pace;
+
+	if (pace == SMTP_ONE_FLIGHT &&
+	    (!caps->pipelining || mail->rcpt_count > SMTP_TALK_FLIGHT_RCPTS || count_askable(proto) == 0))
+		pace = SMTP_CHUNKED;
+	if (pace >= SMTP_CHUNKED && (!caps->chunking || mail->size > SMTP_TALK_CHUNK_MAX))
+		pace = SMTP_GROUPED;
+	if (pace == SMTP_GROUPED && !caps->pipelining)
+		pace = SMTP_STEPWISE;
+	proto->pace = pace;
+	proto->ahead = pace != SMTP_STEPWISE && caps->pipelining;
+	proto->stuff = (struct smtp_stuff){ .chunk = pace >= SMTP_CHUNKED };
+	proto->owed = 0;
+	nd_buf_clear(&proto->body);
+}
+
+/* RFC 5321 4.2.4, 4.2.2: the command, or its place, is what the server does not like. Said more plainly it may. */
+static bool
+misfits(const struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	const bool content = proto->state == STATE_DATA || proto->state == STATE_BDAT;
+
+	if (!proto->ahead && proto->state != STATE_BDAT)
+		return false;
+	return reply->code == 500 || reply->code == 502 || reply->code == 503 || (content && reply->code == 501);
+}
+
+/* Server and client may be out of step, and the content may be taken for commands: leave. */
+static enum smtp_state
+end_misfit(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	(void)smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_CLOSED);
+	proto->outcome.misfit = true;
+	return STATE_CLOSED;
+}
+
+static void
+write_rcpt(struct smtp_proto *proto, const char *address)
+{
+	(void)nd_buf_addf(&proto->out, "RCPT TO:<%s>\r\n", address);
+}
+
+/* RFC 2920 3.1: DATA may end a group. */
+static void
+say_ahead(struct smtp_proto *proto)
+{
+	const struct smtp_mail *mail = &proto->mail;
+	struct smtp_reply refusal;
+
+	for (unsigned n = 0; n < mail->rcpt_count; n++) {
+		if (!smtp_check_address(mail->rcpts[n], &proto->caps, &refusal))
+			continue;
+		write_rcpt(proto, mail->rcpts[n]);
+		proto->owed++;
+	}
+	if (proto->pace != SMTP_GROUPED || proto->owed == 0)
+		return;
+	(void)nd_buf_adds(&proto->out, "DATA\r\n");
+	proto->owed++;
+}
+
 static void
 say_mail(struct smtp_proto *proto)
 {
@@ -271,6 +369,17 @@ say_mail(struct smtp_proto *proto)
 	if (proto->caps.smtputf8 && smtp_check_needs_utf8(mail))
 		(void)nd_buf_adds(&proto->out, proto->caps.eightbitmime ? " BODY=8BITMIME SMTPUTF8" : " SMTPUTF8");
 	(void)nd_buf_adds(&proto->out, "\r\n");
+	if (proto->ahead)
+		say_ahead(proto);
+}
+
+/* After the recipients. */
+static enum smtp_state
+next_content(const struct smtp_proto *proto)
+{
+	if (proto->pace < SMTP_CHUNKED)
+		return STATE_DATA;
+	return proto->given ? STATE_BDAT : STATE_CHUNK;
 }
 
 /* The next recipient that can be asked; after the last, the content if anybody will get it. */
@@ -287,7 +396,7 @@ next_recipient(struct smtp_proto *proto)
 		result->asked = true;
 	}
 	if (proto->accepted > 0)
-		return STATE_DATA;
+		return next_content(proto);
 	(void)smtp_talk_outcome(proto, SMTP_ENDED_RCPTS, NULL, STATE_RSET);
 	proto->outcome.stage = SMTP_AT_RCPT;
 	return STATE_RSET;
@@ -305,15 +414,28 @@ heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply)
 	if (proto->reused && smtp_check_timeout(reply)) {
 		(void)nd_fail(&why, ND_ECLOSED, 0, "%s had given up the idle session: %d %.160s", proto->settings->host,
 		    reply->code, reply->text);
+		proto->given = false; /* whatever was said behind MAIL, it was not taken */
 		return smtp_talk_break(proto, &why, true);
 	}
+	if (misfits(proto, reply))
+		return end_misfit(proto, reply);
 	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_READY); /* no transaction was begun: no RSET */
+}
+
+/* Nothing of the flight has left yet: what comes now was said while the session was idle. */
+static enum smtp_state
+heard_flight(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (reply->code < 400)
+		return smtp_talk_nonsense(proto, reply);
+	(void)heard_mail(proto, reply);
+	return STATE_CLOSED;
 }
 
 static void
 say_rcpt(struct smtp_proto *proto)
 {
-	(void)nd_buf_addf(&proto->out, "RCPT TO:<%s>\r\n", proto->mail.rcpts[proto->rcpt]);
+	write_rcpt(proto, proto->mail.rcpts[proto->rcpt]);
 }
 
 static enum smtp_state
@@ -323,6 +445,8 @@ heard_rcpt(struct smtp_proto *proto, const struct smtp_reply *reply)
 
 	if (reply->code / 100 == 3)
 		return smtp_talk_nonsense(proto, reply);
+	if (misfits(proto, reply))
+		return end_misfit(proto, reply);
 	*result = (struct smtp_rcpt_result){ .asked = true, .reply = *reply };
 	if (reply->code == 421)
 		return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_CLOSED);
@@ -345,6 +469,8 @@ heard_data(struct smtp_proto *proto, const struct smtp_reply *reply)
 		return STATE_CONTENT;
 	if (reply->code / 100 == 2)
 		return smtp_talk_nonsense(proto, reply);
+	if (misfits(proto, reply))
+		return end_misfit(proto, reply);
 	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_RSET);
 }
 
@@ -371,7 +497,55 @@ heard_end(struct smtp_proto *proto, const struct smtp_reply *reply)
 	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_READY); /* RFC 5321 4.1.1.4: all is cleared */
 }
 
+/* RFC 3030 4.2: after a chunk that was refused nobody knows what the server keeps; RSET. */
+void
+smtp_talk_say_bdat(struct smtp_proto *proto)
+{
+	struct nd_buf *body = &proto->body;
+
+	smtp_stuff_end(&proto->stuff, body);
+	(void)nd_buf_addf(&proto->out, "BDAT %zu LAST\r\n", body->len);
+	if (body->len > 0)
+		(void)nd_buf_add(&proto->out, body->octets, body->len);
+	if (!body->failed)
+		nd_buf_done(body);
+}
+
+static enum smtp_state
+heard_bdat(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (reply->code / 100 == 3)
+		return smtp_talk_nonsense(proto, reply);
+	if (misfits(proto, reply))
+		return end_misfit(proto, reply);
+	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, reply->code / 100 == 2 ? STATE_READY : STATE_RSET);
+}
+
 /* ---- between mails ---- */
+
+/* The mail has ended; each command said ahead still gets its reply: 503, 551 Discarded, even 250. Only a go-ahead to DATA, the last of its group, wants
+ * an answer (RFC 2920 3.1). */
+static enum smtp_state
+heard_echo(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	if (proto->owed > 0)
+		return STATE_ECHO;
+	return reply->code / 100 == 3 ? STATE_LONE_DOT : STATE_RSET;
+}
+
+static void
+say_lone_dot(struct smtp_proto *proto)
+{
+	(void)nd_buf_adds(&proto->out, ".\r\n");
+}
+
+static enum smtp_state
+heard_lone_dot(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	(void)proto;
+	(void)reply;
+	return STATE_RSET;
+}
 
 static enum smtp_state
 heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply)

@@ -10,6 +10,9 @@
 #include "daemon/core/smtp_proto.h"
 #include "daemon/core/smtp_stuff.h"
 
+#define SMTP_TALK_CHUNK_MAX 65536u /* of content as one chunk */
+#define SMTP_TALK_FLIGHT_RCPTS 50u
+
 enum smtp_state {
 	STATE_GREETING,
 	STATE_EHLO,
@@ -19,11 +22,16 @@ enum smtp_state {
 	STATE_AUTH_MESSAGE,
 	STATE_AUTH_REFUSAL,
 	STATE_READY,
+	STATE_FLIGHT,
 	STATE_MAIL,
 	STATE_RCPT,
 	STATE_DATA,
 	STATE_CONTENT,
 	STATE_END,
+	STATE_CHUNK,
+	STATE_BDAT,
+	STATE_ECHO,
+	STATE_LONE_DOT,
 	STATE_RSET,
 	STATE_QUIT,
 	STATE_CLOSED,
@@ -60,7 +68,13 @@ struct smtp_proto {
 	struct smtp_mail mail; /* borrowed inside */
 	unsigned rcpt, accepted, transactions;
 	struct smtp_stuff stuff;
-	bool ended; /* `outcome` waits to be taken */
+	enum smtp_pace pace; /* of this mail */
+	bool ahead;          /* commands are said in groups */
+	unsigned owed;       /* replies to commands said ahead, behind the one that is awaited now */
+	struct nd_buf body;  /* the content, until BDAT can tell its length */
+	bool given;          /* the content and its end were said */
+	bool unsent;         /* but something of it never left the driver */
+	bool ended;          /* `outcome` waits to be taken */
 	struct smtp_outcome outcome;
 	bool faulted;
 	struct smtp_fault fault;
@@ -77,6 +91,10 @@ enum smtp_state smtp_talk_outcome(
     struct smtp_proto *proto, enum smtp_end end, const struct smtp_reply *reply, enum smtp_state next);
 /* The session broke in the present state: a fault, an outcome or nothing. `cut`: by the connection, not by what was said on it. */
 enum smtp_state smtp_talk_break(struct smtp_proto *proto, const struct nd_why *why, bool cut);
+/* How the mail is said: what it asks for, as far as the server offers it. */
+void smtp_talk_choose(struct smtp_proto *proto);
+/* BDAT with the content that was gathered. */
+void smtp_talk_say_bdat(struct smtp_proto *proto);
 /* The reply is one that nothing allows here. */
 enum smtp_state smtp_talk_nonsense(struct smtp_proto *proto, const struct smtp_reply *reply);
 

@@ -129,6 +129,7 @@ wind_up(struct smtp_link *link)
 	link->ask = NULL;
 	loop_timer_free(link->timer);
 	link->timer = NULL;
+	smtp_link_stop_dialing(link);
 	smtp_link_hang_up(link);
 	end_mail(link);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smtp_link.h - drives one smtp_proto over libevent and OpenSSL.  Layer: io.
  *
- * Resolve, connect (addresses in turn, 30 s each at most), then one function, obey(), does what the machine wishes. Events go to `struct smtp_link_events`, always from
+ * Resolve, connect (each address 30 s at most, the next one beside it after 250 ms), then one function, obey(), does what the machine wishes. Events go to `struct smtp_link_events`, always from
  * the loop's soon phase, so the owner may call back into the link or free it (smtp_link_free frees late).
  */
 #ifndef ND_IO_SMTP_LINK_H

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define CONNECT_PATIENCE ND_SEC(30) /* each address */
+#define CONNECT_STAGGER 250         /* ms until the next is tried beside it (RFC 8305 5) */
 #define TLS_PATIENCE ND_SEC(60)     /* implicit TLS; after STARTTLS the machine's patience rules */
 
 /* clang-format off */
@@ -43,14 +44,82 @@ begin_connecting(const struct resolve_addr *to)
 }
 
 static void
-note_tried(struct smtp_link *link, int sys_errno)
+note_tried(struct smtp_link *link, unsigned address, int sys_errno)
 {
 	size_t len = strlen(link->tried);
 	const char *words = strerrordesc_np(sys_errno);
 
 	link->last_errno = sys_errno;
 	(void)snprintf(link->tried + len, sizeof(link->tried) - len, "%s%s: %s", len ? "; " : "",
-	    link->answer.addr[link->address - 1].text, words ? words : "unknown error");
+	    link->answer.addr[address].text, words ? words : "unknown error");
+}
+
+/* -- addresses, one after the other or side by side -- */
+
+static void
+on_connected(evutil_socket_t fd, short what, void *arg)
+{
+	struct smtp_link_try *try = arg;
+
+	(void)fd;
+	(void)what;
+	try->known = true;
+	smtp_link_due(try->link);
+}
+
+static void
+end_try(struct smtp_link_try *try, bool keep_fd)
+{
+	if (try->event == NULL)
+		return;
+	event_free(try->event);
+	if (!keep_fd)
+		(void)close(try->fd);
+	*try = (struct smtp_link_try){ 0 };
+}
+
+void
+smtp_link_stop_dialing(struct smtp_link *link)
+{
+	for (unsigned i = 0; i < link->address; i++)
+		end_try(&link->tries[i], false);
+}
+
+/* Begins with the next address that can be tried at all; false: there is none. */
+static bool
+try_next(struct smtp_link *link)
+{
+	while (link->address < link->answer.count) {
+		const unsigned address = link->address++;
+		struct smtp_link_try *try = &link->tries[address];
+		int fd = begin_connecting(&link->answer.addr[address]);
+
+		if (fd < 0) {
+			note_tried(link, address, errno);
+			continue;
+		}
+		*try = (struct smtp_link_try){ .link = link, .fd = fd, .late = smtp_link_now(link) + CONNECT_PATIENCE };
+		try->event = event_new(loop_base(link->loop), fd, EV_WRITE, on_connected, try);
+		if (try->event == NULL || event_add(try->event, NULL) != 0)
+			abort(); /* no memory */
+		link->next_try = smtp_link_now(link) + CONNECT_STAGGER;
+		return true;
+	}
+	return false;
+}
+
+/* What became of a try: 0 it stands, EINPROGRESS, or why not. */
+static int
+look_at(const struct smtp_link_try *try, nd_ms now)
+{
+	int sys_errno = 0;
+	socklen_t len = sizeof(sys_errno);
+
+	if (!try->known)
+		return now >= try->late ? ETIMEDOUT : EINPROGRESS;
+	if (getsockopt(try->fd, SOL_SOCKET, SO_ERROR, &sys_errno, &len) != 0)
+		return errno;
+	return sys_errno;
 }
 
 static void
@@ -66,28 +135,6 @@ tell_unconnected(struct smtp_link *link)
 	(void)nd_fail_at(&link->why, NULL, 0, hint);
 	link->why.sys_errno = link->last_errno;
 	smtp_link_fail(link, SMTP_AT_CONNECT);
-}
-
-/* The next address, or the end when there is none. */
-static void
-dial(struct smtp_link *link)
-{
-	while (link->address < link->answer.count) {
-		int fd = begin_connecting(&link->answer.addr[link->address++]);
-
-		if (fd >= 0) {
-			struct event_base *base = loop_base(link->loop);
-
-			smtp_link_attend(link, bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE));
-			if (bufferevent_socket_connect(link->bev, NULL, 0) != 0)
-				abort();
-			link->phase = CONNECTING;
-			loop_timer_set(link->timer, smtp_link_now(link) + CONNECT_PATIENCE);
-			return;
-		}
-		note_tried(link, errno);
-	}
-	tell_unconnected(link);
 }
 
 static bool
@@ -134,9 +181,14 @@ begin_talking(struct smtp_link *link)
 }
 
 static void
-connected(struct smtp_link *link)
+connected(struct smtp_link *link, unsigned address)
 {
-	const struct resolve_addr *to = &link->answer.addr[link->address - 1];
+	const struct resolve_addr *to = &link->answer.addr[address];
+	int fd = link->tries[address].fd;
+
+	end_try(&link->tries[address], true);
+	smtp_link_stop_dialing(link);
+	smtp_link_attend(link, bufferevent_socket_new(loop_base(link->loop), fd, BEV_OPT_CLOSE_ON_FREE));
 
 	(void)snprintf(
 	    link->relay, sizeof(link->relay), "%.255s[%s]:%u", link->conf->host, to->text, (unsigned)link->conf->port);
@@ -152,22 +204,50 @@ connected(struct smtp_link *link)
 	smtp_link_secure(link);
 }
 
-/* One step of the phases before the machine's; false: nothing to do now. */
+/* When something is to be done though nothing happens. */
+static void
+set_alarm(struct smtp_link *link)
+{
+	nd_ms at = link->address < link->answer.count ? link->next_try : ND_NEVER;
+
+	for (unsigned i = 0; i < link->address; i++)
+		if (link->tries[i].event != NULL && link->tries[i].late < at)
+			at = link->tries[i].late;
+	loop_timer_set(link->timer, at);
+}
+
+/* One step of the phases before the machine's; false: nothing to do now. The first address that answers wins; the next is tried when one has failed, or
+ * does not answer at once. */
 bool
 smtp_link_connecting(struct smtp_link *link)
 {
-	if (link->up) {
-		link->up = false;
-		connected(link);
-		return true;
+	const nd_ms now = smtp_link_now(link);
+	unsigned open = 0;
+	bool failed = false;
+
+	link->late = false;
+	for (unsigned i = 0; i < link->address; i++) {
+		int sys_errno = link->tries[i].event != NULL ? look_at(&link->tries[i], now) : -1;
+
+		if (sys_errno == 0) {
+			connected(link, i);
+			return true;
+		}
+		if (sys_errno == EINPROGRESS) {
+			open++;
+		} else if (sys_errno > 0) {
+			note_tried(link, i, sys_errno);
+			end_try(&link->tries[i], false);
+			failed = true;
+		}
 	}
-	if (!link->lost && !link->late)
-		return false;
-	note_tried(link, link->late ? ETIMEDOUT : link->last_errno ? link->last_errno : ECONNABORTED);
-	link->late = link->lost = false;
-	smtp_link_hang_up(link);
-	dial(link);
-	return true;
+	if ((open == 0 || failed || now >= link->next_try) && try_next(link))
+		open++;
+	if (open == 0)
+		tell_unconnected(link);
+	else
+		set_alarm(link);
+	return false;
 }
 
 bool
@@ -175,7 +255,7 @@ smtp_link_resolving(struct smtp_link *link)
 {
 	if (link->up) {
 		link->up = false;
-		dial(link);
+		link->phase = CONNECTING;
 		return true;
 	}
 	if (link->lost)
@@ -202,7 +282,9 @@ smtp_link_securing(struct smtp_link *link)
 	if (link->up) {
 		link->up = false;
 		(void)tls_words(bufferevent_openssl_get_ssl(link->bev), link->tls, sizeof(link->tls));
-		smtp_link_say(link, "TLS stands:", link->tls);
+		smtp_link_say(link,
+		    tls_resumed(bufferevent_openssl_get_ssl(link->bev)) ? "TLS stands again:" : "TLS stands:",
+		    link->tls);
 		link->phase = TALKING;
 		if (link->proto != NULL)
 			smtp_proto_tls_up(link->proto, smtp_link_now(link));

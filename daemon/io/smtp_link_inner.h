@@ -21,6 +21,14 @@
 
 enum smtp_link_phase { RESOLVING, CONNECTING, SECURING, TALKING, OVER };
 
+struct smtp_link_try { /* one address */
+	struct smtp_link *link;
+	struct event *event; /* NULL: not begun, or over */
+	int fd;
+	bool known; /* it stands, or has failed */
+	nd_ms late;
+};
+
 struct smtp_link {
 	struct loop *loop;                 /* borrowed, as are the four below */
 	const struct smtp_link_conf *conf; /* for the link's life */
@@ -33,7 +41,9 @@ struct smtp_link {
 	struct resolve_ask *ask;
 	struct resolve_answer answer;
 	unsigned address; /* the next to try */
-	char tried[160];  /* what became of those before */
+	struct smtp_link_try tries[RESOLVE_MAX];
+	nd_ms next_try;  /* if none has answered until then */
+	char tried[160]; /* what became of those before */
 	int last_errno;
 
 	struct bufferevent *bev;
@@ -59,6 +69,7 @@ struct smtp_link {
 	uint64_t at, total; /* octets of the content: given, in all */
 	bool full;          /* waiting for room in the output */
 	char *piece;        /* owned; of the file */
+	size_t shown;       /* of the machine's output: in the trace already */
 
 	char relay[336], tls[96], session[48];
 };
@@ -77,6 +88,8 @@ bool smtp_link_connecting(struct smtp_link *link);
 bool smtp_link_securing(struct smtp_link *link);
 resolve_done smtp_link_resolved;
 void smtp_link_secure(struct smtp_link *link); /* TLS on the connection that stands */
+
+void smtp_link_stop_dialing(struct smtp_link *link);
 
 /* smtp_link_wire.c */
 void smtp_link_say(const struct smtp_link *link, const char *what, const char *value); /* one line of the trace */

@@ -45,15 +45,17 @@ trace_line(const struct smtp_link *link, char direction, const char *octets, siz
 	nd_log(ND_LOG_DEBUG, ND_FIELDS({ "SESSION", link->session }), "%c %s", direction, line);
 }
 
+/* What lies behind `shown`: commands that waited for the content were shown when they were said. */
 static void
 trace_output(const struct smtp_link *link, const struct nd_buf *out, const char *hidden)
 {
-	const char *at = out->octets, *end = out->octets + out->len;
+	const char *at = out->octets + link->shown, *end = out->octets + out->len;
 
-	if (!traced(link))
+	if (!traced(link) || at == end)
 		return;
 	if (hidden != NULL) {
-		nd_log(ND_LOG_DEBUG, ND_FIELDS({ "SESSION", link->session }), "> %zu octets of %s", out->len, hidden);
+		nd_log(ND_LOG_DEBUG, ND_FIELDS({ "SESSION", link->session }), "> %zu octets of %s",
+		    out->len - link->shown, hidden);
 		return;
 	}
 	while (at < end) {
@@ -123,10 +125,19 @@ feed_rest(struct smtp_link *link)
 	}
 }
 
+/* What did not leave cannot have been taken. */
+static void
+note_unsent(struct smtp_link *link)
+{
+	if (link->bev != NULL && evbuffer_get_length(bufferevent_get_output(link->bev)) > 0)
+		smtp_proto_unsent(link->proto);
+}
+
 void
 smtp_link_tell_lost(struct smtp_link *link)
 {
 	link->lost_told = true;
+	note_unsent(link);
 	smtp_proto_lost(link->proto, &link->why, smtp_link_now(link));
 }
 
@@ -147,6 +158,7 @@ smtp_link_listen(struct smtp_link *link)
 	feed(link);
 	if (link->late) {
 		link->late = false;
+		note_unsent(link);
 		if (smtp_proto_deadline(link->proto) <= smtp_link_now(link)) /* it may have moved in this turn */
 			smtp_proto_late(link->proto, smtp_link_now(link));
 	}
@@ -192,7 +204,13 @@ smtp_link_flush(struct smtp_link *link, bool content)
 
 	if (out->len == 0)
 		return;
+	if (smtp_proto_holds(link->proto)) { /* one write, one TLS record */
+		trace_output(link, out, NULL);
+		link->shown = out->len;
+		return;
+	}
 	if (link->lost) {
+		link->shown = 0;
 		if (secret)
 			nd_buf_wipe(out);
 		else
@@ -200,6 +218,7 @@ smtp_link_flush(struct smtp_link *link, bool content)
 		return;
 	}
 	trace_output(link, out, hidden);
+	link->shown = 0;
 	if (secret) {
 		done = hand_over_secret(bufferevent_get_output(link->bev), out);
 	} else {
@@ -291,7 +310,9 @@ smtp_link_give(struct smtp_link *link)
 	while (more && evbuffer_get_length(output) < SMTP_LINK_OUTPUT_FULL) {
 		size_t pending = smtp_proto_output(link->proto, &secret)->len;
 
-		if (pending >= SMTP_LINK_PIECE_MAX) {
+		if (smtp_proto_holds(link->proto)) {
+			pending = 0;
+		} else if (pending >= SMTP_LINK_PIECE_MAX) {
 			smtp_link_flush(link, true);
 			continue;
 		}

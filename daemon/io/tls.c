@@ -21,11 +21,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define NAMES_SHOWN 3
+#define TICKETS 4           /* a server gives two for each session */
+#define TICKET_SECONDS 3600 /* a certificate that was verified longer ago is looked at again */
 
 struct tls {
 	SSL_CTX *context;
+	SSL_SESSION *tickets[TICKETS]; /* the newest last */
+	unsigned ticket_count;
+	char name[256]; /* they are for */
 };
 
 /* Of a refused certificate. */
@@ -153,6 +159,54 @@ note_refused(int good, X509_STORE_CTX *store)
 	return good;
 }
 
+/* -- tickets -- */
+
+static void
+drop_tickets(struct tls *tls)
+{
+	while (tls->ticket_count > 0)
+		SSL_SESSION_free(tls->tickets[--tls->ticket_count]);
+}
+
+/* Called by OpenSSL when the server has sent one; the session stands, so its certificate was verified. 1: it is ours now. */
+static int
+keep_ticket(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	const char *name = X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0); /* none: an address */
+
+	if (tls == NULL || name == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
+		return 0;
+	if (strcmp(tls->name, name) != 0)
+		drop_tickets(tls);
+	(void)snprintf(tls->name, sizeof(tls->name), "%s", name);
+	if (tls->ticket_count == TICKETS) {
+		SSL_SESSION_free(tls->tickets[0]);
+		memmove(tls->tickets, tls->tickets + 1, (TICKETS - 1) * sizeof(SSL_SESSION *));
+		tls->ticket_count--;
+	}
+	tls->tickets[tls->ticket_count++] = session;
+	return 1;
+}
+
+/* The newest ticket goes with this session. Used once (RFC 8446 C.4), so that nobody on the way can tell that two sessions are ours. */
+static void
+use_ticket(struct tls *tls, SSL *ssl, const char *name)
+{
+	bool used = false;
+
+	if (strcmp(tls->name, name) != 0)
+		return;
+	while (!used && tls->ticket_count > 0) {
+		SSL_SESSION *ticket = tls->tickets[--tls->ticket_count];
+		const long age = (long)time(NULL) - SSL_SESSION_get_time(ticket);
+
+		if (SSL_SESSION_is_resumable(ticket) && age >= 0 && age < TICKET_SECONDS)
+			used = SSL_set_session(ssl, ticket) == 1;
+		SSL_SESSION_free(ticket);
+	}
+}
+
 /* -- contexts and sessions -- */
 
 static const char *
@@ -197,7 +251,8 @@ tls_new(const char *ca_file, struct nd_why *why)
 	(void)SSL_CTX_set_options(
 	    context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, keep_ticket);
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
 		abort();
 	if (load_trust(context, ca_file, why) != ND_OK) {
@@ -206,6 +261,7 @@ tls_new(const char *ca_file, struct nd_why *why)
 	}
 	tls = nd_xalloc(sizeof(*tls));
 	tls->context = context;
+	(void)SSL_CTX_set_app_data(context, tls);
 	return tls;
 }
 
@@ -214,6 +270,8 @@ tls_free(struct tls *tls)
 {
 	if (tls == NULL)
 		return;
+	drop_tickets(tls);
+	(void)SSL_CTX_set_app_data(tls->context, NULL); /* a session may outlive it by a turn */
 	SSL_CTX_free(tls->context);
 	free(tls);
 }
@@ -267,6 +325,7 @@ tls_session(struct tls *tls, const char *name, struct nd_why *why)
 		(void)nd_fail_at(why, "tls_name", 0, NULL);
 		return NULL;
 	}
+	use_ticket(tls, ssl, trimmed);
 	return ssl;
 }
 
@@ -293,8 +352,11 @@ tls_failure(struct bufferevent *bev, const char *name, struct nd_why *why)
 	bool stands = SSL_is_init_finished(ssl);
 	long code = SSL_get_verify_result(ssl);
 	enum nd_err err = stands ? ND_ECLOSED : ND_ETLS;
+	struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	unsigned long error;
 
+	if (!stands && tls != NULL)
+		drop_tickets(tls); /* they may be what the server does not like */
 	if (code != X509_V_OK)
 		return tell_refused(ssl, code, name, why);
 	while ((error = bufferevent_get_openssl_error(bev)) != 0) {
@@ -317,6 +379,12 @@ tls_words(const struct ssl_st *ssl, char *out, size_t size)
 {
 	(void)snprintf(out, size, "%s %s", SSL_get_version(ssl), SSL_get_cipher_name(ssl));
 	return out;
+}
+
+bool
+tls_resumed(const struct ssl_st *ssl)
+{
+	return SSL_session_reused(ssl) == 1;
 }
 
 void

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tls.h - TLS client contexts, verification, words for failures.  Layer: io.  Knows OpenSSL.
  *
- * TLS >= 1.2, always verified: system CAs or `ca_file` instead of them; the name in SubjectAltName only. No setting turns it off.
+ * TLS >= 1.2, always verified: system CAs or `ca_file` instead of them; the name in SubjectAltName only. No setting turns it off. A context keeps a few
+ * tickets of its verified sessions, so that the next one for the same name needs no certificates; each is used once, and within the hour.
  */
 #ifndef ND_IO_TLS_H
 #define ND_IO_TLS_H
 
 #include "common/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +25,8 @@ struct ssl_st *tls_session(struct tls *tls, const char *name, struct nd_why *why
 enum nd_err tls_failure(struct bufferevent *bev, const char *name, struct nd_why *why);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384". Returns out. */
 const char *tls_words(const struct ssl_st *ssl, char *out, size_t size);
-void tls_shutdown(struct ssl_st *ssl); /* close_notify, once */
+bool tls_resumed(const struct ssl_st *ssl); /* it continues an earlier session */
+void tls_shutdown(struct ssl_st *ssl);      /* close_notify, once */
 /* What can still be read of a session whose writing has failed; 0: nothing. */
 size_t tls_rest(struct ssl_st *ssl, void *out, size_t size);
 

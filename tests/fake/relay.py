@@ -23,6 +23,7 @@ import threading
 
 SERVER_STEPS = ("S", "R", "INJECT")
 HANDSHAKE_FAILURE = bytes.fromhex("15 03 03 00 02 02 28")  # a fatal alert, RFC 8446 6
+RECORD_OCTETS = 12000  # what fits into one TLS record beside the commands
 IDLE_SECONDS = 0.5  # enough for a client to see that it is ready
 
 
@@ -71,7 +72,7 @@ class Dialogue:
             self.steps.append((number, word[0], rest))
         elif word in ("TLS", "EOF", "LATE") and rest:
             self.steps.append((number, word + " " + rest, ""))
-        elif word in ("TLS", "EOF", "LATE", "CONTENT", "INJECT", "IDLE", "NEXT", "QUIT"):
+        elif word in ("TLS", "EOF", "LATE", "CONTENT", "CHUNK", "INJECT", "IDLE", "NEXT", "QUIT"):
             self.steps.append((number, word, rest))
         else:
             raise ValueError(f"{self.path}:{number}: not a step: {line}")
@@ -86,6 +87,7 @@ class Session:
         self.relay = relay
         self.buffer = b""
         self.heard = []
+        self.fills = 0  # reads since the relay spoke
         self.at = 0
 
     # -- octets
@@ -98,6 +100,7 @@ class Session:
             raise ClientGone(str(error)) from error
         if not octets:
             raise ClientGone("it closed the connection")
+        self.fills += 1
         self.buffer += octets
 
     def line(self):
@@ -111,6 +114,7 @@ class Session:
         return text
 
     def send(self, octets):
+        self.fills = 0
         try:
             self.sock.sendall(octets)
         except (ConnectionError, ssl.SSLError) as error:
@@ -154,6 +158,23 @@ class Session:
         while line != ".":
             line = self.line()
             self.save(line)
+
+    def chunk(self):
+        """BDAT with all of the content. Over TLS, commands before it and itself are one record, if they fit."""
+        line = self.line()
+        found = re.fullmatch(r"BDAT (\d+) LAST", line)
+        if not found:
+            raise Mismatch(f"expected \"BDAT N LAST\", got \"{line}\"")
+        size = int(found.group(1))
+        while len(self.buffer) < size:
+            self.fill()
+        if isinstance(self.sock, ssl.SSLSocket) and size < RECORD_OCTETS and self.fills > 1:
+            raise Mismatch(f"a flight with {size} octets of content came in {self.fills} records")
+        if self.relay.save:
+            self.relay.save.write(self.buffer[:size])
+        self.buffer = self.buffer[size:]
+        if self.buffer:
+            raise Mismatch(f"more came behind the content: {self.buffer[:80]!r}")
 
     def content_line(self, text):
         if not self.relay.any_content:
@@ -206,6 +227,8 @@ class Session:
             self.content_line(text)
         elif kind == "CONTENT":
             self.content()
+        elif kind == "CHUNK":
+            self.chunk()
         elif kind == "TLS":
             self.secure()
         elif kind == "TLS FAIL":

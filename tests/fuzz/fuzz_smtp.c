@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_smtp.c - what a server may send, against smtp_proto.
  *
- * Octet 0: bits 0-1 security, 2-3 sign-in, 4 the connection ends by silence, 5 on a loopback address. Octet 1: the length of slices (0 all at
+ * Octet 0: bits 0-1 security, 2-3 sign-in, 4 the connection ends by silence, 5 on a loopback address,
+ * 6-7 how mails are said. Octet 1: the length of slices (0 all at
  * once). The rest is what the server sends. Whatever it is, the session must end, and no mail may count as delivered that was not sent whole.
  */
 #include "common/mem.h"
@@ -26,6 +27,7 @@ struct world {
 	struct smtp_proto *proto;
 	nd_ms now;
 	unsigned mails;
+	enum smtp_pace pace;
 	bool whole; /* the content of the present mail was given to its end */
 	bool tls;
 	struct smtp_rcpt_result results[RCPTS];
@@ -51,7 +53,9 @@ check_outcome(const struct world *w, const struct smtp_outcome *outcome)
 
 	MUST(!at_end || w->whole);
 	MUST(outcome->uncertain == (outcome->end == SMTP_ENDED_LOST && at_end));
-	MUST(!outcome->unharmed || (outcome->end == SMTP_ENDED_LOST && !w->whole));
+	MUST(!outcome->unharmed || (outcome->end == SMTP_ENDED_LOST && !outcome->uncertain));
+	MUST(!outcome->misfit || (outcome->end == SMTP_ENDED_REPLY && outcome->pace != SMTP_STEPWISE));
+	MUST(outcome->pace <= w->pace);
 	MUST(outcome->end != SMTP_ENDED_REPLY || outcome->reply.code >= 400 || (at_end && outcome->reply.code < 300));
 	for (unsigned n = 0; n < RCPTS; n++)
 		MUST(!w->results[n].asked || w->results[n].reply.code / 100 != 3);
@@ -63,7 +67,12 @@ give_mail(struct world *w)
 	static const char *const rcpts[RCPTS] = { "a@example.com", "gr\xc3\xb6\xc3\x9f"
 								   "e@example.com" };
 	const struct smtp_mail mail = {
-		.from = "x@example.com", .rcpts = rcpts, .rcpt_count = RCPTS, .results = w->results, .size = 22
+		.from = "x@example.com",
+		.rcpts = rcpts,
+		.rcpt_count = RCPTS,
+		.results = w->results,
+		.size = 22,
+		.pace = w->pace,
 	};
 
 	w->whole = false;
@@ -140,6 +149,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.settings.auth = (enum smtp_auth)((data[0] >> 2 & 3u) % 3);
 	w.settings.loopback = (data[0] & 32u) != 0;
 	w.settings.secret = &secret;
+	w.pace = (enum smtp_pace)(data[0] >> 6);
 	w.tls = w.settings.security == SMTP_TLS;
 	w.proto = smtp_proto_new(&w.settings, 0);
 	slice = data[1] > 0 ? data[1] : size;

@@ -48,9 +48,21 @@ set_body_octets(struct mail *mail, const char *value)
 	mail->body_given = true;
 }
 
+static inline unsigned
+choose(const char *value, const char *const *words)
+{
+	unsigned i = 0;
+
+	while (words[i] != NULL && strcmp(words[i], value) != 0)
+		i++;
+	assert_non_null(words[i]);
+	return i;
+}
+
 static inline void
 set_mail(struct reader *reader, const char *line)
 {
+	static const char *const paces[] = { "stepwise", "grouped", "chunked", "one-flight", NULL };
 	struct mail *mail = &play.mails[reader->mail];
 	const char *value;
 
@@ -65,6 +77,9 @@ set_mail(struct reader *reader, const char *line)
 		mail->body_given = nd_buf_addf(&mail->body, "%s\r\n", value);
 	if ((value = value_of(line, "body-octets")) != NULL)
 		set_body_octets(mail, value);
+	if ((value = value_of(line, "pace")) != NULL) /* of the mails to come too */
+		for (unsigned i = reader->mail; i < MAILS_MAX; i++)
+			play.mails[i].pace = (enum smtp_pace)choose(value, paces);
 }
 
 static inline void
@@ -79,17 +94,6 @@ set_secret_octets(const char *value)
 		(void)nd_buf_addc(&buf, 't');
 	nd_secret_set(&play.secret, buf.octets, buf.len);
 	nd_buf_done(&buf);
-}
-
-static inline unsigned
-choose(const char *value, const char *const *words)
-{
-	unsigned i = 0;
-
-	while (words[i] != NULL && strcmp(words[i], value) != 0)
-		i++;
-	assert_non_null(words[i]);
-	return i;
 }
 
 static inline void
@@ -161,13 +165,13 @@ slurp(const char *path)
 static inline void
 check_dialogue(const struct reader *reader, const char *path)
 {
-	static const char *const marks[] = { "= uncertain", "= unharmed", "= token-refused" };
-	bool expected[3] = { false, false, false };
+	static const char *const marks[] = { "= uncertain", "= unharmed", "= misfit", "= token-refused" };
+	bool expected[4] = { false, false, false, false };
 
 	for (size_t i = 0; i < reader->count; i++) {
 		const char *line = reader->lines[i], *value;
 
-		for (size_t m = 0; m < 3; m++)
+		for (size_t m = 0; m < 4; m++)
 			expected[m] = expected[m] || strcmp(line, marks[m]) == 0;
 		if (line[0] != '=')
 			continue;
@@ -177,7 +181,7 @@ check_dialogue(const struct reader *reader, const char *path)
 			fail_msg(
 			    "%s: \"%s\" is missing in:\n%s(words: %s)", path, line, nd_buf_text(&play.did), play.words);
 	}
-	for (size_t m = 0; m < 3; m++)
+	for (size_t m = 0; m < 4; m++)
 		if (was_done(marks[m]) != expected[m])
 			fail_msg("%s: \"%s\" is wrong in:\n%s", path, marks[m], nd_buf_text(&play.did));
 }

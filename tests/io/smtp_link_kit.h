@@ -32,6 +32,7 @@ struct mail {
 	unsigned rcpt_count;
 	struct nd_buf body;
 	bool body_given;
+	enum smtp_pace pace;
 };
 
 struct play {
@@ -104,13 +105,13 @@ read_port(int fd)
 static inline void
 start_relay(const char *const *args)
 {
-	const char *argv[128] = { "python3", certs_source("tests/fake/relay.py") };
+	const char *argv[208] = { "python3", certs_source("tests/fake/relay.py") };
 	posix_spawn_file_actions_t actions;
-	char *spawned[128];
+	char *spawned[208];
 	int out[2];
 	size_t n = 2;
 
-	for (; *args != NULL && n < 127; args++)
+	for (; *args != NULL && n < 207; args++)
 		argv[n++] = *args;
 	memcpy(spawned, argv, sizeof(spawned));
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
@@ -229,7 +230,8 @@ send_next(struct smtp_link *link)
 
 	for (unsigned i = 0; i < mail->rcpt_count; i++)
 		mail->rcpt_list[i] = mail->rcpts[i];
-	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len };
+	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len,
+		mail->pace };
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
 	if (play.from_file) {
@@ -315,6 +317,8 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 		did("= uncertain");
 	if (outcome->unharmed)
 		did("= unharmed");
+	if (outcome->misfit)
+		did("= misfit");
 	(void)leave(AT_OUTCOME);
 }
 

@@ -17,7 +17,7 @@
 static void
 play_all(void)
 {
-	const char *args[120] = { "--cert" };
+	const char *args[200] = { "--cert" };
 	char pem[256];
 	size_t count = 2, played = 0;
 	glob_t found;
@@ -25,7 +25,7 @@ play_all(void)
 	assert_int_equal(glob(certs_source("tests/dialogues/*.smtp"), 0, NULL, &found), 0);
 	(void)snprintf(pem, sizeof(pem), "%s", certs_file("good.pem"));
 	args[1] = pem;
-	for (size_t i = 0; i < found.gl_pathc && count < 119; i++)
+	for (size_t i = 0; i < found.gl_pathc && count < 199; i++)
 		if (play_file(found.gl_pathv[i], false))
 			args[count++] = found.gl_pathv[i];
 	start_relay(args);
@@ -202,6 +202,46 @@ the_next_address_is_tried_when_one_refuses(void **state)
 	(void)snprintf(want, sizeof(want), "two.test[127.0.0.1]:%u", (unsigned)play.conf.port);
 	assert_string_equal(play.relay, want);
 	assert_int_equal(end_relay(), 0);
+}
+
+/* Its queue is full, so a SYN gets no answer. */
+static int
+open_deaf_port(int fillers[2])
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(play.conf.port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_addr.s_addr = htonl(0x7f000002);
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(fillers[i], (struct sockaddr *)&to, sizeof(to));
+	}
+	return fd;
+}
+
+static void
+the_next_address_is_tried_beside_one_that_does_not_answer(void **state)
+{
+	int fillers[2], deaf;
+	char want[64];
+	nd_ms began;
+
+	(void)state;
+	start_script(CLEAR_STEPS, "good.pem", NULL, NULL);
+	deaf = open_deaf_port(fillers);
+	play.conf.host = "two.test";
+	began = loop_now(play.loop).ms;
+	run();
+	assert_done("= ready");
+	(void)snprintf(want, sizeof(want), "two.test[127.0.0.1]:%u", (unsigned)play.conf.port);
+	assert_string_equal(play.relay, want);
+	assert_in_range(loop_now(play.loop).ms - began, 250, 15000);
+	assert_int_equal(end_relay(), 0);
+	(void)close(fillers[0]);
+	(void)close(fillers[1]);
+	(void)close(deaf);
 }
 
 static void
@@ -482,6 +522,81 @@ the_trace_has_every_line_but_neither_secret_nor_content(void **state)
 	assert_int_equal(end_relay(), 0);
 }
 
+static void
+a_session_that_follows_another_continues_its_tls(void **state)
+{
+	const char *args[5] = { "--cert", NULL, NULL, NULL, NULL };
+	static const char script[] = TLS_STEPS;
+	char file[256], pem[256];
+
+	(void)state;
+	(void)snprintf(file, sizeof(file), "%s", write_file("script.smtp", script, sizeof(script) - 1));
+	(void)snprintf(pem, sizeof(pem), "%s", certs_file("good.pem"));
+	args[1] = pem;
+	args[2] = args[3] = file; /* twice, by one relay */
+	start_relay(args);
+	nd_buf_init(&trace, 65536);
+	nd_log_to(keep_trace);
+	nd_log_level(ND_LOG_DEBUG);
+	use_starttls(SMTP_AUTH_NONE);
+	run();
+	assert_null(strstr(nd_buf_text(&trace), "TLS stands again"));
+	nd_buf_clear(&trace);
+	run();
+	nd_log_to(NULL);
+	nd_log_level(ND_LOG_INFO);
+	assert_non_null(strstr(nd_buf_text(&trace), "TLS stands again: TLSv1.3"));
+	nd_buf_done(&trace);
+	assert_int_equal(end_relay(), 0);
+}
+
+#define FLIGHT_STEPS                                                                                                   \
+	"S: 220 relay.example\nC: EHLO host.example\nS: 250-relay.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
+
+/* The relay expects nothing, and complains of whatever comes. */
+static void
+when_the_owner_does_not_want_the_end_nothing_of_a_flight_leaves(void **state)
+{
+	(void)state;
+	start_script(FLIGHT_STEPS, "good.pem", NULL, NULL);
+	play.refuses_ending = true;
+	add_mail("hello\r\n");
+	play.mails[0].pace = SMTP_ONE_FLIGHT;
+	run();
+	assert_done("ending");
+	assert_done("= lost mail connection-lost");
+	assert_not_done("= uncertain");
+	assert_done("= closed");
+	assert_int_equal(end_relay(), 0);
+}
+
+static void
+a_flight_is_in_the_trace_like_any_other_commands(void **state)
+{
+	(void)state;
+	nd_buf_init(&trace, 65536);
+	nd_log_to(keep_trace);
+	nd_log_level(ND_LOG_DEBUG);
+	start_script(FLIGHT_STEPS
+	    "C: MAIL FROM:{any}\nC: RCPT TO:<ops@example.com>\nCHUNK\nS: 250 ok\nS: 250 ok\n" TAKEN_STEPS
+	    "C: MAIL FROM:{any}\nC: RCPT TO:<ops@example.com>\nS: 250 ok\nS: 250 ok\nCHUNK\n" TAKEN_STEPS,
+	    "good.pem", NULL, NULL);
+	add_mail("private\r\n");
+	add_mail("private\r\n");
+	play.mails[0].pace = SMTP_ONE_FLIGHT;
+	play.mails[1].pace = SMTP_CHUNKED;
+	run();
+	nd_log_to(NULL);
+	nd_log_level(ND_LOG_INFO);
+	assert_non_null(strstr(nd_buf_text(&trace), "> MAIL FROM:<alerts@example.com>\n> RCPT TO:<ops@example.com>\n"
+						    "> 22 octets of content\n< 250 ok\n< 250 ok\n< 250 2.0.0 queued\n"
+						    "> MAIL FROM:<alerts@example.com>\n> RCPT TO:<ops@example.com>\n"
+						    "< 250 ok\n< 250 ok\n> 22 octets of content\n"));
+	assert_null(strstr(nd_buf_text(&trace), "private"));
+	nd_buf_done(&trace);
+	assert_int_equal(end_relay(), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -499,6 +614,7 @@ main(void)
 		TEST(a_closed_port_is_told_with_the_address),
 		TEST(an_unknown_host_is_told_at_connect),
 		TEST(the_next_address_is_tried_when_one_refuses),
+		TEST(the_next_address_is_tried_beside_one_that_does_not_answer),
 		TEST(when_no_address_answers_all_are_told),
 		TEST(a_reset_while_the_session_begins_is_a_lost_connection),
 		TEST(a_reset_after_the_dot_leaves_the_mail_uncertain),
@@ -508,6 +624,9 @@ main(void)
 		TEST(five_megabytes_of_a_file_arrive_as_they_are),
 		TEST(a_stored_message_that_got_shorter_is_not_ended),
 		TEST(when_the_owner_does_not_want_the_end_the_last_octets_stay_here),
+		TEST(when_the_owner_does_not_want_the_end_nothing_of_a_flight_leaves),
+		TEST(a_session_that_follows_another_continues_its_tls),
+		TEST(a_flight_is_in_the_trace_like_any_other_commands),
 		TEST(a_session_that_the_relay_ends_between_mails_is_gone_without_a_fault),
 		TEST(a_session_that_ends_before_anybody_could_use_it_is_a_fault),
 		TEST(a_link_that_is_asked_to_quit_before_it_is_ready_just_ends),

@@ -272,6 +272,144 @@ a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration(void **state)
 	assert_int_equal(why.err, ND_ECONF);
 }
 
+/* -- tickets -- */
+
+struct keeper { /* a server that knows its tickets from one connection to the next */
+	SSL_CTX *context;
+	int fd;
+};
+
+static void *
+serve_one(void *arg)
+{
+	const struct keeper *keeper = arg;
+	SSL *ssl = SSL_new(keeper->context);
+	char octet;
+
+	(void)SSL_set_fd(ssl, keeper->fd);
+	if (SSL_accept(ssl) == 1 && SSL_write(ssl, "x", 1) == 1)
+		(void)SSL_read(ssl, &octet, 1);
+	(void)SSL_shutdown(ssl);
+	SSL_free(ssl);
+	(void)close(keeper->fd);
+	return NULL;
+}
+
+enum after { LEAVES_IN_ORDER, JUST_GOES };
+
+/* One connection, and whether it continued an earlier one; -1: there was none. */
+static int
+meet(struct tls *tls, SSL_CTX *context, const char *name, enum after after)
+{
+	struct keeper keeper = { .context = context };
+	struct nd_why why;
+	pthread_t thread;
+	int ends[2], resumed = -1;
+	char octet;
+	SSL *ssl;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	keeper.fd = ends[1];
+	assert_int_equal(pthread_create(&thread, NULL, serve_one, &keeper), 0);
+	ssl = tls_session(tls, name, &why);
+	assert_non_null(ssl);
+	(void)SSL_set_fd(ssl, ends[0]);
+	if (SSL_connect(ssl) == 1 && SSL_read(ssl, &octet, 1) == 1)
+		resumed = tls_resumed(ssl);
+	if (after == LEAVES_IN_ORDER)
+		tls_shutdown(ssl);
+	SSL_free(ssl);
+	(void)close(ends[0]);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	return resumed;
+}
+
+static SSL_CTX *
+make_server(int version)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	assert_int_equal(SSL_CTX_use_certificate_chain_file(context, certs_file("good.pem")), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey_file(context, certs_file("good.pem"), SSL_FILETYPE_PEM), 1);
+	(void)SSL_CTX_set_max_proto_version(context, version);
+	(void)SSL_CTX_set_num_tickets(context, 1);
+	return context;
+}
+
+static void
+try_tickets(int version)
+{
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	SSL_CTX *server = make_server(version);
+
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 1);
+	assert_int_equal(meet(tls, server, "one.wild.example", LEAVES_IN_ORDER), 0); /* verified for another name */
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	assert_int_equal(
+	    meet(tls, server, "other.example", LEAVES_IN_ORDER), -1); /* never for a name that is not in it */
+	SSL_CTX_free(server);
+	server = make_server(version); /* one that does not know them makes no difference but time */
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	SSL_CTX_free(server);
+	tls_free(tls);
+}
+
+static void
+a_later_session_for_the_same_name_continues_an_earlier_one(void **state)
+{
+	(void)state;
+	try_tickets(TLS1_3_VERSION);
+	try_tickets(TLS1_2_VERSION);
+}
+
+static void
+a_ticket_is_used_once(void **state)
+{
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	SSL_CTX *server = make_server(TLS1_3_VERSION);
+
+	(void)state;
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	(void)SSL_CTX_set_num_tickets(server, 0); /* no new one for the next session */
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 1);
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	SSL_CTX_free(server);
+	tls_free(tls);
+}
+
+static void
+a_session_that_was_not_left_in_order_is_not_continued(void **state)
+{
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	SSL_CTX *server = make_server(TLS1_2_VERSION);
+
+	(void)state;
+	assert_int_equal(meet(tls, server, "relay.example", JUST_GOES), 0);
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 1);
+	SSL_CTX_free(server);
+	tls_free(tls);
+}
+
+static void
+more_tickets_than_are_kept_do_no_harm(void **state)
+{
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	SSL_CTX *server = make_server(TLS1_3_VERSION);
+
+	(void)state;
+	(void)SSL_CTX_set_num_tickets(server, 9);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), i > 0);
+	SSL_CTX_free(server);
+	tls_free(tls);
+}
+
 static void
 a_session_without_a_name_is_refused(void **state)
 {
@@ -328,6 +466,10 @@ main(void)
 		cmocka_unit_test(a_server_without_tls_and_one_that_is_too_old_are_told_apart),
 		cmocka_unit_test(a_peer_that_leaves_is_a_lost_connection),
 		cmocka_unit_test(a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration),
+		cmocka_unit_test(a_later_session_for_the_same_name_continues_an_earlier_one),
+		cmocka_unit_test(a_ticket_is_used_once),
+		cmocka_unit_test(a_session_that_was_not_left_in_order_is_not_continued),
+		cmocka_unit_test(more_tickets_than_are_kept_do_no_harm),
 		cmocka_unit_test(a_session_without_a_name_is_refused),
 		cmocka_unit_test(digests_are_sha256),
 		cmocka_unit_test(random_octets_differ),

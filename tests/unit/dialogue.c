@@ -8,7 +8,7 @@
  *   from|to|body VALUE                  the mail; again after NEXT
  *   S: TEXT   R: OCTETS                 the server says a line, or raw octets
  *   C: TEXT                             the client must say this line: {xoauth2} {plain} {size} {any} … are filled in
- *   D: TEXT   CONTENT                   the content as it travels, or any
+ *   D: TEXT   CONTENT   CHUNK           the content as it travels, or any; as one chunk
  *   TLS [FAIL]  INJECT OCTETS  EOF [PART]  LATE [PART]  IDLE SECONDS  NEXT  QUIT
  *   = …                                 what must have come of it by now
  */
@@ -32,7 +32,7 @@ drain(struct play *p)
 	const enum smtp_wish wish = smtp_proto_wish(p->proto);
 	const bool waits = wish == SMTP_WISH_READ || wish == SMTP_WISH_TLS || wish == SMTP_WISH_CONTENT;
 
-	if (out->len > 0) {
+	if (out->len > 0 && !smtp_proto_holds(p->proto)) {
 		p->secret_said = secret;
 		(void)nd_buf_add(&p->said, out->octets, out->len);
 		nd_buf_drop(out, out->len);
@@ -50,6 +50,7 @@ give_mail(struct play *p)
 		.rcpt_count = p->rcpt_count,
 		.results = p->results,
 		.size = p->body.len,
+		.pace = p->pace,
 	};
 
 	for (unsigned n = 0; n < p->rcpt_count; n++)
@@ -249,6 +250,26 @@ give_content(struct play *p, bool all)
 		nd_buf_clear(&p->said); /* the relay has it, and does not look */
 }
 
+/* A chunk travels as it is, behind its length. */
+static void
+expect_chunk(struct play *p)
+{
+	char want[64];
+	size_t len = 0;
+
+	if (!p->content_given)
+		give_content(p, true);
+	(void)snprintf(want, sizeof(want), "BDAT %zu LAST", p->body.len);
+	if (p->failed)
+		return;
+	if (!take_line(p, &len) || !dialogue_matches(want, p->said.octets, len))
+		dialogue_complain(p, "expected \"%s\", got \"%.300s\"", want, nd_buf_text(&p->said));
+	else if (p->said.len != len + 2 + p->body.len ||
+		 memcmp(p->said.octets + len + 2, p->body.octets, p->body.len) != 0)
+		dialogue_complain(p, "the chunk differs: %zu octets, got %zu", p->body.len, p->said.len - len - 2);
+	nd_buf_clear(&p->said);
+}
+
 /* The content travels: what arrives, dots taken off, must be the mail's. */
 static void
 expect_content(struct play *p)
@@ -377,7 +398,7 @@ static void
 do_next(struct play *p)
 {
 	dialogue_check_marks(p);
-	p->have_outcome = p->outcome_told = p->uncertain_told = p->unharmed_told = false;
+	p->have_outcome = p->outcome_told = p->uncertain_told = p->unharmed_told = p->misfit_told = false;
 	p->content_given = p->body_said = false;
 	p->rcpt_count = 0;
 	nd_buf_clear(&p->body);
@@ -409,7 +430,11 @@ do_step(struct play *p, const char *step, const char *rest)
 		obey(p);
 	} else if (strcmp(step, "CONTENT") == 0) {
 		expect_content(p);
+	} else if (strcmp(step, "CHUNK") == 0) {
+		expect_chunk(p);
 	} else if (strcmp(step, "C:") == 0) {
+		if (smtp_proto_holds(p->proto)) /* nothing is said before the last octet was given */
+			give_content(p, true);
 		expect_line(p, rest, false);
 	} else if (strcmp(step, "D:") == 0) {
 		if (!p->content_given)

@@ -27,6 +27,7 @@ struct play {
 	unsigned rcpt_count;
 	struct nd_buf body;
 	bool body_said;
+	enum smtp_pace pace;
 	bool due; /* the mail is to be given when the session is ready */
 	bool content_given;
 
@@ -36,7 +37,7 @@ struct play {
 	struct nd_buf said;   /* what the client has sent and no step has taken */
 	bool secret_said;     /* the last of it was marked as secret */
 
-	bool have_outcome, outcome_told, fault_told, uncertain_told, unharmed_told, refused_told;
+	bool have_outcome, outcome_told, fault_told, uncertain_told, unharmed_told, refused_told, misfit_told;
 	struct smtp_outcome outcome;
 
 	bool breaking; /* dialogue_break */

@@ -69,24 +69,6 @@ set_token_octets(struct play *p, const char *value)
 	free(token);
 }
 
-static bool
-set_mail(struct play *p, const char *name, const char *value)
-{
-	if (strcmp(name, "from") == 0) {
-		dialogue_set_text(p, p->from, sizeof(p->from), value);
-	} else if (strcmp(name, "to") == 0 && p->rcpt_count < RCPT_MAX) {
-		dialogue_set_text(p, p->rcpts[p->rcpt_count++], sizeof(p->rcpts[0]), value);
-	} else if (strcmp(name, "body") == 0) {
-		(void)nd_buf_addf(&p->body, "%s\r\n", value);
-		p->body_said = true;
-	} else if (strcmp(name, "body-octets") == 0) {
-		set_body_octets(p, value);
-	} else {
-		return false;
-	}
-	return true;
-}
-
 /* The place of `value` in the words, which are separated by one space; -1 and a complaint when it is none of them. */
 static int
 choose(struct play *p, const char *words, const char *value)
@@ -105,6 +87,26 @@ choose(struct play *p, const char *words, const char *value)
 	}
 	dialogue_complain(p, "\"%s\" is none of: %s", value, words);
 	return -1;
+}
+
+static bool
+set_mail(struct play *p, const char *name, const char *value)
+{
+	if (strcmp(name, "from") == 0) {
+		dialogue_set_text(p, p->from, sizeof(p->from), value);
+	} else if (strcmp(name, "to") == 0 && p->rcpt_count < RCPT_MAX) {
+		dialogue_set_text(p, p->rcpts[p->rcpt_count++], sizeof(p->rcpts[0]), value);
+	} else if (strcmp(name, "body") == 0) {
+		(void)nd_buf_addf(&p->body, "%s\r\n", value);
+		p->body_said = true;
+	} else if (strcmp(name, "pace") == 0) {
+		p->pace = (enum smtp_pace)choose(p, "stepwise grouped chunked one-flight", value);
+	} else if (strcmp(name, "body-octets") == 0) {
+		set_body_octets(p, value);
+	} else {
+		return false;
+	}
+	return true;
 }
 
 void
@@ -335,6 +337,8 @@ dialogue_expect(struct play *p, char *line)
 		p->uncertain_told = true;
 	else if (strcmp(line, "unharmed") == 0)
 		p->unharmed_told = true;
+	else if (strcmp(line, "misfit") == 0)
+		p->misfit_told = true;
 	else if (strcmp(line, "token-refused") == 0)
 		p->refused_told = true;
 	else if (strcmp(line, "words") != 0)
@@ -354,6 +358,8 @@ dialogue_check_marks(struct play *p)
 		dialogue_complain(p, "uncertain is %d", p->outcome.uncertain);
 	if (p->have_outcome && p->outcome.unharmed != p->unharmed_told)
 		dialogue_complain(p, "unharmed is %d", p->outcome.unharmed);
+	if (p->have_outcome && p->outcome.misfit != p->misfit_told)
+		dialogue_complain(p, "misfit is %d", p->outcome.misfit);
 }
 
 void

@@ -238,6 +238,38 @@ when_the_time_is_over_pending_recipients_expire(void **state)
 	end(&play);
 }
 
+static void
+a_manner_that_was_refused_costs_the_mail_nothing(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2);
+	rcpt(&play, 0, 250, "", "ok");
+	rcpt(&play, 1, 250, "", "ok");
+	reply(&play.outcome.reply, 503, "5.5.1", "bad sequence of commands");
+	play.outcome.misfit = true;
+	settle(&play);
+	assert_false(play.word.counted || play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	assert_int_equal(play.job->attempt_count, 0);
+	end(&play);
+
+	begin(&play, 2); /* a recipient that was refused before is refused all the same */
+	rcpt(&play, 0, 250, "", "ok");
+	rcpt(&play, 1, 550, "5.1.1", "no such user");
+	reply(&play.outcome.reply, 503, "5.5.1", "bad sequence of commands");
+	play.outcome.misfit = true;
+	settle(&play);
+	assert_true(play.word.counted && !play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_REFUSED);
+	end(&play);
+}
+
 int
 main(void)
 {
@@ -251,6 +283,7 @@ main(void)
 		cmocka_unit_test(a_recipient_put_off_alone_is_tried_later_not_at_once),
 		cmocka_unit_test(many_recipients_go_in_several_transactions),
 		cmocka_unit_test(when_the_time_is_over_pending_recipients_expire),
+		cmocka_unit_test(a_manner_that_was_refused_costs_the_mail_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -350,6 +350,93 @@ quit_asked_for_early_waits_until_the_mail_is_through(void **state)
 	smtp_proto_free(proto);
 }
 
+/* A session whose relay offers all, with a mail of three octets to be said in one flight. */
+static struct smtp_proto *
+session_with_flight(const char *content)
+{
+	const struct smtp_mail mail = { .from = "a@example.com",
+		.rcpts = one_rcpt,
+		.rcpt_count = 1,
+		.results = one_result,
+		.size = strlen(content),
+		.pace = SMTP_ONE_FLIGHT };
+	struct smtp_proto *proto = smtp_proto_new(&plain_settings, 0);
+
+	hear(proto, "220 hi\r\n", 0);
+	(void)said(proto);
+	hear(proto, "250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n", 0);
+	smtp_proto_mail(proto, &mail, 0);
+	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_CONTENT);
+	assert_true(smtp_proto_holds(proto));
+	smtp_proto_content(proto, content, strlen(content), true, 0);
+	assert_false(smtp_proto_holds(proto));
+	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_READ);
+	return proto;
+}
+
+static void
+a_flight_announces_the_octets_that_travel_not_those_that_were_stored(void **state)
+{
+	struct smtp_proto *proto = session_with_flight(".\nb");
+
+	(void)state;
+	assert_string_equal(
+	    said(proto), "MAIL FROM:<a@example.com>\r\nRCPT TO:<ops@example.com>\r\nBDAT 6 LAST\r\n.\r\nb\r\n");
+	assert_string_equal(smtp_proto_doing(proto), "waiting for the relay to take the message");
+	smtp_proto_free(proto);
+}
+
+static void
+a_flight_that_did_not_leave_is_harmless(void **state)
+{
+	struct smtp_outcome outcome;
+	struct smtp_proto *proto;
+	struct nd_why why;
+
+	(void)state;
+	(void)nd_fail(&why, ND_ECLOSED, 0, "gone");
+	for (int n = 0; n < 3; n++) {
+		proto = session_with_flight("x");
+		if (n > 0)
+			(void)said(proto);
+		if (n == 1)
+			smtp_proto_unsent(proto); /* the driver took it, and still has some of it */
+		smtp_proto_lost(proto, &why, 0);
+		smtp_proto_result(proto, &outcome);
+		assert_int_equal(outcome.end, SMTP_ENDED_LOST);
+		assert_int_equal(outcome.uncertain, n == 2);
+		assert_int_equal(outcome.stage, n == 2 ? SMTP_AT_END : SMTP_AT_MAIL);
+		assert_int_equal(outcome.pace, SMTP_ONE_FLIGHT);
+		smtp_proto_free(proto);
+	}
+}
+
+static void
+a_content_larger_than_was_said_ends_the_mail(void **state)
+{
+	const struct smtp_mail mail = { .from = "a@example.com",
+		.rcpts = one_rcpt,
+		.rcpt_count = 1,
+		.results = one_result,
+		.size = 1,
+		.pace = SMTP_ONE_FLIGHT };
+	struct smtp_proto *proto = smtp_proto_new(&plain_settings, 0);
+	static char octets[200000];
+
+	(void)state;
+	memset(octets, 'x', sizeof(octets));
+	hear(proto, "220 hi\r\n", 0);
+	(void)said(proto);
+	hear(proto, "250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n", 0);
+	smtp_proto_mail(proto, &mail, 0);
+	smtp_proto_content(proto, octets, sizeof(octets), true, 0);
+	expect_lost(proto, SMTP_AT_MAIL, ND_EMEMORY);
+	assert_string_equal(said(proto), "");
+	smtp_proto_quit(proto, 0);
+	assert_null(smtp_proto_fault(proto));
+	smtp_proto_free(proto);
+}
+
 static void
 events_after_the_end_change_nothing(void **state)
 {
@@ -581,6 +668,9 @@ main(void)
 		cmocka_unit_test(a_slice_without_memory_ends_the_mail_not_the_program),
 		cmocka_unit_test(a_deadline_that_has_not_come_changes_nothing),
 		cmocka_unit_test(quit_asked_for_early_waits_until_the_mail_is_through),
+		cmocka_unit_test(a_flight_announces_the_octets_that_travel_not_those_that_were_stored),
+		cmocka_unit_test(a_flight_that_did_not_leave_is_harmless),
+		cmocka_unit_test(a_content_larger_than_was_said_ends_the_mail),
 		cmocka_unit_test(events_after_the_end_change_nothing),
 		cmocka_unit_test(xoauth2_is_octet_for_octet_the_published_example),
 		cmocka_unit_test(oauthbearer_writes_a_comma_and_an_equals_sign_in_the_name_as_rfc_5801_has_them),

@@ -102,6 +102,25 @@ no_content_holds_an_end_of_data(void **state)
 	}
 }
 
+static void
+a_chunk_has_whole_lines_but_neither_doubled_dots_nor_an_end_of_data(void **state)
+{
+	static const char octets[] = ".a\n..\r\n.\rb";
+
+	(void)state;
+	for (size_t slice = 1; slice <= sizeof(octets); slice++) {
+		struct smtp_stuff stuff = { .chunk = true };
+		struct nd_buf out;
+
+		nd_buf_init(&out, 1000);
+		for (size_t at = 0, len = sizeof(octets) - 1; at < len; at += slice)
+			smtp_stuff_add(&stuff, &out, octets + at, slice < len - at ? slice : len - at);
+		smtp_stuff_end(&stuff, &out);
+		assert_string_equal(nd_buf_text(&out), ".a\r\n..\r\n. b\r\n");
+		nd_buf_done(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -112,6 +131,7 @@ main(void)
 		cmocka_unit_test(the_last_line_gets_its_end),
 		cmocka_unit_test(a_lone_line_feed_becomes_crlf_and_a_lone_carriage_return_a_space),
 		cmocka_unit_test(no_content_holds_an_end_of_data),
+		cmocka_unit_test(a_chunk_has_whole_lines_but_neither_doubled_dots_nor_an_end_of_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How mails travel to a relay that offers PIPELINING and CHUNKING: the stand-in of Microsoft 365, seen by the daemon's own trace."""
+import glob
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from notifyd import ProgramTest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import relay
+
+PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
+CONFIG = '''
+[daemon]
+hostname = host.example
+log_level = debug
+[access]
+to_allow = *
+[account m365]
+provider = microsoft
+max_connections = 1
+host = localhost:%(smtp_port)d
+ca_file = %(ca)s
+from = Alerts <%(user)s>
+auth = oauth2
+grant = client_credentials
+tenant = %(tenant)s
+client_id = %(client_id)s
+client_secret = file:%(secret)s
+token_url = %(token_url)s
+'''
+
+
+class Flights(ProgramTest):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.process = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.folder.name, '--ttl', '3600'],
+                                        stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop)
+        self.assertTrue(self.process.stdout.readline().startswith('ready:'))
+        with open(os.path.join(self.folder.name, 'ready.json'), encoding='utf-8') as file:
+            facts = json.load(file)
+        self.d = self.daemon(CONFIG % dict(facts, secret=os.path.join(self.folder.name, 'secret')))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(20), 0)
+        self.process.stdout.close()
+
+    def delivered(self, **job):
+        job = self.d.final(self.d.submit(**job))
+        self.assertEqual((job['state'], job['attempt_count'], job.get('uncertain', False)), ('delivered', 1, False), job)
+        return job
+
+    def talk(self):
+        """The first word of each line of the dialogue since MAIL was said first, one string: > client, < server."""
+        with open(self.d.log, encoding='utf-8', errors='replace') as file:
+            lines = re.findall(r'[<>] (?:MAIL|RCPT|DATA|RSET|QUIT|\d+ octets|[2-5]\d\d)\b', file.read())
+        words = ' '.join(re.sub(r'\d+ octets', 'content', line) for line in lines)
+        return words[words.index('> MAIL'):]
+
+    def envelopes(self):
+        found = []
+        for name in sorted(glob.glob(os.path.join(self.folder.name, 'mail', '*.json'))):
+            with open(name, encoding='utf-8') as file:
+                found.append(json.load(file))
+        return found
+
+    def test_the_first_mail_goes_in_two_flights_and_the_next_in_one(self):
+        self.delivered(to='ops@contoso.example', text='first')
+        self.delivered(to=['ops@contoso.example', 'night@contoso.example'], text='.second\n.')
+        self.assertEqual(self.talk(),
+                         '> MAIL > RCPT < 250 < 250 > content < 250 > MAIL > RCPT > RCPT > content < 250 < 250 < 250 < 250')
+        self.assertEqual([e['how'] for e in self.envelopes()], ['BDAT', 'BDAT'])
+
+    def test_each_recipient_of_a_flight_stands_for_itself(self):
+        self.delivered(to='ops@contoso.example', text='first')
+        job = self.delivered(to=['reject@contoso.example', 'ops@contoso.example'], text='second')
+        states = {r['address']: (r['state'], r['code']) for r in job['recipients']}
+        self.assertEqual(states, {'reject@contoso.example': ('refused', 550), 'ops@contoso.example': ('delivered', 250)})
+        job = self.d.final(self.d.submit(to='reject@contoso.example', text='third'))    # swallowed, and answered by 503
+        self.assertEqual((job['state'], job['attempt_count']), ('failed', 1), job)
+        self.assertEqual(job['recipients'][0]['code'], 550, job)
+        self.delivered(to='ops@contoso.example', text='fourth')
+        self.assertTrue(self.talk().endswith('> MAIL > RCPT > content < 250 < 550 < 503 > RSET < 250 '
+                                             '> MAIL > RCPT > content < 250 < 250 < 250'), self.talk())
+        self.assertEqual([e['to'] for e in self.envelopes()], [['ops@contoso.example']] * 3)
+
+    def test_a_large_mail_goes_by_data_in_a_group(self):
+        self.delivered(to='ops@contoso.example', text='first')
+        self.delivered(to='ops@contoso.example', text='.a line\n' * 20000)
+        self.assertRegex(self.talk(), r'> MAIL > RCPT > DATA < 250 < 250 < 354( > content)+ < 250$')
+        self.assertEqual([e['how'] for e in self.envelopes()], ['BDAT', 'DATA'])
+
+
+# A relay that offers what it does not understand.
+OFFER = 'S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n'
+ENVELOPE = 'C: MAIL FROM:<alerts@example.com>\nC: RCPT TO:<ops@example.com>\n'
+NO_CHUNKS = OFFER + ENVELOPE + 'S: 250 ok\nS: 250 ok\nCHUNK\nS: 503 5.5.1 bad sequence of commands\nEOF\n'
+BY_DATA = ENVELOPE + 'C: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n'
+
+
+class Misfits(ProgramTest):
+    def test_what_a_relay_offers_and_refuses_is_left_and_costs_no_attempt(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for number, text in enumerate((NO_CHUNKS, OFFER + BY_DATA + BY_DATA)):
+                files.append(os.path.join(folder, '%d.smtp' % number))
+                with open(files[-1], 'w', encoding='utf-8') as file:
+                    file.write(text)
+            fake = relay.Relay(files).start()
+            daemon = self.daemon('[daemon]\nhostname = host.example\n[access]\nto_allow = *\n[account relay]\nprovider = smtp\n'
+                                 'host = 127.0.0.1:%d\nsecurity = none\nauth = none\nmax_connections = 1\n'
+                                 'from = alerts@example.com\n' % fake.port)
+            for text in ('first', 'second'):
+                job = daemon.final(daemon.submit(to='ops@example.com', text=text))
+                self.assertEqual((job['state'], job['attempt_count'], job.get('uncertain', False)), ('delivered', 1, False), job)
+            daemon.stop()
+            self.assertEqual(fake.wait(), [])
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_smtp_habits.c - when a mail may go in one flight, and what a host is no longer asked. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/smtp_habits.h"
+
+static void
+learn_taken(struct smtp_habits *habits, nd_ms now)
+{
+	const struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+
+	smtp_habits_learn(habits, &outcome, now);
+}
+
+static void
+learn_misfit(struct smtp_habits *habits, enum smtp_pace pace, nd_ms now)
+{
+	const struct smtp_outcome outcome = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 503 }, .misfit = true, .pace = pace
+	};
+
+	smtp_habits_learn(habits, &outcome, now);
+}
+
+static void
+learn_lost(struct smtp_habits *habits, enum smtp_pace pace, enum nd_err err, bool uncertain)
+{
+	const struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST,
+		.stage = uncertain ? SMTP_AT_END : SMTP_AT_MAIL,
+		.why = { .err = err },
+		.uncertain = uncertain,
+		.pace = pace };
+
+	smtp_habits_learn(habits, &outcome, 0);
+}
+
+static void
+one_flight_needs_a_mail_taken_in_the_last_hour(void **state)
+{
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_CHUNKED); /* not even just after boot */
+	learn_taken(&habits, 1000);
+	assert_int_equal(smtp_habits_pace(&habits, 1000), SMTP_ONE_FLIGHT);
+	assert_int_equal(smtp_habits_pace(&habits, 1000 + ND_HOUR(1) - 1), SMTP_ONE_FLIGHT);
+	assert_int_equal(smtp_habits_pace(&habits, 1000 + ND_HOUR(1)), SMTP_CHUNKED);
+	learn_taken(&habits, ND_HOUR(2));
+	assert_int_equal(smtp_habits_pace(&habits, ND_HOUR(2)), SMTP_ONE_FLIGHT);
+}
+
+static void
+a_refusal_is_no_success(void **state)
+{
+	struct smtp_habits habits = { 0 };
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 550 } };
+
+	(void)state;
+	smtp_habits_learn(&habits, &outcome, 0);
+	outcome = (struct smtp_outcome){ .end = SMTP_ENDED_RCPTS, .stage = SMTP_AT_RCPT };
+	smtp_habits_learn(&habits, &outcome, 0);
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_CHUNKED);
+}
+
+static void
+a_manner_that_was_refused_is_left_for_four_hours_one_step_at_a_time(void **state)
+{
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	learn_taken(&habits, 0);
+	learn_misfit(&habits, SMTP_ONE_FLIGHT, 0);
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_CHUNKED);
+	learn_misfit(&habits, SMTP_CHUNKED, 1);
+	assert_int_equal(smtp_habits_pace(&habits, 1), SMTP_GROUPED);
+	learn_misfit(&habits, SMTP_GROUPED, 2);
+	assert_int_equal(smtp_habits_pace(&habits, 2), SMTP_STEPWISE);
+	learn_misfit(&habits, SMTP_STEPWISE, 3); /* there is no plainer way */
+	assert_int_equal(smtp_habits_pace(&habits, 3), SMTP_STEPWISE);
+	learn_taken(&habits, ND_HOUR(4)); /* by which it does not forget */
+	assert_int_equal(smtp_habits_pace(&habits, ND_HOUR(4) + 1), SMTP_STEPWISE);
+	assert_int_equal(smtp_habits_pace(&habits, ND_HOUR(4) + 2), SMTP_ONE_FLIGHT);
+}
+
+static void
+what_another_session_learned_is_not_taken_back(void **state)
+{
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	learn_misfit(&habits, SMTP_GROUPED, 0);
+	learn_misfit(&habits, SMTP_ONE_FLIGHT, 1);
+	assert_int_equal(smtp_habits_pace(&habits, 1), SMTP_STEPWISE);
+	learn_misfit(&habits, SMTP_ONE_FLIGHT, ND_HOUR(5)); /* that was long ago */
+	assert_int_equal(smtp_habits_pace(&habits, ND_HOUR(5)), SMTP_CHUNKED);
+}
+
+static void
+a_host_that_gets_out_of_step_is_spoken_to_more_plainly(void **state)
+{
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	learn_lost(&habits, SMTP_CHUNKED, ND_EPROTOCOL, false);
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_GROUPED);
+	learn_lost(&habits, SMTP_GROUPED, ND_ECLOSED, false); /* a cable, not a manner */
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_GROUPED);
+}
+
+static void
+after_a_flight_that_is_uncertain_trust_is_to_be_won_again(void **state)
+{
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	learn_taken(&habits, 0);
+	learn_lost(&habits, SMTP_ONE_FLIGHT, ND_ECLOSED, false);
+	learn_lost(&habits, SMTP_CHUNKED, ND_ECLOSED, true);
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_ONE_FLIGHT);
+	learn_lost(&habits, SMTP_ONE_FLIGHT, ND_ECLOSED, true);
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_CHUNKED);
+	learn_taken(&habits, 0);
+	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_ONE_FLIGHT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_flight_needs_a_mail_taken_in_the_last_hour),
+		cmocka_unit_test(a_refusal_is_no_success),
+		cmocka_unit_test(a_manner_that_was_refused_is_left_for_four_hours_one_step_at_a_time),
+		cmocka_unit_test(what_another_session_learned_is_not_taken_back),
+		cmocka_unit_test(a_host_that_gets_out_of_step_is_spoken_to_more_plainly),
+		cmocka_unit_test(after_a_flight_that_is_uncertain_trust_is_to_be_won_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
