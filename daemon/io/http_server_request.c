@@ -129,6 +129,16 @@ http_request_query(const struct http_request *request, const char *name)
 	return NULL;
 }
 
+bool
+http_request_param(const struct http_request *request, unsigned i, const char **name, const char **value)
+{
+	if (i >= request->param_count)
+		return false;
+	*name = param_name(request, i);
+	*value = request->words.octets + request->param[i].value;
+	return true;
+}
+
 static enum nd_err
 unknown(const char *name, const char *const *known, struct nd_why *why)
 {
@@ -187,7 +197,8 @@ http_request_own(struct http_request *request, void *context, void (*gone)(void 
 	request->context = context;
 	request->gone = gone;
 	if (gone == NULL)
-		http_server_unwatch(connection); /* nobody wants to know, and the request must stay until it is answered */
+		http_server_unwatch(
+		    connection); /* nobody wants to know, and the request must stay until it is answered */
 	else if (request->suspended && connection->watch == NULL)
 		http_server_phase(
 		    connection, HTTP_WAIT, loop_now(connection->listener->server->loop).ms + HTTP_WATCH_AFTER);
