@@ -172,24 +172,24 @@ put_problem(struct json_out *out)
 }
 
 void
-api_openapi(const char *version, struct nd_buf *buf)
+api_openapi(const char *version, struct nd_buf *out)
 {
-	struct json_out out;
+	struct json_out json;
 
-	json_out_init(&out, buf);
-	json_out_object(&out, NULL);
-	json_out_text(&out, "openapi", "3.1.0");
-	json_out_object(&out, "info");
-	json_out_text(&out, "title", "notifyd");
-	json_out_text(&out, "version", version);
-	json_out_object_end(&out);
-	put_paths(&out);
-	json_out_object(&out, "components");
-	json_out_object(&out, "schemas");
-	put_submission(&out);
-	put_problem(&out);
-	json_out_object_end(&out);
-	json_out_object_end(&out);
-	json_out_object_end(&out);
-	(void)nd_buf_addc(buf, '\n');
+	json_out_init(&json, out);
+	json_out_object(&json, NULL);
+	json_out_text(&json, "openapi", "3.1.0");
+	json_out_object(&json, "info");
+	json_out_text(&json, "title", "notifyd");
+	json_out_text(&json, "version", version);
+	json_out_object_end(&json);
+	put_paths(&json);
+	json_out_object(&json, "components");
+	json_out_object(&json, "schemas");
+	put_submission(&json);
+	put_problem(&json);
+	json_out_object_end(&json);
+	json_out_object_end(&json);
+	json_out_object_end(&json);
+	(void)nd_buf_addc(out, '\n');
 }

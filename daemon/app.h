@@ -142,7 +142,7 @@ bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_w
 void intake_dry(struct app *app, struct http_request *request, const struct json_node *root);
 
 /* intake_message.c */
-void intake_message(void *app, struct http_request *request);
+void intake_message(void *owner, struct http_request *request);
 
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. */
@@ -170,7 +170,7 @@ void handlers_totals(struct app *app, struct http_request *request, handlers_tel
 bool handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why); /* ?wait=: 0 none */
 
 /* handlers_metrics.c */
-void handlers_metrics(void *app, struct http_request *request);
-void handlers_openapi(void *app, struct http_request *request);
+void handlers_metrics(void *owner, struct http_request *request);
+void handlers_openapi(void *owner, struct http_request *request);
 
 #endif

@@ -38,6 +38,7 @@ libcore_a_SOURCES = \
 	%D%/core/ready.c \
 	%D%/core/ready.h \
 	%D%/core/ready_rcpts.c \
+	%D%/core/ready_words.c \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \

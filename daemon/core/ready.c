@@ -401,27 +401,37 @@ put_from(const struct ready *ready, const struct json_node *envelope, struct jso
 	return ND_OK;
 }
 
+/* job_check takes no control character; and U+FFFD for what is no UTF-8 could be too long. */
+static void
+clean(const struct nd_buf *words, struct nd_buf *out)
+{
+	size_t len =
+	    words->len > JOB_MAX_SUBJECT ? nd_str_utf8_cut(words->octets, words->len, JOB_MAX_SUBJECT) : words->len;
+
+	for (size_t i = 0, n; i<len; i += n> 0 ? n : 1) {
+		n = nd_str_utf8_len(words->octets + i, len - i);
+		if (n == 0 || nd_str_has_control(words->octets + i, n))
+			(void)nd_buf_addc(out, '?');
+		else
+			(void)nd_buf_add(out, words->octets + i, n);
+	}
+}
+
 static void
 put_subject(const struct ready *ready, struct json_out *out)
 {
-	size_t len = ready->subject != NULL ? strlen(ready->subject) : 0;
-	struct nd_buf text;
+	/* Far more than is kept: a field may be as long as the message. */
+	size_t len = ready->subject != NULL ? strnlen(ready->subject, 4 * JOB_MAX_SUBJECT) : 0;
+	char *subject = nd_xstrndup(ready->subject != NULL ? ready->subject : "", len);
+	struct nd_buf words, text;
 
-	if (len > JOB_MAX_SUBJECT)
-		len = nd_str_utf8_cut(ready->subject, len, JOB_MAX_SUBJECT);
-	nd_buf_init(&text, 4 * JOB_MAX_SUBJECT);
-	for (size_t i = 0; i < len; i++) {
-		size_t n = nd_str_utf8_len(ready->subject + i, len - i);
-
-		/* job_check takes no control character, and three octets for one that is no UTF-8 could be too many */
-		if (n == 0 || nd_str_has_control(ready->subject + i, n)) {
-			(void)nd_buf_addc(&text, '?');
-			continue;
-		}
-		(void)nd_buf_add(&text, ready->subject + i, n);
-		i += n - 1;
-	}
+	nd_buf_init(&words, 2 * len + 1);
+	nd_buf_init(&text, 2 * JOB_MAX_SUBJECT);
+	ready_words(subject, &words);
+	free(subject);
+	clean(&words, &text);
 	json_out_text(out, "subject", text.len > 0 ? nd_buf_text(&text) : "(no subject)");
+	nd_buf_done(&words);
 	nd_buf_done(&text);
 }
 

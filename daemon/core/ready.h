@@ -39,5 +39,7 @@ enum nd_err ready_job(
 /* The addresses of one unfolded field (RFC 5322 3.4: groups, comments, quoted strings, routes) as texts of an array; `count` grows. */
 enum nd_err ready_rcpts(
     const char *field, const char *text, struct json_out *out, unsigned *count, struct nd_why *why) ND_MUST_CHECK;
+/* Encoded words (RFC 2047) of UTF-8, ASCII and Latin-1 as UTF-8; the rest as it is. */
+void ready_words(const char *text, struct nd_buf *out);
 
 #endif

@@ -126,6 +126,13 @@ class Messages(Intake):
         self.assertIn(('Message-ID: <%s@host.example>' % job['id']).encode(), lines)
         self.assertNotIn(b'friend@example.org', message)
 
+    def test_encoded_subjects_are_shown_as_people_read_them(self):
+        job, message = self.accept(self.d.post('/v1/messages', b'Subject: =?utf-8?B?w6TDtg==?=\n =?utf-8?Q?=C3=BC?= x\n\n', headers=MAIL))
+        self.assertEqual(job['subject'], 'äöü x')
+        self.assertIn(b'Subject: =?utf-8?B?w6TDtg==?=\r\n =?utf-8?Q?=C3=BC?= x\r\n', message)
+        job, _ = self.accept(self.d.post('/v1/messages', b'Subject: x\n' + b' =?utf-8?Q?\n' * 500_000 + b'\n', headers=MAIL))
+        self.assertLessEqual(len(job['subject']), 998)
+
     def test_t_takes_the_recipients_of_the_header(self):
         job, message = self.accept(self.d.post('/v1/messages?t=1', MESSAGE, headers=MAIL))
         self.assertEqual([r['address'] for r in job['recipients']], ['ops@example.com', 'friend@example.org'])

@@ -211,6 +211,33 @@ what_is_never_closed_is_refused(void **state)
 	}
 }
 
+/* --- words --- */
+
+static void
+encoded_words_are_read(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "", "" },
+		{ "plain  text", "plain  text" },
+		{ "=?UTF-8?B?w6TDtg==?=", "\xc3\xa4\xc3\xb6" },
+		{ "a =?utf-8?q?b_=3D_100%?= c", "a b = 100% c" },
+		{ "=?utf-8?B?w6Q=?=  =?utf-8?Q?=C3=B6?= x", "\xc3\xa4\xc3\xb6 x" },
+		{ "=?utf-8?B?ww==?= =?utf-8?B?pA==?=", "\xc3\xa4" },
+		{ "=?iso-8859-1*en?Q?=E4?=", "\xc3\xa4" },
+		{ "=?koi8-r?B?w6Q=?= =?utf-8?B?*?= =?utf-8?X?a?= =?utf-8?Q?a",
+		    "=?koi8-r?B?w6Q=?= =?utf-8?B?*?= =?utf-8?X?a?= =?utf-8?Q?a" },
+		{ "=?utf-8?Q?a b?= =?", "=?utf-8?Q?a b?= =?" },
+		{ "x =?utf-8?Q?=00?=", "x =?utf-8?Q?=00?=" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		nd_buf_clear(&out);
+		ready_words(rows[i][0], &out);
+		assert_string_equal(nd_buf_text(&out), rows[i][1]);
+	}
+}
+
 /* --- the job --- */
 
 static enum nd_err
@@ -308,6 +335,7 @@ main(void)
 		cmocka_unit_test(what_cannot_be_a_message_is_refused_with_its_line),
 		cmocka_unit_test(the_addresses_of_a_field_are_found),
 		cmocka_unit_test(what_is_never_closed_is_refused),
+		cmocka_unit_test(encoded_words_are_read),
 		cmocka_unit_test(envelope_and_message_make_a_job),
 		cmocka_unit_test(the_header_names_the_recipients_when_t_is_true),
 		cmocka_unit_test(a_wrong_envelope_is_refused),
