@@ -10,6 +10,8 @@ notifyctl_SOURCES = \
 	%D%/cmd_send.c \
 	%D%/cmd_status.c \
 	%D%/cmd_submit.c \
+	%D%/dry.c \
+	%D%/dry.h \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/http.c \

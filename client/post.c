@@ -6,6 +6,7 @@
  */
 #include "client/post.h"
 
+#include "client/dry.h"
 #include "common/str.h"
 
 #include <errno.h>
@@ -236,7 +237,7 @@ tell_reply(struct cmd *cmd, const struct post *post, const struct link_reply *re
 		/* A dry run: nothing was accepted, the answer is all there is. */
 		code = CMD_DONE;
 		if (!cmd->json)
-			writer_json(&cmd->out, nd_buf_text(&reply->body), reply->body.len);
+			dry_tell(cmd, tree.root);
 	}
 	json_done(&tree);
 	if (cmd->json)

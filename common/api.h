@@ -32,6 +32,8 @@ enum nd_err api_match(const char *method, const char *path, enum api_route *rout
     struct nd_why *why) ND_MUST_CHECK;
 /* RFC 9457 problem+json of a failure, one line: {"type":"about:blank","status","title","code","detail","field","line","hint"}. index < 0: none. */
 void api_problem(const struct nd_why *why, int index, struct nd_buf *out);
+/* All of the above as OpenAPI 3.1, one JSON object. */
+void api_openapi(const char *version, struct nd_buf *out);
 /* X.sock -> X-admin.sock; other names get "-admin" at the end. Returns `out` or NULL when it does not fit. */
 const char *api_admin_path(const char *socket_path, char *out, size_t size);
 

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	%D%/api.c \
 	%D%/api.h \
+	%D%/api_openapi.c \
 	%D%/buf.c \
 	%D%/buf.h \
 	%D%/clock.h \
@@ -10,6 +11,8 @@ libcommon_a_SOURCES = \
 	%D%/err.h \
 	%D%/explain.c \
 	%D%/explain.h \
+	%D%/form.c \
+	%D%/form.h \
 	%D%/job.c \
 	%D%/job.h \
 	%D%/job_check.c \

@@ -5,6 +5,8 @@
  *   recover.c   what an earlier run left               tokens.c   engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   acts.c      retry, hold, release, cancel; flush, pause, resume
+ *   intake_read.c its body => JSON                     intake_dry.c what would become of it
+ *   intake_message.c a ready message => such a job
  *   sender.c    the From of a job for an account
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  */
@@ -114,7 +116,40 @@ void recover_sweep(void *app); /* expiry; every minute while there are jobs */
 void recover_prune(void *app); /* history; hourly */
 
 /* intake.c */
+struct job_draft;
+struct json_node;
+struct ready;
+struct intake_ask {                   /* what a request asks for */
+	const struct json_node *root; /* a job, or an array of jobs */
+	const struct ready *ready;    /* the message of the one job; NULL: it is composed from its fields */
+	nd_ms wait;                   /* 0: answered at once */
+};
 void intake_submit(void *app, struct http_request *request);
+enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
+/* Accepts what was asked and answers when it is on disk. All of `ask` is borrowed for the call only. */
+void intake_take(struct app *app, struct http_request *request, const struct intake_ask *ask);
+/* The draft as a row of the queue, its message composed or written. */
+enum nd_err intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft,
+    const struct ready *ready, struct queue_job *row, struct nd_why *why);
+
+/* intake_read.c */
+struct form;
+struct json_tree;
+/* The body as JSON: JSON itself, a form, or a text with the other fields in the query. `ours`: the parameters that are no fields (NULL-terminated). */
+enum nd_err intake_read(
+    const struct http_request *request, const char *const *ours, struct json_tree *tree, struct nd_why *why);
+/* The query as fields of a form, without `ours`. */
+enum nd_err intake_read_query(
+    const struct http_request *request, const char *const *ours, struct form *form, struct nd_why *why);
+bool intake_read_type(const struct http_request *request, const char *type); /* the Content-Type is this */
+
+/* intake_dry.c */
+bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
+/* Answers what would become of the job; nothing is stored. */
+void intake_dry(struct app *app, struct http_request *request, const struct json_node *root);
+
+/* intake_message.c */
+void intake_message(void *owner, struct http_request *request);
 
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
@@ -150,6 +185,13 @@ bool handlers_may_see(const struct http_request *request, const struct queue_job
 enum nd_err handlers_filter(
     struct app *app, const struct http_request *request, struct store_filter *filter, struct nd_why *why) ND_MUST_CHECK;
 void handlers_filter_done(struct store_filter *filter);
+/* Reads the counters; `tell` answers with them. No query parameter is taken. */
+typedef void handlers_tell(struct app *app, struct http_request *request, const struct store_req *totals);
+void handlers_totals(struct app *app, struct http_request *request, handlers_tell *tell);
 bool handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why); /* ?wait=: 0 none */
+
+/* handlers_metrics.c */
+void handlers_metrics(void *owner, struct http_request *request);
+void handlers_openapi(void *owner, struct http_request *request);
 
 #endif

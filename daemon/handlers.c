@@ -20,6 +20,7 @@ struct asked { /* owner of a read request */
 	struct http_request *request; /* NULL: the client has left */
 	bool waited;
 	nd_ms wait;
+	handlers_tell *tell; /* of the counters */
 };
 
 static void
@@ -443,30 +444,44 @@ static void
 counted(struct store_req *req)
 {
 	struct asked *asked = req->owner;
-	struct nd_buf buf;
-	struct json_out out;
 
-	if (still_asked(req)) {
-		nd_buf_init(&buf, REPLY_LIMIT);
-		json_out_init(&out, &buf);
-		shape_status(asked->app, req, http_request_peer(asked->request)->operator_right, &out);
-		reply_json(asked->request, 200, &buf);
-	}
+	if (still_asked(req))
+		asked->tell(asked->app, asked->request, req);
 	end_asked(req);
 }
 
-static void
-handle_status(void *owner, struct http_request *request)
+void
+handlers_totals(struct app *app, struct http_request *request, handlers_tell *tell)
 {
 	static const char *const known[] = { NULL };
-	struct app *app = owner;
+	struct store_req *req;
 	struct nd_why why;
 
 	if (http_request_only(request, known, &why) != ND_OK) {
 		http_server_problem(request, &why);
 		return;
 	}
-	store_submit(app->store, ask(app, request, STORE_TOTALS, counted));
+	req = ask(app, request, STORE_TOTALS, counted);
+	((struct asked *)req->owner)->tell = tell;
+	store_submit(app->store, req);
+}
+
+static void
+tell_status(struct app *app, struct http_request *request, const struct store_req *totals)
+{
+	struct nd_buf buf;
+	struct json_out out;
+
+	nd_buf_init(&buf, REPLY_LIMIT);
+	json_out_init(&out, &buf);
+	shape_status(app, totals, http_request_peer(request)->operator_right, &out);
+	reply_json(request, 200, &buf);
+}
+
+static void
+handle_status(void *owner, struct http_request *request)
+{
+	handlers_totals(owner, request, tell_status);
 }
 
 static void
@@ -489,6 +504,7 @@ handle_health(void *owner, struct http_request *request)
 
 http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_SUBMIT] = intake_submit,
+	[API_MESSAGES] = intake_message,
 	[API_LIST] = handle_list,
 	[API_SHOW] = handle_show,
 	[API_MESSAGE] = handle_message,
@@ -505,4 +521,6 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_RESUME] = acts_resume,
 	[API_STATUS] = handle_status,
 	[API_HEALTH] = handle_health,
+	[API_METRICS] = handlers_metrics,
+	[API_OPENAPI] = handlers_openapi,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* intake.c - POST /v1/jobs: check, resolve, compose, commit, and only then say yes.
+/* intake.c - submissions: check, resolve, compose, commit, and only then say yes.
  *
- *   body ─► json_read ─► job_check ─► resolve (recipients, account, rights) ─► compose ─► [spool] ─► store ─► answer
+ *   body ─► JSON (intake_read, intake_message) ─► job_check ─► resolve (recipients, account, rights) ─► compose ─► [spool] ─► store ─► answer
  *
  * One object gives one answer; an array gives one answer for each, in order, and each job stands for itself.
  */
@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/core/mime.h"
+#include "daemon/core/ready.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct intake_job { /* one job between check and commit */
 struct submission { /* one request */
 	struct app *app;
 	struct http_request *request; /* NULL: the client has left; its jobs go on */
+	const struct ready *ready;    /* borrowed while the request is taken */
 	bool array;
 	nd_ms wait;
 	unsigned count, open; /* open: not yet committed or refused */
@@ -332,10 +334,9 @@ set_from(const struct job_draft *draft, struct queue_job *row)
 	row->from = nd_buf_take(&buf, NULL);
 }
 
-/* The draft as a row of the queue, its message composed. */
-static enum nd_err
-resolve(
-    struct app *app, const struct access_peer *peer, struct job_draft *draft, struct queue_job *row, struct nd_why *why)
+enum nd_err
+intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft, const struct ready *ready,
+    struct queue_job *row, struct nd_why *why)
 {
 	const struct conf_account *account;
 	struct nd_why ignored;
@@ -350,11 +351,14 @@ resolve(
 	if ((err = check_rights(&app->conf, peer, row, why)) != ND_OK)
 		return err;
 	set_row(app, peer, draft, row);
-	set_from(draft, row);
+	if (ready && ready->from)
+		row->from = nd_xstrdup(ready->from);
+	else
+		set_from(draft, row);
 	set_facts(row, draft, peer->operator_right && !account);
 	row->account = nd_xstrdup(account ? account->name : "");
 	if (account) {
-		sender_write(row, account, draft->reply_to.address != NULL,
+		sender_write(row, account, ready ? ready->has_reply_to : draft->reply_to.address != NULL,
 		    draft->from.address && access_recipient(&app->conf, peer, draft->from.address, &ignored) == ND_OK);
 	} else {
 		row->state = JOB_HELD;
@@ -362,7 +366,8 @@ resolve(
 		    "no account yet: add an [account NAME] to notifyd.conf and restart notifyd");
 	}
 	nd_buf_init(&body, MESSAGE_LIMIT);
-	err = mime_body(draft, row->id, row->created, app->conf.hostname, &body, why);
+	err = ready ? ready_write(ready, row->id, row->created, app->conf.hostname, &body, why)
+		    : mime_body(draft, row->id, row->created, app->conf.hostname, &body, why);
 	if (err != ND_OK) {
 		nd_buf_done(&body);
 		return err;
@@ -373,7 +378,7 @@ resolve(
 }
 
 static void
-digest_of(const struct json_node *value, uint8_t digest[32])
+digest_of(const struct json_node *value, const struct ready *ready, uint8_t digest[32])
 {
 	struct nd_buf buf;
 	struct json_out out;
@@ -381,6 +386,10 @@ digest_of(const struct json_node *value, uint8_t digest[32])
 	nd_buf_init(&buf, MESSAGE_LIMIT);
 	json_out_init(&out, &buf);
 	json_out_node(&out, NULL, value);
+	if (ready) {
+		tls_sha256(ready->octets, ready->len, digest);
+		(void)nd_buf_add(&buf, digest, 32);
+	}
 	tls_sha256(nd_buf_text(&buf), buf.len, digest);
 	nd_buf_done(&buf);
 }
@@ -414,7 +423,7 @@ take_job(struct intake_job *job, const struct json_node *value, const struct acc
 	if (err == ND_OK)
 		err = read_key(submission, &draft, job, &job->why);
 	if (err == ND_OK)
-		err = resolve(app, peer, &draft, row, &job->why);
+		err = intake_resolve(app, peer, &draft, submission->ready, row, &job->why);
 	job_draft_done(&draft);
 	job->row = row;
 	if (err != ND_OK) {
@@ -424,7 +433,7 @@ take_job(struct intake_job *job, const struct json_node *value, const struct acc
 	job->state = (enum job_state)row->state;
 	memcpy(job->id, row->id, sizeof(job->id));
 	if (job->key)
-		digest_of(value, job->digest);
+		digest_of(value, submission->ready, job->digest);
 	if (row->body_len > SPOOL_OVER) {
 		row->spooled = true;
 		spool_put(app->spool, row->id, row->body, (size_t)row->body_len, spooled, job);
@@ -434,9 +443,10 @@ take_job(struct intake_job *job, const struct json_node *value, const struct acc
 	commit(job);
 }
 
-static void
-take_all(struct app *app, struct http_request *request, const struct json_node *root, nd_ms wait)
+void
+intake_take(struct app *app, struct http_request *request, const struct intake_ask *ask)
 {
+	const struct json_node *root = ask->root;
 	struct submission *submission = nd_xalloc(sizeof(*submission));
 	struct access_peer peer = *http_request_peer(request);
 	const struct json_node *value = root->type == JSON_ARRAY ? root->child : root;
@@ -444,7 +454,8 @@ take_all(struct app *app, struct http_request *request, const struct json_node *
 
 	submission->app = app;
 	submission->request = request;
-	submission->wait = wait;
+	submission->ready = ask->ready;
+	submission->wait = ask->wait;
 	submission->array = root->type == JSON_ARRAY;
 	submission->count = submission->array ? root->count : 1;
 	submission->open = submission->count + 1; /* + 1: nobody answers while the loop below runs */
@@ -477,8 +488,8 @@ check_root(const struct json_node *root, nd_ms wait, struct nd_why *why)
 	return ND_OK;
 }
 
-static enum nd_err
-check_open(struct app *app, struct nd_why *why)
+enum nd_err
+intake_open(struct app *app, struct nd_why *why)
 {
 	if (app->stopping)
 		return nd_fail(why, ND_ESTOPPING, 0, "notifyd is stopping and takes no jobs");
@@ -492,24 +503,24 @@ check_open(struct app *app, struct nd_why *why)
 void
 intake_submit(void *owner, struct http_request *request)
 {
-	static const char *const known[] = { "wait", NULL };
+	static const char *const ours[] = { "wait", "dry_run", NULL };
 	struct app *app = owner;
 	struct json_tree tree = { 0 };
+	struct intake_ask ask = { 0 };
 	struct nd_why why;
-	const char *body;
-	size_t len;
-	nd_ms wait;
+	bool dry;
 
-	body = http_request_body(request, &len);
-	if (check_open(app, &why) != ND_OK || http_request_only(request, known, &why) != ND_OK ||
-	    !handlers_wait(request, &wait, &why) ||
-	    json_read(&tree, body, len, &json_limits_job, NULL, &why) != ND_OK) {
+	if (intake_open(app, &why) != ND_OK || !handlers_wait(request, &ask.wait, &why) ||
+	    !intake_dry_asked(request, &dry, &why) || intake_read(request, ours, &tree, &why) != ND_OK) {
 		http_server_problem(request, &why);
 		return;
 	}
-	if (check_root(tree.root, wait, &why) != ND_OK)
+	ask.root = tree.root;
+	if (check_root(ask.root, ask.wait, &why) != ND_OK)
 		http_server_problem(request, &why);
+	else if (dry)
+		intake_dry(app, request, ask.root);
 	else
-		take_all(app, request, tree.root, wait);
+		intake_take(app, request, &ask);
 	json_done(&tree);
 }

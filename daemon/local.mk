@@ -37,6 +37,10 @@ libcore_a_SOURCES = \
 	%D%/core/oauth_reply.c \
 	%D%/core/pool.c \
 	%D%/core/pool.h \
+	%D%/core/ready.c \
+	%D%/core/ready.h \
+	%D%/core/ready_rcpts.c \
+	%D%/core/ready_words.c \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
@@ -57,6 +61,9 @@ libcore_a_SOURCES = \
 	%D%/core/smtp_stuff.h \
 	%D%/core/smtp_talk.c \
 	%D%/core/smtp_talk.h \
+	%D%/core/stats.c \
+	%D%/core/stats.def \
+	%D%/core/stats.h \
 	%D%/core/store.c \
 	%D%/core/store.h \
 	%D%/core/token.c \
@@ -121,7 +128,11 @@ notifyd_SOURCES = \
 	%D%/app.h \
 	%D%/deliver.c \
 	%D%/handlers.c \
+	%D%/handlers_metrics.c \
 	%D%/intake.c \
+	%D%/intake_dry.c \
+	%D%/intake_message.c \
+	%D%/intake_read.c \
 	%D%/main.c \
 	%D%/recover.c \
 	%D%/sender.c \

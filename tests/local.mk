@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine \
 	%D%/unit/test_err \
 	%D%/unit/test_explain \
+	%D%/unit/test_form \
 	%D%/unit/test_health \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
@@ -30,6 +31,7 @@ UNIT_TESTS = \
 	%D%/unit/test_mime \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
+	%D%/unit/test_ready \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
@@ -38,6 +40,7 @@ UNIT_TESTS = \
 	%D%/unit/test_smtp_reply \
 	%D%/unit/test_smtp_stuff \
 	%D%/unit/test_stamp \
+	%D%/unit/test_stats \
 	%D%/unit/test_store_port \
 	%D%/unit/test_str \
 	%D%/unit/test_token \
@@ -115,6 +118,7 @@ EXTRA_DIST += $(PY_TESTS) %D%/io/certs.sh
 # Fuzz programs. Without libFuzzer their main() replays the corpus, so that every build runs it.
 FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_conf \
+	%D%/fuzz/fuzz_intake \
 	%D%/fuzz/fuzz_job \
 	%D%/fuzz/fuzz_json \
 	%D%/fuzz/fuzz_oauth \
@@ -122,6 +126,8 @@ FUZZ_TARGETS = \
 check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
 %C%_fuzz_fuzz_conf_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_intake_SOURCES = %D%/fuzz/fuzz_intake.c
+%C%_fuzz_fuzz_intake_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_job_SOURCES = %D%/fuzz/fuzz_job.c
 %C%_fuzz_fuzz_job_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_json_SOURCES = %D%/fuzz/fuzz_json.c
@@ -132,12 +138,14 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 if FUZZERS
 %C%_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_intake_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_job_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_oauth_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 else
 %C%_fuzz_fuzz_conf_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_intake_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_job_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_oauth_SOURCES += %D%/fuzz/main.c

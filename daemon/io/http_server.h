@@ -43,6 +43,8 @@ const char *http_request_segment(const struct http_request *request);           
 const char *http_request_header(const struct http_request *request, const char *name); /* NULL none */
 const char *http_request_query(
     const struct http_request *request, const char *name); /* decoded; NULL none; "" without value */
+/* The parameters in their order; false past the end. */
+bool http_request_param(const struct http_request *request, unsigned i, const char **name, const char **value);
 /* Refuses unknown query parameters: each must be in `known` (NULL-terminated). */
 enum nd_err http_request_only(
     const struct http_request *request, const char *const *known, struct nd_why *why) ND_MUST_CHECK;

@@ -129,6 +129,16 @@ http_request_query(const struct http_request *request, const char *name)
 	return NULL;
 }
 
+bool
+http_request_param(const struct http_request *request, unsigned i, const char **name, const char **value)
+{
+	if (i >= request->param_count)
+		return false;
+	*name = param_name(request, i);
+	*value = request->words.octets + request->param[i].value;
+	return true;
+}
+
 static enum nd_err
 unknown(const char *name, const char *const *known, struct nd_why *why)
 {

@@ -66,6 +66,7 @@ state JOB STATES
 rcpt-state RECIPIENT STATES
 severity SEVERITIES
 problem PROBLEMS
+metric METRICS
 TITLES
 
 # The client: its commands, and the options of each.

@@ -3,6 +3,7 @@
 #include "common/api.h"
 #include "common/job.h"
 #include "daemon/core/conf.h"
+#include "daemon/core/stats.h"
 
 #include <stdio.h>
 
@@ -31,5 +32,7 @@ main(void)
 		printf("rcpt-state %s\n", job_rcpt_state_name((enum rcpt_state)n));
 	for (unsigned n = 0; n < JOB_SEVERITY_COUNT; n++)
 		printf("severity %s\n", job_severity_name((enum job_severity)n));
+	for (unsigned n = 0; n < STATS_COUNT; n++)
+		printf("metric %s\n", stats_word((enum stats_name)n));
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/api.h"
+#include "common/json.h"
 
 #include <string.h>
 
@@ -129,6 +130,36 @@ the_operators_socket_lies_beside_the_other(void **state)
 	assert_null(api_admin_path("/tmp/a-rather-long-name.sock", out, sizeof(out)));
 }
 
+static void
+every_route_is_in_the_openapi_document_once(void **state)
+{
+	const struct json_node *paths, *path;
+	struct json_tree tree;
+	struct nd_buf out;
+	unsigned operations = 0;
+
+	(void)state;
+	nd_buf_init(&out, 1u << 20);
+	api_openapi("1.2", &out);
+	assert_int_equal(json_read(&tree, nd_buf_text(&out), out.len, &json_limits_job, NULL, NULL), ND_OK);
+	paths = json_get(tree.root, "paths");
+	for (unsigned i = 0; i < API_ROUTE_COUNT; i++) {
+		char method[16] = "";
+
+		for (size_t c = 0; api_routes[i].method[c] != '\0'; c++)
+			method[c] = (char)(api_routes[i].method[c] | 0x20);
+		path = json_get(paths, api_routes[i].path);
+		assert_non_null(path);
+		assert_string_equal(json_get_text(json_get(path, method), "summary"), api_routes[i].words);
+	}
+	for (path = paths->child; path != NULL; path = path->next)
+		operations += path->count;
+	assert_int_equal(operations, API_ROUTE_COUNT);
+	assert_string_equal(json_get_text(json_get(tree.root, "info"), "version"), "1.2");
+	json_done(&tree);
+	nd_buf_done(&out);
+}
+
 int
 main(void)
 {
@@ -140,6 +171,7 @@ main(void)
 		cmocka_unit_test(a_problem_tells_everything_in_order),
 		cmocka_unit_test(a_problem_leaves_out_what_is_not_known),
 		cmocka_unit_test(the_operators_socket_lies_beside_the_other),
+		cmocka_unit_test(every_route_is_in_the_openapi_document_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handlers_metrics.c - GET /metrics and GET /v1/openapi.json: for machines that watch, and that write clients. */
+#include "daemon/app.h"
+
+#include "common/api.h"
+#include "daemon/core/stats.h"
+
+#define REPLY_LIMIT (4u * 1024 * 1024)
+
+struct scrape {
+	struct app *app;
+	const struct store_req *totals;
+	struct nd_buf *out;
+};
+
+static void
+put_one(const struct scrape *scrape, enum stats_name name, int64_t value)
+{
+	stats_begin(name, scrape->out);
+	stats_sample(name, NULL, value, scrape->out);
+}
+
+static void
+put_state(const struct scrape *scrape, enum stats_name name, enum job_state state, uint64_t count)
+{
+	const struct stats_label labels[] = { { "state", job_state_name(state) }, { NULL, NULL } };
+
+	stats_sample(name, labels, (int64_t)count, scrape->out);
+}
+
+static void
+put_jobs(const struct scrape *scrape)
+{
+	const uint64_t *totals = scrape->totals->totals;
+	struct engine_account *account;
+	uint64_t sending = 0;
+	unsigned i;
+
+	for (i = 0; (account = engine_account_nth(scrape->app->engine, i)) != NULL; i++)
+		sending += account->sched.sending;
+	stats_begin(STATS_JOBS, scrape->out);
+	/* The store counts what is being sent as queued. */
+	put_state(scrape, STATS_JOBS, JOB_QUEUED, totals[JOB_QUEUED] > sending ? totals[JOB_QUEUED] - sending : 0);
+	put_state(scrape, STATS_JOBS, JOB_SENDING, sending);
+	put_state(scrape, STATS_JOBS, JOB_HELD, totals[JOB_HELD]);
+	stats_begin(STATS_TOTAL, scrape->out);
+	for (i = 0; i < JOB_STATE_COUNT; i++)
+		if (job_state_final((enum job_state)i))
+			put_state(scrape, STATS_TOTAL, (enum job_state)i, totals[i]);
+}
+
+static void
+put_accounts(const struct scrape *scrape)
+{
+	struct engine_account *account;
+
+	stats_begin(STATS_ACCOUNTS, scrape->out);
+	for (unsigned i = 0; (account = engine_account_nth(scrape->app->engine, i)) != NULL; i++) {
+		for (unsigned s = 0; s < HEALTH_STATE_COUNT; s++) {
+			const struct stats_label labels[] = { { "account", account->conf->name },
+				{ "state", health_state_name((enum health_state)s) }, { NULL, NULL } };
+
+			stats_sample(
+			    STATS_ACCOUNTS, labels, account->health.state == (enum health_state)s, scrape->out);
+		}
+	}
+}
+
+/* What only an operator is told: one number for each account. */
+static void
+put_insides(const struct scrape *scrape, enum stats_name name)
+{
+	struct nd_now now = loop_now(scrape->app->loop);
+	struct engine_account *account;
+
+	stats_begin(name, scrape->out);
+	for (unsigned i = 0; (account = engine_account_nth(scrape->app->engine, i)) != NULL; i++) {
+		const struct stats_label labels[] = { { "account", account->conf->name }, { NULL, NULL } };
+
+		if (name == STATS_SESSIONS)
+			stats_sample(name, labels, pool_total(&account->pool), scrape->out);
+		else if (account->conf->auth == CONF_OAUTH2 && account->token.have)
+			stats_sample(
+			    name, labels, (now.unix_ms + (account->token.expires - now.ms)) / 1000, scrape->out);
+	}
+}
+
+static void
+put_metrics(const struct scrape *scrape, bool operator_right)
+{
+	const struct stats_label version[] = { { "version", PACKAGE_VERSION }, { NULL, NULL } };
+	nd_unix now = loop_now(scrape->app->loop).unix_ms, oldest = scrape->totals->oldest;
+
+	stats_begin(STATS_BUILD, scrape->out);
+	stats_sample(STATS_BUILD, version, 1, scrape->out);
+	put_one(scrape, STATS_START, scrape->app->started / 1000);
+	put_jobs(scrape);
+	put_one(scrape, STATS_OLDEST, oldest != 0 && now > oldest ? (now - oldest) / 1000 : 0);
+	put_accounts(scrape);
+	for (unsigned i = 0; i < STATS_COUNT; i++)
+		if (operator_right && stats_secret((enum stats_name)i))
+			put_insides(scrape, (enum stats_name)i);
+}
+
+static void
+told(struct app *app, struct http_request *request, const struct store_req *totals)
+{
+	struct nd_buf out;
+
+	nd_buf_init(&out, REPLY_LIMIT);
+	put_metrics(&(struct scrape){ app, totals, &out }, http_request_peer(request)->operator_right);
+	http_server_reply(request, 200, STATS_TYPE, nd_buf_text(&out), out.len, NULL);
+	nd_buf_done(&out);
+}
+
+void
+handlers_metrics(void *owner, struct http_request *request)
+{
+	handlers_totals(owner, request, told);
+}
+
+void
+handlers_openapi(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { NULL };
+	struct nd_buf out;
+	struct nd_why why;
+
+	(void)owner;
+	if (http_request_only(request, known, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	nd_buf_init(&out, REPLY_LIMIT);
+	api_openapi(PACKAGE_VERSION, &out);
+	http_server_reply(request, 200, "application/json", nd_buf_text(&out), out.len, NULL);
+	nd_buf_done(&out);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* intake_dry.c - ?dry_run=1: what would become of a job. It goes the way of every job up to the commit, and is forgotten there. */
+#include "daemon/app.h"
+
+#include "common/job.h"
+#include "common/json.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define REPLY_LIMIT (128u * 1024 * 1024)
+
+/* Fields that a job need not give, and what is used then. */
+/* clang-format off */
+static const struct {
+	const char *field, *unless, *why; /* unless: not said when this field is not given either */
+} defaults[] = {
+	{ "to",         NULL,   "[daemon] to" },
+	{ "from",       NULL,   "the account's from" },
+	{ "subject",    "text", "the first line of text" },
+	{ "subject",    "html", "the first line of html" },
+	{ "text",       "html", "made from html" },
+	{ "severity",   NULL,   "warning unless given" },
+	{ "status",     NULL,   "firing unless given" },
+	{ "source",     NULL,   "the unit, else the command, of the submitter" },
+	{ "account",    NULL,   "the first of [daemon] accounts" },
+	{ "event_time", NULL,   "the time of acceptance" },
+	{ "expires_in", NULL,   "[queue] expires_in and max_age" },
+};
+/* clang-format on */
+
+bool
+intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why)
+{
+	const char *text = http_request_query(request, "dry_run");
+
+	*dry = false;
+	if (!text || nd_str_bool(text, dry))
+		return true;
+	(void)nd_fail(why, ND_EINVALID, 0, "dry_run is 1 or 0");
+	(void)nd_fail_at(why, "dry_run", 0, NULL);
+	return false;
+}
+
+/* An empty text or list, as null, counts as not given. */
+static bool
+given(const struct json_node *job, const char *field)
+{
+	const struct json_node *node = json_get(job, field);
+
+	if (!node || node->type == JSON_NULL || (node->type == JSON_STRING && node->len == 0))
+		return false;
+	return node->type != JSON_ARRAY || node->count > 0;
+}
+
+static void
+put_defaults(const struct json_node *job, const struct queue_job *row, struct json_out *out)
+{
+	bool has_rcpts = given(job, "to") || given(job, "cc") || given(job, "bcc"), subject = given(job, "subject");
+
+	json_out_object(out, "defaults");
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		const char *field = defaults[i].field;
+
+		if (given(job, field) || (defaults[i].unless && !given(job, defaults[i].unless)))
+			continue;
+		if ((strcmp(field, "to") == 0 && has_rcpts) || (strcmp(field, "account") == 0 && !row->account[0]))
+			continue;
+		if (strcmp(field, "subject") == 0) {
+			if (subject)
+				continue;
+			subject = true;
+		}
+		json_out_text(out, field, defaults[i].why);
+	}
+	json_out_object_end(out);
+}
+
+/* The From as readers see it: the head's, unfolded. */
+static void
+put_from(const struct queue_job *row, struct json_out *out)
+{
+	const char *from = row->head && strncmp(row->head, "From: ", 6) == 0 ? row->head + 6 : NULL;
+	struct nd_buf text;
+
+	if (!from)
+		return;
+	nd_buf_init(&text, 16384);
+	for (; *from != '\0'; from++) {
+		if (from[0] != '\r')
+			(void)nd_buf_addc(&text, *from);
+		else if (from[1] == '\n' && from[2] == ' ')
+			from++; /* a fold: its space stays */
+		else
+			break;
+	}
+	json_out_text(out, "from", nd_buf_text(&text));
+	nd_buf_done(&text);
+}
+
+/* The account's word on when it may send: 0 unknown, a person is needed first. */
+static nd_unix
+ready_at(const struct health *health, struct nd_now now)
+{
+	switch (health->state) {
+	case HEALTH_OK:
+	case HEALTH_PACED:
+		return now.unix_ms;
+	case HEALTH_THROTTLED:
+	case HEALTH_FAILING:
+		return health->until == ND_NEVER ? 0
+						 : now.unix_ms + (health->until > now.ms ? health->until - now.ms : 0);
+	case HEALTH_HELD:
+	case HEALTH_PAUSED:
+	case HEALTH_STATE_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void
+put_account(struct app *app, const struct queue_job *row, struct json_out *out)
+{
+	struct engine_account *account = row->account[0] ? engine_account_named(app->engine, row->account) : NULL;
+	struct nd_now now = loop_now(app->loop);
+	char relay[300], reason[500];
+	nd_unix at;
+
+	if (!account) {
+		json_out_text(out, "reason", row->reason);
+		json_out_text(out, "hint", row->hint);
+		return;
+	}
+	json_out_text(out, "account", row->account);
+	(void)snprintf(relay, sizeof(relay), "%s:%d", account->conf->host, (int)account->conf->port);
+	json_out_text(out, "relay", relay);
+	if (account->health.state != HEALTH_OK) {
+		(void)snprintf(reason, sizeof(reason), "account %s is %s: %s%s%s", row->account,
+		    health_state_name(account->health.state), account->health.reason,
+		    account->health.detail[0] ? ": " : "", account->health.detail);
+		json_out_text(out, "reason", reason);
+		json_out_text(out, "hint", account->health.hint[0] ? account->health.hint : NULL);
+	}
+	at = ready_at(&account->health, now);
+	if (at != 0)
+		json_out_time(out, "eta", row->due > at ? row->due : at);
+}
+
+static void
+put_row(struct app *app, const struct json_node *job, const struct queue_job *row, struct json_out *out)
+{
+	struct nd_buf message;
+
+	json_out_object(out, NULL);
+	json_out_text(out, "state", job_state_name((enum job_state)row->state));
+	put_account(app, row, out);
+	put_from(row, out);
+	json_out_text(out, "envelope_from", row->envelope_from);
+	json_out_array(out, "recipients");
+	for (unsigned i = 0; i < row->rcpt_count; i++)
+		json_out_text(out, NULL, row->rcpts[i].address);
+	json_out_array_end(out);
+	json_out_time(out, "not_before", row->not_before);
+	json_out_time(out, "expires", settle_end(row, app->conf.max_age));
+	put_defaults(job, row, out);
+	nd_buf_init(&message, REPLY_LIMIT);
+	if (row->head)
+		(void)nd_buf_adds(&message, row->head);
+	(void)nd_buf_add(&message, row->body, (size_t)row->body_len);
+	json_out_textn(out, "message", nd_buf_text(&message), message.len);
+	nd_buf_done(&message);
+	json_out_object_end(out);
+	(void)nd_buf_addc(out->buf, '\n');
+}
+
+void
+intake_dry(struct app *app, struct http_request *request, const struct json_node *root)
+{
+	struct access_peer peer = *http_request_peer(request);
+	struct queue_job *row = nd_xalloc(sizeof(*row));
+	struct job_draft draft = { 0 };
+	struct json_out out;
+	struct nd_buf buf;
+	struct nd_why why;
+	enum nd_err err;
+
+	nd_buf_init(&buf, REPLY_LIMIT);
+	json_out_init(&out, &buf);
+	if (root->type == JSON_ARRAY) {
+		err = nd_fail(&why, ND_EINVALID, 0, "dry_run goes with one job, not with an array");
+		(void)nd_fail_at(&why, "dry_run", 0, NULL);
+	} else {
+		err = job_check(&draft, NULL, root, &why);
+	}
+	if (err == ND_OK)
+		err = intake_resolve(app, &peer, &draft, NULL, row, &why);
+	if (err == ND_OK)
+		put_row(app, root, row, &out);
+	if (err == ND_OK && buf.failed)
+		err = nd_fail(&why, ND_ETOOBIG, 0, "the message is too large to be shown");
+	if (err == ND_OK)
+		http_server_reply(request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
+	else
+		http_server_problem(request, &why);
+	job_draft_done(&draft);
+	queue_job_free(row);
+	nd_buf_done(&buf);
+}
