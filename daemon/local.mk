@@ -6,6 +6,7 @@ libcore_a_SOURCES = \
 	%D%/core/conf.c \
 	%D%/core/conf.h \
 	%D%/core/conf_check.c \
+	%D%/core/conf_compare.c \
 	%D%/core/conf_inner.h \
 	%D%/core/conf_keys.c \
 	%D%/core/conf_provider.c \
@@ -112,6 +113,7 @@ libio_a_SOURCES = \
 
 sbin_PROGRAMS = notifyd
 notifyd_SOURCES = \
+	%D%/accounts.c \
 	%D%/app.c \
 	%D%/app.h \
 	%D%/deliver.c \
@@ -119,6 +121,7 @@ notifyd_SOURCES = \
 	%D%/intake.c \
 	%D%/main.c \
 	%D%/recover.c \
+	%D%/reload.c \
 	%D%/sender.c \
 	%D%/settings.c \
 	%D%/shape.c \

@@ -27,7 +27,7 @@ put_facts(const struct json_tree *facts, const char *const *names, struct json_o
 static void
 put_account_from(struct app *app, const struct queue_job *job, struct json_out *out)
 {
-	const struct conf_account *account = job->account ? conf_account_named(&app->conf, job->account) : NULL;
+	const struct conf_account *account = job->account ? conf_account_named(app->conf, job->account) : NULL;
 
 	json_out_text(out, "from", account ? account->from : NULL);
 }
@@ -133,7 +133,7 @@ put_times(struct app *app, const struct queue_job *job, struct json_out *out)
 	json_out_time(out, "event_time", job->event_time ? job->event_time : job->created);
 	json_out_time(out, "not_before", job->not_before);
 	if (!job_state_final(job->state)) {
-		json_out_time(out, "expires", settle_end(job, app->conf.max_age));
+		json_out_time(out, "expires", settle_end(job, app->conf->max_age));
 		if (job->state == JOB_QUEUED)
 			json_out_time(out, "next_attempt", job->due);
 	}
@@ -219,6 +219,25 @@ put_account(
 	json_out_object_end(out);
 }
 
+void
+shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out)
+{
+	struct engine_account *account;
+	unsigned i;
+
+	if (!name) {
+		json_out_object(out, NULL);
+		json_out_array(out, "accounts");
+	}
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		if (!account->gone && (!name || nd_str_eq_nocase(account->conf->name, name)))
+			put_account(app, account, totals, true, out);
+	if (!name) {
+		json_out_array_end(out);
+		json_out_object_end(out);
+	}
+}
+
 static void
 put_warning(const char *code, const char *detail, const char *hint, struct json_out *out)
 {
@@ -230,20 +249,33 @@ put_warning(const char *code, const char *detail, const char *hint, struct json_
 }
 
 static void
+put_degraded(struct app *app, struct json_out *out)
+{
+	char text[1100];
+
+	(void)snprintf(text, sizeof(text), "degraded: %s", app->degraded);
+	put_warning("degraded", text,
+	    "settings of before are used: mend the file (notifyd --check tells every mistake), then: notifyctl reload",
+	    out);
+}
+
+static void
 put_warnings(struct app *app, struct json_out *out)
 {
 	struct engine_account *account;
 	unsigned i;
 
 	json_out_array(out, "warnings");
-	if (app->conf.account_count == 0)
+	if (app->conf->account_count == 0)
 		put_warning("no-account", "no account is set up: jobs are accepted and held",
-		    "add an [account NAME] to notifyd.conf and restart notifyd", out);
+		    "add an [account NAME] to notifyd.conf, then: notifyctl reload", out);
+	if (app->degraded[0])
+		put_degraded(app, out);
 	if (app->store_fault.err != ND_OK)
 		put_warning(
 		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		if (account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
+		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_warning(
 			    "token-not-refreshed", account->token_why.text, nd_why_hint(&account->token_why), out);
 	json_out_array_end(out);
@@ -280,7 +312,8 @@ shape_status(struct app *app, const struct store_req *totals, bool all, struct j
 	json_out_object_end(out);
 	json_out_array(out, "accounts");
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		put_account(app, account, totals, all, out);
+		if (!account->gone)
+			put_account(app, account, totals, all, out);
 	json_out_array_end(out);
 	if (all)
 		put_warnings(app, out);

@@ -239,6 +239,18 @@ sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now)
 	enter(sched, job, job->due <= now.ms ? SCHED_READY : SCHED_WAITING);
 }
 
+void
+sched_drop(struct sched *sched)
+{
+	struct sched_job *job, *next;
+
+	for (job = sched->all; job; job = next) {
+		next = job->next;
+		if (job->place == SCHED_WAITING || job->place == SCHED_READY)
+			drop(sched, job);
+	}
+}
+
 struct sched_job *
 sched_find(const struct sched *sched, const char *id)
 {
