@@ -17,6 +17,10 @@ static const struct cmd_row commands[] = {
 	{ "status", "", "Shows the queue, the accounts and what needs a person.", NULL, cmd_status_run, 0, 0, false },
 	{ "list", "[filters]", "Lists jobs, newest first.", cmd_list_options, cmd_list_run, 0, 0, false },
 	{ "show", "ID", "Shows one job: its state, recipients and attempts.", NULL, cmd_show_run, 1, 1, false },
+	{ "check", "", "Says as a monitoring plugin whether all is well: one line, exit 0 1 2 3.", NULL, cmd_check_run, 0, 0, false },
+	{ "pause", "[ACCOUNT]", "Sends nothing through an account, or at all, until resume.", NULL, cmd_pause_run, 0, 1, false },
+	{ "resume", "[ACCOUNT]", "Sends again; an account in trouble is tried at once.", NULL, cmd_resume_run, 0, 1, false },
+	{ "reload", "", "Makes the daemon read its configuration again.", NULL, cmd_reload_run, 0, 0, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
 };
 

@@ -79,9 +79,13 @@ class Relay:
                 if verb == b'QUIT':
                     return
 
+    def shut(self):
+        self.listener.shutdown(socket.SHUT_RDWR)    # close alone leaves it to the thread that waits
+        self.listener.close()
+
     def close(self):
         self.open.set()
-        self.listener.close()
+        self.shut()
         for peer in self.sockets:
             peer.close()
 
@@ -150,14 +154,14 @@ class Reload(ProgramTest):
         reply = d.post('/v1/reload', None, True)
         self.assert_problem(reply, 422, 'bad-configuration', 'to_allow')
         errors = reply.json['errors']
-        self.assertEqual([(e['file'], e['line']) for e in errors], [('notifyd.conf', 6), ('notifyd.conf', 13)])
+        self.assertEqual([(e['file'], e['line']) for e in errors], [('notifyd.conf', 6), ('notifyd.conf', 14)])
         self.assertEqual((reply.json['line'], reply.json['detail']), (6, errors[0]['detail']))
         self.assertEqual(d.final(d.submit(**JOB))['account'], 'a')
         warning = next(w for w in d.status()['warnings'] if w['code'] == 'degraded')
         self.assertTrue(warning['detail'].startswith('degraded: notifyd.conf:6:'), warning)
         said = self.ctl(d, 'reload')
         self.assertEqual(said.returncode, 78, said)
-        self.assertIn('notifyd.conf:13', said.stderr)
+        self.assertIn('notifyd.conf:14', said.stderr)
         d.configure(HEAD + ACCOUNT % ('b', relay.port))
         said = self.ctl(d, 'reload')
         self.assertEqual((said.returncode, said.stderr), (0, ''), said)
@@ -252,7 +256,8 @@ class Accounts(ProgramTest):
         self.assertEqual([a['state'] for a in self.d.get('/v1/accounts', True).json['accounts']], ['ok'])
 
     def test_an_account_in_trouble_is_tried_at_once_when_refreshed(self):
-        port, self.relay.listener = self.relay.port, self.relay.listener.close()
+        port = self.relay.port
+        self.relay.shut()
         job = self.d.submit(**JOB)
         until(lambda: self.d.account('a')['state'] == 'failing', 'the account fails')
         self.relay.listener = socket.create_server(('127.0.0.1', port))
