@@ -16,7 +16,6 @@
 
 #define STOP_TIME ND_SEC(30) /* for mails that are under way at SIGTERM */
 #define STOP_LOOK 50
-#define WATCHDOG_STUCK ND_SEC(120) /* in one call of the storage thread: a slow disk may take long, not for ever */
 
 /* The engine's wishes, one after another. */
 static void
@@ -172,9 +171,10 @@ on_watchdog(void *arg)
 {
 	struct app *app = arg;
 	struct nd_now now = loop_now(app->loop);
-	int64_t busy = store_busy_since(app->store);
+	struct watchdog_facts facts = { .busy_since = store_busy_since(app->store) };
 
-	if (busy == 0 || now.ms - busy < WATCHDOG_STUCK)
+	store_requests(app->store, &facts.asked, &facts.answered);
+	if (watchdog_well(&app->watchdog, &facts, now.ms))
 		sd_watchdog_alive();
 	loop_timer_set(app->watchdog_timer, now.ms + sd_watchdog_interval());
 }

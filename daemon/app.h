@@ -14,6 +14,7 @@
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/engine.h"
+#include "daemon/core/watchdog.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/http_client.h"
 #include "daemon/io/http_server.h"
@@ -65,6 +66,7 @@ struct app {
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer;
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
+	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
 	nd_unix started;
 	unsigned intake;           /* submissions between handler and commit */

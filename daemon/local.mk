@@ -59,7 +59,9 @@ libcore_a_SOURCES = \
 	%D%/core/token.c \
 	%D%/core/token.h \
 	%D%/core/verdict.c \
-	%D%/core/verdict.h
+	%D%/core/verdict.h \
+	%D%/core/watchdog.c \
+	%D%/core/watchdog.h
 
 libio_a_SOURCES = \
 	%D%/io/filer.c \
