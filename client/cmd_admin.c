@@ -96,7 +96,8 @@ switch_sending(struct cmd *cmd, const struct args *args, const char *verb)
 	else if (cmd->json)
 		writer_json(&cmd->out, nd_buf_text(&reply.body), reply.body.len);
 	else
-		writer_line(&cmd->out, WRITER_PLAIN, "%s: %sd", args->word_count > 0 ? args->words[0] : "the queue", verb);
+		writer_line(
+		    &cmd->out, WRITER_PLAIN, "%s: %sd", args->word_count > 0 ? args->words[0] : "the queue", verb);
 	link_reply_done(&reply);
 	nd_buf_done(&path);
 	return code;
@@ -163,8 +164,8 @@ judge_accounts(const struct json_node *accounts, struct finding *finding)
 		if (!name || !is_one_of(state, in_trouble))
 			continue;
 		bad += strcmp(state, "paused") != 0;
-		(void)snprintf(text, sizeof(text), "account %s is %s%s%s", name, state, reason ? ": " : "",
-		    reason ? reason : "");
+		(void)snprintf(
+		    text, sizeof(text), "account %s is %s%s%s", name, state, reason ? ": " : "", reason ? reason : "");
 		find(finding, LEVEL_WARNING, text, NULL);
 	}
 	if (all > 0 && bad == all)
@@ -188,7 +189,10 @@ judge_rest(const struct json_node *status, struct finding *finding)
 		detail = json_get_text(warning, "detail");
 		if (!is_one_of(code, told))
 			find(finding, is_one_of(code, grave) ? LEVEL_CRITICAL : LEVEL_WARNING,
-			    detail ? detail : code ? code : "?", NULL);
+			    detail ? detail
+			    : code ? code
+				   : "?",
+			    NULL);
 	}
 	if (json_int(json_get(json_get(status, "queue"), "held"), 1, INT64_MAX, &held)) {
 		(void)snprintf(text, sizeof(text), "%lld jobs are held", (long long)held);
@@ -218,8 +222,8 @@ judge(struct cmd *cmd, struct finding *finding, struct nd_buf *figures)
 	} else if (cmd_read(&reply, &tree, &why) != ND_OK) {
 		find(finding, LEVEL_UNKNOWN, why.text, NULL);
 	} else if (reply.status != 200) {
-		find(finding, reply.status == 503 ? LEVEL_CRITICAL : LEVEL_UNKNOWN, "the daemon refused: ",
-		    json_get_text(tree.root, "detail"));
+		find(finding, reply.status == 503 ? LEVEL_CRITICAL : LEVEL_UNKNOWN,
+		    "the daemon refused: ", json_get_text(tree.root, "detail"));
 	} else {
 		judge_accounts(json_get(tree.root, "accounts"), finding);
 		judge_rest(tree.root, finding);

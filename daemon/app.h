@@ -75,8 +75,8 @@ struct app {
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
 	char degraded[1024];       /* the files are bad and older settings rule: the first fault; "" none */
 	bool orphans_asked, orphans_again;
-	bool stopping;             /* nothing new is taken */
-	bool down;                 /* the loop has ended: what still comes back is only cleared away */
+	bool stopping; /* nothing new is taken */
+	bool down;     /* the loop has ended: what still comes back is only cleared away */
 	int exit_code;
 };
 
@@ -90,7 +90,7 @@ void deliver_open(struct app *app, struct engine_account *account, struct pool_s
 void deliver_send(struct app *app, struct pool_session *session);
 void deliver_close(struct pool_session *session);
 void deliver_cut(struct app *app, struct engine_account *account); /* ends sessions that are only being opened */
-void deliver_abandon(struct app *app); /* at the end: all links go */
+void deliver_abandon(struct app *app);                             /* at the end: all links go */
 void deliver_store(struct app *app, const struct engine_action *action);
 void deliver_load(struct app *app, struct engine_account *account);
 /* Commits the end of a job that is not in memory; takes the row. */

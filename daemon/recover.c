@@ -120,8 +120,14 @@ orphans_found(struct store_req *req)
 		nd_log(ND_LOG_ERR, NULL, "jobs without an account cannot be read: %s", req->why.text);
 	else if (req->job_count > 0)
 		nd_log(ND_LOG_NOTICE, NULL, "%u jobs get another account", req->job_count);
-	for (i = 0; req->err == ND_OK && i < req->job_count; i++)
-		give_account(app, req->jobs[i]);
+	for (i = 0; req->err == ND_OK && i < req->job_count; i++) {
+		/* Its account may have come back while the store was read, and have the job in memory by now. */
+		account = engine_account_named(app->engine, req->jobs[i]->account);
+		if (account && strcmp(account->conf->name, req->jobs[i]->account) == 0)
+			queue_job_free(req->jobs[i]);
+		else
+			give_account(app, req->jobs[i]);
+	}
 	free(req->jobs);
 	for (name = (char **)(uintptr_t)req->names; *name; name++)
 		free(*name);

@@ -23,7 +23,7 @@ struct outcome_note { /* of a job whose outcome is to be stored */
 };
 
 struct engine {
-	const struct conf *conf; /* borrowed */
+	const struct conf *conf;          /* borrowed */
 	struct engine_account **accounts; /* a pointer each: others refer to them while accounts come and go */
 	unsigned count;
 	struct outcome_note *notes, **notes_end;
@@ -244,15 +244,6 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 	blame(engine, account, &word, fault->stage, &fault->reply, &fault->why, now);
 }
 
-/* The attempt does not count. What a gone account would send again another one sends. */
-static void
-back(struct engine_account *account, struct sched_job *job)
-{
-	sched_back(&account->sched, job);
-	if (account->gone)
-		sched_drop(&account->sched);
-}
-
 void
 engine_gone(struct engine *engine, struct pool_session *session, const struct smtp_fault *fault, struct nd_now now)
 {
@@ -262,7 +253,7 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	bool opening = session->state == POOL_OPENING, probe = session->probe;
 
 	if (session->job) /* its outcome never came: it was not begun */
-		back(account, session->job);
+		sched_back(&account->sched, session->job);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);
@@ -350,7 +341,7 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	if (word.counted)
 		to_store(engine, account, session->job, attempt_of(session, told, &word, now.unix_ms));
 	else
-		back(account, session->job);
+		sched_back(&account->sched, session->job);
 	session->job = NULL;
 	session->probe = false;
 }
@@ -360,8 +351,6 @@ engine_stored(struct engine *engine, struct engine_account *account, struct sche
 {
 	engine->settling--;
 	sched_settled(&account->sched, job, now);
-	if (account->gone)
-		sched_drop(&account->sched);
 }
 
 bool
@@ -587,10 +576,11 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	return true;
 }
 
-/* Of a gone account: its sessions end, then it does. */
+/* Of a gone account: its sessions end, then it does. What it would send again another one sends. */
 static bool
 next_gone(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
 {
+	sched_drop(&account->sched);
 	if (next_close(engine, account, now, action))
 		return true;
 	if (pool_total(&account->pool) > 0 || account->sched.count > 0 || account->sched.loading || account->users > 0)

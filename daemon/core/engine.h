@@ -30,20 +30,20 @@ struct engine_account {
 	unsigned lost_in_row; /* transactions that ended by a lost connection */
 	struct nd_why token_why;
 	struct downtime downtime; /* for the default age of its jobs */
-	bool gone;               /* named in no configuration any more: what is under way ends, then FORGET */
-	enum conf_change change; /* by the last engine_reconfigure; OTHER also for one that is new or came back */
-	unsigned users;          /* the driver's references: no FORGET while there are any */
+	bool gone;                /* named in no configuration any more: what is under way ends, then FORGET */
+	enum conf_change change;  /* by the last engine_reconfigure; OTHER also for one that is new or came back */
+	unsigned users;           /* the driver's references: no FORGET while there are any */
 	void *user;
 };
 
 enum engine_act {
-	ENGINE_OPEN,  /* open session for account */
-	ENGINE_SEND,  /* send session->job on session */
-	ENGINE_CLOSE, /* end session (idle) */
-	ENGINE_TOKEN, /* ask for a token for account */
-	ENGINE_LOAD,  /* read due jobs of account */
-	ENGINE_STORE, /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
-	ENGINE_STATE, /* account changed its state or reason: say so */
+	ENGINE_OPEN,   /* open session for account */
+	ENGINE_SEND,   /* send session->job on session */
+	ENGINE_CLOSE,  /* end session (idle) */
+	ENGINE_TOKEN,  /* ask for a token for account */
+	ENGINE_LOAD,   /* read due jobs of account */
+	ENGINE_STORE,  /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
+	ENGINE_STATE,  /* account changed its state or reason: say so */
 	ENGINE_FORGET, /* nothing of a gone account is under way: engine_forget, after taking what is yours */
 };
 struct engine_action {
@@ -96,7 +96,8 @@ void engine_token_refused(
 /* By the operator. */
 void engine_pause(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_resume(struct engine *engine, struct engine_account *account, struct nd_now now);
-void engine_refresh(struct engine *engine, struct engine_account *account, struct nd_now now); /* a new token, a probe */
+void engine_refresh(
+    struct engine *engine, struct engine_account *account, struct nd_now now); /* a new token, a probe */
 /* No new sessions and mails from now on; those begun are told of as ever. */
 void engine_stop(struct engine *engine);
 

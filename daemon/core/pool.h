@@ -21,8 +21,8 @@ struct pool_session {
 	nd_ms opened, idle_since;
 	unsigned mails;
 	bool probe;
-	bool old;                       /* opened under settings that hold no more: ends after its mail, and proves nothing */
-	void *link;                     /* the driver's */
+	bool old;   /* opened under settings that hold no more: ends after its mail, and proves nothing */
+	void *link; /* the driver's */
 	struct engine_account *account; /* borrowed */
 	struct pool_session *next;
 };

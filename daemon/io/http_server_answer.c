@@ -125,7 +125,8 @@ charge(struct http_request *request, size_t octets)
 	if (octets <= HTTP_SMALL_BODY || octets <= request->charged)
 		return true;
 	/* The limit may have been lowered below what is in use. */
-	if (server->memory > server->limits.memory || octets - request->charged > server->limits.memory - server->memory)
+	if (server->memory > server->limits.memory ||
+	    octets - request->charged > server->limits.memory - server->memory)
 		return false;
 	server->memory += octets - request->charged;
 	request->charged = octets;

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """New settings while the daemon runs, pauses, and the settings it falls back to."""
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import threading
 import unittest
 
-import notifyd
-from notifyd import NOTIFYCTL, ProgramTest, request, until
+from notifyd import NOTIFYCTL, ProgramTest, until
+
+PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
 
 HEAD = '''
 [daemon]
@@ -192,6 +197,74 @@ class Reload(ProgramTest):
         for path in ('/v1/reload', '/v1/accounts/a/pause', '/v1/accounts/a/resume', '/v1/accounts/a/refresh'):
             self.assert_problem(d.post(path, None), 403, 'operator-only')
         self.assert_problem(d.get('/v1/accounts'), 403, 'operator-only')
+
+
+    def test_systemd_is_told_when_a_reload_begins_and_ends(self):
+        d = self.daemon(HEAD, start=False)
+        os.mkdir(d.state, 0o700)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+            ear.settimeout(30)
+            ear.bind(os.path.join(d.folder, 'notify'))
+            d.process = subprocess.Popen(d.command(), env=dict(d.env, NOTIFY_SOCKET=os.path.join(d.folder, 'notify')),
+                                         stderr=subprocess.DEVNULL)
+            d.pidfd = os.pidfd_open(d.process.pid)
+
+            def hear(word):
+                while True:
+                    lines = ear.recv(65536).decode().split('\n')
+                    if word in lines:
+                        return lines
+            hear('READY=1')
+            d.process.send_signal(signal.SIGHUP)
+            self.assertRegex(hear('RELOADING=1')[1], r'^MONOTONIC_USEC=[1-9]\d+$')
+            hear('READY=1')
+
+
+class Tokens(ProgramTest):
+    def setUp(self):
+        self.fake = tempfile.mkdtemp(prefix='notifyd-fake.')
+        self.addCleanup(shutil.rmtree, self.fake)
+        self.provider = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.fake, '--ttl', '3600'], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.end)
+        self.assertTrue(self.provider.stdout.readline().startswith('ready:'))
+        with open(os.path.join(self.fake, 'ready.json'), encoding='utf-8') as file:
+            self.facts = json.load(file)
+
+    def end(self):
+        self.provider.send_signal(signal.SIGTERM)
+        self.provider.communicate(timeout=30)
+
+    def config(self, client_id=None, more=''):
+        return HEAD + ('[account m365]\nprovider = microsoft\nfrom = %s\nauth = oauth2\ngrant = client_credentials\ntenant = %s\n'
+                       'client_id = %s\nclient_secret = file:%s/secret\ntoken_url = %s\nhost = %s:%d\nca_file = %s\n%s') % (
+            self.facts['user'], self.facts['tenant'], client_id or self.facts['client_id'], self.fake, self.facts['token_url'],
+            self.facts['smtp_host'], self.facts['smtp_port'], self.facts['ca'], more)
+
+    def tokens(self):
+        with open(os.path.join(self.fake, 'journal.jsonl'), encoding='utf-8') as file:
+            return sum(json.loads(line)['event'] == 'token' for line in file)
+
+    def test_a_mended_application_gets_its_token_at_once(self):
+        d = self.daemon(self.config('00000000-0000-0000-0000-00000000dead'))
+        job = d.submit(**JOB)
+        until(lambda: d.account('m365')['state'] == 'held', 'the account is held')
+        d.configure(self.config())
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        self.assertEqual(d.final(job)['state'], 'delivered')
+        self.assertEqual(d.account('m365')['state'], 'ok')
+
+    def test_an_unchanged_account_keeps_its_token_and_a_refresh_gets_another(self):
+        d = self.daemon(self.config())
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        before = self.tokens()
+        self.assertEqual(d.post('/v1/reload', None, True).json['changed'], [])
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        self.assertEqual(self.tokens(), before)
+        self.assertEqual(d.post('/v1/accounts/m365/refresh', None, True).json['state'], 'ok')
+        until(lambda: self.tokens() == before + 1, 'another token comes')
+        d.configure(self.config(more='max_connections = 1\n'))
+        self.assertEqual(d.post('/v1/reload', None, True).json['changed'], ['m365'])
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
 
 
 class Degraded(ProgramTest):

@@ -558,9 +558,9 @@ what_an_old_session_meets_does_not_count_against_the_new_account(void **state)
 	struct conf conf, next;
 	struct engine *engine = started(&conf, one);
 	struct engine_action send = sending(engine, 1, 1), action;
-	struct smtp_outcome outcome = {
-		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_MAIL, .reply = { .code = 530, .enhanced = "5.7.57", .text = "no" }
-	};
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
+		.stage = SMTP_AT_MAIL,
+		.reply = { .code = 530, .enhanced = "5.7.57", .text = "no" } };
 	struct settle_mail *mail = settle_mail_new(send.job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
@@ -615,6 +615,31 @@ a_gone_account_is_forgotten_when_its_last_outcome_is_stored(void **state)
 	assert_null(engine_account_named(engine, "a"));
 	assert_non_null(engine_account_named(engine, "b"));
 	expect_rest(engine, 4);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+a_job_that_comes_back_to_a_gone_account_is_left_to_another(void **state)
+{
+	static const char *const other[] = { "b", NULL };
+	struct conf conf, next;
+	struct engine *engine = started(&conf, two);
+	struct engine_action send = sending(engine, 1, 1), action;
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .unharmed = true };
+	struct settle_mail *mail = settle_mail_new(send.job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+
+	(void)state;
+	rows_conf(&next, other, 2);
+	engine_reconfigure(engine, &next, at(2));
+	engine_outcome(engine, send.session, &told, at(3));
+	free(mail);
+	assert_int_equal(send.job->slot, -1); /* the driver may still look at it */
+	engine_gone(engine, send.session, NULL, at(3));
+	action = expect(engine, ENGINE_FORGET, 3);
+	assert_int_equal(action.account->sched.count, 0);
+	engine_forget(engine, action.account);
 	rows_conf_done(&conf);
 	finish(engine, &next);
 }
@@ -751,6 +776,7 @@ main(void)
 		cmocka_unit_test(a_changed_account_ends_its_session_after_its_mail),
 		cmocka_unit_test(what_an_old_session_meets_does_not_count_against_the_new_account),
 		cmocka_unit_test(a_gone_account_is_forgotten_when_its_last_outcome_is_stored),
+		cmocka_unit_test(a_job_that_comes_back_to_a_gone_account_is_left_to_another),
 		cmocka_unit_test(a_new_account_reads_its_jobs_and_one_that_comes_back_does_too),
 		cmocka_unit_test(a_held_account_is_tried_at_once_after_new_settings),
 		cmocka_unit_test(a_paused_account_sends_nothing_until_it_is_resumed),
