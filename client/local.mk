@@ -6,6 +6,7 @@ notifyctl_SOURCES = \
 	%D%/cmd.c \
 	%D%/cmd.h \
 	%D%/cmd_act.c \
+	%D%/cmd_admin.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_send.c \
 	%D%/cmd_status.c \

@@ -22,6 +22,10 @@ static const struct cmd_row commands[] = {
 	{ "release", "ID…|--all [filters]", "Lets held jobs go.", cmd_act_options, cmd_release_run, 0, 1000, false },
 	{ "cancel", "ID…|--all [filters]", "Ends jobs that are not sent yet.", cmd_act_options, cmd_cancel_run, 0, 1000, false },
 	{ "flush", "", "Tries every queued job at once, and every account in trouble.", NULL, cmd_flush_run, 0, 0, false },
+	{ "check", "", "Says as a monitoring plugin whether all is well: one line, exit 0 1 2 3.", NULL, cmd_check_run, 0, 0, false },
+	{ "pause", "[ACCOUNT]", "Sends nothing through an account, or at all, until resume.", NULL, cmd_pause_run, 0, 1, false },
+	{ "resume", "[ACCOUNT]", "Sends again; an account in trouble is tried at once.", NULL, cmd_resume_run, 0, 1, false },
+	{ "reload", "", "Makes the daemon read its configuration again.", NULL, cmd_reload_run, 0, 0, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
 };
 

@@ -73,24 +73,55 @@ unless_empty(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
+static void
+put_words(const struct nd_why *why, struct json_out *json)
+{
+	json_out_text(json, "detail", unless_empty(why->text));
+	json_out_text(json, "field", unless_empty(why->field));
+	if (why->line > 0)
+		json_out_int(json, "line", why->line);
+	json_out_text(json, "hint", unless_empty(nd_why_hint(why)));
+}
+
+static void
+begin_problem(enum nd_err err, const struct nd_why *why, struct json_out *json)
+{
+	json_out_object(json, NULL);
+	json_out_text(json, "type", "about:blank");
+	json_out_int(json, "status", nd_err_http(err));
+	json_out_text(json, "title", nd_err_words(err));
+	json_out_text(json, "code", nd_err_name(err));
+	put_words(why, json);
+}
+
 void
 api_problem(const struct nd_why *why, int index, struct nd_buf *out)
 {
 	struct json_out json;
 
 	json_out_init(&json, out);
-	json_out_object(&json, NULL);
-	json_out_text(&json, "type", "about:blank");
-	json_out_int(&json, "status", nd_err_http(why->err));
-	json_out_text(&json, "title", nd_err_words(why->err));
-	json_out_text(&json, "code", nd_err_name(why->err));
-	json_out_text(&json, "detail", unless_empty(why->text));
-	json_out_text(&json, "field", unless_empty(why->field));
-	if (why->line > 0)
-		json_out_int(&json, "line", why->line);
-	json_out_text(&json, "hint", unless_empty(nd_why_hint(why)));
+	begin_problem(why->err, why, &json);
 	if (index >= 0)
 		json_out_int(&json, "index", index);
+	json_out_object_end(&json);
+}
+
+void
+api_problem_faults(const struct api_fault *faults, unsigned count, struct nd_buf *out)
+{
+	struct json_out json;
+	unsigned i;
+
+	json_out_init(&json, out);
+	begin_problem(ND_ECONF, faults[0].why, &json);
+	json_out_array(&json, "errors");
+	for (i = 0; i < count; i++) {
+		json_out_object(&json, NULL);
+		json_out_text(&json, "file", faults[i].file);
+		put_words(faults[i].why, &json);
+		json_out_object_end(&json);
+	}
+	json_out_array_end(&json);
 	json_out_object_end(&json);
 }
 

@@ -34,6 +34,12 @@ enum nd_err api_match(const char *method, const char *path, enum api_route *rout
 void api_problem(const struct nd_why *why, int index, struct nd_buf *out);
 /* All of the above as OpenAPI 3.1, one JSON object. */
 void api_openapi(const char *version, struct nd_buf *out);
+/* The problem of a bad configuration: the first fault is told as above, "errors" holds them all: [{"file","line","field","detail","hint"}]. */
+struct api_fault {
+	const char *file;
+	const struct nd_why *why;
+};
+void api_problem_faults(const struct api_fault *faults, unsigned count, struct nd_buf *out);
 /* X.sock -> X-admin.sock; other names get "-admin" at the end. Returns `out` or NULL when it does not fit. */
 const char *api_admin_path(const char *socket_path, char *out, size_t size);
 

@@ -446,7 +446,7 @@ hurried(struct store_req *req)
 static void
 pause_path(const struct app *app, char *path, size_t size)
 {
-	(void)snprintf(path, size, "%s/paused", app->options.state_dir);
+	(void)snprintf(path, size, "%s/queue-paused", app->options.state_dir);
 }
 
 void

@@ -18,7 +18,6 @@
 #define STOP_LOOK 50
 #define DEAD_STORE_TIME ND_SEC(10) /* for clients to be told, before the daemon leaves to be restarted */
 #define DISK_LOOK ND_SEC(10)       /* a full disk: is there room again? */
-#define WATCHDOG_STUCK ND_SEC(120) /* in one call of the storage thread: a slow disk may take long, not for ever */
 
 /* The engine's wishes, one after another. */
 static void
@@ -45,6 +44,10 @@ obey(struct app *app, struct engine_action *action)
 	case ENGINE_STORE:
 		deliver_store(app, action);
 		break;
+	case ENGINE_FORGET:
+		accounts_forget(app, account);
+		recover_orphans(app);
+		break;
 	case ENGINE_STATE:
 		recover_keep_ages(app);
 		nd_log(account->health.state == HEALTH_OK ? ND_LOG_NOTICE : ND_LOG_WARNING,
@@ -62,13 +65,15 @@ static void
 say_status(struct app *app)
 {
 	struct engine_account *account;
-	unsigned i, well = 0;
+	unsigned i, all = 0, well = 0;
 	char line[160];
 
-	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		well += account->health.state == HEALTH_OK;
-	(void)snprintf(line, sizeof(line), "%llu jobs in the queue; %u of %u accounts ok",
-	    (unsigned long long)app->unfinished, well, i);
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
+		all += !account->gone;
+		well += !account->gone && account->health.state == HEALTH_OK;
+	}
+	(void)snprintf(line, sizeof(line), "%s%llu jobs in the queue; %u of %u accounts ok",
+	    app->degraded[0] ? "degraded; " : "", (unsigned long long)app->unfinished, well, all);
 	sd_status(line);
 }
 
@@ -218,9 +223,10 @@ on_watchdog(void *arg)
 {
 	struct app *app = arg;
 	struct nd_now now = loop_now(app->loop);
-	int64_t busy = store_busy_since(app->store);
+	struct watchdog_facts facts = { .busy_since = store_busy_since(app->store) };
 
-	if (busy == 0 || now.ms - busy < WATCHDOG_STUCK)
+	store_requests(app->store, &facts.asked, &facts.answered);
+	if (watchdog_well(&app->watchdog, &facts, now.ms))
 		sd_watchdog_alive();
 	loop_timer_set(app->watchdog_timer, now.ms + sd_watchdog_interval());
 }
@@ -245,28 +251,6 @@ open_state(struct app *app, struct nd_why *why)
 		return why->err;
 	app->spool = spool_open(app->options.state_dir, app->loop, app->files, why);
 	return app->spool ? ND_OK : why->err;
-}
-
-static void
-build_accounts(struct app *app)
-{
-	struct engine_account *engine;
-	uint32_t seed;
-	char path[4096];
-	unsigned i;
-
-	tls_random(&seed, sizeof(seed));
-	app->engine = engine_new(&app->conf, seed, loop_now(app->loop));
-	app->accounts = nd_xalloc((app->conf.account_count + 1) * sizeof(*app->accounts));
-	for (i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++) {
-		app->accounts[i].app = app;
-		app->accounts[i].engine = engine;
-		engine->user = &app->accounts[i];
-		(void)snprintf(path, sizeof(path), "%s/tokens/%s", app->options.state_dir, engine->conf->name);
-		app->accounts[i].token_path = nd_xstrdup(path);
-		if (engine->conf->auth == CONF_OAUTH2)
-			tokens_open(app, &app->accounts[i]);
-	}
 }
 
 static void
@@ -297,7 +281,7 @@ serve(struct app *app)
 	struct nd_why why;
 
 	spool_sweep(app->spool, is_spooled, app->store);
-	limits.memory = (size_t)app->conf.memory;
+	limits.memory = (size_t)app->conf->memory;
 	app->http_server = http_server_new(app->loop, &app->sockets, &limits, handlers_routes, app, &why);
 	if (!app->http_server) {
 		nd_log(ND_LOG_ERR, NULL, "the API cannot be served: %s", why.text);
@@ -306,7 +290,7 @@ serve(struct app *app)
 		return;
 	}
 	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u accounts, %llu jobs in the queue",
-	    app->sockets.count > 0 ? app->sockets.socket[0].path : "no socket", app->conf.account_count,
+	    app->sockets.count > 0 ? app->sockets.socket[0].path : "no socket", app->conf->account_count,
 	    (unsigned long long)app->unfinished);
 	sd_ready("ready");
 	recover_start(app);
@@ -348,6 +332,8 @@ start(struct app *app)
 static enum nd_err
 build(struct app *app, struct nd_why *why)
 {
+	uint32_t seed;
+
 	app->loop = loop_new();
 	app->started = loop_now(app->loop).unix_ms;
 	app->files = worker_new("files", 1);
@@ -356,11 +342,15 @@ build(struct app *app, struct nd_why *why)
 	app->resolver = resolver_new(app->loop);
 	app->http_client = http_client_new(app->loop);
 	build_timers(app);
-	build_accounts(app);
+	tls_random(&seed, sizeof(seed));
+	app->engine = engine_new(app->conf, seed, loop_now(app->loop));
+	accounts_build(app);
+	accounts_read_paused(app);
 	recover_ages(app);
 	acts_pause_open(app);
 	loop_signal(app->loop, SIGTERM, on_stop, app);
 	loop_signal(app->loop, SIGINT, on_stop, app);
+	loop_signal(app->loop, SIGHUP, reload_signal, app);
 	return ND_OK;
 }
 
@@ -368,8 +358,6 @@ build(struct app *app, struct nd_why *why)
 static void
 tear_down(struct app *app)
 {
-	unsigned i;
-
 	app->down = true;
 	if (app->http_server)
 		http_server_free(app->http_server);
@@ -397,14 +385,9 @@ tear_down(struct app *app)
 		spool_close(app->spool);
 	if (app->inflight)
 		inflight_close(app->inflight);
+	if (app->engine)
+		accounts_free(app);
 	engine_free(app->engine);
-	for (i = 0; app->accounts && i < app->conf.account_count; i++) {
-		nd_secret_done(&app->accounts[i].token);
-		nd_secret_done(&app->accounts[i].fresh);
-		tls_free(app->accounts[i].tls);
-		free(app->accounts[i].token_path);
-	}
-	free(app->accounts);
 }
 
 static int
@@ -415,41 +398,64 @@ exit_code_of(enum nd_err err)
 	return err == ND_ELOCKED ? EX_TEMPFAIL : EX_OSERR;
 }
 
-int
-app_run(const struct app_options *options)
+/* The files, or what was good before them. */
+static enum nd_err
+configure(struct app *app, struct nd_buf *texts)
 {
-	struct app app = { .options = *options };
 	struct conf_faults faults = { 0 };
+	enum nd_err err;
 	char line[1024];
-	struct nd_why why;
 	unsigned i;
 
-	if (app_configure(options, &app.conf, &faults) != ND_OK) {
-		for (i = 0; i < faults.count; i++)
-			(void)fprintf(stderr, "%s\n", conf_fault_line(&faults.fault[i], line, sizeof(line)));
-		conf_faults_done(&faults);
-		conf_done(&app.conf);
-		return EX_CONFIG;
+	err = settings_read(&app->options, NULL, app->conf, texts, &faults);
+	for (i = 0; i < faults.count; i++)
+		(void)fprintf(stderr, "%s\n", conf_fault_line(&faults.fault[i], line, sizeof(line)));
+	if (err != ND_OK && !app->options.check) {
+		(void)conf_fault_line(&faults.fault[0], app->degraded, sizeof(app->degraded));
+		conf_done(app->conf);
+		err = settings_read_good(&app->options, app->conf, NULL);
 	}
 	conf_faults_done(&faults);
-	if (options->check) {
-		(void)printf("the configuration is good: %u accounts\n", app.conf.account_count);
-		conf_done(&app.conf);
-		return EX_OK;
-	}
+	return err;
+}
+
+static void
+run(struct app *app, const struct nd_buf *texts)
+{
+	struct nd_why why;
+
 	if (journal_wanted())
 		nd_log_to(journal_sink);
-	nd_log_level(options->log_level >= 0 ? (enum nd_level)options->log_level : (enum nd_level)app.conf.log_level);
-	if (build(&app, &why) == ND_OK) {
-		start(&app);
-		loop_run(app.loop);
+	reload_apply(app);
+	if (app->degraded[0])
+		nd_log(ND_LOG_ERR, NULL, "degraded: the last good configuration is used: %s", app->degraded);
+	if (build(app, &why) == ND_OK) {
+		if (!app->degraded[0])
+			settings_keep(app, texts);
+		start(app);
+		loop_run(app->loop);
 		nd_log(ND_LOG_NOTICE, NULL, "stopped");
 	} else {
 		nd_log(ND_LOG_ERR, ND_FIELDS({ "ERR", nd_err_name(why.err) }), "notifyd cannot start: %s%s%s", why.text,
 		    nd_why_hint(&why)[0] ? "; " : "", nd_why_hint(&why));
-		app.exit_code = exit_code_of(why.err);
+		app->exit_code = exit_code_of(why.err);
 	}
-	tear_down(&app);
-	conf_done(&app.conf);
+	tear_down(app);
+}
+
+int
+app_run(const struct app_options *options)
+{
+	struct app app = { .options = *options, .conf = reload_new() };
+	struct nd_buf texts;
+
+	if (configure(&app, &texts) != ND_OK)
+		app.exit_code = EX_CONFIG;
+	else if (options->check)
+		(void)printf("the configuration is good: %u accounts\n", app.conf->account_count);
+	else
+		run(&app, &texts);
+	nd_buf_done(&texts);
+	reload_release(app.conf);
 	return app.exit_code;
 }

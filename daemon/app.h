@@ -7,7 +7,8 @@
  *   acts.c      retry, hold, release, cancel; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
  *   intake_message.c a ready message => such a job
- *   sender.c    the From of a job for an account
+ *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
+ *   settings.c  the files                             reload.c   new settings in place of the old ones
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  */
 #ifndef ND_DAEMON_APP_H
@@ -16,6 +17,7 @@
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/engine.h"
+#include "daemon/core/watchdog.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/http_client.h"
 #include "daemon/io/http_server.h"
@@ -39,11 +41,12 @@ struct app_options {
 struct app_account {
 	struct app *app;
 	struct engine_account *engine; /* borrowed */
+	struct conf *conf;             /* which engine->conf is a part of; held */
 	struct tls *tls;               /* made when the first session opens */
 	char tls_words[96];            /* of the last session */
 	struct nd_secret token;        /* access token in use */
-	struct nd_secret fresh;        /* one that is being written to disk */
-	nd_ms fresh_obtained, fresh_expires;
+	struct app_asking *asking;     /* requests for tokens that are not done with */
+	unsigned settings;             /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
 	char *token_path;
 };
@@ -52,7 +55,7 @@ struct app_waiter;
 struct app_act;
 
 struct app {
-	struct conf conf;
+	struct conf *conf; /* held: reload.c */
 	struct app_options options;
 	struct loop *loop;
 	struct worker *files;
@@ -64,12 +67,12 @@ struct app {
 	struct http_server *http_server;
 	struct listen_set sockets;
 	struct engine *engine;
-	struct app_account *accounts; /* as many as the engine's */
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
 	    *disk_timer, *recover_timer;
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
 	struct app_act *acts; /* actions that wait for a commit or a load */
+	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
 	nd_unix started;
 	unsigned intake;     /* submissions between handler and commit */
@@ -78,13 +81,14 @@ struct app {
 	bool marked, move_failed, more_orphans;
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
-	bool stopping;             /* nothing new is taken */
-	bool down;                 /* the loop has ended: what still comes back is only cleared away */
+	char degraded[1024];       /* the files are bad and older settings rule: the first fault; "" none */
+	bool orphans_asked, orphans_again;
+	bool stopping; /* nothing new is taken */
+	bool down;     /* the loop has ended: what still comes back is only cleared away */
 	int exit_code;
 };
 
 /* app.c */
-enum nd_err app_configure(const struct app_options *options, struct conf *conf, struct conf_faults *faults);
 int app_run(const struct app_options *options);               /* exit code */
 void app_pump(void *app);                                     /* asks the engine what to do, soon */
 void app_wrote(struct app *app, const struct store_req *req); /* a write came back: remembers faults of the disk */
@@ -93,7 +97,8 @@ void app_wrote(struct app *app, const struct store_req *req); /* a write came ba
 void deliver_open(struct app *app, struct engine_account *account, struct pool_session *session);
 void deliver_send(struct app *app, struct pool_session *session);
 void deliver_close(struct pool_session *session);
-void deliver_abandon(struct app *app); /* at the end: all links go */
+void deliver_cut(struct app *app, struct engine_account *account); /* ends sessions that are only being opened */
+void deliver_abandon(struct app *app);                             /* at the end: all links go */
 void deliver_store(struct app *app, const struct engine_action *action);
 void deliver_load(struct app *app, struct engine_account *account);
 /* Commits the end of a job that is not in memory; takes the row. */
@@ -105,15 +110,44 @@ void deliver_drop(struct app *app);
 /* tokens.c */
 void tokens_open(struct app *app, struct app_account *account); /* what STATE/tokens holds */
 void tokens_ask(struct app *app, struct engine_account *account);
+void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
+void tokens_done(struct app_account *account); /* at its end, or the daemon's */
 
 /* recover.c */
 void recover_start(struct app *app);
-void recover_again(void *app); /* what a full disk put off */
+void recover_again(void *app);         /* what a full disk put off */
+void recover_orphans(struct app *app); /* jobs of accounts that are no more get another one */
 /* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
 void recover_ages(struct app *app);
 void recover_keep_ages(struct app *app);
 void recover_sweep(void *app); /* expiry; every minute while there are jobs */
 void recover_prune(void *app); /* history; hourly */
+
+/* settings.c */
+/* Reads the files. names NULL: asks the resolver for the host's. The texts as read go to `texts`, for settings_keep. */
+enum nd_err settings_read(const struct app_options *options, const struct conf_host *names, struct conf *conf,
+    struct nd_buf *texts, struct conf_faults *faults);
+/* STATE/config.good: the last configuration that was good. */
+enum nd_err settings_read_good(const struct app_options *options, struct conf *conf, struct nd_why *why);
+void settings_keep(struct app *app, const struct nd_buf *texts);
+
+/* reload.c */
+struct conf *reload_new(void); /* held once */
+struct conf *reload_hold(struct conf *conf);
+void reload_release(struct conf *conf); /* frees it with its last holder */
+/* The files' settings take over, or nothing changes and `faults` says why. */
+enum nd_err reload_all(struct app *app, struct conf_faults *faults);
+void reload_signal(void *app); /* SIGHUP */
+void reload_handle(void *app, struct http_request *request);
+void reload_apply(struct app *app); /* what app->conf says beside accounts: log level, memory */
+
+/* accounts.c */
+void accounts_build(struct app *app);  /* for each of the engine's accounts that has none */
+void accounts_change(struct app *app); /* after engine_reconfigure */
+void accounts_forget(struct app *app, struct engine_account *account);
+void accounts_free(struct app *app);
+void accounts_read_paused(struct app *app); /* STATE/paused */
+http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 
 /* intake.c */
 struct job_draft;
@@ -174,6 +208,8 @@ void waiters_end(struct app *app); /* all are answered: notifyd stops */
 struct json_out;
 void shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count,
     bool full, struct json_out *out);
+/* name NULL: all that are configured, as {"accounts":[…]}. */
+void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
 void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
 
 /* handlers.c */
@@ -188,6 +224,8 @@ void handlers_filter_done(struct store_filter *filter);
 /* Reads the counters; `tell` answers with them. No query parameter is taken. */
 typedef void handlers_tell(struct app *app, struct http_request *request, const struct store_req *totals);
 void handlers_totals(struct app *app, struct http_request *request, handlers_tell *tell);
+/* Answers with one account, or all of them. */
+void handlers_accounts(struct app *app, struct http_request *request, const char *name);
 bool handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why); /* ?wait=: 0 none */
 
 /* handlers_metrics.c */

@@ -18,6 +18,7 @@
 struct delivery { /* one session; pool_session.link */
 	struct app *app;
 	struct pool_session *session;
+	struct conf *held; /* what `conf` borrows from */
 	struct smtp_link_conf conf;
 	struct smtp_link *link;
 	struct settle_mail *mail;
@@ -38,13 +39,22 @@ static const enum smtp_auth auths[] = {
 };
 
 static void
+free_late(void *arg)
+{
+	struct delivery *delivery = arg;
+
+	reload_release(delivery->held);
+	free(delivery);
+}
+
+static void
 free_delivery(struct delivery *delivery)
 {
 	if (delivery->link)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
 	free(delivery->mail);
-	free(delivery);
+	loop_free_later(delivery->app->loop, free_late, delivery); /* as the link is, which borrows from it */
 }
 
 /* The session is over, by a fault or as asked. */
@@ -141,7 +151,7 @@ prepare(struct delivery *delivery, const struct conf_account *conf, struct app_a
 		.host = conf->host,
 		.port = (uint16_t)conf->port,
 		.tls_name = conf->tls_name[0] ? conf->tls_name : conf->host,
-		.settings = { .ehlo = conf->ehlo[0] ? conf->ehlo : delivery->app->conf.hostname,
+		.settings = { .ehlo = conf->ehlo[0] ? conf->ehlo : delivery->app->conf->hostname,
 		    .host = conf->host,
 		    .security = securities[conf->security],
 		    .auth = auths[conf->auth],
@@ -163,6 +173,7 @@ deliver_open(struct app *app, struct engine_account *account, struct pool_sessio
 
 	delivery->app = app;
 	delivery->session = session;
+	delivery->held = reload_hold(app->conf);
 	session->link = delivery;
 	if (!prepare(delivery, account->conf, account->user)) {
 		loop_soon(app->loop, fail_early, delivery);
@@ -213,6 +224,20 @@ deliver_close(struct pool_session *session)
 	struct delivery *delivery = session->link;
 
 	smtp_link_quit(delivery->link);
+}
+
+void
+deliver_cut(struct app *app, struct engine_account *account)
+{
+	struct pool_session *session, *next;
+
+	for (session = account->pool.sessions; session; session = next) {
+		next = session->next;
+		if (session->state != POOL_OPENING)
+			continue;
+		loop_forget(app->loop, session->link);
+		end_session(session->link, NULL);
+	}
 }
 
 void
@@ -402,6 +427,7 @@ loaded(struct store_req *req)
 	}
 	free(req->jobs);
 	free((void *)(uintptr_t)req->skip);
+	free((void *)(uintptr_t)req->account);
 	free(req);
 	acts_loaded(app);
 	loop_soon(app->loop, app_pump, app);
@@ -415,7 +441,7 @@ deliver_load(struct app *app, struct engine_account *account)
 	req->op = STORE_LOAD;
 	req->done = loaded;
 	req->owner = account;
-	req->account = account->conf->name;
+	req->account = nd_xstrdup(account->conf->name);
 	req->until = loop_now(app->loop).unix_ms;
 	req->limit = (unsigned)(SCHED_JOBS - account->sched.count);
 	req->limit_octets = LOAD_OCTETS;

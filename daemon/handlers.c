@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/stamp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ struct asked { /* owner of a read request */
 	struct http_request *request; /* NULL: the client has left */
 	bool waited;
 	nd_ms wait;
-	handlers_tell *tell; /* of the counters */
+	handlers_tell *tell;            /* of the counters */
+	char account[API_SEGMENT_SIZE]; /* "" all */
 };
 
 static void
@@ -485,6 +487,47 @@ handle_status(void *owner, struct http_request *request)
 }
 
 static void
+accounts_counted(struct store_req *req)
+{
+	struct asked *asked = req->owner;
+	struct json_out out;
+	struct nd_buf buf;
+
+	if (still_asked(req)) {
+		nd_buf_init(&buf, REPLY_LIMIT);
+		json_out_init(&out, &buf);
+		shape_accounts(asked->app, req, asked->account[0] ? asked->account : NULL, &out);
+		reply_json(asked->request, 200, &buf);
+	}
+	end_asked(req);
+}
+
+void
+handlers_accounts(struct app *app, struct http_request *request, const char *name)
+{
+	struct store_req *req = ask(app, request, STORE_TOTALS, accounts_counted);
+
+	if (name)
+		(void)snprintf(((struct asked *)req->owner)->account, API_SEGMENT_SIZE, "%s", name);
+	store_submit(app->store, req);
+}
+
+static void
+reply_degraded(struct app *app, struct http_request *request)
+{
+	struct json_out out;
+	struct nd_buf buf;
+
+	nd_buf_init(&buf, REPLY_LIMIT);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_text(&out, "status", "degraded");
+	json_out_text(&out, "detail", app->degraded);
+	json_out_object_end(&out);
+	reply_json(request, 200, &buf);
+}
+
+static void
 handle_health(void *owner, struct http_request *request)
 {
 	static const char *const known[] = { "live", "ready", NULL };
@@ -498,6 +541,8 @@ handle_health(void *owner, struct http_request *request)
 	}
 	if (!http_request_query(request, "live") && app->store_fault.err != ND_OK)
 		http_server_problem(request, &app->store_fault);
+	else if (!http_request_query(request, "live") && app->degraded[0])
+		reply_degraded(app, request);
 	else
 		http_server_reply(request, 200, "application/json", ok, sizeof(ok) - 1, NULL);
 }
@@ -523,4 +568,10 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_HEALTH] = handle_health,
 	[API_METRICS] = handlers_metrics,
 	[API_OPENAPI] = handlers_openapi,
+	[API_RELOAD] = reload_handle,
+	[API_ACCOUNTS] = accounts_list,
+	[API_ACCOUNT] = accounts_show,
+	[API_ACCOUNT_PAUSE] = accounts_pause,
+	[API_ACCOUNT_RESUME] = accounts_resume,
+	[API_ACCOUNT_REFRESH] = accounts_refresh,
 };

@@ -152,6 +152,17 @@ close_job(struct intake_job *job)
 		end_submission(submission);
 }
 
+/* While the job was written its account may have gone, or the first one have come. */
+static void
+settle_account(struct app *app, struct queue_job *row)
+{
+	bool orphan = row->account[0] ? !conf_account_named(app->conf, row->account) : app->conf->account_count > 0;
+
+	engine_accepted(app->engine, row, loop_now(app->loop));
+	if (orphan)
+		recover_orphans(app);
+}
+
 static void
 committed(struct store_req *req)
 {
@@ -171,7 +182,7 @@ committed(struct store_req *req)
 	} else if (req->err == ND_OK) {
 		if (app->unfinished++ == 0)
 			loop_timer_set(app->sweep_timer, loop_now(app->loop).ms + ND_MIN(1));
-		engine_accepted(app->engine, job->row, loop_now(app->loop));
+		settle_account(app, job->row);
 		job->row = NULL;
 		loop_soon(app->loop, app_pump, app);
 	}
@@ -344,11 +355,11 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 	size_t len;
 	enum nd_err err;
 
-	if ((err = find_account(&app->conf, draft, &account, why)) != ND_OK ||
-	    (err = add_defaults(&app->conf, draft, why)) != ND_OK)
+	if ((err = find_account(app->conf, draft, &account, why)) != ND_OK ||
+	    (err = add_defaults(app->conf, draft, why)) != ND_OK)
 		return err;
 	set_rcpts(draft, row);
-	if ((err = check_rights(&app->conf, peer, row, why)) != ND_OK)
+	if ((err = check_rights(app->conf, peer, row, why)) != ND_OK)
 		return err;
 	set_row(app, peer, draft, row);
 	if (ready && ready->from)
@@ -359,15 +370,15 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 	row->account = nd_xstrdup(account ? account->name : "");
 	if (account) {
 		sender_write(row, account, ready ? ready->has_reply_to : draft->reply_to.address != NULL,
-		    draft->from.address && access_recipient(&app->conf, peer, draft->from.address, &ignored) == ND_OK);
+		    draft->from.address && access_recipient(app->conf, peer, draft->from.address, &ignored) == ND_OK);
 	} else {
 		row->state = JOB_HELD;
 		settle_reason(row, "no-account", NULL,
-		    "no account yet: add an [account NAME] to notifyd.conf and restart notifyd");
+		    "no account yet: add an [account NAME] to notifyd.conf, then: notifyctl reload");
 	}
 	nd_buf_init(&body, MESSAGE_LIMIT);
-	err = ready ? ready_write(ready, row->id, row->created, app->conf.hostname, &body, why)
-		    : mime_body(draft, row->id, row->created, app->conf.hostname, &body, why);
+	err = ready ? ready_write(ready, row->id, row->created, app->conf->hostname, &body, why)
+		    : mime_body(draft, row->id, row->created, app->conf->hostname, &body, why);
 	if (err != ND_OK) {
 		nd_buf_done(&body);
 		return err;

@@ -162,7 +162,7 @@ put_row(struct app *app, const struct json_node *job, const struct queue_job *ro
 		json_out_text(out, NULL, row->rcpts[i].address);
 	json_out_array_end(out);
 	json_out_time(out, "not_before", row->not_before);
-	json_out_time(out, "expires", settle_end(row, app->conf.max_age));
+	json_out_time(out, "expires", settle_end(row, app->conf->max_age));
 	put_defaults(job, row, out);
 	nd_buf_init(&message, REPLY_LIMIT);
 	if (row->head)

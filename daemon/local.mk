@@ -8,6 +8,7 @@ libcore_a_SOURCES = \
 	%D%/core/conf.c \
 	%D%/core/conf.h \
 	%D%/core/conf_check.c \
+	%D%/core/conf_compare.c \
 	%D%/core/conf_inner.h \
 	%D%/core/conf_keys.c \
 	%D%/core/conf_provider.c \
@@ -69,7 +70,9 @@ libcore_a_SOURCES = \
 	%D%/core/token.c \
 	%D%/core/token.h \
 	%D%/core/verdict.c \
-	%D%/core/verdict.h
+	%D%/core/verdict.h \
+	%D%/core/watchdog.c \
+	%D%/core/watchdog.h
 
 libio_a_SOURCES = \
 	%D%/io/filer.c \
@@ -124,6 +127,7 @@ libio_a_SOURCES = \
 sbin_PROGRAMS = notifyd
 notifyd_SOURCES = \
 	%D%/acts.c \
+	%D%/accounts.c \
 	%D%/app.c \
 	%D%/app.h \
 	%D%/deliver.c \
@@ -135,6 +139,7 @@ notifyd_SOURCES = \
 	%D%/intake_read.c \
 	%D%/main.c \
 	%D%/recover.c \
+	%D%/reload.c \
 	%D%/sender.c \
 	%D%/settings.c \
 	%D%/shape.c \

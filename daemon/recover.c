@@ -16,8 +16,6 @@
 #define PRUNE ND_HOUR(1)
 #define AGES_LIMIT 262144u
 
-static void look_for_orphans(struct app *app);
-
 /* Jobs noted in flight when the last run ended without a good-bye: taken by the relay, or not. Nothing is loaded or sent before that is on disk. */
 static void
 marked(struct store_req *req)
@@ -33,7 +31,7 @@ marked(struct store_req *req)
 		app->marked = true;
 		inflight_begin(app->inflight);
 		engine_bar(app->engine, ENGINE_BAR_RECOVERY, false);
-		look_for_orphans(app);
+		recover_orphans(app);
 		loop_soon(app->loop, app_pump, app);
 	}
 	free(req);
@@ -78,6 +76,8 @@ moved(struct store_req *req)
 		    req->why.text);
 		app->move_failed = true;
 	}
+	if (req->err == ND_OK)
+		waiters_wake(app, req->job->id, req->job->state);
 	queue_job_free(req->job);
 	free(req);
 	if (--app->moving == 0)
@@ -123,7 +123,7 @@ judge(struct app *app, struct queue_job *job)
 
 	for (i = 0; i < job->rcpt_count; i++)
 		if (job->rcpts[i].state == RCPT_PENDING &&
-		    access_recipient(&app->conf, &peer, job->rcpts[i].address, &why) != ND_OK) {
+		    access_recipient(app->conf, &peer, job->rcpts[i].address, &why) != ND_OK) {
 			job->rcpts[i].state = RCPT_REFUSED;
 			job->rcpts[i].at = loop_now(app->loop).unix_ms;
 			settle_reason(job, nd_err_name(why.err), why.text, nd_why_hint(&why));
@@ -135,7 +135,7 @@ judge(struct app *app, struct queue_job *job)
 static void
 give_account(struct app *app, struct queue_job *job)
 {
-	const struct conf_account *conf = conf_account_nth(&app->conf, 0);
+	const struct conf_account *conf = conf_account_nth(app->conf, 0);
 	bool waited = job->state == JOB_HELD && job->reason && strncmp(job->reason, "no-account", 10) == 0;
 	struct store_req *req;
 
@@ -175,12 +175,13 @@ orphans_settled(struct app *app)
 
 	if (app->move_failed)
 		loop_timer_set(app->recover_timer, loop_now(app->loop).ms + AGAIN);
-	else if (app->more_orphans && !app->stopping) {
-		look_for_orphans(app);
+	else if ((app->more_orphans || app->orphans_again) && !app->stopping) {
+		app->orphans_asked = false;
+		recover_orphans(app);
 		return;
 	} else
 		loop_timer_set(app->sweep_timer, loop_now(app->loop).ms);
-	app->move_failed = false;
+	app->move_failed = app->orphans_asked = false;
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		account->sched.behind = true;
 	loop_soon(app->loop, app_pump, app);
@@ -190,6 +191,8 @@ static void
 orphans_found(struct store_req *req)
 {
 	struct app *app = req->owner;
+	struct engine_account *account;
+	char **name;
 	unsigned i;
 
 	if (req->err != ND_OK)
@@ -198,31 +201,58 @@ orphans_found(struct store_req *req)
 		nd_log(ND_LOG_NOTICE, NULL, "%u jobs get another account", req->job_count);
 	app->more_orphans = req->err == ND_OK && req->more && req->job_count > 0;
 	app->moving = 1; /* the batch does not end while it is begun */
-	for (i = 0; req->err == ND_OK && i < req->job_count; i++)
-		give_account(app, req->jobs[i]);
+	for (i = 0; req->err == ND_OK && i < req->job_count; i++) {
+		/* Its account may have come back while the store was read, and have the job in memory by now. */
+		account = engine_account_named(app->engine, req->jobs[i]->account);
+		if (account && strcmp(account->conf->name, req->jobs[i]->account) == 0)
+			queue_job_free(req->jobs[i]);
+		else
+			give_account(app, req->jobs[i]);
+	}
 	free(req->jobs);
+	for (name = (char **)(uintptr_t)req->names; *name; name++)
+		free(*name);
 	free((void *)(uintptr_t)req->names);
 	free(req);
 	if (--app->moving == 0)
 		orphans_settled(app);
 }
 
-static void
-look_for_orphans(struct app *app)
+/* The engine's accounts: jobs of a gone one that is still busy are orphans only when it has come to rest. Without any in the
+ * configuration, jobs without one are where they belong. */
+static char **
+names_with_jobs(struct app *app)
 {
-	struct store_req *req = nd_xalloc(sizeof(*req));
-	const char **names = nd_xalloc((app->conf.account_count + 2) * sizeof(*names));
-	unsigned i;
+	struct engine_account *account;
+	unsigned i, n = 0;
+	char **names;
 
-	for (i = 0; i < app->conf.account_count; i++)
-		names[i] = app->conf.account[i].name;
-	if (app->conf.account_count == 0)
-		names[0] = ""; /* without any account, jobs without one are where they belong */
+	while (engine_account_nth(app->engine, n))
+		n++;
+	names = nd_xalloc((n + 2) * sizeof(*names));
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		names[i] = nd_xstrdup(account->conf->name);
+	if (app->conf->account_count == 0)
+		names[i] = nd_xstrdup("");
+	return names;
+}
+
+void
+recover_orphans(struct app *app)
+{
+	struct store_req *req;
+
+	/* One search at a time: two would move the same job, the second one perhaps while it is being sent. */
+	app->orphans_again = app->orphans_asked;
+	if (app->orphans_asked || app->down)
+		return;
+	app->orphans_asked = true;
+	req = nd_xalloc(sizeof(*req));
 	req->op = STORE_LOAD;
 	req->done = orphans_found;
 	req->owner = app;
 	req->orphans = true;
-	req->names = (const char *const *)names;
+	req->names = (const char *const *)names_with_jobs(app);
 	req->limit = ORPHANS;
 	store_submit(app->store, req);
 }
@@ -244,7 +274,7 @@ recover_again(void *arg)
 	if (!app->marked)
 		mark_uncertain(app);
 	else
-		look_for_orphans(app);
+		recover_orphans(app);
 }
 
 static void
@@ -265,6 +295,7 @@ swept(struct store_req *req)
 		deliver_end(app, job);
 	}
 	free(req->jobs);
+	free((void *)(uintptr_t)req->account);
 	free(req);
 	loop_soon(app->loop, app_pump, app);
 }
@@ -278,7 +309,7 @@ look_for_expired(struct app *app, const char *account, nd_ms age)
 	req->done = swept;
 	req->owner = app;
 	req->until = loop_now(app->loop).unix_ms;
-	req->account = account;
+	req->account = nd_xstrdup(account);
 	req->max_age = age;
 	store_submit(app->store, req);
 }
@@ -296,10 +327,10 @@ recover_sweep(void *arg)
 	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? now.ms + SWEEP : ND_NEVER);
 	if (app->unfinished == 0)
 		return;
-	look_for_expired(app, NULL, app->conf.max_age);
+	look_for_expired(app, NULL, app->conf->max_age);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		look_for_expired(app, account->conf->name,
-		    now.unix_ms - downtime_cutoff(&account->downtime, app->conf.expires_in, now.unix_ms));
+		    now.unix_ms - downtime_cutoff(&account->downtime, app->conf->expires_in, now.unix_ms));
 }
 
 static void
@@ -396,8 +427,8 @@ recover_prune(void *arg)
 	req->done = pruned;
 	req->owner = app;
 	req->until = loop_now(app->loop).unix_ms;
-	req->history = app->conf.history;
-	req->keep_failed = app->conf.keep_failed;
-	req->keep_failed_bytes = app->conf.keep_failed_bytes;
+	req->history = app->conf->history;
+	req->keep_failed = app->conf->keep_failed;
+	req->keep_failed_bytes = app->conf->keep_failed_bytes;
 	store_submit(app->store, req);
 }

@@ -27,7 +27,7 @@ put_facts(const struct json_tree *facts, const char *const *names, struct json_o
 static void
 put_account_from(struct app *app, const struct queue_job *job, struct json_out *out)
 {
-	const struct conf_account *account = job->account ? conf_account_named(&app->conf, job->account) : NULL;
+	const struct conf_account *account = job->account ? conf_account_named(app->conf, job->account) : NULL;
 
 	json_out_text(out, "from", account ? account->from : NULL);
 }
@@ -131,13 +131,13 @@ static nd_unix
 expected_end(struct app *app, const struct queue_job *job)
 {
 	struct engine_account *account = engine_account_named(app->engine, job->account);
-	nd_unix now = loop_now(app->loop).unix_ms, end = settle_end(job, app->conf.max_age), usual;
+	nd_unix now = loop_now(app->loop).unix_ms, end = settle_end(job, app->conf->max_age), usual;
 
 	if (job->expires != 0 || !account)
 		return end;
 	if (account->downtime.since != 0)
 		return 0;
-	usual = now + (job->created - downtime_cutoff(&account->downtime, app->conf.expires_in, now));
+	usual = now + (job->created - downtime_cutoff(&account->downtime, app->conf->expires_in, now));
 	return usual < end ? usual : end;
 }
 
@@ -234,6 +234,25 @@ put_account(
 	json_out_object_end(out);
 }
 
+void
+shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out)
+{
+	struct engine_account *account;
+	unsigned i;
+
+	if (!name) {
+		json_out_object(out, NULL);
+		json_out_array(out, "accounts");
+	}
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		if (!account->gone && (!name || nd_str_eq_nocase(account->conf->name, name)))
+			put_account(app, account, totals, true, out);
+	if (!name) {
+		json_out_array_end(out);
+		json_out_object_end(out);
+	}
+}
+
 static void
 put_warning(const char *code, const char *detail, const char *hint, struct json_out *out)
 {
@@ -245,23 +264,36 @@ put_warning(const char *code, const char *detail, const char *hint, struct json_
 }
 
 static void
+put_degraded(struct app *app, struct json_out *out)
+{
+	char text[1100];
+
+	(void)snprintf(text, sizeof(text), "degraded: %s", app->degraded);
+	put_warning("degraded", text,
+	    "settings of before are used: mend the file (notifyd --check tells every mistake), then: notifyctl reload",
+	    out);
+}
+
+static void
 put_warnings(struct app *app, struct json_out *out)
 {
 	struct engine_account *account;
 	unsigned i;
 
 	json_out_array(out, "warnings");
-	if (app->conf.account_count == 0)
+	if (app->conf->account_count == 0)
 		put_warning("no-account", "no account is set up: jobs are accepted and held",
-		    "add an [account NAME] to notifyd.conf and restart notifyd", out);
+		    "add an [account NAME] to notifyd.conf, then: notifyctl reload", out);
 	if (engine_barred(app->engine, ENGINE_BAR_PAUSE))
 		put_warning(
 		    "paused", "the queue is paused: jobs are accepted, nothing is sent", "notifyctl resume", out);
+	if (app->degraded[0])
+		put_degraded(app, out);
 	if (app->store_fault.err != ND_OK)
 		put_warning(
 		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		if (account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
+		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_warning(
 			    "token-not-refreshed", account->token_why.text, nd_why_hint(&account->token_why), out);
 	json_out_array_end(out);
@@ -298,7 +330,8 @@ shape_status(struct app *app, const struct store_req *totals, bool all, struct j
 	json_out_object_end(out);
 	json_out_array(out, "accounts");
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		put_account(app, account, totals, all, out);
+		if (!account->gone)
+			put_account(app, account, totals, all, out);
 	json_out_array_end(out);
 	if (all)
 		put_warnings(app, out);

@@ -59,33 +59,101 @@ tokens_open(struct app *app, struct app_account *account)
 	nd_wipe_free(octets, len);
 }
 
+/* One request for a token, until its answer is dealt with and kept. */
+struct app_asking {
+	struct app_account *account;
+	unsigned settings; /* those it was asked with */
+	struct nd_secret token;
+	nd_ms obtained, expires;
+	struct app_asking *next;
+};
+
+static struct app_asking *
+begin(struct app_account *account)
+{
+	struct app_asking *asking = nd_xalloc(sizeof(*asking));
+
+	asking->account = account;
+	asking->settings = account->settings;
+	asking->next = account->asking;
+	account->asking = asking;
+	account->engine->users++;
+	return asking;
+}
+
+static void
+end(struct app_asking *asking)
+{
+	struct app_account *account = asking->account;
+	struct app_asking **at = &account->asking;
+
+	while (*at != asking)
+		at = &(*at)->next;
+	*at = asking->next;
+	account->engine->users--;
+	nd_secret_done(&asking->token);
+	free(asking);
+	loop_soon(account->app->loop, app_pump, account->app);
+}
+
+/* The account is another one since, or gone. */
+static bool
+outdated(const struct app_asking *asking)
+{
+	return asking->settings != asking->account->settings;
+}
+
+void
+tokens_drop(struct app_account *account)
+{
+	account->settings++;
+	nd_secret_done(&account->token);
+}
+
+void
+tokens_done(struct app_account *account)
+{
+	struct app_asking *asking;
+
+	while ((asking = account->asking) != NULL) {
+		account->asking = asking->next;
+		nd_secret_done(&asking->token);
+		free(asking);
+	}
+	nd_secret_done(&account->token);
+}
+
 /* The token is on disk, or cannot be kept there: from now on it is used. */
 static void
 kept(void *arg, enum nd_err err, const struct nd_why *why)
 {
-	struct app_account *account = arg;
+	struct app_asking *asking = arg;
+	struct app_account *account = asking->account;
 	struct app *app = account->app;
 
 	if (app->down)
 		return;
+	if (outdated(asking)) {
+		end(asking);
+		return;
+	}
 	if (err != ND_OK)
 		nd_log(ND_LOG_WARNING,
 		    ND_FIELDS({ "ACCOUNT", account->engine->conf->name }, { "ERR", nd_err_name(err) }),
 		    "the token of account %s cannot be kept across a restart: %s", account->engine->conf->name,
 		    why->text);
-	nd_secret_set(&account->token, account->fresh.octets, account->fresh.len);
-	nd_secret_done(&account->fresh);
-	engine_token_got(
-	    app->engine, account->engine, account->fresh_obtained, account->fresh_expires, loop_now(app->loop));
+	nd_secret_set(&account->token, asking->token.octets, asking->token.len);
+	engine_token_got(app->engine, account->engine, asking->obtained, asking->expires, loop_now(app->loop));
 	nd_log(ND_LOG_INFO, ND_FIELDS({ "ACCOUNT", account->engine->conf->name }),
 	    "new access token for account %s, good for %lld s", account->engine->conf->name,
-	    (long long)((account->fresh_expires - account->fresh_obtained) / 1000));
-	loop_soon(app->loop, app_pump, app);
+	    (long long)((asking->expires - asking->obtained) / 1000));
+	end(asking);
 }
 
 static void
-keep(struct app_account *account, struct oauth_reply *reply)
+keep(struct app_asking *asking, struct oauth_reply *reply)
 {
+	struct app_account *account = asking->account;
 	struct app *app = account->app;
 	struct nd_now now = loop_now(app->loop);
 	struct oauth_saved saved = {
@@ -94,13 +162,13 @@ keep(struct app_account *account, struct oauth_reply *reply)
 	struct nd_buf buf;
 
 	memcpy(saved.identity, account->identity, sizeof(saved.identity));
-	account->fresh = reply->token;
+	asking->token = reply->token;
 	reply->token = (struct nd_secret){ 0 };
-	account->fresh_obtained = now.ms;
-	account->fresh_expires = now.ms + saved.expires - saved.issued;
+	asking->obtained = now.ms;
+	asking->expires = now.ms + saved.expires - saved.issued;
 	nd_buf_init(&buf, TOKEN_FILE_LIMIT);
 	oauth_saved_write(&saved, &buf);
-	filer_write_later(app->files, app->loop, account->token_path, nd_buf_text(&buf), buf.len, kept, account);
+	filer_write_later(app->files, app->loop, account->token_path, nd_buf_text(&buf), buf.len, kept, asking);
 	nd_buf_wipe(&buf);
 }
 
@@ -118,15 +186,20 @@ look_at_secret(const struct conf_account *conf, struct oauth_reply *reply)
 static void
 answered(void *arg, const struct http_client_reply *http)
 {
-	struct app_account *account = arg;
+	struct app_asking *asking = arg;
+	struct app_account *account = asking->account;
 	struct app *app = account->app;
 	const struct conf_account *conf = account->engine->conf;
 	struct oauth_reply reply = { 0 };
 
+	if (outdated(asking)) {
+		end(asking);
+		return;
+	}
 	oauth_read(
 	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
 	if (reply.class == OAUTH_TOKEN) {
-		keep(account, &reply);
+		keep(asking, &reply);
 		oauth_reply_done(&reply);
 		return;
 	}
@@ -140,7 +213,7 @@ answered(void *arg, const struct http_client_reply *http)
 	else
 		engine_token_refused(app->engine, account->engine, &reply.why, loop_now(app->loop));
 	oauth_reply_done(&reply);
-	loop_soon(app->loop, app_pump, app);
+	end(asking);
 }
 
 void
@@ -166,5 +239,5 @@ tokens_ask(struct app *app, struct engine_account *engine)
 		conf->token_ca_file[0] ? nd_xstrdup(conf->token_ca_file)
 		: conf->ca_file[0]     ? nd_xstrdup(conf->ca_file)
 				       : NULL };
-	http_client_post(app->http_client, &request, answered, account);
+	http_client_post(app->http_client, &request, answered, begin(account));
 }

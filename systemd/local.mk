@@ -8,7 +8,7 @@ noinst_DATA = %D%/notifyd.tmpfiles
 
 %D%/notifyd.service: %D%/notifyd.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) %D% && \
-	    $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' $(srcdir)/%D%/notifyd.service.in > $@.new && \
+	    $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@bindir[@]|$(bindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' $(srcdir)/%D%/notifyd.service.in > $@.new && \
 	    mv $@.new $@
 %D%/notifyd.tmpfiles: %D%/notifyd.tmpfiles.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) %D% && \

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	%D%/unit/test_api \
 	%D%/unit/test_buf \
 	%D%/unit/test_conf \
+	%D%/unit/test_conf_compare \
 	%D%/unit/test_downtime \
 	%D%/unit/test_engine \
 	%D%/unit/test_err \
@@ -45,7 +46,8 @@ UNIT_TESTS = \
 	%D%/unit/test_str \
 	%D%/unit/test_token \
 	%D%/unit/test_ulid \
-	%D%/unit/test_verdict
+	%D%/unit/test_verdict \
+	%D%/unit/test_watchdog
 LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS)
 
 # Tests of io use real sockets and files, on this machine only.

@@ -126,6 +126,11 @@ void conf_faults_done(struct conf_faults *faults);
 /* "notifyd.conf:12: [account m365] gramt: no such setting; did you mean grant?" Returns `out`. */
 const char *conf_fault_line(const struct conf_fault *fault, char *out, size_t size);
 
+/* How an account differs from the one of its name in an earlier configuration. OTHER: it is not the same mailbox, server or
+ * application any more, so nothing learned about it holds. */
+enum conf_change { CONF_SAME, CONF_CHANGED, CONF_OTHER };
+enum conf_change conf_compare(const struct conf_account *before, const struct conf_account *after);
+
 const struct conf_account *conf_account_named(const struct conf *conf, const char *name);
 /* [daemon] accounts in order, by index; NULL past the end. */
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);

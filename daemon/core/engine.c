@@ -24,8 +24,8 @@ struct outcome_note { /* of a job whose outcome is to be stored */
 };
 
 struct engine {
-	const struct conf *conf; /* borrowed */
-	struct engine_account *accounts;
+	const struct conf *conf;          /* borrowed */
+	struct engine_account **accounts; /* a pointer each: others refer to them while accounts come and go */
 	unsigned count;
 	struct outcome_note *notes, **notes_end;
 	unsigned settling;
@@ -51,6 +51,30 @@ by_token(const struct engine_account *account)
 	return account->conf->auth == CONF_OAUTH2;
 }
 
+static void
+add_account(struct engine *engine, const struct conf_account *conf, nd_ms now)
+{
+	struct engine_account *account = nd_xalloc(sizeof(*account));
+
+	account->conf = conf;
+	account->change = CONF_OTHER;
+	health_init(&account->health, now);
+	pool_init(&account->pool, (unsigned)conf->max_connections);
+	sched_init(&account->sched);
+	account->sched.behind = true; /* what an earlier run or another account left */
+	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
+	engine->accounts = nd_xrealloc(engine->accounts, (engine->count + 1) * sizeof(struct engine_account *));
+	engine->accounts[engine->count++] = account;
+}
+
+static void
+free_account(struct engine_account *account)
+{
+	pool_done(&account->pool);
+	sched_done(&account->sched);
+	free(account);
+}
+
 struct engine *
 engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 {
@@ -60,18 +84,8 @@ engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 	engine->conf = conf;
 	engine->dice = seed | 1;
 	engine->notes_end = &engine->notes;
-	engine->count = conf->account_count;
-	engine->accounts = nd_xalloc((conf->account_count + 1) * sizeof(*engine->accounts));
-	for (i = 0; i < engine->count; i++) {
-		struct engine_account *account = &engine->accounts[i];
-
-		account->conf = &conf->account[i];
-		health_init(&account->health, now.ms);
-		pool_init(&account->pool, (unsigned)account->conf->max_connections);
-		sched_init(&account->sched);
-		account->sched.behind = true; /* what an earlier run left */
-		token_init(&account->token, account->conf->provider == CONF_MICROSOFT_HVE, now.ms);
-	}
+	for (i = 0; i < conf->account_count; i++)
+		add_account(engine, &conf->account[i], now.ms);
 	return engine;
 }
 
@@ -90,10 +104,8 @@ engine_free(struct engine *engine)
 		free(note->attempt);
 		free(note);
 	}
-	for (i = 0; i < engine->count; i++) {
-		pool_done(&engine->accounts[i].pool);
-		sched_done(&engine->accounts[i].sched);
-	}
+	for (i = 0; i < engine->count; i++)
+		free_account(engine->accounts[i]);
 	free(engine->accounts);
 	free(engine);
 }
@@ -101,7 +113,7 @@ engine_free(struct engine *engine)
 struct engine_account *
 engine_account_nth(struct engine *engine, unsigned n)
 {
-	return n < engine->count ? &engine->accounts[n] : NULL;
+	return n < engine->count ? engine->accounts[n] : NULL;
 }
 
 struct engine_account *
@@ -110,8 +122,8 @@ engine_account_named(struct engine *engine, const char *name)
 	unsigned i;
 
 	for (i = 0; i < engine->count; i++)
-		if (nd_str_eq_nocase(engine->accounts[i].conf->name, name))
-			return &engine->accounts[i];
+		if (nd_str_eq_nocase(engine->accounts[i]->conf->name, name))
+			return engine->accounts[i];
 	return NULL;
 }
 
@@ -120,7 +132,7 @@ engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now)
 {
 	struct engine_account *account = engine_account_named(engine, job->account);
 
-	if (job->state == JOB_QUEUED && account)
+	if (job->state == JOB_QUEUED && account && !account->gone)
 		(void)sched_add(&account->sched, job, now);
 	else
 		queue_job_free(job);
@@ -136,7 +148,7 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
 	sched_loaded(&account->sched, more, next_due);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
-		if (sched_find(&account->sched, jobs[i]->id))
+		if (account->gone || sched_find(&account->sched, jobs[i]->id))
 			queue_job_free(jobs[i]);
 		else
 			(void)sched_add(&account->sched, jobs[i], now);
@@ -278,7 +290,7 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	if (session->job && !fulfil(engine, account, session->job, now))
 		sched_back(&account->sched, session->job);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
-	if (opening)
+	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);
 	if (probe)
 		health_unproved(&account->health, roll(engine), now.ms);
@@ -310,6 +322,33 @@ attempt_of(
 	return attempt;
 }
 
+/* What an outcome says about the account. */
+static void
+judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
+    struct nd_now now)
+{
+	struct engine_account *account = session->account;
+
+	if (word->account_fault && word->fault.verdict == VERDICT_REFRESH && !renew(account, now.ms))
+		word->fault.verdict = VERDICT_HELD;
+	else if (word->account_fault && word->fault.verdict == VERDICT_REFRESH) {
+		word->account_fault = false;
+		session->mails = POOL_MAILS; /* it is not used again */
+	}
+	if (outcome->end != SMTP_ENDED_LOST) {
+		account->lost_in_row = 0;
+		if (!word->account_fault)
+			health_proved(&account->health, true, now.ms);
+	} else if (!outcome->unharmed && !outcome->local && ++account->lost_in_row >= LOST_LIMIT) {
+		word->account_fault = true;
+		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
+		word->fault_stage = outcome->stage;
+	}
+	if (word->account_fault)
+		blame(engine, account, &word->fault, word->fault_stage, word->fault_reply, &outcome->why, now);
+	account->health.probing = false;
+}
+
 void
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
@@ -321,30 +360,14 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	settle_outcome(session->job->job, &c, &word);
 	smtp_habits_learn(&account->habits, told->outcome, now.ms);
 	session->mails++;
-	if (word.account_fault && word.fault.verdict == VERDICT_REFRESH && !renew(account, now.ms))
-		word.fault.verdict = VERDICT_HELD;
-	else if (word.account_fault && word.fault.verdict == VERDICT_REFRESH) {
-		word.account_fault = false;
-		session->mails = POOL_MAILS; /* it is not used again */
-	}
-	if (told->outcome->end != SMTP_ENDED_LOST) {
-		account->lost_in_row = 0;
-		if (!word.account_fault)
-			health_proved(&account->health, true, now.ms);
-	} else if (!told->outcome->unharmed && !told->outcome->local && ++account->lost_in_row >= LOST_LIMIT) {
-		word.account_fault = true;
-		word.fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
-		word.fault_stage = told->outcome->stage;
-	}
-	if (word.account_fault)
-		blame(engine, account, &word.fault, word.fault_stage, word.fault_reply, &told->outcome->why, now);
+	if (!session->old) /* settings that hold no more say nothing about the new ones */
+		judge(engine, session, told->outcome, &word, now);
 	if (word.counted)
 		to_store(engine, account, session->job, attempt_of(session, told, &word, now.unix_ms));
 	else if (!fulfil(engine, account, session->job, now))
 		sched_back(&account->sched, session->job);
 	session->job = NULL;
 	session->probe = false;
-	account->health.probing = false;
 }
 
 void
@@ -455,7 +478,7 @@ engine_flush(struct engine *engine, struct nd_now now)
 	unsigned i;
 
 	for (i = 0; i < engine->count; i++) {
-		struct engine_account *account = &engine->accounts[i];
+		struct engine_account *account = engine->accounts[i];
 
 		sched_hurry(&account->sched, now);
 		if (account->health.state == HEALTH_FAILING || account->health.state == HEALTH_HELD)
@@ -477,6 +500,100 @@ engine_barred(const struct engine *engine, enum engine_bar bar)
 }
 
 void
+engine_pause(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	health_pause(&account->health, now.ms);
+}
+
+void
+engine_resume(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	health_resume(&account->health, now.ms);
+}
+
+void
+engine_refresh(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	if (by_token(account))
+		token_want(&account->token, now.ms);
+	if (account->health.state != HEALTH_PAUSED)
+		health_resume(&account->health, now.ms);
+}
+
+/* No longer named. What is under way comes to its end; the rest is the store's, for other accounts. */
+static void
+retire(struct engine_account *account)
+{
+	account->gone = true;
+	account->change = CONF_OTHER;
+	pool_age(&account->pool);
+	sched_drop(&account->sched);
+}
+
+static void
+change(struct engine_account *account, const struct conf_account *conf, nd_ms now)
+{
+	account->change = account->gone ? CONF_OTHER : conf_compare(account->conf, conf);
+	account->conf = conf;
+	account->sched.behind = account->sched.behind || account->gone;
+	account->gone = false;
+	if (account->change != CONF_SAME) {
+		pool_age(&account->pool);
+		account->pool.max = (unsigned)conf->max_connections;
+		account->pool.open_after = 0;
+		account->lost_in_row = 0;
+		account->reauth = false;
+		account->health.probing = false; /* its session is old now */
+	}
+	if (account->change == CONF_OTHER) {
+		health_renew(&account->health, now);
+		token_renew(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
+		account->token_why = (struct nd_why){ 0 };
+	}
+	/* Whatever kept it from sending may have been mended: one session, one request will show. */
+	if (account->change == CONF_CHANGED || account->token.refused)
+		token_want(&account->token, now);
+	if (account->change == CONF_CHANGED)
+		account->token.asking = false; /* with settings of before: the driver drops the answer */
+	if (account->health.state != HEALTH_PAUSED)
+		health_resume(&account->health, now);
+}
+
+void
+engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now now)
+{
+	const struct conf_account *named;
+	unsigned i;
+
+	engine->conf = conf;
+	for (i = 0; i < engine->count; i++) {
+		named = conf_account_named(conf, engine->accounts[i]->conf->name);
+		if (named)
+			change(engine->accounts[i], named, now.ms);
+		else if (!engine->accounts[i]->gone)
+			retire(engine->accounts[i]);
+	}
+	for (i = 0; i < conf->account_count; i++)
+		if (!engine_account_named(engine, conf->account[i].name))
+			add_account(engine, &conf->account[i], now.ms);
+}
+
+void
+engine_forget(struct engine *engine, struct engine_account *account)
+{
+	unsigned i = 0;
+
+	while (engine->accounts[i] != account)
+		i++;
+	free_account(account);
+	engine->count--;
+	memmove(&engine->accounts[i], &engine->accounts[i + 1], (engine->count - i) * sizeof(struct engine_account *));
+}
+
+void
 engine_stop(struct engine *engine)
 {
 	engine->stopping = true;
@@ -488,7 +605,7 @@ engine_busy(const struct engine *engine)
 	unsigned i, busy = engine->settling;
 
 	for (i = 0; i < engine->count; i++)
-		busy += engine->accounts[i].sched.sending;
+		busy += engine->accounts[i]->sched.sending;
 	return busy;
 }
 
@@ -548,7 +665,8 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	enum health_leave leave = health_leave(&account->health, now.ms);
 	struct pool_session *session;
 
-	session = pool_stale(&account->pool, engine->stopping || engine->bars != 0 || leave == HEALTH_NOTHING, now.ms);
+	session = pool_stale(
+	    &account->pool, engine->stopping || account->gone || engine->bars != 0 || leave == HEALTH_NOTHING, now.ms);
 	if (!session)
 		return false;
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
@@ -557,10 +675,25 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	return true;
 }
 
+/* Of a gone account: its sessions end, then it does. What it would send again another one sends. */
+static bool
+next_gone(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+{
+	sched_drop(&account->sched);
+	if (next_close(engine, account, now, action))
+		return true;
+	if (pool_total(&account->pool) > 0 || account->sched.count > 0 || account->sched.loading || account->users > 0)
+		return false;
+	action->act = ENGINE_FORGET;
+	return true;
+}
+
 static bool
 next_of(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
 {
 	action->account = account;
+	if (account->gone)
+		return next_gone(engine, account, now, action);
 	sched_ripen(&account->sched, now.ms);
 	if (by_token(account))
 		mind_token(engine, account, now);
@@ -602,7 +735,7 @@ engine_next(struct engine *engine, struct nd_now now, struct engine_action *acti
 		return true;
 	}
 	for (i = 0; i < engine->count; i++)
-		if (next_of(engine, &engine->accounts[i], now, action))
+		if (next_of(engine, engine->accounts[i], now, action))
 			return true;
 	return false;
 }
@@ -621,8 +754,10 @@ engine_deadline(struct engine *engine, struct nd_now now)
 	unsigned i;
 
 	for (i = 0; i < engine->count && !engine->stopping; i++) {
-		struct engine_account *account = &engine->accounts[i];
+		struct engine_account *account = engine->accounts[i];
 
+		if (account->gone)
+			continue;
 		at = sooner(at, sched_deadline(&account->sched, now), now.ms);
 		at = sooner(at, health_deadline(&account->health), now.ms);
 		at = sooner(at, pool_deadline(&account->pool, now.ms), now.ms);

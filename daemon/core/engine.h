@@ -34,17 +34,21 @@ struct engine_account {
 	bool token_no;           /* it was refused, not only put off */
 	struct smtp_habits habits;
 	struct downtime downtime; /* for the default age of its jobs */
+	bool gone;                /* named in no configuration any more: what is under way ends, then FORGET */
+	enum conf_change change;  /* by the last engine_reconfigure; OTHER also for one that is new or came back */
+	unsigned users;           /* the driver's references: no FORGET while there are any */
 	void *user;
 };
 
 enum engine_act {
-	ENGINE_OPEN,  /* open session for account */
-	ENGINE_SEND,  /* send session->job on session */
-	ENGINE_CLOSE, /* end session (idle) */
-	ENGINE_TOKEN, /* ask for a token for account */
-	ENGINE_LOAD,  /* read due jobs of account */
-	ENGINE_STORE, /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
-	ENGINE_STATE, /* account changed its state or reason: say so */
+	ENGINE_OPEN,   /* open session for account */
+	ENGINE_SEND,   /* send session->job on session */
+	ENGINE_CLOSE,  /* end session (idle) */
+	ENGINE_TOKEN,  /* ask for a token for account */
+	ENGINE_LOAD,   /* read due jobs of account */
+	ENGINE_STORE,  /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
+	ENGINE_STATE,  /* account changed its state or reason: say so */
+	ENGINE_FORGET, /* nothing of a gone account is under way: engine_forget, after taking what is yours */
 };
 struct engine_action {
 	enum engine_act act;
@@ -57,8 +61,14 @@ struct engine_action {
 /* The configuration is borrowed. seed: any number, for jitter. */
 struct engine *engine_new(const struct conf *conf, uint32_t seed, struct nd_now now);
 void engine_free(struct engine *engine);
+/* Gone accounts are among them until they are forgotten. */
 struct engine_account *engine_account_nth(struct engine *engine, unsigned n); /* NULL past the end */
 struct engine_account *engine_account_named(struct engine *engine, const char *name);
+/* Takes over another configuration (borrowed). Accounts are matched by name; an unchanged one goes on as it is. Sessions of a
+ * changed or gone one are `old`: they end after their mail; the driver ends those that are only being opened. A gone account
+ * still borrows its part of the configuration before, until FORGET. */
+void engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now now);
+void engine_forget(struct engine *engine, struct engine_account *account);
 
 /* Inputs. */
 void engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now); /* committed; takes the job */
@@ -105,6 +115,11 @@ enum engine_bar {
 };
 void engine_bar(struct engine *engine, enum engine_bar bar, bool on);
 bool engine_barred(const struct engine *engine, enum engine_bar bar);
+/* By the operator. */
+void engine_pause(struct engine *engine, struct engine_account *account, struct nd_now now);
+void engine_resume(struct engine *engine, struct engine_account *account, struct nd_now now);
+void engine_refresh(
+    struct engine *engine, struct engine_account *account, struct nd_now now); /* a new token, a probe */
 /* No new sessions and mails from now on; those begun are told of as ever. */
 void engine_stop(struct engine *engine);
 

@@ -127,6 +127,34 @@ health_probe(struct health *health)
 	health->probing = health->state == HEALTH_FAILING || health->state == HEALTH_HELD;
 }
 
+void
+health_pause(struct health *health, nd_ms now)
+{
+	if (health->state == HEALTH_PAUSED)
+		return;
+	enter(health, HEALTH_PAUSED, now);
+	copy(health->reason, sizeof(health->reason), "operator");
+	copy(health->detail, sizeof(health->detail), "an operator paused it");
+	copy(health->hint, sizeof(health->hint), "when it may send again: notifyctl resume ACCOUNT");
+	health->until = ND_NEVER;
+}
+
+void
+health_resume(struct health *health, nd_ms now)
+{
+	if (health->state == HEALTH_PAUSED)
+		enter(health, HEALTH_OK, now);
+	else if ((health->state == HEALTH_FAILING || health->state == HEALTH_HELD) && !health->probing)
+		health->until = now;
+}
+
+void
+health_renew(struct health *health, nd_ms now)
+{
+	if (health->state != HEALTH_PAUSED)
+		enter(health, HEALTH_OK, now);
+}
+
 nd_ms
 health_deadline(const struct health *health)
 {

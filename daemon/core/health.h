@@ -4,6 +4,7 @@
  *   ok ──fault──► throttled (nothing until T) ──T──► ok
  *      ──fault──► failing (probes after 1, 2, 4 … 15 min) ──probe succeeds──► ok
  *      ──fault──► held (needs a person; probes every 10 min for an hour, then hourly) ──probe succeeds──► ok
+ *      ──operator──► paused (nothing, and no probes) ──operator──► ok
  *
  * A probe is one session, with one job when the fault was met while a mail was handed over.
  */
@@ -57,6 +58,12 @@ void health_unproved(struct health *health, uint32_t dice, nd_ms now);
 /* What may go out now; asking moves a throttle that is over to ok. */
 enum health_leave health_leave(struct health *health, nd_ms now);
 void health_probe(struct health *health); /* the probe's session is being opened */
+/* By the operator: nothing is sent until health_resume. */
+void health_pause(struct health *health, nd_ms now);
+/* What kept a paused account is over; one that waits for its next probe is probed now. */
+void health_resume(struct health *health, nd_ms now);
+/* The account is another one now: nothing learned about it holds, but a pause does. */
+void health_renew(struct health *health, nd_ms now);
 nd_ms health_deadline(const struct health *health);
 bool health_told(struct health *health); /* true once after each change of state or reason */
 

@@ -59,7 +59,7 @@ pool_enter(struct pool *pool, struct pool_session *session, enum pool_state stat
 static bool
 worn(const struct pool_session *session, nd_ms now)
 {
-	return session->mails >= POOL_MAILS || now - session->opened >= POOL_AGE;
+	return session->old || session->mails >= POOL_MAILS || now - session->opened >= POOL_AGE;
 }
 
 struct pool_session *
@@ -71,6 +71,17 @@ pool_idle(const struct pool *pool)
 		if (session->state == POOL_IDLE_SESSION && (!best || session->idle_since > best->idle_since))
 			best = session;
 	return best;
+}
+
+void
+pool_age(struct pool *pool)
+{
+	struct pool_session *session;
+
+	for (session = pool->sessions; session; session = session->next) {
+		session->old = true;
+		session->probe = false;
+	}
 }
 
 unsigned

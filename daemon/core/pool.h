@@ -21,8 +21,9 @@ struct pool_session {
 	nd_ms opened, idle_since;
 	unsigned mails;
 	bool probe;
-	nd_ms token_obtained;           /* of the token it signs in with */
-	void *link;                     /* the driver's */
+	nd_ms token_obtained; /* of the token it signs in with */
+	bool old;             /* opened under settings that hold no more: ends after its mail, and proves nothing */
+	void *link;           /* the driver's */
 	struct engine_account *account; /* borrowed */
 	struct pool_session *next;
 };
@@ -44,6 +45,7 @@ struct pool_session *pool_idle(const struct pool *pool); /* the one used last (i
 bool pool_needs(const struct pool *pool, size_t ready, nd_ms now);
 /* An idle session that is over its idle time, age or count, or that nobody may use (`all`); NULL none. */
 struct pool_session *pool_stale(const struct pool *pool, bool all, nd_ms now);
+void pool_age(struct pool *pool); /* all sessions are old from now on */
 unsigned pool_total(const struct pool *pool);
 nd_ms pool_deadline(const struct pool *pool, nd_ms now);
 

@@ -260,6 +260,18 @@ sched_hurry(struct sched *sched, struct nd_now now)
 	sched->behind = true; /* the store's jobs are due now too */
 }
 
+void
+sched_drop(struct sched *sched)
+{
+	struct sched_job *job, *next;
+
+	for (job = sched->all; job; job = next) {
+		next = job->next;
+		if (job->place == SCHED_WAITING || job->place == SCHED_READY)
+			drop(sched, job);
+	}
+}
+
 struct sched_job *
 sched_find(const struct sched *sched, const char *id)
 {

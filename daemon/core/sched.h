@@ -59,6 +59,8 @@ void sched_settle(struct sched *sched, struct sched_job *job); /* ─► SETTLIN
 void sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now);
 /* All that waits for another try is due now, here and in the store. */
 void sched_hurry(struct sched *sched, struct nd_now now);
+/* Forgets the jobs that are neither being sent nor settled: the store holds them. */
+void sched_drop(struct sched *sched);
 struct sched_job *sched_find(const struct sched *sched, const char *id);
 /* Whether more should be read from the store now. The ids that are here, sorted, into a new array (the caller frees). */
 bool sched_hungry(const struct sched *sched, nd_unix now);

@@ -38,6 +38,15 @@ token_init(struct token *token, bool hve, nd_ms now)
 }
 
 void
+token_renew(struct token *token, bool hve, nd_ms now)
+{
+	nd_ms last = token->last_ask;
+
+	token_init(token, hve, now);
+	token->last_ask = last;
+}
+
+void
 token_got(struct token *token, nd_ms obtained, nd_ms expires, uint32_t dice, nd_ms now)
 {
 	nd_ms life = expires - obtained;

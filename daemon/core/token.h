@@ -22,6 +22,8 @@ struct token {
 };
 
 void token_init(struct token *token, bool hve, nd_ms now);
+/* Settings of another identity: as new, but for the 2 s. */
+void token_renew(struct token *token, bool hve, nd_ms now);
 /* A token is at hand, good until `expires` (from the endpoint, or from disk: then obtained may lie in the past). */
 void token_got(struct token *token, nd_ms obtained, nd_ms expires, uint32_t dice, nd_ms now);
 void token_later(struct token *token, nd_ms retry_after, uint32_t dice, nd_ms now); /* the endpoint cannot answer now */

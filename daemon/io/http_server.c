@@ -398,6 +398,12 @@ http_server_quiesce(struct http_server *server)
 			cut(connection);
 }
 
+void
+http_server_memory(struct http_server *server, size_t octets)
+{
+	server->limits.memory = octets;
+}
+
 unsigned
 http_server_pending(const struct http_server *server)
 {

@@ -34,6 +34,7 @@ struct http_server *http_server_new(struct loop *loop, const struct listen_set *
     struct nd_why *why);
 void http_server_quiesce(
     struct http_server *server); /* no new connections or requests (503 stopping); what was begun goes on */
+void http_server_memory(struct http_server *server, size_t octets); /* limits.memory from now on */
 unsigned http_server_pending(const struct http_server *server); /* requests begun whose replies are not wholly sent */
 void http_server_free(struct http_server *server);
 

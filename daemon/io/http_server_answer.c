@@ -124,7 +124,9 @@ charge(struct http_request *request, size_t octets)
 
 	if (octets <= HTTP_SMALL_BODY || octets <= request->charged)
 		return true;
-	if (octets - request->charged > server->limits.memory - server->memory)
+	/* The limit may have been lowered below what is in use. */
+	if (server->memory > server->limits.memory ||
+	    octets - request->charged > server->limits.memory - server->memory)
 		return false;
 	server->memory += octets - request->charged;
 	request->charged = octets;

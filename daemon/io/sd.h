@@ -6,6 +6,7 @@
 #include "common/clock.h"
 
 void sd_ready(const char *status);
+void sd_reloading(void); /* sd_ready ends it */
 void sd_stopping(const char *status);
 void sd_status(const char *status); /* one line; sent only when it changed */
 nd_ms sd_watchdog_interval(void);   /* half of what systemd asks; 0 none */

@@ -68,6 +68,14 @@ store_busy_since(const struct store *store)
 	return atomic_load_explicit(&store->busy_since, memory_order_relaxed);
 }
 
+void
+store_requests(const struct store *store, uint64_t *asked, uint64_t *served)
+{
+	/* In this order: what is answered in between was asked before. */
+	*served = atomic_load_explicit(&store->served, memory_order_acquire);
+	*asked = atomic_load_explicit(&store->asked, memory_order_acquire);
+}
+
 uint64_t
 store_commits(const struct store *store)
 {
@@ -114,6 +122,7 @@ read_mail(void *arg)
 static void
 answer(struct store *store, struct store_req *req)
 {
+	atomic_fetch_add_explicit(&store->served, 1, memory_order_relaxed);
 	req->next = NULL;
 	*store->answer_end = req;
 	store->answer_end = &req->next;
@@ -450,6 +459,7 @@ store_submit(void *port, struct store_req *req)
 	req->counts = NULL;
 	req->pruned = NULL;
 	store_read_forget(req);
+	atomic_fetch_add_explicit(&store->asked, 1, memory_order_relaxed);
 	must(pthread_mutex_lock(&store->lock));
 	if (store->stopping) {
 		req->err = nd_fail(&req->why, ND_ESTOPPING, 0, "notifyd is stopping");

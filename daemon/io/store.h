@@ -19,6 +19,8 @@ void store_submit(void *port, struct store_req *req); /* port: the store */
 extern const struct store_ops store_ops;
 /* Milliseconds (BOOTTIME) since when the thread is in one system call or step; 0 idle: for the watchdog. Any thread. */
 int64_t store_busy_since(const struct store *store);
+/* Requests taken, and those answered, so far: for the watchdog. */
+void store_requests(const struct store *store, uint64_t *asked, uint64_t *served);
 /* Does a job of the queue have its body in the spool? For the sweep at start: asks at once, on the caller's thread. */
 bool store_spooled(struct store *store, const char *id);
 uint64_t store_commits(

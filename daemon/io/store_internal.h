@@ -158,6 +158,7 @@ struct store {
 	bool stopping;
 	atomic_int_fast64_t busy_since;
 	atomic_uint_fast64_t commits;
+	atomic_uint_fast64_t asked, served; /* requests */
 
 	pthread_mutex_t db_lock; /* of everything below: the storage thread's but for store_spooled */
 	sqlite3 *db;

@@ -160,6 +160,27 @@ every_route_is_in_the_openapi_document_once(void **state)
 	nd_buf_done(&out);
 }
 
+static void
+a_bad_configuration_tells_every_fault(void **state)
+{
+	struct nd_why one, two;
+	struct api_fault faults[] = { { "notifyd.conf", &one }, { "x.conf", &two } };
+	struct nd_buf out;
+
+	(void)state;
+	nd_buf_init(&out, 4096);
+	(void)nd_fail(&one, ND_ENOTFOUND, 0, "first");
+	(void)nd_fail_at(&one, "[queue] x", 3, "do");
+	(void)nd_fail(&two, ND_ECONF, 0, "second");
+	api_problem_faults(faults, 2, &out);
+	assert_string_equal(nd_buf_text(&out),
+	    "{\"type\":\"about:blank\",\"status\":422,\"title\":\"the configuration has an error\","
+	    "\"code\":\"bad-configuration\",\"detail\":\"first\",\"field\":\"[queue] x\",\"line\":3,"
+	    "\"hint\":\"do\",\"errors\":[{\"file\":\"notifyd.conf\",\"detail\":\"first\","
+	    "\"field\":\"[queue] x\",\"line\":3,\"hint\":\"do\"},{\"file\":\"x.conf\",\"detail\":\"second\"}]}");
+	nd_buf_done(&out);
+}
+
 int
 main(void)
 {
@@ -172,6 +193,7 @@ main(void)
 		cmocka_unit_test(a_problem_leaves_out_what_is_not_known),
 		cmocka_unit_test(the_operators_socket_lies_beside_the_other),
 		cmocka_unit_test(every_route_is_in_the_openapi_document_once),
+		cmocka_unit_test(a_bad_configuration_tells_every_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -674,6 +674,287 @@ in_a_world_of_outages_each_job_ends_once(void **state)
 		run_world(seed);
 }
 
+/* A session of "a" that sends a mail. */
+static struct engine_action
+sending(struct engine *engine, unsigned n, nd_ms now)
+{
+	struct engine_action action;
+
+	engine_accepted(engine, row_make(n, "a", at(now).unix_ms, JOB_WARNING, 1), at(now));
+	action = expect(engine, ENGINE_OPEN, now);
+	engine_ready(engine, action.session, at(now));
+	return expect(engine, ENGINE_SEND, now);
+}
+
+static void
+an_unchanged_account_goes_on_as_if_nothing_were(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+	struct engine_action send = sending(engine, 1, 1), action;
+
+	(void)state;
+	rows_conf(&next, one, 2);
+	engine_reconfigure(engine, &next, at(2));
+	assert_int_equal(send.account->change, CONF_SAME);
+	assert_ptr_equal(send.account->conf, &next.account[0]);
+	expect_rest(engine, 2);
+	tell(engine, &send, 250, 3);
+	action = expect(engine, ENGINE_STORE, 3);
+	stored(engine, &action, 3);
+	expect_rest(engine, 3); /* the session stays for the next mail */
+	assert_int_equal(pool_total(&send.account->pool), 1);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+a_changed_account_ends_its_session_after_its_mail(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+	struct engine_action send = sending(engine, 1, 1), action;
+
+	(void)state;
+	engine_accepted(engine, row_make(2, "a", at(1).unix_ms, JOB_WARNING, 1), at(1));
+	(void)expect(engine, ENGINE_OPEN, 1); /* for the second job; to be cut by the driver */
+	rows_conf(&next, one, 1);
+	engine_reconfigure(engine, &next, at(2));
+	assert_int_equal(send.account->change, CONF_CHANGED);
+	assert_int_equal(send.account->pool.max, 1);
+	while (send.account->pool.count[POOL_OPENING] > 0) {
+		struct pool_session *session = send.account->pool.sessions;
+
+		while (session->state != POOL_OPENING)
+			session = session->next;
+		engine_gone(engine, session, NULL, at(2));
+	}
+	assert_int_equal(send.account->health.state, HEALTH_OK); /* being cut is nobody's fault */
+	expect_rest(engine, 2);
+	tell(engine, &send, 250, 3);
+	action = expect(engine, ENGINE_STORE, 3);
+	assert_int_equal(action.job->job->state, JOB_DELIVERED);
+	stored(engine, &action, 3);
+	action = expect(engine, ENGINE_CLOSE, 3);
+	assert_ptr_equal(action.session, send.session);
+	expect_rest(engine, 3);
+	engine_gone(engine, action.session, NULL, at(4));
+	action = expect(engine, ENGINE_OPEN, 4); /* the second job goes with the new settings */
+	assert_false(action.session->old);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+what_an_old_session_meets_does_not_count_against_the_new_account(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+	struct engine_action send = sending(engine, 1, 1), action;
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
+		.stage = SMTP_AT_MAIL,
+		.reply = { .code = 530, .enhanced = "5.7.57", .text = "no" } };
+	struct settle_mail *mail = settle_mail_new(send.job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+
+	(void)state;
+	rows_conf(&next, one, 2);
+	next.account[0].port = 465;
+	engine_reconfigure(engine, &next, at(2));
+	assert_int_equal(send.account->change, CONF_OTHER);
+	engine_outcome(engine, send.session, &told, at(3));
+	free(mail);
+	assert_int_equal(send.account->health.state, HEALTH_OK);
+	engine_gone(engine, send.session, NULL, at(3));
+	action = expect(engine, ENGINE_OPEN, 3);
+	engine_ready(engine, action.session, at(4));
+	action = expect(engine, ENGINE_SEND, 4); /* the same job, by the new session, without a lost attempt */
+	assert_int_equal(action.job->job->attempt_count, 0);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+a_gone_account_is_forgotten_when_its_last_outcome_is_stored(void **state)
+{
+	static const char *const other[] = { "b", NULL };
+	struct conf conf, next;
+	struct engine *engine = started(&conf, two);
+	struct engine_action send = sending(engine, 1, 1), action;
+	struct engine_account *gone = send.account;
+
+	(void)state;
+	engine_accepted(engine, row_make(2, "a", at(ND_SEC(5)).unix_ms, JOB_WARNING, 1), at(1));
+	rows_conf(&next, other, 2);
+	engine_reconfigure(engine, &next, at(2));
+	assert_true(gone->gone);
+	assert_int_equal(gone->sched.count, 1); /* what waited is the store's again */
+	expect_rest(engine, 2);
+	engine_accepted(engine, row_make(3, "a", at(2).unix_ms, JOB_WARNING, 1), at(2));
+	assert_int_equal(gone->sched.count, 1);
+	tell(engine, &send, 450, 3);
+	action = expect(engine, ENGINE_STORE, 3);
+	assert_int_equal(action.job->job->state, JOB_QUEUED);
+	stored(engine, &action, 3);
+	action = expect(engine, ENGINE_CLOSE, 3);
+	expect_rest(engine, 3);
+	gone->users++;
+	engine_gone(engine, action.session, NULL, at(4));
+	expect_rest(engine, 4); /* the driver still refers to it */
+	gone->users--;
+	action = expect(engine, ENGINE_FORGET, 4);
+	assert_ptr_equal(action.account, gone);
+	engine_forget(engine, gone);
+	assert_null(engine_account_named(engine, "a"));
+	assert_non_null(engine_account_named(engine, "b"));
+	expect_rest(engine, 4);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+a_job_that_comes_back_to_a_gone_account_is_left_to_another(void **state)
+{
+	static const char *const other[] = { "b", NULL };
+	struct conf conf, next;
+	struct engine *engine = started(&conf, two);
+	struct engine_action send = sending(engine, 1, 1), action;
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .unharmed = true };
+	struct settle_mail *mail = settle_mail_new(send.job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+
+	(void)state;
+	rows_conf(&next, other, 2);
+	engine_reconfigure(engine, &next, at(2));
+	engine_outcome(engine, send.session, &told, at(3));
+	free(mail);
+	assert_int_equal(send.job->slot, -1); /* the driver may still look at it */
+	engine_gone(engine, send.session, NULL, at(3));
+	action = expect(engine, ENGINE_FORGET, 3);
+	assert_int_equal(action.account->sched.count, 0);
+	engine_forget(engine, action.account);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+a_new_account_reads_its_jobs_and_one_that_comes_back_does_too(void **state)
+{
+	struct conf conf, next, again;
+	struct engine *engine = started(&conf, one);
+	struct engine_action action;
+	static const char *const other[] = { "b", NULL };
+
+	(void)state;
+	rows_conf(&next, two, 2);
+	engine_reconfigure(engine, &next, at(1));
+	action = expect(engine, ENGINE_LOAD, 1);
+	assert_string_equal(action.account->conf->name, "b");
+	action.account->users++; /* keeps it while it is gone */
+	engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(1));
+	engine_reconfigure(engine, &conf, at(2));
+	expect_rest(engine, 2);
+	rows_conf(&again, other, 2);
+	engine_reconfigure(engine, &again, at(3));
+	assert_false(action.account->gone);
+	assert_int_equal(expect(engine, ENGINE_FORGET, 3).account->gone, true);
+	engine_forget(engine, engine_account_named(engine, "a"));
+	assert_ptr_equal(expect(engine, ENGINE_LOAD, 3).account, action.account);
+	rows_conf_done(&conf);
+	rows_conf_done(&next);
+	finish(engine, &again);
+}
+
+static void
+a_held_account_is_tried_at_once_after_new_settings(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
+		.reply = { .code = 535, .enhanced = "5.7.8", .text = "no" } };
+	struct engine_action action;
+
+	(void)state;
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	action = expect(engine, ENGINE_OPEN, 0);
+	engine_gone(engine, action.session, &fault, at(0));
+	(void)expect(engine, ENGINE_STATE, 0);
+	assert_int_equal(action.account->health.state, HEALTH_HELD);
+	expect_rest(engine, 1);
+	rows_conf(&next, one, 2);
+	engine_reconfigure(engine, &next, at(2));
+	action = expect(engine, ENGINE_OPEN, 2);
+	assert_true(action.session->probe);
+	next.account[0].port = 25;
+	engine_pause(engine, action.account, at(3));
+	(void)expect(engine, ENGINE_STATE, 3);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+a_paused_account_sends_nothing_until_it_is_resumed(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+
+	(void)state;
+	engine_pause(engine, account, at(0));
+	(void)expect(engine, ENGINE_STATE, 0);
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	engine_refresh(engine, account, at(1));
+	expect_rest(engine, ND_DAY(1));
+	rows_conf(&next, one, 2);
+	next.account[0].port = 25; /* another server: it stays paused */
+	engine_reconfigure(engine, &next, at(ND_DAY(1)));
+	expect_rest(engine, ND_DAY(1));
+	engine_resume(engine, account, at(ND_DAY(1)));
+	(void)expect(engine, ENGINE_STATE, ND_DAY(1));
+	action = expect(engine, ENGINE_OPEN, ND_DAY(1));
+	assert_false(action.session->probe);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
+another_identity_asks_for_a_token_of_its_own(void **state)
+{
+	static char mine[] = "mine", yours[] = "yours", secret[] = "file:/next";
+	struct conf conf, next, third;
+	struct engine *engine;
+	struct engine_account *account;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	conf.account[0].client_id = mine;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	(void)expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
+	engine_token_got(engine, account, 10, ND_HOUR(1), at(10));
+	rows_conf(&next, one, 2);
+	next.account[0].auth = CONF_OAUTH2;
+	next.account[0].client_id = yours;
+	engine_reconfigure(engine, &next, at(ND_SEC(5)));
+	assert_false(token_usable(&account->token, ND_SEC(5)));
+	(void)expect(engine, ENGINE_TOKEN, ND_SEC(5));
+	engine_token_got(engine, account, ND_SEC(5), ND_HOUR(1), at(ND_SEC(5)));
+	rows_conf(&third, one, 2);
+	third.account[0].auth = CONF_OAUTH2;
+	third.account[0].client_id = yours;
+	third.account[0].client_secret = secret; /* the old token serves until the new one is there */
+	engine_reconfigure(engine, &third, at(ND_SEC(9)));
+	assert_true(token_usable(&account->token, ND_SEC(9)));
+	(void)expect(engine, ENGINE_TOKEN, ND_SEC(9));
+	rows_conf_done(&conf);
+	rows_conf_done(&next);
+	finish(engine, &third);
+}
+
 int
 main(void)
 {
@@ -691,6 +972,15 @@ main(void)
 		cmocka_unit_test(two_sessions_refused_with_the_same_token_are_one_refusal),
 		cmocka_unit_test(a_body_that_cannot_be_read_is_no_fault_of_the_account),
 		cmocka_unit_test(without_a_disk_for_outcomes_nothing_leaves),
+		cmocka_unit_test(an_unchanged_account_goes_on_as_if_nothing_were),
+		cmocka_unit_test(a_changed_account_ends_its_session_after_its_mail),
+		cmocka_unit_test(what_an_old_session_meets_does_not_count_against_the_new_account),
+		cmocka_unit_test(a_gone_account_is_forgotten_when_its_last_outcome_is_stored),
+		cmocka_unit_test(a_job_that_comes_back_to_a_gone_account_is_left_to_another),
+		cmocka_unit_test(a_new_account_reads_its_jobs_and_one_that_comes_back_does_too),
+		cmocka_unit_test(a_held_account_is_tried_at_once_after_new_settings),
+		cmocka_unit_test(a_paused_account_sends_nothing_until_it_is_resumed),
+		cmocka_unit_test(another_identity_asks_for_a_token_of_its_own),
 		cmocka_unit_test(in_a_world_of_outages_each_job_ends_once),
 	};
 

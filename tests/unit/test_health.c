@@ -115,6 +115,44 @@ a_probe_without_an_answer_comes_again_later(void **state)
 	assert_true(health_deadline(&health) > ND_MIN(11));
 }
 
+static void
+a_pause_is_ended_by_its_operator_alone(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_HELD, 0, false, 1);
+	health_pause(&health, 2);
+	assert_true(health_told(&health));
+	assert_int_equal(health.state, HEALTH_PAUSED);
+	fault(&health, HEALTH_FAILING, 0, false, 3);
+	health_proved(&health, true, 4);
+	health_renew(&health, 5);
+	assert_int_equal(health_leave(&health, ND_DAY(30)), HEALTH_NOTHING);
+	assert_int_equal(health_deadline(&health), ND_NEVER);
+	health_resume(&health, 6);
+	assert_int_equal(health_leave(&health, 6), HEALTH_ALL);
+	assert_string_equal(health.reason, "");
+}
+
+static void
+an_account_in_trouble_is_probed_at_once_when_resumed(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_HELD, 0, false, 1);
+	assert_int_equal(health_leave(&health, 2), HEALTH_NOTHING);
+	health_resume(&health, 2);
+	assert_int_equal(health.state, HEALTH_HELD);
+	assert_int_equal(health_leave(&health, 2), HEALTH_ONE);
+	fault(&health, HEALTH_HELD, 0, false, 3);
+	health_renew(&health, 4); /* another server: what the old one said does not hold */
+	assert_int_equal(health_leave(&health, 4), HEALTH_ALL);
+}
+
 int
 main(void)
 {
@@ -125,6 +163,8 @@ main(void)
 		cmocka_unit_test(a_session_of_before_does_not_heal_a_held_account),
 		cmocka_unit_test(each_change_is_told_once),
 		cmocka_unit_test(a_probe_without_an_answer_comes_again_later),
+		cmocka_unit_test(a_pause_is_ended_by_its_operator_alone),
+		cmocka_unit_test(an_account_in_trouble_is_probed_at_once_when_resumed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,28 @@ after_a_refused_connection_it_waits(void **state)
 	pool_done(&pool);
 }
 
+static void
+old_sessions_end_as_soon_as_they_are_idle(void **state)
+{
+	struct pool pool;
+	struct pool_session *idle, *busy;
+
+	(void)state;
+	pool_init(&pool, 3);
+	idle = pool_add(&pool, 1, 0);
+	busy = pool_add(&pool, 2, 0);
+	pool_enter(&pool, idle, POOL_IDLE_SESSION, 0);
+	pool_enter(&pool, busy, POOL_BUSY, 0);
+	assert_null(pool_stale(&pool, false, 1));
+	pool_age(&pool);
+	assert_ptr_equal(pool_stale(&pool, false, 1), idle);
+	pool_remove(&pool, idle);
+	assert_null(pool_stale(&pool, false, 1));
+	pool_enter(&pool, busy, POOL_IDLE_SESSION, 2);
+	assert_ptr_equal(pool_stale(&pool, false, 2), busy);
+	pool_done(&pool);
+}
+
 int
 main(void)
 {
@@ -88,6 +110,7 @@ main(void)
 		cmocka_unit_test(the_session_used_last_is_used_again),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
 		cmocka_unit_test(after_a_refused_connection_it_waits),
+		cmocka_unit_test(old_sessions_end_as_soon_as_they_are_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

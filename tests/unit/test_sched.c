@@ -145,6 +145,28 @@ a_settled_job_waits_again_or_goes(void **state)
 	sched_done(&sched);
 }
 
+static void
+what_is_dropped_is_only_what_nobody_works_on(void **state)
+{
+	struct sched sched;
+	struct nd_now now = { 1000, 500000 };
+	struct sched_job *sending;
+
+	(void)state;
+	sched_init(&sched);
+	(void)sched_add(&sched, row_make(1, "a", now.unix_ms, JOB_WARNING, 1), now);
+	sending = sched_take(&sched);
+	(void)sched_add(&sched, row_make(2, "a", now.unix_ms, JOB_WARNING, 1), now);
+	(void)sched_add(&sched, row_make(3, "a", now.unix_ms + 5000, JOB_WARNING, 1), now);
+	assert_int_equal(sched.count, 3);
+	sched_drop(&sched);
+	assert_int_equal(sched.count, 1);
+	assert_ptr_equal(sched.all, sending);
+	assert_null(sched_take(&sched));
+	assert_int_equal(sched_deadline(&sched, now), ND_NEVER);
+	sched_done(&sched);
+}
+
 int
 main(void)
 {
@@ -155,6 +177,7 @@ main(void)
 		cmocka_unit_test(the_window_is_bounded_and_remembers_that_the_store_has_more),
 		cmocka_unit_test(what_is_accepted_during_a_load_is_not_forgotten),
 		cmocka_unit_test(a_settled_job_waits_again_or_goes),
+		cmocka_unit_test(what_is_dropped_is_only_what_nobody_works_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,21 @@ a_restart_with_an_old_token_asks_at_once(void **state)
 	assert_true(token_ask(&token, T0));
 }
 
+static void
+another_identity_has_no_token_and_keeps_the_pace(void **state)
+{
+	struct token token;
+
+	(void)state;
+	token_init(&token, false, 0);
+	assert_true(token_ask(&token, 0));
+	token_got(&token, 0, ND_HOUR(1), 0, 10);
+	token_renew(&token, false, 20);
+	assert_false(token_usable(&token, 20));
+	assert_false(token_ask(&token, 20)); /* never two requests within 2 s */
+	assert_true(token_ask(&token, ND_SEC(2)));
+}
+
 int
 main(void)
 {
@@ -260,6 +275,7 @@ main(void)
 		cmocka_unit_test(a_wish_for_a_new_token_leaves_the_old_one_in_use),
 		cmocka_unit_test(a_restart_with_a_good_token_needs_no_request),
 		cmocka_unit_test(a_restart_with_an_old_token_asks_at_once),
+		cmocka_unit_test(another_identity_has_no_token_and_keeps_the_pace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

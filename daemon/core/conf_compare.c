@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf_compare.c - what a new configuration changes in an account.  Layer: core.  Pure. */
+#include "daemon/core/conf.h"
+
+#include "daemon/core/conf_inner.h"
+
+#include <string.h>
+
+/* What an account is for the server and the token endpoint. */
+static const char *const identity[] = { "provider", "host", "port", "security", "auth", "user", "grant", "tenant",
+	"client_id", "token_url", "scope", NULL };
+
+static bool
+same_text(const void *a, const void *b)
+{
+	const char *before = *(char *const *)a, *after = *(char *const *)b;
+
+	return strcmp(before ? before : "", after ? after : "") == 0;
+}
+
+static bool
+same_list(const struct conf_list *before, const struct conf_list *after)
+{
+	unsigned i;
+
+	for (i = 0; i < before->count && i < after->count; i++)
+		if (strcmp(before->items[i], after->items[i]) != 0)
+			return false;
+	return before->count == after->count;
+}
+
+static bool
+same(const struct conf_keys_row *row, const struct conf_account *before, const struct conf_account *after)
+{
+	const void *a = (const char *)before + row->offset, *b = (const char *)after + row->offset;
+
+	switch (row->type) {
+	case CONF_KEYS_INT:
+	case CONF_KEYS_SIZE:
+	case CONF_KEYS_TIME:
+		return *(const int64_t *)a == *(const int64_t *)b;
+	case CONF_KEYS_CHOICE:
+		return *(const int *)a == *(const int *)b;
+	case CONF_KEYS_MAILBOXES:
+	case CONF_KEYS_NAMES:
+	case CONF_KEYS_ALLOWED:
+	case CONF_KEYS_PATTERNS:
+		return same_list(a, b);
+	case CONF_KEYS_TEXT:
+	case CONF_KEYS_HOSTNAME:
+	case CONF_KEYS_HOST:
+	case CONF_KEYS_MAILBOX:
+	case CONF_KEYS_ADDRESS:
+	case CONF_KEYS_REFERENCE:
+	case CONF_KEYS_DATE:
+	case CONF_KEYS_PATH:
+	case CONF_KEYS_URL:
+	case CONF_KEYS_TENANT:
+	case CONF_KEYS_ID:
+		return same_text(a, b);
+	case CONF_KEYS_TYPE_COUNT:
+		break;
+	}
+	return false;
+}
+
+static bool
+of_identity(const char *name)
+{
+	unsigned i;
+
+	for (i = 0; identity[i]; i++)
+		if (strcmp(identity[i], name) == 0)
+			return true;
+	return false;
+}
+
+enum conf_change
+conf_compare(const struct conf_account *before, const struct conf_account *after)
+{
+	enum conf_change change = CONF_SAME;
+	unsigned i;
+
+	for (i = 0; i < conf_keys_count; i++) {
+		const struct conf_keys_row *row = &conf_keys_rows[i];
+
+		if (row->later || strcmp(row->section, "account") != 0 || same(row, before, after))
+			continue;
+		if (of_identity(row->name))
+			return CONF_OTHER;
+		change = CONF_CHANGED;
+	}
+	return change;
+}
