@@ -299,6 +299,7 @@ build(struct app *app, struct nd_why *why)
 	app->files = worker_new("files", 1);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
+	app->quota = quota_new();
 	app->resolver = resolver_new(app->loop);
 	app->http_client = http_client_new(app->loop);
 	build_timers(app);
@@ -341,6 +342,7 @@ tear_down(struct app *app)
 	if (app->inflight)
 		inflight_close(app->inflight);
 	engine_free(app->engine);
+	quota_free(app->quota);
 	for (i = 0; app->accounts && i < app->conf.account_count; i++) {
 		nd_secret_done(&app->accounts[i].token);
 		nd_secret_done(&app->accounts[i].fresh);

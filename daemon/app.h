@@ -4,6 +4,7 @@
  *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links and the store
  *   recover.c   what an earlier run left               tokens.c   engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
+ *   admit.c     room and quotas: may a job come in
  *   sender.c    the From of a job for an account
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  */
@@ -13,6 +14,8 @@
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/engine.h"
+#include "daemon/core/intake_limit.h"
+#include "daemon/core/quota.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/http_client.h"
 #include "daemon/io/http_server.h"
@@ -66,7 +69,11 @@ struct app {
 	struct app_waiter *waiters;
 	struct nd_ulid_maker ids;
 	nd_unix started;
-	unsigned intake;           /* submissions between handler and commit */
+	unsigned intake; /* submissions between handler and commit */
+	struct quota *quota;
+	uint64_t admitted, admitted_octets; /* let in and not yet committed */
+	int64_t disk_free;                  /* as of disk_looked; -1 not known */
+	nd_ms disk_looked;
 	uint64_t unfinished;       /* jobs in the queue: no sweep is needed without */
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
@@ -108,6 +115,13 @@ void recover_prune(void *app); /* history; hourly */
 
 /* intake.c */
 void intake_submit(void *app, struct http_request *request);
+
+/* admit.c */
+struct intake_limit_load admit_load(struct app *app);
+/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA. */
+enum nd_err admit_job(
+    struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why) ND_MUST_CHECK;
+void admit_over(struct app *app, uint64_t octets);
 
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. */

@@ -468,6 +468,7 @@ handle_health(void *owner, struct http_request *request)
 {
 	static const char *const known[] = { "live", "ready", NULL };
 	static const char ok[] = "{\"status\":\"ok\"}\n";
+	struct intake_limit_load load;
 	struct app *app = owner;
 	struct nd_why why;
 
@@ -475,8 +476,11 @@ handle_health(void *owner, struct http_request *request)
 		http_server_problem(request, &why);
 		return;
 	}
+	load = admit_load(app);
 	if (!http_request_query(request, "live") && app->store_fault.err != ND_OK)
 		http_server_problem(request, &app->store_fault);
+	else if (!http_request_query(request, "live") && intake_limit_check(&app->conf, &load, 0, false, &why) != ND_OK)
+		http_server_problem(request, &why);
 	else
 		http_server_reply(request, 200, "application/json", ok, sizeof(ok) - 1, NULL);
 }

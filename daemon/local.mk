@@ -18,6 +18,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/intake_limit.c \
+	%D%/core/intake_limit.h \
 	%D%/core/mime.c \
 	%D%/core/mime.h \
 	%D%/core/mime_encode.c \
@@ -35,6 +37,8 @@ libcore_a_SOURCES = \
 	%D%/core/oauth_reply.c \
 	%D%/core/pool.c \
 	%D%/core/pool.h \
+	%D%/core/quota.c \
+	%D%/core/quota.h \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
@@ -99,6 +103,7 @@ libio_a_SOURCES = \
 	%D%/io/store_count.c \
 	%D%/io/store_db.c \
 	%D%/io/store_internal.h \
+	%D%/io/store_owner.c \
 	%D%/io/store_prune.c \
 	%D%/io/store_read.c \
 	%D%/io/store_row.c \
@@ -113,6 +118,7 @@ libio_a_SOURCES = \
 sbin_PROGRAMS = notifyd
 notifyd_SOURCES = \
 	%D%/app.c \
+	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
 	%D%/handlers.c \

@@ -232,6 +232,8 @@ put_warning(const char *code, const char *detail, const char *hint, struct json_
 static void
 put_warnings(struct app *app, struct json_out *out)
 {
+	struct intake_limit_load load = admit_load(app);
+	struct intake_limit_warning filling;
 	struct engine_account *account;
 	unsigned i;
 
@@ -242,6 +244,8 @@ put_warnings(struct app *app, struct json_out *out)
 	if (app->store_fault.err != ND_OK)
 		put_warning(
 		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
+	for (i = 0; intake_limit_warning(&app->conf, &load, i, &filling); i++)
+		put_warning(filling.code, filling.detail, filling.hint, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		if (account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_warning(
@@ -267,6 +271,7 @@ shape_status(struct app *app, const struct store_req *totals, bool all, struct j
 	json_out_int(out, "queued", queued > sending ? (int64_t)(queued - sending) : 0);
 	json_out_int(out, "sending", (int64_t)sending);
 	json_out_int(out, "held", (int64_t)totals->totals[JOB_HELD]);
+	json_out_int(out, "octets", (int64_t)totals->octets);
 	json_out_object_end(out);
 	if (totals->oldest != 0)
 		json_out_int(

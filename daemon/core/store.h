@@ -147,6 +147,7 @@ struct store_req {
 	uint64_t totals[JOB_STATE_COUNT];   /* final states: since the beginning; queued, held: now */
 	struct store_account_count *counts; /* the caller frees names and the array */
 	unsigned count_count;
+	uint64_t octets;               /* of the messages of unfinished jobs */
 	nd_unix oldest;                /* created of the oldest queued job; 0 none */
 	char last_id[ND_ULID_LEN + 1]; /* the newest id ever; "" none */
 

@@ -415,6 +415,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	store->loop = loop;
 	store->folder = nd_xstrdup(state_dir);
 	store->lock_fd = -1;
+	must(pthread_mutex_init(&store->owner_lock, NULL));
 	store->last = &store->first;
 	store->answer_end = &store->answered;
 	err = store_db_open(store, why);
@@ -429,6 +430,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	if (err != ND_OK) {
 		store_count_close(store);
 		store_db_close(store);
+		must(pthread_mutex_destroy(&store->owner_lock));
 		free(store);
 		return NULL;
 	}
@@ -496,5 +498,6 @@ store_close(struct store *store)
 	must(pthread_mutex_destroy(&store->db_lock));
 	store_count_close(store);
 	store_db_close(store);
+	must(pthread_mutex_destroy(&store->owner_lock));
 	free(store);
 }

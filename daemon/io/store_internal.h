@@ -6,6 +6,7 @@
  *   store_schema.c  every word of SQL: tables by version, statements
  *   store_row.c     rows to structs and back; the JSON text of a history row
  *   store_count.c   how many jobs are in which state, kept in memory
+ *   store_owner.c   how much of the queue is whose, kept in memory
  *   store_write.c   PUT OUTCOME MOVE UNCERTAIN
  *   store_read.c    LOAD SHOW BODY TOTALS EXPIRE
  *   store_scan.c    LIST, and SHOW by the end of an id: long reads, in slices
@@ -35,6 +36,7 @@
 #define STORE_SLICE ND_SEC(1) / 50   /* a long read gives way to writes after this */
 #define STORE_LIST_OCTETS (16u * 1024u * 1024u)
 #define STORE_KEY_LIFE ND_HOUR(24) /* of an idempotency key */
+#define STORE_OWNER_CHAINS 256u
 
 /* The columns that job and history have in common, in the order of enum store_row. */
 #define STORE_COLUMNS                                                                                                  \
@@ -86,6 +88,9 @@ enum store_sql {
 	SQL_COUNTS,
 	SQL_TOTALS,
 	SQL_TOTAL_ADD,
+	SQL_OWNERS,
+	SQL_OWNER_PUT,
+	SQL_OWNER_DROP,
 	SQL_FIND,
 	SQL_STATE,
 	SQL_SPOOLED,
@@ -141,6 +146,7 @@ struct store_scan {
 	bool finished;
 };
 
+struct store_owner;
 struct store_mail; /* the way of answers to the loop */
 
 struct store {
@@ -157,6 +163,11 @@ struct store {
 	bool stopping;
 	atomic_int_fast64_t busy_since;
 	atomic_uint_fast64_t commits;
+
+	pthread_mutex_t owner_lock; /* of these */
+	struct store_owner *owners[STORE_OWNER_CHAINS];
+	struct store_owner *owners_changed; /* by the transaction that runs */
+	struct store_size owned;            /* of all, committed */
 
 	pthread_mutex_t db_lock; /* of everything below: the storage thread's but for store_spooled */
 	sqlite3 *db;
@@ -224,11 +235,26 @@ bool store_row_pack(const struct store_facts *facts, struct nd_buf *out);
 int store_count_open(struct store *store);
 void store_count_close(struct store *store);
 /* A job goes from a state and account to another; from JOB_STATE_COUNT: it is new. */
-void store_count_move(
-    struct store *store, enum job_state from, const char *from_account, enum job_state to, const char *to_account);
+struct store_move {
+	enum job_state from, to;
+	const char *from_account, *to_account;
+	uint32_t uid;
+	const char *unit; /* NULL none */
+	int64_t octets;   /* of its message */
+};
+void store_count_move(struct store *store, const struct store_move *move);
 int store_count_write(struct store *store);   /* before the commit */
 void store_count_keep(struct store *store);   /* after it */
 void store_count_forget(struct store *store); /* after a rollback */
+
+/* store_owner.c */
+int store_owner_open(struct store *store);
+void store_owner_close(struct store *store);
+void store_owner_move(
+    struct store *store, const struct store_move *move, int by); /* 1: into the queue, -1: out of it */
+int store_owner_write(struct store *store);
+void store_owner_keep(struct store *store);
+void store_owner_forget(struct store *store);
 
 /* store_write.c */
 int store_write_put(struct store *store, struct store_req *req);
