@@ -5,6 +5,7 @@ notifyctl_SOURCES = \
 	%D%/args.h \
 	%D%/cmd.c \
 	%D%/cmd.h \
+	%D%/cmd_backup.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_send.c \
 	%D%/cmd_status.c \

@@ -18,6 +18,7 @@ static const struct cmd_row commands[] = {
 	{ "list", "[filters]", "Lists jobs, newest first.", cmd_list_options, cmd_list_run, 0, 0, false },
 	{ "show", "ID", "Shows one job: its state, recipients and attempts.", NULL, cmd_show_run, 1, 1, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
+	{ "backup", "FILE", "Writes a copy of the queue to a tar file, while notifyd runs.", NULL, cmd_backup_run, 1, 1, false },
 };
 
 enum { OPT_SOCKET, OPT_JSON, OPT_NO_COLOR, OPT_VERSION, OPT_HELP, SHARED };

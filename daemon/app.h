@@ -5,6 +5,7 @@
  *   recover.c   what an earlier run left               tokens.c   engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   admit.c     room and quotas: may a job come in
+ *   operate.c   what an operator does to notifyd as a whole
  *   sender.c    the From of a job for an account
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  */
@@ -77,6 +78,7 @@ struct app {
 	uint64_t unfinished;       /* jobs in the queue: no sweep is needed without */
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
+	bool copying;              /* a backup is being made or removed */
 	bool stopping;             /* nothing new is taken */
 	bool down;                 /* the loop has ended: what still comes back is only cleared away */
 	int exit_code;
@@ -138,6 +140,9 @@ struct json_out;
 void shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count,
     bool full, struct json_out *out);
 void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
+
+/* operate.c */
+http_handler operate_backup, operate_backup_drop;
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];

@@ -492,4 +492,6 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_MESSAGE] = handle_message,
 	[API_STATUS] = handle_status,
 	[API_HEALTH] = handle_health,
+	[API_BACKUP] = operate_backup,
+	[API_BACKUP_DROP] = operate_backup_drop,
 };

@@ -100,6 +100,7 @@ libio_a_SOURCES = \
 	%D%/io/spool.h \
 	%D%/io/store.c \
 	%D%/io/store.h \
+	%D%/io/store_backup.c \
 	%D%/io/store_count.c \
 	%D%/io/store_db.c \
 	%D%/io/store_internal.h \
@@ -124,6 +125,7 @@ notifyd_SOURCES = \
 	%D%/handlers.c \
 	%D%/intake.c \
 	%D%/main.c \
+	%D%/operate.c \
 	%D%/recover.c \
 	%D%/sender.c \
 	%D%/settings.c \

@@ -78,6 +78,7 @@ enum store_op {
 	STORE_TOTALS,    /* counters */
 	STORE_UNCERTAIN, /* after an unclean start */
 	STORE_EXPIRE,    /* ids of unfinished jobs whose time is over */
+	STORE_BACKUP,    /* a copy in STATE/backup */
 	STORE_PRUNE,     /* history and kept bodies that are old enough go */
 };
 
@@ -155,6 +156,9 @@ struct store_req {
 	const char (*ids)[ND_ULID_LEN + 1];
 	unsigned id_count;
 	bool all_due;
+
+	/* BACKUP: STATE/backup gets queue.db and spool/ as of one moment; limit_octets: room to leave on the disk. drop: it is removed instead. */
+	bool drop;
 
 	/* EXPIRE: at `until`: jobs whose own time is over or that are older than max_age; with `account`: its jobs without a time of their own
 	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`. */

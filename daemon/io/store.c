@@ -150,6 +150,7 @@ static const struct {
 	[STORE_TOTALS] = { store_read_totals, "counting jobs" },
 	[STORE_UNCERTAIN] = { store_write_uncertain, "marking uncertain jobs" },
 	[STORE_EXPIRE] = { store_read_expire, "looking for jobs whose time is over" },
+	[STORE_BACKUP] = { NULL, "copying the queue" },
 	[STORE_PRUNE] = { store_prune, "removing what has been kept long enough" },
 };
 
@@ -247,10 +248,13 @@ static void
 serve_scan(struct store *store)
 {
 	struct store_scan *scan = store->scans, **end;
-	int rc;
+	int rc = SQLITE_OK;
 
 	store_busy(store);
-	rc = store_scan_slice(store, scan);
+	if (scan->req->op == STORE_BACKUP)
+		store_backup_slice(store, scan);
+	else
+		rc = store_scan_slice(store, scan);
 	if (rc != SQLITE_OK) {
 		store_db_note(store, rc);
 		if (store_db_fatal(store, rc))
@@ -262,6 +266,7 @@ serve_scan(struct store *store)
 	scan->next = NULL;
 	must(pthread_mutex_lock(&store->lock));
 	if (!scan->finished && store->stopping) {
+		store_backup_end(scan->backup, false);
 		store_read_forget(scan->req);
 		scan->req->err = nd_fail(
 		    &scan->req->why, ND_ESTOPPING, 0, "notifyd stopped while it was %s", services[scan->req->op].doing);

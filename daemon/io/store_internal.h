@@ -11,6 +11,7 @@
  *   store_read.c    LOAD SHOW BODY TOTALS EXPIRE
  *   store_scan.c    LIST, and SHOW by the end of an id: long reads, in slices
  *   store_prune.c   PRUNE
+ *   store_backup.c  BACKUP, in slices too
  *
  * A function that returns int returns SQLite's code: not SQLITE_OK means that the transaction must be rolled back. What the caller of a request did
  * wrong (an unknown id …) is told in req->err, with SQLITE_OK, before anything was written.
@@ -143,9 +144,11 @@ struct store_scan {
 	char below[ND_ULID_LEN + 1];
 	char match[ND_ULID_LEN + 1]; /* SHOW: the id found so far */
 	size_t octets;               /* LIST: memory of the jobs found */
+	struct store_backup *backup; /* BACKUP */
 	bool finished;
 };
 
+struct store_backup;
 struct store_owner;
 struct store_mail; /* the way of answers to the loop */
 
@@ -291,6 +294,10 @@ void store_read_forget(struct store_req *req);                     /* frees the 
 bool store_scan_needed(const struct store_req *req);
 struct store_scan *store_scan_new(struct store_req *req);
 int store_scan_slice(struct store *store, struct store_scan *scan); /* until `finished` or the slice is over */
+
+/* store_backup.c */
+void store_backup_slice(struct store *store, struct store_scan *scan); /* failures are the request's */
+void store_backup_end(struct store_backup *backup, bool keep);         /* NULL is fine */
 
 /* store_prune.c */
 int store_prune(struct store *store, struct store_req *req);
