@@ -8,6 +8,7 @@ notifyctl_SOURCES = \
 	%D%/cmd_backup.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_send.c \
+	%D%/cmd_state.c \
 	%D%/cmd_status.c \
 	%D%/cmd_submit.c \
 	%D%/file.c \

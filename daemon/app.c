@@ -305,6 +305,7 @@ build(struct app *app, struct nd_why *why)
 	build_timers(app);
 	build_accounts(app);
 	recover_ages(app);
+	operate_machine(app);
 	loop_signal(app->loop, SIGTERM, on_stop, app);
 	loop_signal(app->loop, SIGINT, on_stop, app);
 	return ND_OK;

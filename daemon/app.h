@@ -16,6 +16,7 @@
 #include "daemon/core/conf.h"
 #include "daemon/core/engine.h"
 #include "daemon/core/intake_limit.h"
+#include "daemon/core/machine.h"
 #include "daemon/core/quota.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/http_client.h"
@@ -75,12 +76,14 @@ struct app {
 	uint64_t admitted, admitted_octets; /* let in and not yet committed */
 	int64_t disk_free;                  /* as of disk_looked; -1 not known */
 	nd_ms disk_looked;
-	uint64_t unfinished;       /* jobs in the queue: no sweep is needed without */
-	unsigned outcomes;         /* outcomes between engine and commit */
-	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
-	bool copying;              /* a backup is being made or removed */
-	bool stopping;             /* nothing new is taken */
-	bool down;                 /* the loop has ended: what still comes back is only cleared away */
+	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
+	unsigned outcomes;                /* outcomes between engine and commit */
+	struct nd_why store_fault;        /* the last write that failed; err ND_OK: none since a success */
+	char machine[MACHINE_ID_LEN + 1]; /* this one's id; "" not known */
+	bool another_machine;             /* the state is another one's: nothing is sent */
+	bool copying;                     /* a backup is being made or removed */
+	bool stopping;                    /* nothing new is taken */
+	bool down;                        /* the loop has ended: what still comes back is only cleared away */
 	int exit_code;
 };
 
@@ -142,7 +145,8 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
 void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
 
 /* operate.c */
-http_handler operate_backup, operate_backup_drop;
+http_handler operate_backup, operate_backup_drop, operate_adopt;
+void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];

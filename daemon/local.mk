@@ -20,6 +20,8 @@ libcore_a_SOURCES = \
 	%D%/core/health.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
+	%D%/core/machine.c \
+	%D%/core/machine.h \
 	%D%/core/mime.c \
 	%D%/core/mime.h \
 	%D%/core/mime_encode.c \

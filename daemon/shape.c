@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
+#define OTHER_MACHINE_HINT "when that machine will not send these jobs itself: notifyctl state adopt"
+
 /* The names of a job's facts, in the order of the API. */
 static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
 static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", NULL };
@@ -153,7 +156,10 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 	json_out_object(out, NULL);
 	json_out_text(out, "id", job->id);
 	json_out_text(out, "state", job_state_name(is_sending(app, job) ? JOB_SENDING : (enum job_state)job->state));
-	if (health) {
+	if (app->another_machine && job->state == JOB_QUEUED) {
+		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
+		json_out_text(out, "hint", OTHER_MACHINE_HINT);
+	} else if (health) {
 		put_health(health, job->account, out);
 	} else {
 		json_out_text(out, "reason", job->reason);
@@ -244,6 +250,8 @@ put_warnings(struct app *app, struct json_out *out)
 	if (app->store_fault.err != ND_OK)
 		put_warning(
 		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
+	if (app->another_machine)
+		put_warning("another-machine", OTHER_MACHINE, OTHER_MACHINE_HINT, out);
 	for (i = 0; intake_limit_warning(&app->conf, &load, i, &filling); i++)
 		put_warning(filling.code, filling.detail, filling.hint, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)

@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
 	%D%/unit/test_log \
+	%D%/unit/test_machine \
 	%D%/unit/test_mime \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \

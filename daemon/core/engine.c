@@ -30,7 +30,7 @@ struct engine {
 	unsigned settling;
 	unsigned session_number;
 	uint32_t dice;
-	bool stopping;
+	bool stopping, held;
 };
 
 static uint32_t
@@ -388,6 +388,29 @@ engine_stop(struct engine *engine)
 	engine->stopping = true;
 }
 
+void
+engine_hold(struct engine *engine, bool held, struct nd_now now)
+{
+	unsigned i;
+
+	engine->held = held;
+	for (i = 0; i < engine->count; i++) {
+		struct engine_account *account = &engine->accounts[i];
+
+		if (held)
+			downtime_begin(&account->downtime, now.unix_ms);
+		else if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
+			downtime_end(&account->downtime, now.unix_ms);
+	}
+}
+
+/* Nothing new is begun. */
+static bool
+quiet(const struct engine *engine)
+{
+	return engine->stopping || engine->held;
+}
+
 unsigned
 engine_busy(const struct engine *engine)
 {
@@ -406,8 +429,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	struct pool *pool = &account->pool;
 	bool open;
 
-	if (engine->stopping || leave == HEALTH_NOTHING ||
-	    (by_token(account) && !token_usable(&account->token, now.ms)))
+	if (quiet(engine) || leave == HEALTH_NOTHING || (by_token(account) && !token_usable(&account->token, now.ms)))
 		return false;
 	if (leave == HEALTH_ONE)
 		open = !account->health.probing && pool_total(pool) < pool->max;
@@ -429,7 +451,7 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	struct pool_session *session = pool_idle(&account->pool);
 	enum health_leave leave = health_leave(&account->health, now.ms);
 
-	if (!session || engine->stopping || leave == HEALTH_NOTHING)
+	if (!session || quiet(engine) || leave == HEALTH_NOTHING)
 		return false;
 	/* During a probe only the probe's own session may send, and only one mail. */
 	if (leave == HEALTH_ONE && (!session->probe || account->sched.sending > 0))
@@ -450,7 +472,7 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	enum health_leave leave = health_leave(&account->health, now.ms);
 	struct pool_session *session;
 
-	session = pool_stale(&account->pool, engine->stopping || leave == HEALTH_NOTHING, now.ms);
+	session = pool_stale(&account->pool, quiet(engine) || leave == HEALTH_NOTHING, now.ms);
 	if (!session)
 		return false;
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
@@ -465,18 +487,18 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 	action->account = account;
 	sched_ripen(&account->sched, now.ms);
 	if (health_told(&account->health)) {
-		if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
-			downtime_end(&account->downtime, now.unix_ms);
-		else
+		if (account->health.state != HEALTH_OK && account->health.state != HEALTH_PACED)
 			downtime_begin(&account->downtime, now.unix_ms);
+		else if (!engine->held)
+			downtime_end(&account->downtime, now.unix_ms);
 		action->act = ENGINE_STATE;
 		return true;
 	}
-	if (by_token(account) && !engine->stopping && token_ask(&account->token, now.ms)) {
+	if (by_token(account) && !quiet(engine) && token_ask(&account->token, now.ms)) {
 		action->act = ENGINE_TOKEN;
 		return true;
 	}
-	if (!engine->stopping && sched_hungry(&account->sched, now.unix_ms)) {
+	if (!quiet(engine) && sched_hungry(&account->sched, now.unix_ms)) {
 		sched_load(&account->sched);
 		action->act = ENGINE_LOAD;
 		return true;
@@ -519,7 +541,7 @@ engine_deadline(struct engine *engine, struct nd_now now)
 	nd_ms at = ND_NEVER;
 	unsigned i;
 
-	for (i = 0; i < engine->count && !engine->stopping; i++) {
+	for (i = 0; i < engine->count && !quiet(engine); i++) {
 		struct engine_account *account = &engine->accounts[i];
 
 		at = sooner(at, sched_deadline(&account->sched, now), now.ms);
