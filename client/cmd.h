@@ -40,6 +40,7 @@ struct cmd_row {
 	bool submits; /* its success must not be taken back by a broken stdout */
 };
 
+cmd_run cmd_backup_run, cmd_state_run;
 cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;
 cmd_run cmd_retry_run, cmd_hold_run, cmd_release_run, cmd_cancel_run, cmd_flush_run;
 extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_list_options[], cmd_act_options[];

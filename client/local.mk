@@ -7,8 +7,10 @@ notifyctl_SOURCES = \
 	%D%/cmd.h \
 	%D%/cmd_act.c \
 	%D%/cmd_admin.c \
+	%D%/cmd_backup.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_send.c \
+	%D%/cmd_state.c \
 	%D%/cmd_status.c \
 	%D%/cmd_submit.c \
 	%D%/dry.c \

@@ -27,6 +27,8 @@ static const struct cmd_row commands[] = {
 	{ "resume", "[ACCOUNT]", "Sends again; an account in trouble is tried at once.", NULL, cmd_resume_run, 0, 1, false },
 	{ "reload", "", "Makes the daemon read its configuration again.", NULL, cmd_reload_run, 0, 0, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
+	{ "backup", "FILE", "Writes a copy of the queue to a tar file, while notifyd runs.", NULL, cmd_backup_run, 1, 1, false },
+	{ "state", "adopt", "Takes over the state of another machine: what is held is sent.", NULL, cmd_state_run, 1, 1, false },
 };
 
 enum { OPT_SOCKET, OPT_JSON, OPT_NO_COLOR, OPT_VERSION, OPT_HELP, SHARED };

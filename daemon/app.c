@@ -339,6 +339,7 @@ build(struct app *app, struct nd_why *why)
 	app->files = worker_new("files", 1);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
+	app->quota = quota_new();
 	app->resolver = resolver_new(app->loop);
 	app->http_client = http_client_new(app->loop);
 	build_timers(app);
@@ -348,6 +349,7 @@ build(struct app *app, struct nd_why *why)
 	accounts_read_paused(app);
 	recover_ages(app);
 	acts_pause_open(app);
+	operate_machine(app);
 	loop_signal(app->loop, SIGTERM, on_stop, app);
 	loop_signal(app->loop, SIGINT, on_stop, app);
 	loop_signal(app->loop, SIGHUP, reload_signal, app);
@@ -388,6 +390,7 @@ tear_down(struct app *app)
 	if (app->engine)
 		accounts_free(app);
 	engine_free(app->engine);
+	quota_free(app->quota);
 }
 
 static int

@@ -9,6 +9,7 @@
  *   intake_message.c a ready message => such a job
  *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
  *   settings.c  the files                             reload.c   new settings in place of the old ones
+ *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  */
 #ifndef ND_DAEMON_APP_H
@@ -17,6 +18,9 @@
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/engine.h"
+#include "daemon/core/intake_limit.h"
+#include "daemon/core/machine.h"
+#include "daemon/core/quota.h"
 #include "daemon/core/watchdog.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/http_client.h"
@@ -75,9 +79,16 @@ struct app {
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
 	nd_unix started;
-	unsigned intake;     /* submissions between handler and commit */
-	uint64_t unfinished; /* jobs in the queue: no sweep is needed without */
-	unsigned moving;     /* jobs that change their account, not yet committed */
+	struct quota *quota;
+	uint64_t admitted, admitted_octets; /* let in and not yet committed */
+	int64_t disk_free;                  /* as of disk_looked; -1 not known */
+	nd_ms disk_looked;
+	char machine[MACHINE_ID_LEN + 1]; /* this one's id; "" not known */
+	bool another_machine;             /* the state is another one's: nothing is sent */
+	bool copying;                     /* a backup is being made or removed */
+	unsigned intake;                  /* submissions between handler and commit */
+	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
+	unsigned moving;                  /* jobs that change their account, not yet committed */
 	bool marked, move_failed, more_orphans;
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
@@ -185,6 +196,13 @@ void intake_dry(struct app *app, struct http_request *request, const struct json
 /* intake_message.c */
 void intake_message(void *owner, struct http_request *request);
 
+/* admit.c */
+struct intake_limit_load admit_load(struct app *app);
+/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA. */
+enum nd_err admit_job(
+    struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why) ND_MUST_CHECK;
+void admit_over(struct app *app, uint64_t octets);
+
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
  * be named as one. */
@@ -211,6 +229,10 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
 void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
+
+/* operate.c */
+http_handler operate_backup, operate_backup_drop, operate_adopt;
+void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];

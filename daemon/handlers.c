@@ -532,6 +532,7 @@ handle_health(void *owner, struct http_request *request)
 {
 	static const char *const known[] = { "live", "ready", NULL };
 	static const char ok[] = "{\"status\":\"ok\"}\n";
+	struct intake_limit_load load;
 	struct app *app = owner;
 	struct nd_why why;
 
@@ -539,8 +540,11 @@ handle_health(void *owner, struct http_request *request)
 		http_server_problem(request, &why);
 		return;
 	}
+	load = admit_load(app);
 	if (!http_request_query(request, "live") && app->store_fault.err != ND_OK)
 		http_server_problem(request, &app->store_fault);
+	else if (!http_request_query(request, "live") && intake_limit_check(app->conf, &load, 0, false, &why) != ND_OK)
+		http_server_problem(request, &why);
 	else if (!http_request_query(request, "live") && app->degraded[0])
 		reply_degraded(app, request);
 	else
@@ -574,4 +578,7 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_ACCOUNT_PAUSE] = accounts_pause,
 	[API_ACCOUNT_RESUME] = accounts_resume,
 	[API_ACCOUNT_REFRESH] = accounts_refresh,
+	[API_BACKUP] = operate_backup,
+	[API_BACKUP_DROP] = operate_backup_drop,
+	[API_STATE_ADOPT] = operate_adopt,
 };

@@ -28,7 +28,8 @@ struct intake_job { /* one job between check and commit */
 	uint8_t digest[32];
 	enum job_state state;
 	char id[ND_ULID_LEN + 1];
-	bool duplicate;
+	bool duplicate, admitted;
+	uint64_t octets;   /* when admitted */
 	struct nd_why why; /* err ND_OK: accepted */
 };
 
@@ -145,6 +146,8 @@ close_job(struct intake_job *job)
 {
 	struct submission *submission = job->submission;
 
+	if (job->admitted)
+		admit_over(submission->app, job->octets);
 	queue_job_free(job->row);
 	job->row = NULL;
 	submission->app->intake--;
@@ -435,12 +438,16 @@ take_job(struct intake_job *job, const struct json_node *value, const struct acc
 		err = read_key(submission, &draft, job, &job->why);
 	if (err == ND_OK)
 		err = intake_resolve(app, peer, &draft, submission->ready, row, &job->why);
+	if (err == ND_OK)
+		err = admit_job(app, peer, row, &job->why);
 	job_draft_done(&draft);
 	job->row = row;
 	if (err != ND_OK) {
 		close_job(job);
 		return;
 	}
+	job->admitted = true;
+	job->octets = row->body_len;
 	job->state = (enum job_state)row->state;
 	memcpy(job->id, row->id, sizeof(job->id));
 	if (job->key)

@@ -21,6 +21,10 @@ libcore_a_SOURCES = \
 	%D%/core/engine.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/intake_limit.c \
+	%D%/core/intake_limit.h \
+	%D%/core/machine.c \
+	%D%/core/machine.h \
 	%D%/core/mime.c \
 	%D%/core/mime.h \
 	%D%/core/mime_encode.c \
@@ -42,6 +46,8 @@ libcore_a_SOURCES = \
 	%D%/core/ready.h \
 	%D%/core/ready_rcpts.c \
 	%D%/core/ready_words.c \
+	%D%/core/quota.c \
+	%D%/core/quota.h \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
@@ -110,9 +116,11 @@ libio_a_SOURCES = \
 	%D%/io/spool.h \
 	%D%/io/store.c \
 	%D%/io/store.h \
+	%D%/io/store_backup.c \
 	%D%/io/store_count.c \
 	%D%/io/store_db.c \
 	%D%/io/store_internal.h \
+	%D%/io/store_owner.c \
 	%D%/io/store_prune.c \
 	%D%/io/store_read.c \
 	%D%/io/store_row.c \
@@ -129,6 +137,7 @@ notifyd_SOURCES = \
 	%D%/acts.c \
 	%D%/accounts.c \
 	%D%/app.c \
+	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
 	%D%/handlers.c \
@@ -138,6 +147,7 @@ notifyd_SOURCES = \
 	%D%/intake_message.c \
 	%D%/intake_read.c \
 	%D%/main.c \
+	%D%/operate.c \
 	%D%/recover.c \
 	%D%/reload.c \
 	%D%/sender.c \

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
+#define OTHER_MACHINE_HINT "when that machine will not send these jobs itself: notifyctl state adopt"
+
 /* The names of a job's facts, in the order of the API. */
 static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
 static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", NULL };
@@ -168,7 +171,10 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 	json_out_object(out, NULL);
 	json_out_text(out, "id", job->id);
 	json_out_text(out, "state", job_state_name(is_sending(app, job) ? JOB_SENDING : (enum job_state)job->state));
-	if (health) {
+	if (app->another_machine && job->state == JOB_QUEUED) {
+		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
+		json_out_text(out, "hint", OTHER_MACHINE_HINT);
+	} else if (health) {
 		put_health(health, job->account, out);
 	} else {
 		json_out_text(out, "reason", job->reason);
@@ -277,6 +283,8 @@ put_degraded(struct app *app, struct json_out *out)
 static void
 put_warnings(struct app *app, struct json_out *out)
 {
+	struct intake_limit_load load = admit_load(app);
+	struct intake_limit_warning filling;
 	struct engine_account *account;
 	unsigned i;
 
@@ -292,6 +300,10 @@ put_warnings(struct app *app, struct json_out *out)
 	if (app->store_fault.err != ND_OK)
 		put_warning(
 		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
+	if (app->another_machine)
+		put_warning("another-machine", OTHER_MACHINE, OTHER_MACHINE_HINT, out);
+	for (i = 0; intake_limit_warning(app->conf, &load, i, &filling); i++)
+		put_warning(filling.code, filling.detail, filling.hint, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_warning(
@@ -317,6 +329,7 @@ shape_status(struct app *app, const struct store_req *totals, bool all, struct j
 	json_out_int(out, "queued", queued > sending ? (int64_t)(queued - sending) : 0);
 	json_out_int(out, "sending", (int64_t)sending);
 	json_out_int(out, "held", (int64_t)totals->totals[JOB_HELD]);
+	json_out_int(out, "octets", (int64_t)totals->octets);
 	json_out_object_end(out);
 	if (totals->oldest != 0)
 		json_out_int(

@@ -26,13 +26,16 @@ UNIT_TESTS = \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
 	%D%/unit/test_health \
+	%D%/unit/test_intake_limit \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
 	%D%/unit/test_log \
+	%D%/unit/test_machine \
 	%D%/unit/test_mime \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
 	%D%/unit/test_ready \
+	%D%/unit/test_quota \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \

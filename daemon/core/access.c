@@ -106,6 +106,18 @@ access_recipient(const struct conf *conf, const struct access_peer *peer, const 
 }
 
 bool
+access_foreign(const struct conf *conf, const char *address)
+{
+	for (unsigned i = 0; i < conf->account_count; i++) {
+		const char *from = conf->account[i].from_box.address, *at = from != NULL ? strrchr(from, '@') : NULL;
+
+		if (at != NULL && domain_is(address, at + 1))
+			return false;
+	}
+	return conf->account_count > 0;
+}
+
+bool
 access_own(const struct access_peer *peer, uint32_t uid, const char *unit)
 {
 	if (peer->uid != uid)

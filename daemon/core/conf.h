@@ -40,6 +40,11 @@ struct conf_list {
 	unsigned count;
 };
 
+/* "30/min 10000/day"; 0: no limit. */
+struct conf_rate {
+	int64_t minute, hour, day;
+};
+
 /* Where a key was last named: for messages, and to tell a given value from a default. One for each row of the
  * key table. */
 struct conf_mark {
@@ -87,7 +92,11 @@ struct conf {
 	int64_t memory;            /* octets for request bodies */
 	nd_ms expires_in, max_age, history, keep_failed;
 	int64_t keep_failed_bytes;
-	struct conf_list to_allow; /* addresses, @domains, * */
+	int64_t max_jobs, max_bytes;                   /* of unfinished jobs */
+	int64_t min_free;                              /* octets left on the disk; 0: all may be used */
+	struct conf_rate quota_jobs, quota_recipients; /* of one submitter */
+	int64_t quota_bytes;                           /* 0: no limit */
+	struct conf_list to_allow;                     /* addresses, @domains, * */
 	struct conf_account *account;
 	unsigned account_count;
 

@@ -39,6 +39,8 @@ same(const struct conf_keys_row *row, const struct conf_account *before, const s
 	case CONF_KEYS_SIZE:
 	case CONF_KEYS_TIME:
 		return *(const int64_t *)a == *(const int64_t *)b;
+	case CONF_KEYS_RATE:
+		return memcmp(a, b, sizeof(struct conf_rate)) == 0;
 	case CONF_KEYS_CHOICE:
 		return *(const int *)a == *(const int *)b;
 	case CONF_KEYS_MAILBOXES:

@@ -47,6 +47,7 @@ enum conf_keys_type {
 	CONF_KEYS_INT,       /* int64_t */
 	CONF_KEYS_SIZE,      /* int64_t, octets */
 	CONF_KEYS_TIME,      /* nd_ms; min and max in seconds */
+	CONF_KEYS_RATE,      /* struct conf_rate; max: each number */
 	CONF_KEYS_CHOICE,    /* int: place in `choices` + min */
 	CONF_KEYS_MAILBOXES, /* struct conf_list from here; max: items */
 	CONF_KEYS_NAMES,     /* of accounts */

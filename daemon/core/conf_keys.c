@@ -60,18 +60,27 @@ const struct conf_keys_row conf_keys_rows[] = {
 	{ QUEUE("keep_failed_bytes", keep_failed_bytes, CONF_KEYS_SIZE), .min = 0, .max = INT64_C(1) << 40,
 	  .initial = "1G",
 	  .text = "The most that messages of failed and expired jobs may take; the oldest go first." },
-	{ LATER("queue", "max_jobs"), .text = "The most jobs the queue holds." },
-	{ LATER("queue", "max_bytes"), .text = "The most octets the queue holds." },
-	{ LATER("queue", "min_free"), .text = "Free space that is left on the disk." },
+	{ QUEUE("max_jobs", max_jobs, CONF_KEYS_INT), .min = 1, .max = 1000000000, .initial = "1000000",
+	  .text = "The most unfinished jobs; the last 5 % are kept for severity critical and worse." },
+	{ QUEUE("max_bytes", max_bytes, CONF_KEYS_SIZE), .min = INT64_C(1) << 20, .max = INT64_C(1) << 50,
+	  .initial = "4G",
+	  .text = "The most octets of their messages; the last 5 % are kept for severity critical and worse." },
+	{ QUEUE("min_free", min_free, CONF_KEYS_SIZE), .min = 0, .max = INT64_C(1) << 50, .initial = "256M",
+	  .text = "Free space that jobs leave on the disk of the state directory, those below critical 5 % more; "
+		  "0: none." },
 	{ LATER("queue", "uncertain_wait"),
 	  .text = "How long an uncertain job waits before another account may send it." },
 
 	{ ACCESS("to_allow", to_allow, CONF_KEYS_ALLOWED), .max = 1000, .initial = "",
 	  .text = "Whom submitters may send to beyond the addresses named here and the accounts' own domains: "
 		  "addresses, @domains, or * for everybody." },
-	{ LATER("access", "quota_jobs"), .text = "Jobs a submitter may send in a time." },
-	{ LATER("access", "quota_bytes"), .text = "Octets a submitter may have queued." },
-	{ LATER("access", "quota_recipients"), .text = "Foreign recipients a submitter may address in a day." },
+	{ ACCESS("quota_jobs", quota_jobs, CONF_KEYS_RATE), .max = 1000000000, .initial = "6000/min",
+	  .text = "Jobs that one submitter may hand over: N/min N/hour N/day, or none for no limit." },
+	{ ACCESS("quota_bytes", quota_bytes, CONF_KEYS_SIZE), .min = 0, .max = INT64_C(1) << 50, .initial = "256M",
+	  .text = "Octets of messages that one submitter may have in the queue; 0: no limit." },
+	{ ACCESS("quota_recipients", quota_recipients, CONF_KEYS_RATE), .max = 1000000000, .initial = "500/day",
+	  .text = "Recipients outside the accounts' own domains that one submitter may write to: N/min N/hour N/day, "
+		  "or none for no limit." },
 
 	{ ACCOUNT("provider", provider, CONF_KEYS_CHOICE),
 	  .choices = "microsoft microsoft-usgov microsoft-dod microsoft-china microsoft-hve google google-relay "

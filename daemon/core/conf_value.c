@@ -13,13 +13,14 @@
 
 #define VALUE_MAX 16384u /* octets, after ${host} */
 
-enum keeping { KEEP_TEXT, KEEP_LIST, KEEP_INT, KEEP_SIZE, KEEP_TIME, KEEP_CHOICE };
+enum keeping { KEEP_TEXT, KEEP_LIST, KEEP_INT, KEEP_SIZE, KEEP_TIME, KEEP_RATE, KEEP_CHOICE };
 
 /* clang-format off */
 static const enum keeping keepings[CONF_KEYS_TYPE_COUNT] = {
 	[CONF_KEYS_INT]       = KEEP_INT,
 	[CONF_KEYS_SIZE]      = KEEP_SIZE,
 	[CONF_KEYS_TIME]      = KEEP_TIME,
+	[CONF_KEYS_RATE]      = KEEP_RATE,
 	[CONF_KEYS_CHOICE]    = KEEP_CHOICE,
 	[CONF_KEYS_MAILBOXES] = KEEP_LIST,
 	[CONF_KEYS_NAMES]     = KEEP_LIST,
@@ -149,6 +150,47 @@ set_time(const struct conf_keys_row *row, nd_ms *field, const char *text, struct
 	return ND_OK;
 }
 
+/* One "N/min". Each unit once. */
+static bool
+read_rate(const struct conf_keys_row *row, const char *word, size_t len, struct conf_rate *rate)
+{
+	const struct {
+		const char *unit;
+		int64_t *n;
+	} units[] = { { "min", &rate->minute }, { "hour", &rate->hour }, { "day", &rate->day } };
+	char copy[32], *slash;
+
+	if (len >= sizeof(copy))
+		return false;
+	memcpy(copy, word, len);
+	copy[len] = '\0';
+	slash = strchr(copy, '/');
+	if (slash == NULL)
+		return false;
+	*slash = '\0';
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(slash + 1, units[i].unit) == 0)
+			return *units[i].n == 0 && nd_str_int(copy, 1, row->max, units[i].n);
+	return false;
+}
+
+static enum nd_err
+set_rate(const struct conf_keys_row *row, struct conf_rate *field, const char *text, struct nd_why *why)
+{
+	struct conf_rate rate = { 0, 0, 0 };
+	size_t len;
+
+	for (const char *at = strcmp(text, "none") == 0 ? "" : text; *at != '\0'; at += len) {
+		at += strspn(at, " \t,");
+		len = strcspn(at, " \t,");
+		if (len > 0 && !read_rate(row, at, len, &rate))
+			return nd_fail(why, ND_ECONF, 0,
+			    "\"%.40s\" is not a rate such as 30/min, 30/min 10000/day, or none", text);
+	}
+	*field = rate;
+	return ND_OK;
+}
+
 /* Place of a word in a list of words, or -1. */
 static int
 word_at(const char *words, const char *word)
@@ -212,6 +254,9 @@ conf_value_set(
 			break;
 		case KEEP_TIME:
 			err = set_time(row, field, text, why);
+			break;
+		case KEEP_RATE:
+			err = set_rate(row, field, text, why);
 			break;
 		case KEEP_CHOICE:
 			err = set_choice(row, field, text, why);

@@ -31,7 +31,7 @@ struct engine {
 	unsigned settling;
 	unsigned session_number;
 	uint32_t dice;
-	bool stopping;
+	bool stopping, held;
 	unsigned bars; /* enum engine_bar */
 };
 
@@ -599,6 +599,29 @@ engine_stop(struct engine *engine)
 	engine->stopping = true;
 }
 
+void
+engine_hold(struct engine *engine, bool held, struct nd_now now)
+{
+	unsigned i;
+
+	engine->held = held;
+	for (i = 0; i < engine->count; i++) {
+		struct engine_account *account = engine->accounts[i];
+
+		if (held)
+			downtime_begin(&account->downtime, now.unix_ms);
+		else if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
+			downtime_end(&account->downtime, now.unix_ms);
+	}
+}
+
+/* Nothing new is begun. */
+static bool
+quiet(const struct engine *engine)
+{
+	return engine->stopping || engine->held;
+}
+
 unsigned
 engine_busy(const struct engine *engine)
 {
@@ -617,7 +640,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	struct pool *pool = &account->pool;
 	bool open;
 
-	if (engine->stopping || engine->bars != 0 || leave == HEALTH_NOTHING ||
+	if (quiet(engine) || engine->bars != 0 || leave == HEALTH_NOTHING ||
 	    (by_token(account) && !token_usable(&account->token, now.ms)))
 		return false;
 	if (leave == HEALTH_ONE)
@@ -641,7 +664,7 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	struct pool_session *session = pool_idle(&account->pool);
 	enum health_leave leave = health_leave(&account->health, now.ms);
 
-	if (!session || engine->stopping || engine->bars != 0 || leave == HEALTH_NOTHING)
+	if (!session || quiet(engine) || engine->bars != 0 || leave == HEALTH_NOTHING)
 		return false;
 	/* During a probe only the probe's own session may send, and only one mail. */
 	if (leave == HEALTH_ONE && (!session->probe || account->sched.sending > 0))
@@ -666,7 +689,7 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	struct pool_session *session;
 
 	session = pool_stale(
-	    &account->pool, engine->stopping || account->gone || engine->bars != 0 || leave == HEALTH_NOTHING, now.ms);
+	    &account->pool, quiet(engine) || account->gone || engine->bars != 0 || leave == HEALTH_NOTHING, now.ms);
 	if (!session)
 		return false;
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
@@ -698,18 +721,18 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 	if (by_token(account))
 		mind_token(engine, account, now);
 	if (health_told(&account->health)) {
-		if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
-			downtime_end(&account->downtime, now.unix_ms);
-		else
+		if (account->health.state != HEALTH_OK && account->health.state != HEALTH_PACED)
 			downtime_begin(&account->downtime, now.unix_ms);
+		else if (!engine->held)
+			downtime_end(&account->downtime, now.unix_ms);
 		action->act = ENGINE_STATE;
 		return true;
 	}
-	if (by_token(account) && !engine->stopping && token_ask(&account->token, now.ms)) {
+	if (by_token(account) && !quiet(engine) && token_ask(&account->token, now.ms)) {
 		action->act = ENGINE_TOKEN;
 		return true;
 	}
-	if (!engine->stopping && !engine_barred(engine, ENGINE_BAR_RECOVERY) &&
+	if (!quiet(engine) && !engine_barred(engine, ENGINE_BAR_RECOVERY) &&
 	    sched_hungry(&account->sched, now.unix_ms)) {
 		sched_load(&account->sched);
 		action->act = ENGINE_LOAD;
@@ -753,7 +776,7 @@ engine_deadline(struct engine *engine, struct nd_now now)
 	nd_ms at = ND_NEVER;
 	unsigned i;
 
-	for (i = 0; i < engine->count && !engine->stopping; i++) {
+	for (i = 0; i < engine->count && !quiet(engine); i++) {
 		struct engine_account *account = engine->accounts[i];
 
 		if (account->gone)

@@ -123,6 +123,9 @@ void engine_refresh(
 /* No new sessions and mails from now on; those begun are told of as ever. */
 void engine_stop(struct engine *engine);
 
+/* Held: nothing is opened, sent, loaded or asked for, and the jobs' default age stands still; jobs come in as ever. */
+void engine_hold(struct engine *engine, bool held, struct nd_now now);
+
 /* Questions. */
 bool engine_next(struct engine *engine, struct nd_now now, struct engine_action *action);
 nd_ms engine_deadline(struct engine *engine, struct nd_now now);

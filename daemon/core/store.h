@@ -80,6 +80,7 @@ enum store_op {
 	STORE_HURRY,     /* queued jobs that wait for another try are due at `until` */
 	STORE_TOUCH,     /* writes a trifle: is there room on the disk? */
 	STORE_EXPIRE,    /* ids of unfinished jobs whose time is over */
+	STORE_BACKUP,    /* a copy in STATE/backup */
 	STORE_PRUNE,     /* history and kept bodies that are old enough go */
 };
 
@@ -149,6 +150,7 @@ struct store_req {
 	uint64_t totals[JOB_STATE_COUNT];   /* final states: since the beginning; queued, held: now */
 	struct store_account_count *counts; /* the caller frees names and the array */
 	unsigned count_count;
+	uint64_t octets;               /* of the messages of unfinished jobs */
 	nd_unix oldest;                /* created of the oldest queued job; 0 none */
 	char last_id[ND_ULID_LEN + 1]; /* the newest id ever; "" none */
 
@@ -156,6 +158,9 @@ struct store_req {
 	const char (*ids)[ND_ULID_LEN + 1];
 	unsigned id_count;
 	bool all_due;
+
+	/* BACKUP: STATE/backup gets queue.db and spool/ as of one moment; limit_octets: room to leave on the disk. drop: it is removed instead. */
+	bool drop;
 
 	/* EXPIRE: at `until`: jobs whose own time is over or that are older than max_age; with `account`: its jobs without a time of their own
 	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static enum nd_err
@@ -168,6 +169,16 @@ filer_mkdir(const char *path, struct nd_why *why)
 	if (!S_ISDIR(st.st_mode))
 		return nd_fail(why, ND_EDISK, ENOTDIR, "%s cannot be used", path);
 	return ND_OK;
+}
+
+int64_t
+filer_free(const char *path)
+{
+	struct statvfs fs;
+
+	if (statvfs(path, &fs) != 0)
+		return -1;
+	return fs.f_bavail > INT64_MAX / (fs.f_frsize | 1) ? INT64_MAX : (int64_t)(fs.f_bavail * fs.f_frsize);
 }
 
 /* -- later -- */

@@ -19,6 +19,9 @@ enum nd_err filer_read(const char *path, size_t limit, char **octets, size_t *le
 /* Creates the folder (0700) unless it is there. */
 enum nd_err filer_mkdir(const char *path, struct nd_why *why) ND_MUST_CHECK;
 
+/* Octets that may still be written where `path` is; -1 not known. */
+int64_t filer_free(const char *path);
+
 /* On the file thread; done on the loop. The octets are copied, and wiped after. */
 typedef void filer_done(void *arg, enum nd_err err, const struct nd_why *why);
 void filer_write_later(struct worker *files, struct loop *loop, const char *path, const void *octets, size_t len,

@@ -161,6 +161,7 @@ static const struct {
 	[STORE_HURRY] = { store_write_hurry, "making waiting jobs due" },
 	[STORE_TOUCH] = { store_write_touch, "looking for room" },
 	[STORE_EXPIRE] = { store_read_expire, "looking for jobs whose time is over" },
+	[STORE_BACKUP] = { NULL, "copying the queue" },
 	[STORE_PRUNE] = { store_prune, "removing what has been kept long enough" },
 };
 
@@ -258,10 +259,13 @@ static void
 serve_scan(struct store *store)
 {
 	struct store_scan *scan = store->scans, **end;
-	int rc;
+	int rc = SQLITE_OK;
 
 	store_busy(store);
-	rc = store_scan_slice(store, scan);
+	if (scan->req->op == STORE_BACKUP)
+		store_backup_slice(store, scan);
+	else
+		rc = store_scan_slice(store, scan);
 	if (rc != SQLITE_OK) {
 		store_db_note(store, rc);
 		if (store_db_fatal(store, rc))
@@ -273,6 +277,7 @@ serve_scan(struct store *store)
 	scan->next = NULL;
 	must(pthread_mutex_lock(&store->lock));
 	if (!scan->finished && store->stopping) {
+		store_backup_end(scan->backup, false);
 		store_read_forget(scan->req);
 		scan->req->err = nd_fail(
 		    &scan->req->why, ND_ESTOPPING, 0, "notifyd stopped while it was %s", services[scan->req->op].doing);
@@ -426,6 +431,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	store->loop = loop;
 	store->folder = nd_xstrdup(state_dir);
 	store->lock_fd = -1;
+	must(pthread_mutex_init(&store->owner_lock, NULL));
 	store->last = &store->first;
 	store->answer_end = &store->answered;
 	err = store_db_open(store, why);
@@ -440,6 +446,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	if (err != ND_OK) {
 		store_count_close(store);
 		store_db_close(store);
+		must(pthread_mutex_destroy(&store->owner_lock));
 		free(store);
 		return NULL;
 	}
@@ -508,5 +515,6 @@ store_close(struct store *store)
 	must(pthread_mutex_destroy(&store->db_lock));
 	store_count_close(store);
 	store_db_close(store);
+	must(pthread_mutex_destroy(&store->owner_lock));
 	free(store);
 }

@@ -23,6 +23,12 @@ int64_t store_busy_since(const struct store *store);
 void store_requests(const struct store *store, uint64_t *asked, uint64_t *served);
 /* Does a job of the queue have its body in the spool? For the sweep at start: asks at once, on the caller's thread. */
 bool store_spooled(struct store *store, const char *id);
+/* Unfinished jobs and the octets of their messages, as of the last commit; of all, or of one submitter (unit NULL or "": none). Any thread. */
+struct store_size {
+	uint64_t jobs, octets;
+};
+struct store_size store_size(struct store *store);
+struct store_size store_size_of(struct store *store, uint32_t uid, const char *unit);
 uint64_t store_commits(
     const struct store *store);        /* so far, with something written: for tests and measuring. Any thread */
 void store_close(struct store *store); /* serves what is queued, checkpoints, joins. done()s run before it returns */

@@ -33,15 +33,24 @@ add(struct store *store, enum job_state state, const char *account, int64_t by)
 		store->totals_delta[state]++;
 }
 
-void
-store_count_move(
-    struct store *store, enum job_state from, const char *from_account, enum job_state to, const char *to_account)
+static bool
+unfinished(enum job_state state)
 {
-	if (from == to && (job_state_final(to) || strcmp(from_account, to_account) == 0))
+	return state == JOB_QUEUED || state == JOB_HELD;
+}
+
+void
+store_count_move(struct store *store, const struct store_move *move)
+{
+	int by = (int)unfinished(move->to) - (int)unfinished(move->from);
+
+	if (by != 0)
+		store_owner_move(store, move, by);
+	if (move->from == move->to && (job_state_final(move->to) || strcmp(move->from_account, move->to_account) == 0))
 		return;
-	if (from != JOB_STATE_COUNT)
-		add(store, from, from_account, -1);
-	add(store, to, to_account, 1);
+	if (move->from != JOB_STATE_COUNT)
+		add(store, move->from, move->from_account, -1);
+	add(store, move->to, move->to_account, 1);
 }
 
 int
@@ -58,7 +67,7 @@ store_count_write(struct store *store)
 		store_db_int(stmt, 2, (int64_t)store->totals_delta[i]);
 		rc = store_db_run(stmt);
 	}
-	return rc;
+	return rc == SQLITE_OK ? store_owner_write(store) : rc;
 }
 
 void
@@ -76,6 +85,7 @@ store_count_keep(struct store *store)
 		memcpy(store->last_id, store->new_last_id, sizeof(store->last_id));
 	store->uncertain_seq = store->new_uncertain_seq;
 	store->uncertain_due = store->new_uncertain_due;
+	store_owner_keep(store);
 	store_count_forget(store);
 }
 
@@ -87,6 +97,7 @@ store_count_forget(struct store *store)
 	for (i = 0; i < store->tally_count; i++)
 		store->tallies[i].queued_delta = store->tallies[i].held_delta = 0;
 	memset(store->totals_delta, 0, sizeof(store->totals_delta));
+	store_owner_forget(store);
 	store->new_last_id[0] = '\0';
 	store->new_uncertain_seq = store->uncertain_seq;
 	store->new_uncertain_due = store->uncertain_due;
@@ -104,7 +115,7 @@ read_counts(struct store *store)
 		int64_t state = sqlite3_column_int64(stmt, 1), count = sqlite3_column_int64(stmt, 2);
 
 		/* Failed jobs are here too while their message is kept: not counted, the table of totals has them. */
-		if (account != NULL && (state == JOB_QUEUED || state == JOB_HELD))
+		if (account != NULL && unfinished((enum job_state)state))
 			add(store, (enum job_state)state, account, count);
 		rc = store_db_step(stmt, &row);
 	}
@@ -179,6 +190,8 @@ store_count_open(struct store *store)
 		rc = read_last_id(store);
 	if (rc == SQLITE_OK)
 		rc = read_uncertain(store);
+	if (rc == SQLITE_OK)
+		rc = store_owner_open(store);
 	store->new_uncertain_seq = store->uncertain_seq;
 	store->new_uncertain_due = store->uncertain_due;
 	store_count_keep(store);
@@ -193,4 +206,5 @@ store_count_close(struct store *store)
 	for (i = 0; i < store->tally_count; i++)
 		free(store->tallies[i].account);
 	free(store->tallies);
+	store_owner_close(store);
 }

@@ -6,10 +6,12 @@
  *   store_schema.c  every word of SQL: tables by version, statements
  *   store_row.c     rows to structs and back; the JSON text of a history row
  *   store_count.c   how many jobs are in which state, kept in memory
+ *   store_owner.c   how much of the queue is whose, kept in memory
  *   store_write.c   PUT OUTCOME MOVE UNCERTAIN
  *   store_read.c    LOAD SHOW BODY TOTALS EXPIRE
  *   store_scan.c    LIST, and SHOW by the end of an id: long reads, in slices
  *   store_prune.c   PRUNE
+ *   store_backup.c  BACKUP, in slices too
  *
  * A function that returns int returns SQLite's code: not SQLITE_OK means that the transaction must be rolled back. What the caller of a request did
  * wrong (an unknown id …) is told in req->err, with SQLITE_OK, before anything was written.
@@ -35,6 +37,7 @@
 #define STORE_SLICE ND_SEC(1) / 50   /* a long read gives way to writes after this */
 #define STORE_LIST_OCTETS (16u * 1024u * 1024u)
 #define STORE_KEY_LIFE ND_HOUR(24) /* of an idempotency key */
+#define STORE_OWNER_CHAINS 256u
 
 /* The columns that job and history have in common, in the order of enum store_row. */
 #define STORE_COLUMNS                                                                                                  \
@@ -86,6 +89,9 @@ enum store_sql {
 	SQL_COUNTS,
 	SQL_TOTALS,
 	SQL_TOTAL_ADD,
+	SQL_OWNERS,
+	SQL_OWNER_PUT,
+	SQL_OWNER_DROP,
 	SQL_FIND,
 	SQL_STATE,
 	SQL_SPOOLED,
@@ -139,9 +145,12 @@ struct store_scan {
 	char below[ND_ULID_LEN + 1];
 	char match[ND_ULID_LEN + 1]; /* SHOW: the id found so far */
 	size_t octets;               /* LIST: memory of the jobs found */
+	struct store_backup *backup; /* BACKUP */
 	bool finished;
 };
 
+struct store_backup;
+struct store_owner;
 struct store_mail; /* the way of answers to the loop */
 
 struct store {
@@ -159,6 +168,11 @@ struct store {
 	atomic_int_fast64_t busy_since;
 	atomic_uint_fast64_t commits;
 	atomic_uint_fast64_t asked, served; /* requests */
+
+	pthread_mutex_t owner_lock; /* of these */
+	struct store_owner *owners[STORE_OWNER_CHAINS];
+	struct store_owner *owners_changed; /* by the transaction that runs */
+	struct store_size owned;            /* of all, committed */
 
 	pthread_mutex_t db_lock; /* of everything below: the storage thread's but for store_spooled */
 	sqlite3 *db;
@@ -226,11 +240,26 @@ bool store_row_pack(const struct store_facts *facts, struct nd_buf *out);
 int store_count_open(struct store *store);
 void store_count_close(struct store *store);
 /* A job goes from a state and account to another; from JOB_STATE_COUNT: it is new. */
-void store_count_move(
-    struct store *store, enum job_state from, const char *from_account, enum job_state to, const char *to_account);
+struct store_move {
+	enum job_state from, to;
+	const char *from_account, *to_account;
+	uint32_t uid;
+	const char *unit; /* NULL none */
+	int64_t octets;   /* of its message */
+};
+void store_count_move(struct store *store, const struct store_move *move);
 int store_count_write(struct store *store);   /* before the commit */
 void store_count_keep(struct store *store);   /* after it */
 void store_count_forget(struct store *store); /* after a rollback */
+
+/* store_owner.c */
+int store_owner_open(struct store *store);
+void store_owner_close(struct store *store);
+void store_owner_move(
+    struct store *store, const struct store_move *move, int by); /* 1: into the queue, -1: out of it */
+int store_owner_write(struct store *store);
+void store_owner_keep(struct store *store);
+void store_owner_forget(struct store *store);
 
 /* store_write.c */
 int store_write_put(struct store *store, struct store_req *req);
@@ -269,6 +298,10 @@ void store_read_forget(struct store_req *req);                     /* frees the 
 bool store_scan_needed(const struct store_req *req);
 struct store_scan *store_scan_new(struct store_req *req);
 int store_scan_slice(struct store *store, struct store_scan *scan); /* until `finished` or the slice is over */
+
+/* store_backup.c */
+void store_backup_slice(struct store *store, struct store_scan *scan); /* failures are the request's */
+void store_backup_end(struct store_backup *backup, bool keep);         /* NULL is fine */
 
 /* store_prune.c */
 int store_prune(struct store *store, struct store_req *req);

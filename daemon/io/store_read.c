@@ -284,6 +284,7 @@ store_read_totals(struct store *store, struct store_req *req)
 	req->counts = nd_xalloc((store->tally_count + 1) * sizeof(*req->counts));
 	for (i = 0; i < store->tally_count; i++)
 		add_count(req, &store->tallies[i]);
+	req->octets = store_size(store).octets;
 	memcpy(req->last_id, last, sizeof(req->last_id));
 	store_db_int(stmt, 1, JOB_QUEUED);
 	rc = store_db_step(stmt, &row);

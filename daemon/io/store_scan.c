@@ -18,7 +18,8 @@
 bool
 store_scan_needed(const struct store_req *req)
 {
-	return req->op == STORE_LIST || ((req->op == STORE_SHOW || req->op == STORE_BODY) && req->tail);
+	return req->op == STORE_LIST || req->op == STORE_BACKUP ||
+	       ((req->op == STORE_SHOW || req->op == STORE_BODY) && req->tail);
 }
 
 struct store_scan *

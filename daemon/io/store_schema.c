@@ -5,6 +5,7 @@
  *   rcpt         their recipients          attempt   their newest attempts
  *   history      the facts of finished jobs, about 300 octets each
  *   idempotency  keys of the last 24 hours
+ *   owner        unfinished jobs and their octets by submitter
  *   total        how many jobs ever came to each final state
  *   meta         single values
  *
@@ -56,6 +57,10 @@ const char *const store_schema_versions[] = {
 	"CREATE TABLE idempotency(seq INTEGER PRIMARY KEY, uid INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, id TEXT NOT NULL,"
 	" created INTEGER NOT NULL) STRICT;"
 	"CREATE UNIQUE INDEX idempotency_key ON idempotency(uid, key);",
+
+	"CREATE TABLE owner(uid INTEGER NOT NULL, unit TEXT NOT NULL, jobs INTEGER NOT NULL, octets INTEGER NOT NULL,"
+	" PRIMARY KEY(uid, unit)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO owner SELECT uid,ifnull(unit,''),count(*),sum(body_len) FROM job WHERE ended=0 GROUP BY 1,2;",
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -74,7 +79,11 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_TOTALS]       = "SELECT state,count FROM total",
 	[SQL_TOTAL_ADD]    = "INSERT INTO total VALUES(?1,?2) ON CONFLICT(state) DO UPDATE SET count=count+?2",
 
-	[SQL_FIND]         = "SELECT seq,state,account FROM job WHERE id=?1",
+	[SQL_OWNERS]       = "SELECT uid,unit,jobs,octets FROM owner",
+	[SQL_OWNER_PUT]    = "INSERT INTO owner VALUES(?1,?2,?3,?4) ON CONFLICT(uid,unit) DO UPDATE SET jobs=?3,octets=?4",
+	[SQL_OWNER_DROP]   = "DELETE FROM owner WHERE uid=?1 AND unit=?2",
+
+	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len FROM job WHERE id=?1",
 	[SQL_STATE]        = "SELECT state FROM job WHERE id=?1 UNION ALL SELECT state FROM history WHERE id=?1",
 	[SQL_SPOOLED]      = "SELECT 1 FROM job WHERE id=?1 AND spooled=1",
 

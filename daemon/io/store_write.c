@@ -182,7 +182,13 @@ store_write_put(struct store *store, struct store_req *req)
 	rc = put_rcpts(store, seq, job);
 	if (rc == SQLITE_OK && req->idempotency_key != NULL)
 		rc = put_key(store, req);
-	store_count_move(store, JOB_STATE_COUNT, "", stored(job->state), job->account ? job->account : "");
+	store_count_move(store, &(struct store_move){ .from = JOB_STATE_COUNT,
+				    .to = stored(job->state),
+				    .from_account = "",
+				    .to_account = job->account ? job->account : "",
+				    .uid = job->uid,
+				    .unit = job->unit,
+				    .octets = (int64_t)job->body_len });
 	if (strcmp(job->id, store->new_last_id) > 0)
 		memcpy(store->new_last_id, job->id, sizeof(store->new_last_id));
 	return rc;
@@ -193,7 +199,9 @@ store_write_put(struct store *store, struct store_req *req)
 struct found {
 	int64_t seq; /* 0: there is no such job */
 	enum job_state state;
-	char *account;
+	char *account, *unit;
+	uint32_t uid;
+	int64_t octets;
 };
 
 static int
@@ -210,6 +218,9 @@ find(struct store *store, const char *id, struct found *found)
 	found->seq = sqlite3_column_int64(stmt, 0);
 	found->state = (enum job_state)sqlite3_column_int(stmt, 1);
 	found->account = nd_xstrdup((const char *)sqlite3_column_text(stmt, 2));
+	found->uid = (uint32_t)sqlite3_column_int64(stmt, 3);
+	found->unit = nd_xstrdup((const char *)sqlite3_column_text(stmt, 4));
+	found->octets = sqlite3_column_int64(stmt, 5);
 	(void)sqlite3_reset(stmt);
 	return SQLITE_OK;
 }
@@ -401,8 +412,15 @@ store_write_change(struct store *store, struct store_req *req)
 		rc = leave(store, req, found.seq, ending(req));
 	else
 		rc = stay(store, req, found.seq, job_state_final(to) ? ending(req) : 0);
-	store_count_move(store, found.state, found.account, to, job->account ? job->account : "");
+	store_count_move(store, &(struct store_move){ .from = found.state,
+				    .to = to,
+				    .from_account = found.account,
+				    .to_account = job->account ? job->account : "",
+				    .uid = found.uid,
+				    .unit = found.unit,
+				    .octets = found.octets });
 	free(found.account);
+	free(found.unit);
 	return rc;
 }
 

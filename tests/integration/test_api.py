@@ -170,7 +170,7 @@ class Reading(Api):
         status = self.d.status()
         self.assertEqual([a['name'] for a in status['accounts']], ['relay'])
         self.assertIn('version', status)
-        self.assertEqual(set(status['queue']), {'queued', 'sending', 'held'})
+        self.assertEqual(set(status['queue']), {'queued', 'sending', 'held', 'octets'})
 
 
 class BadInput(Api):

@@ -135,6 +135,74 @@ after_a_power_cut_every_job_that_was_due_is_uncertain(void **state)
 	queue_job_free(young);
 }
 
+/* Unfinished jobs and octets, of all and of one submitter. */
+static void
+expect_size(uint32_t uid, const char *unit, unsigned jobs, uint64_t octets)
+{
+	struct store_size size = unit ? store_size_of(kit.store, uid, unit) : store_size(kit.store);
+
+	assert_int_equal(size.jobs, jobs);
+	assert_int_equal(size.octets, octets);
+}
+
+static void
+the_store_knows_how_much_of_the_queue_is_whose(void **state)
+{
+	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit), *c = kit_job(&kit);
+	uint64_t one = a->body_len;
+	struct store_req req;
+
+	(void)state;
+	kit_set(&b->unit, "backup.service");
+	a->uid = b->uid = c->uid = 4711;
+	kit_set(&a->unit, NULL);
+	kit_set(&c->unit, NULL);
+	assert_int_equal(kit_put(&kit, a), ND_OK);
+	assert_int_equal(kit_put(&kit, b), ND_OK);
+	assert_int_equal(kit_put(&kit, c), ND_OK);
+	expect_size(0, NULL, 3, 3 * one);
+	expect_size(4711, "", 2, 2 * one);
+	expect_size(4711, "backup.service", 1, one);
+	expect_size(4712, "", 0, 0);
+	assert_int_equal(kit_outcome(&kit, a, JOB_DELIVERED, KIT_NOW), ND_OK);
+	assert_int_equal(kit_outcome(&kit, b, JOB_FAILED, KIT_NOW), ND_OK); /* kept, but not waiting */
+	expect_size(0, NULL, 1, one);
+	expect_size(4711, "backup.service", 0, 0);
+	kit_stop(&kit); /* it need not be counted again after a restart */
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM owner"), 1);
+	kit_start(&kit);
+	expect_size(0, NULL, 1, one);
+	expect_size(4711, "", 1, one);
+	b->state = JOB_QUEUED; /* tried again by hand */
+	assert_int_equal(kit_move(&kit, b), ND_OK);
+	expect_size(4711, "backup.service", 1, one);
+	assert_int_equal(kit_totals(&kit, &req), ND_OK);
+	assert_int_equal(req.octets, 2 * one);
+	kit_forget(&req);
+	queue_job_free(a);
+	queue_job_free(b);
+	queue_job_free(c);
+}
+
+static void
+a_queue_of_the_first_version_is_counted_once(void **state)
+{
+	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit);
+	uint64_t one = a->body_len;
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, a), ND_OK);
+	assert_int_equal(kit_put(&kit, b), ND_OK);
+	assert_int_equal(kit_outcome(&kit, b, JOB_FAILED, KIT_NOW), ND_OK);
+	kit_stop(&kit);
+	(void)kit_sql(&kit, "DROP TABLE owner");
+	(void)kit_sql(&kit, "PRAGMA user_version=1");
+	kit_start(&kit);
+	expect_size(0, NULL, 1, one);
+	queue_job_free(a);
+	queue_job_free(b);
+}
+
 static void
 jobs_whose_time_is_over_are_named(void **state)
 {
@@ -355,6 +423,8 @@ main(void)
 		TEST(noted_jobs_become_uncertain),
 		TEST(after_a_power_cut_every_job_that_was_due_is_uncertain),
 		TEST(jobs_whose_time_is_over_are_named),
+		TEST(the_store_knows_how_much_of_the_queue_is_whose),
+		TEST(a_queue_of_the_first_version_is_counted_once),
 		TEST(the_default_age_is_looked_for_by_account),
 		TEST(old_facts_and_messages_go),
 		TEST(failed_messages_beyond_their_room_go_oldest_first),

@@ -100,6 +100,19 @@ a_hint_that_would_be_too_long_names_the_address_alone(void **state)
 }
 
 static void
+foreign_is_what_no_account_sends_from(void **state)
+{
+	struct conf none = conf;
+
+	(void)state;
+	assert_false(access_foreign(&conf, "anybody@Contoso.com"));
+	assert_true(access_foreign(&conf, "partner@elsewhere.example"));
+	assert_true(access_foreign(&conf, "night@ops.example"));
+	none.account_count = 0;
+	assert_false(access_foreign(&none, "partner@elsewhere.example"));
+}
+
+static void
 a_star_opens_it_to_everybody(void **state)
 {
 	struct conf opened = conf;
@@ -169,6 +182,7 @@ main(void)
 		cmocka_unit_test(the_domain_of_an_account_is_open_and_no_other_is),
 		cmocka_unit_test(a_refusal_gives_the_line_to_add),
 		cmocka_unit_test(a_hint_that_would_be_too_long_names_the_address_alone),
+		cmocka_unit_test(foreign_is_what_no_account_sends_from),
 		cmocka_unit_test(a_star_opens_it_to_everybody),
 		cmocka_unit_test(operators_are_exempt),
 		cmocka_unit_test(nobody_is_refused_while_there_is_no_account),

@@ -231,6 +231,58 @@ a_dead_token_endpoint_holds_with_its_words_and_the_old_token_serves(void **state
 }
 
 static void
+while_held_nothing_is_begun_and_afterwards_all_goes_on(void **state)
+{
+	struct conf conf;
+	struct engine *engine;
+	struct engine_action action;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	engine_hold(engine, true, at(0));
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	expect_rest(engine, 0); /* no token, no load, no session */
+	expect_rest(engine, ND_HOUR(5));
+	assert_int_equal(engine_deadline(engine, at(ND_HOUR(5))), ND_NEVER);
+	engine_hold(engine, false, at(ND_HOUR(5)));
+	/* The time did not count for the age of its jobs. */
+	assert_int_equal(downtime_cutoff(&engine_account_nth(engine, 0)->downtime, ND_HOUR(1), at(ND_HOUR(6)).unix_ms),
+	    at(ND_HOUR(5)).unix_ms);
+	(void)expect(engine, ENGINE_TOKEN, ND_HOUR(5));
+	engine_token_got(engine, engine_account_nth(engine, 0), ND_HOUR(5), ND_HOUR(6), at(ND_HOUR(5)));
+	action = expect(engine, ENGINE_LOAD, ND_HOUR(5));
+	engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(ND_HOUR(5)));
+	(void)expect(engine, ENGINE_OPEN, ND_HOUR(5));
+	finish(engine, &conf);
+}
+
+static void
+a_hold_lets_mails_end_and_closes_their_sessions(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct engine_action action;
+
+	(void)state;
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	engine_accepted(engine, row_make(2, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	conf.account[0].max_connections = 1;
+	action = expect(engine, ENGINE_OPEN, 0);
+	engine_ready(engine, action.session, at(1));
+	action = expect(engine, ENGINE_SEND, 1);
+	engine_hold(engine, true, at(2));
+	expect_rest(engine, 2);
+	tell(engine, &action, 250, 3);
+	action = expect(engine, ENGINE_STORE, 3);
+	stored(engine, &action, 3);
+	(void)expect(engine, ENGINE_CLOSE, 3);
+	expect_rest(engine, 3);
+	finish(engine, &conf);
+}
+
+static void
 an_expired_job_in_memory_is_ended_there(void **state)
 {
 	struct conf conf;
@@ -964,6 +1016,8 @@ main(void)
 		cmocka_unit_test(one_account_in_trouble_does_not_stop_the_other),
 		cmocka_unit_test(a_refused_token_is_renewed_once_then_the_account_is_held),
 		cmocka_unit_test(a_dead_token_endpoint_holds_with_its_words_and_the_old_token_serves),
+		cmocka_unit_test(while_held_nothing_is_begun_and_afterwards_all_goes_on),
+		cmocka_unit_test(a_hold_lets_mails_end_and_closes_their_sessions),
 		cmocka_unit_test(an_expired_job_in_memory_is_ended_there),
 		cmocka_unit_test(a_waiting_job_is_held_and_cancelled_through_the_store),
 		cmocka_unit_test(what_is_asked_while_a_job_is_sent_comes_after_the_try),

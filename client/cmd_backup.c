@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_backup.c - notifyctl backup FILE: a tar file of the queue while notifyd runs.  Layer: client.
+ *
+ * The daemon makes a copy in its state directory, tar(1) reads it, the daemon removes it. So who may not read that directory gets nothing.
+ */
+#include "client/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE ND_HOUR(6)
+
+/* POST or DELETE /v1/backup; the path when it was made. */
+static int
+ask(struct cmd *cmd, const char *method, char *path, size_t size)
+{
+	struct link_request request = { .method = method, .path = "/v1/backup", .patience = PATIENCE };
+	struct json_tree tree = { 0 };
+	struct link_reply reply;
+	const char *text;
+	struct nd_why why;
+	int code = CMD_DONE;
+
+	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK) {
+		code = cmd_fail(cmd, &why);
+	} else if (reply.status != 200) {
+		code = cmd_problem(cmd, &reply);
+	} else if (path != NULL) {
+		text = cmd_read(&reply, &tree, &why) == ND_OK ? json_get_text(tree.root, "path") : NULL;
+		if (text == NULL || strlen(text) >= size) {
+			(void)nd_fail(&why, ND_EPROTOCOL, 0, "the answer does not say where the copy is");
+			code = cmd_fail(cmd, &why);
+		} else {
+			memcpy(path, text, strlen(text) + 1);
+		}
+	}
+	json_done(&tree);
+	link_reply_done(&reply);
+	return code;
+}
+
+/* tar of a folder to `fd`; 0, or an errno, or -1 when tar failed and said why. */
+static int
+pack(const char *folder, int fd)
+{
+	const char *const words[] = { "tar", "-C", folder, "-cf", "-", "queue.db", "spool", NULL };
+	posix_spawn_file_actions_t actions;
+	int error, status = 0;
+	pid_t pid;
+
+	error = posix_spawn_file_actions_init(&actions);
+	if (error != 0)
+		return error;
+	error = posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+	if (error == 0)
+		error = posix_spawnp(&pid, "tar", &actions, NULL, (char *const *)(uintptr_t)words, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (error != 0)
+		return error;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+static enum nd_err
+write_file(const char *folder, const char *file, struct nd_why *why)
+{
+	char fresh[4200];
+	int fd, error;
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.new", file);
+	if (access(folder, R_OK | X_OK) != 0) {
+		(void)nd_fail(why, ND_EOPERATOR, errno, "%s cannot be read", folder);
+		return nd_fail_at(why, "", 0, "run it as root, or as the user that notifyd runs as");
+	}
+	(void)unlink(fresh);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return nd_fail(why, ND_EINVALID, errno, "%s cannot be made", fresh);
+	error = pack(folder, fd);
+	if (error == 0 && fsync(fd) != 0)
+		error = errno;
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	if (error == 0 && rename(fresh, file) != 0)
+		error = errno;
+	if (error == 0)
+		return ND_OK;
+	(void)unlink(fresh);
+	return nd_fail(why, ND_EDISK, error > 0 ? error : 0, "%s cannot be written", file);
+}
+
+int
+cmd_backup_run(struct cmd *cmd, const struct args *args)
+{
+	const char *file = args->words[0];
+	char folder[4096];
+	struct nd_why why;
+	struct stat st;
+	int code, dropped;
+
+	if (strlen(file) > 4000)
+		return cmd_usage(cmd, "the name of the file is too long");
+	code = ask(cmd, "POST", folder, sizeof(folder));
+	if (code != CMD_DONE)
+		return code;
+	if (write_file(folder, file, &why) != ND_OK)
+		code = cmd_fail(cmd, &why);
+	dropped = ask(cmd, "DELETE", NULL, 0);
+	if (code == CMD_DONE && !cmd->json && stat(file, &st) == 0)
+		writer_line(&cmd->out, WRITER_PLAIN, "%s: %lld octets", file, (long long)st.st_size);
+	return code != CMD_DONE ? code : dropped;
+}

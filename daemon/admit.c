@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admit.c - may this job come in: room in the queue and on the disk, and the submitter's quota. The rules are core's; here are the numbers. */
+#include "daemon/app.h"
+
+#include <inttypes.h>
+
+#define LOOK ND_SEC(1) /* at the disk, at most so often */
+
+struct intake_limit_load
+admit_load(struct app *app)
+{
+	struct store_size size = store_size(app->store);
+	nd_ms now = loop_now(app->loop).ms;
+
+	if (app->disk_looked == 0 || now - app->disk_looked >= LOOK) {
+		app->disk_free = filer_free(app->options.state_dir);
+		app->disk_looked = now;
+	}
+	return (struct intake_limit_load){
+		.jobs = size.jobs + app->admitted, .octets = size.octets + app->admitted_octets, .free = app->disk_free
+	};
+}
+
+enum nd_err
+admit_job(struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why)
+{
+	struct intake_limit_load load = admit_load(app);
+	struct quota_ask ask = { .peer = peer, .octets = row->body_len, .severe = row->severity <= JOB_CRITICAL };
+	struct store_size own = store_size_of(app->store, peer->uid, peer->unit);
+	unsigned i;
+
+	if (intake_limit_check(app->conf, &load, ask.octets, ask.severe, why) != ND_OK)
+		return why->err;
+	for (i = 0; i < row->rcpt_count; i++)
+		ask.foreign += access_foreign(app->conf, row->rcpts[i].address);
+	ask.queued = own.octets;
+	if (quota_take(app->quota, app->conf, &ask, loop_now(app->loop).ms, why) != ND_OK)
+		return why->err;
+	app->admitted++;
+	app->admitted_octets += ask.octets;
+	/* What comes in before the next look. */
+	if (app->disk_free >= 0)
+		app->disk_free -= (int64_t)ask.octets < app->disk_free ? (int64_t)ask.octets : app->disk_free;
+	return ND_OK;
+}
+
+void
+admit_over(struct app *app, uint64_t octets)
+{
+	app->admitted--;
+	app->admitted_octets -= octets;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quota.c - how much one submitter may hand over.  Layer: core.  Pure.
+ *
+ * The level of a bucket is kept in units of one in a window's milliseconds, so that it drains by the rate each millisecond and nothing is ever rounded.
+ */
+#include "daemon/core/quota.h"
+
+#include "common/mem.h"
+#include "common/stamp.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RESERVE 4 /* one part in so many beyond the quota, for what is severe */
+
+enum window { MINUTE, HOUR, DAY, WINDOWS };
+static const struct {
+	nd_ms length;
+	int64_t burst_of, burst_in; /* the bucket holds so many parts of the rate: 20000 of 6000/min */
+	const char *name;
+} windows[WINDOWS] = {
+	[MINUTE] = { ND_MIN(1), 10, 3, "min" },
+	[HOUR] = { ND_HOUR(1), 1, 1, "hour" },
+	[DAY] = { ND_DAY(1), 1, 1, "day" },
+};
+
+struct meter {
+	int64_t level[WINDOWS]; /* times the window's length */
+};
+
+struct submitter {
+	uint32_t uid;
+	char unit[sizeof(((struct access_peer *)NULL)->unit)];
+	nd_ms seen; /* when the meters were drained */
+	struct meter jobs, foreign;
+};
+
+struct quota {
+	struct submitter *list;
+	unsigned count, room, last; /* last: who came last comes next, often */
+};
+
+struct quota *
+quota_new(void)
+{
+	return nd_xalloc(sizeof(struct quota));
+}
+
+void
+quota_free(struct quota *quota)
+{
+	if (quota != NULL)
+		free(quota->list);
+	free(quota);
+}
+
+unsigned
+quota_count(const struct quota *quota)
+{
+	return quota->count;
+}
+
+static bool
+is(const struct submitter *submitter, const struct access_peer *peer)
+{
+	return submitter->uid == peer->uid && strcmp(submitter->unit, peer->unit) == 0;
+}
+
+/* A place for somebody new: a free one, or that of who has been silent longest. */
+static unsigned
+place(struct quota *quota)
+{
+	unsigned i, oldest = 0;
+
+	if (quota->count < QUOTA_SUBMITTERS) {
+		if (quota->count == quota->room) {
+			quota->room = quota->room > 0 ? 2 * quota->room : 8;
+			quota->list = nd_xrealloc(quota->list, quota->room * sizeof(*quota->list));
+		}
+		return quota->count++;
+	}
+	for (i = 1; i < quota->count; i++)
+		if (quota->list[i].seen < quota->list[oldest].seen)
+			oldest = i;
+	return oldest;
+}
+
+static struct submitter *
+find(struct quota *quota, const struct access_peer *peer, nd_ms now)
+{
+	struct submitter *submitter;
+	unsigned i;
+
+	if (quota->last < quota->count && is(&quota->list[quota->last], peer))
+		return &quota->list[quota->last];
+	for (i = 0; i < quota->count && !is(&quota->list[i], peer); i++)
+		continue;
+	if (i == quota->count) {
+		i = place(quota);
+		submitter = &quota->list[i];
+		*submitter = (struct submitter){ .uid = peer->uid, .seen = now };
+		memcpy(submitter->unit, peer->unit, sizeof(submitter->unit));
+	}
+	quota->last = i;
+	return &quota->list[i];
+}
+
+static int64_t
+rate_of(const struct conf_rate *rate, enum window window)
+{
+	const int64_t rates[WINDOWS] = { [MINUTE] = rate->minute, [HOUR] = rate->hour, [DAY] = rate->day };
+
+	return rates[window];
+}
+
+static void
+drain(struct meter *meter, const struct conf_rate *rate, nd_ms elapsed)
+{
+	for (int i = 0; i < WINDOWS; i++) {
+		int64_t n = rate_of(rate, (enum window)i);
+
+		/* Compared first: the product of a long silence would not fit. */
+		if (n == 0 || elapsed >= meter->level[i] / n + 1)
+			meter->level[i] = 0;
+		else
+			meter->level[i] -= elapsed * n;
+	}
+}
+
+static int64_t
+with_reserve(int64_t limit, bool severe)
+{
+	/* Never so small a quota that the reserve is nothing. */
+	return severe ? limit + (limit + RESERVE - 1) / RESERVE : limit;
+}
+
+/* How long until `more` fit; 0 now. *full gets the window that is in the way. */
+static nd_ms
+wait_for(const struct meter *meter, const struct conf_rate *rate, int64_t more, bool severe, enum window *full)
+{
+	nd_ms longest = 0;
+
+	for (int i = 0; i < WINDOWS && more > 0; i++) {
+		int64_t n = rate_of(rate, (enum window)i);
+		int64_t burst = n * windows[i].burst_of / windows[i].burst_in;
+		int64_t over = meter->level[i] + (more - with_reserve(burst, severe)) * windows[i].length;
+
+		if (n == 0 || over <= 0 || over / n < longest)
+			continue;
+		longest = over / n + 1;
+		*full = (enum window)i;
+	}
+	return longest;
+}
+
+static void
+fill(struct meter *meter, const struct conf_rate *rate, int64_t more)
+{
+	for (int i = 0; i < WINDOWS; i++)
+		if (rate_of(rate, (enum window)i) > 0)
+			meter->level[i] += more * windows[i].length;
+}
+
+static void
+name_of(const struct access_peer *peer, char *out, size_t size)
+{
+	(void)snprintf(out, size, "uid %" PRIu32 "%s%s", peer->uid, peer->unit[0] != '\0' ? " in " : "", peer->unit);
+}
+
+static enum nd_err
+over_rate(const struct quota_ask *ask, const char *setting, const char *what, int64_t n, enum window window, nd_ms wait,
+    struct nd_why *why)
+{
+	char name[128], span[ND_STAMP_SIZE], hint[160];
+
+	name_of(ask->peer, name, sizeof(name));
+	(void)nd_fail(
+	    why, ND_EOVERQUOTA, 0, "%s is beyond its quota of %s: %" PRId64 "/%s", name, what, n, windows[window].name);
+	(void)snprintf(hint, sizeof(hint), "try again in %s, or raise [access] %s",
+	    nd_stamp_span(wait < ND_SEC(1) ? ND_SEC(1) : wait, span), setting);
+	return nd_fail_at(why, setting, 0, hint);
+}
+
+static enum nd_err
+check_rate(const struct quota_ask *ask, const struct meter *meter, const struct conf_rate *rate, bool of_jobs,
+    struct nd_why *why)
+{
+	enum window window = MINUTE;
+	nd_ms wait = wait_for(meter, rate, of_jobs ? 1 : (int64_t)ask->foreign, ask->severe, &window);
+
+	if (wait == 0)
+		return ND_OK;
+	return over_rate(ask, of_jobs ? "quota_jobs" : "quota_recipients",
+	    of_jobs ? "jobs" : "recipients outside the accounts' own domains", rate_of(rate, window), window, wait,
+	    why);
+}
+
+static enum nd_err
+check_octets(const struct conf *conf, const struct quota_ask *ask, struct nd_why *why)
+{
+	uint64_t limit = (uint64_t)with_reserve(conf->quota_bytes, ask->severe);
+	char name[128];
+
+	if (conf->quota_bytes == 0 || (ask->queued <= limit && ask->octets <= limit - ask->queued))
+		return ND_OK;
+	name_of(ask->peer, name, sizeof(name));
+	(void)nd_fail(why, ND_EOVERQUOTA, 0,
+	    "%s has %" PRIu64 " octets in the queue, and with this job of %" PRIu64 " more than its quota of %" PRId64,
+	    name, ask->queued, ask->octets, conf->quota_bytes);
+	return nd_fail_at(
+	    why, "quota_bytes", 0, "try again when some of its jobs are delivered, or raise [access] quota_bytes");
+}
+
+enum nd_err
+quota_take(struct quota *quota, const struct conf *conf, const struct quota_ask *ask, nd_ms now, struct nd_why *why)
+{
+	struct submitter *submitter;
+	enum nd_err err;
+
+	if (ask->peer->operator_right)
+		return ND_OK;
+	submitter = find(quota, ask->peer, now);
+	drain(&submitter->jobs, &conf->quota_jobs, now - submitter->seen);
+	drain(&submitter->foreign, &conf->quota_recipients, now - submitter->seen);
+	submitter->seen = now;
+	err = check_rate(ask, &submitter->jobs, &conf->quota_jobs, true, why);
+	if (err == ND_OK)
+		err = check_octets(conf, ask, why);
+	if (err == ND_OK)
+		err = check_rate(ask, &submitter->foreign, &conf->quota_recipients, false, why);
+	if (err != ND_OK)
+		return err;
+	fill(&submitter->jobs, &conf->quota_jobs, 1);
+	fill(&submitter->foreign, &conf->quota_recipients, ask->foreign);
+	return ND_OK;
+}
