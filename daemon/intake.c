@@ -303,9 +303,10 @@ static void
 set_row(struct app *app, const struct access_peer *peer, const struct job_draft *draft, struct queue_job *row)
 {
 	nd_unix now = loop_now(app->loop).unix_ms;
-	uint8_t fresh[10];
+	uint8_t fresh[10] = { 0 };
 
-	tls_random(fresh, sizeof(fresh));
+	if (now != app->ids.last) /* within a millisecond ids rise by counting */
+		tls_random(fresh, sizeof(fresh));
 	nd_ulid_next(&app->ids, now, fresh, row->id);
 	row->created = now;
 	row->event_time = draft->event_time;

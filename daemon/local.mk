@@ -19,6 +19,9 @@ libcore_a_SOURCES = \
 	%D%/core/downtime.h \
 	%D%/core/engine.c \
 	%D%/core/engine.h \
+	%D%/core/engine_change.c \
+	%D%/core/engine_inner.h \
+	%D%/core/engine_next.c \
 	%D%/core/health.c \
 	%D%/core/health.h \
 	%D%/core/intake_limit.c \

@@ -14,10 +14,17 @@
 struct settle_mail *
 settle_mail_new(const struct queue_job *job)
 {
-	struct settle_mail *mail = nd_xalloc(sizeof(*mail));
-	unsigned i, n = 0;
+	struct settle_mail *mail;
+	unsigned i, n = 0, most = 0;
 
-	for (i = 0; i < job->rcpt_count && n < SETTLE_RCPTS; i++)
+	for (i = 0; i < job->rcpt_count && most < SETTLE_RCPTS; i++)
+		most += job->rcpts[i].state == RCPT_PENDING;
+	/* One block: this is done for every mail. */
+	mail = nd_xalloc(sizeof(*mail) + most * (sizeof(*mail->results) + sizeof(*mail->rcpts) + sizeof(*mail->index)));
+	mail->rcpts = (const char **)(mail + 1);
+	mail->results = (struct smtp_rcpt_result *)(mail->rcpts + most);
+	mail->index = (unsigned *)(mail->results + most);
+	for (i = 0; i < job->rcpt_count && n < most; i++)
 		if (job->rcpts[i].state == RCPT_PENDING) {
 			mail->rcpts[n] = job->rcpts[i].address;
 			mail->index[n++] = i;

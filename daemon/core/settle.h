@@ -19,11 +19,11 @@
 /* The pending recipients of a job as one transaction. */
 struct settle_mail {
 	struct smtp_mail mail; /* size is the driver's to set */
-	const char *rcpts[SETTLE_RCPTS];
-	unsigned index[SETTLE_RCPTS]; /* of each in job->rcpts */
-	struct smtp_rcpt_result results[SETTLE_RCPTS];
+	const char **rcpts;    /* the arrays lie behind the struct, as long as there are recipients */
+	unsigned *index;       /* of each in job->rcpts */
+	struct smtp_rcpt_result *results;
 };
-/* Borrows the addresses of the job. */
+/* Borrows the addresses of the job; free() it. */
 struct settle_mail *settle_mail_new(const struct queue_job *job);
 
 struct settle_case {

@@ -108,6 +108,7 @@ box kill -KILL "$was"
 becomes 'it comes back after a crash' notifyd.service NRestarts 1
 becomes 'and is ready again' notifyd.service ActiveState active
 holds 'with its jobs' "$id" "$(api /run/notifyd-admin.sock "/v1/jobs/$id")"
+is 'the host is not said to have gone down with it' 0 "$("$here/systemd-box" journal -u notifyd.service -o cat | grep -c 'and the host with it')"
 holds 'the journal has its lines' notifyd "$("$here/systemd-box" journal -u notifyd.service -n 20 -o cat)"
 
 # secrets by credentials

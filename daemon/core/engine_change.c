@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_change.c - what people and new settings change in the engine.  Layer: core. */
+#include "daemon/core/engine_inner.h"
+
+#include "common/mem.h"
+#include "common/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum engine_did
+engine_act(
+    struct engine *engine, const struct queue_job *row, enum job_action action, struct nd_now now, struct nd_why *why)
+{
+	struct engine_account *account = engine_account_named(engine, row->account);
+	struct sched_job *job = account ? sched_find(&account->sched, row->id) : NULL;
+
+	if (!job)
+		return account && account->sched.loading ? ENGINE_BUSY : ENGINE_ABSENT;
+	if (job->place == SCHED_SENDING || job->place == SCHED_SETTLING) {
+		if (!job_action_fits(action, JOB_SENDING) && action != JOB_RETRY) {
+			(void)nd_fail(why, ND_ESTATE, 0, "job %s is being sent: %s does not apply", row->id,
+			    job_action_name(action));
+			return ENGINE_REFUSED;
+		}
+		job->wish = (int)action;
+		return ENGINE_LATER;
+	}
+	if (act_on(job->job, action, now.unix_ms, why) != ND_OK)
+		return ENGINE_REFUSED;
+	engine_to_store(engine, account, job, NULL);
+	return ENGINE_DONE;
+}
+
+void
+engine_look(struct engine *engine, const char *name)
+{
+	struct engine_account *account = engine_account_named(engine, name);
+
+	if (account)
+		account->sched.behind = true;
+}
+
+void
+engine_flush(struct engine *engine, struct nd_now now)
+{
+	unsigned i;
+
+	for (i = 0; i < engine->count; i++) {
+		struct engine_account *account = engine->accounts[i];
+
+		sched_hurry(&account->sched, now);
+		if (account->health.state == HEALTH_FAILING || account->health.state == HEALTH_HELD)
+			account->health.until = now.ms;
+		account->pool.open_after = 0;
+	}
+}
+
+void
+engine_bar(struct engine *engine, enum engine_bar bar, bool on)
+{
+	engine->bars = on ? engine->bars | bar : engine->bars & ~(unsigned)bar;
+}
+
+bool
+engine_barred(const struct engine *engine, enum engine_bar bar)
+{
+	return (engine->bars & bar) != 0;
+}
+
+void
+engine_pause(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	health_pause(&account->health, now.ms);
+}
+
+void
+engine_resume(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	health_resume(&account->health, now.ms);
+}
+
+void
+engine_refresh(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	if (engine_by_token(account))
+		token_want(&account->token, now.ms);
+	if (account->health.state != HEALTH_PAUSED)
+		health_resume(&account->health, now.ms);
+}
+
+/* No longer named. What is under way comes to its end; the rest is the store's, for other accounts. */
+static void
+retire(struct engine_account *account)
+{
+	account->gone = true;
+	account->change = CONF_OTHER;
+	pool_age(&account->pool);
+	sched_drop(&account->sched);
+}
+
+static void
+change(struct engine_account *account, const struct conf_account *conf, nd_ms now)
+{
+	account->change = account->gone ? CONF_OTHER : conf_compare(account->conf, conf);
+	account->conf = conf;
+	account->sched.behind = account->sched.behind || account->gone;
+	account->gone = false;
+	if (account->change != CONF_SAME) {
+		pool_age(&account->pool);
+		account->pool.max = (unsigned)conf->max_connections;
+		account->pool.open_after = 0;
+		account->lost_in_row = 0;
+		account->reauth = false;
+		account->health.probing = false; /* its session is old now */
+	}
+	if (account->change == CONF_OTHER) {
+		health_renew(&account->health, now);
+		token_renew(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
+		account->token_why = (struct nd_why){ 0 };
+	}
+	/* Whatever kept it from sending may have been mended: one session, one request will show. */
+	if (account->change == CONF_CHANGED || account->token.refused)
+		token_want(&account->token, now);
+	if (account->change == CONF_CHANGED)
+		account->token.asking = false; /* with settings of before: the driver drops the answer */
+	if (account->health.state != HEALTH_PAUSED)
+		health_resume(&account->health, now);
+}
+
+void
+engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now now)
+{
+	const struct conf_account *named;
+	unsigned i;
+
+	engine->conf = conf;
+	for (i = 0; i < engine->count; i++) {
+		named = conf_account_named(conf, engine->accounts[i]->conf->name);
+		if (named)
+			change(engine->accounts[i], named, now.ms);
+		else if (!engine->accounts[i]->gone)
+			retire(engine->accounts[i]);
+	}
+	for (i = 0; i < conf->account_count; i++)
+		if (!engine_account_named(engine, conf->account[i].name))
+			engine_add_account(engine, &conf->account[i], now.ms);
+}
+
+void
+engine_forget(struct engine *engine, struct engine_account *account)
+{
+	unsigned i = 0;
+
+	while (engine->accounts[i] != account)
+		i++;
+	engine_free_account(account);
+	engine->count--;
+	memmove(&engine->accounts[i], &engine->accounts[i + 1], (engine->count - i) * sizeof(struct engine_account *));
+}
+
+void
+engine_stop(struct engine *engine)
+{
+	engine->stopping = true;
+}
+
+void
+engine_hold(struct engine *engine, bool held, struct nd_now now)
+{
+	unsigned i;
+
+	engine->held = held;
+	for (i = 0; i < engine->count; i++) {
+		struct engine_account *account = engine->accounts[i];
+
+		if (held)
+			downtime_begin(&account->downtime, now.unix_ms);
+		else if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
+			downtime_end(&account->downtime, now.unix_ms);
+	}
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_inner.h - what the files of the engine share.  Layer: core.
+ *
+ *   engine.c        what happened: jobs, sessions, outcomes, tokens
+ *   engine_change.c what people and new settings change
+ *   engine_next.c   what to do next, and when
+ */
+#ifndef ND_CORE_ENGINE_INNER_H
+#define ND_CORE_ENGINE_INNER_H
+
+#include "daemon/core/engine.h"
+
+struct engine_note { /* of a job whose outcome is to be stored */
+	struct engine_account *account;
+	struct sched_job *job;
+	struct queue_attempt *attempt;
+	struct engine_note *next;
+};
+
+struct engine {
+	const struct conf *conf;          /* borrowed */
+	struct engine_account **accounts; /* a pointer each: others refer to them while accounts come and go */
+	unsigned count;
+	struct engine_note *notes, **notes_end;
+	unsigned settling;
+	unsigned session_number;
+	uint32_t dice;
+	bool stopping, held;
+	unsigned bars; /* enum engine_bar */
+};
+
+uint32_t engine_roll(struct engine *engine); /* a number for jitter */
+bool engine_by_token(const struct engine_account *account);
+/* The job's row goes to the store; `attempt` is taken over. */
+void engine_to_store(
+    struct engine *engine, struct engine_account *account, struct sched_job *job, struct queue_attempt *attempt);
+/* Without a usable token the account is in trouble, from the moment the old one ends. */
+void engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now);
+void engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now);
+void engine_free_account(struct engine_account *account);
+
+#endif

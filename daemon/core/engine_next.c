@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_next.c - what the engine wants done next, and when.  Layer: core. */
+#include "daemon/core/engine_inner.h"
+
+#include <stdlib.h>
+
+#define SETTLING_MAX 8u /* outcomes under way to the disk, for each session */
+
+/* Nothing new is begun. */
+static bool
+quiet(const struct engine *engine)
+{
+	return engine->stopping || engine->held;
+}
+
+unsigned
+engine_busy(const struct engine *engine)
+{
+	unsigned i, busy = engine->settling;
+
+	for (i = 0; i < engine->count; i++)
+		busy += engine->accounts[i]->sched.sending;
+	return busy;
+}
+
+/* Open another session? A probe goes out even without a job: so a mended account is seen to be well again. */
+static bool
+next_session(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+{
+	enum health_leave leave = health_leave(&account->health, now.ms);
+	struct pool *pool = &account->pool;
+	bool open;
+
+	if (quiet(engine) || engine->bars != 0 || leave == HEALTH_NOTHING ||
+	    (engine_by_token(account) && !token_usable(&account->token, now.ms)))
+		return false;
+	if (leave == HEALTH_ONE)
+		open = !account->health.probing && pool_total(pool) < pool->max;
+	else
+		open = pool_needs(pool, account->sched.ready.count, now.ms);
+	if (!open)
+		return false;
+	action->act = ENGINE_OPEN;
+	action->session = pool_add(pool, ++engine->session_number, now.ms);
+	action->session->account = account;
+	action->session->token_obtained = account->token.obtained;
+	action->session->probe = leave == HEALTH_ONE;
+	health_probe(&account->health);
+	return true;
+}
+
+static bool
+next_mail(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+{
+	struct pool_session *session = pool_idle(&account->pool);
+	enum health_leave leave = health_leave(&account->health, now.ms);
+
+	if (!session || quiet(engine) || engine->bars != 0 || leave == HEALTH_NOTHING)
+		return false;
+	/* During a probe only the probe's own session may send, and only one mail. */
+	if (leave == HEALTH_ONE && (!session->probe || account->sched.sending > 0))
+		return false;
+	/* What is sent but not yet committed is what a crash would send twice. */
+	if (account->sched.settling >= SETTLING_MAX * account->pool.max)
+		return false;
+	session->job = sched_take(&account->sched);
+	if (!session->job)
+		return false;
+	pool_enter(&account->pool, session, POOL_BUSY, now.ms);
+	action->act = ENGINE_SEND;
+	action->session = session;
+	action->job = session->job;
+	return true;
+}
+
+static bool
+next_close(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+{
+	enum health_leave leave = health_leave(&account->health, now.ms);
+	struct pool_session *session;
+
+	session = pool_stale(
+	    &account->pool, quiet(engine) || account->gone || engine->bars != 0 || leave == HEALTH_NOTHING, now.ms);
+	if (!session)
+		return false;
+	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
+	action->act = ENGINE_CLOSE;
+	action->session = session;
+	return true;
+}
+
+/* Of a gone account: its sessions end, then it does. What it would send again another one sends. */
+static bool
+next_gone(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+{
+	sched_drop(&account->sched);
+	if (next_close(engine, account, now, action))
+		return true;
+	if (pool_total(&account->pool) > 0 || account->sched.count > 0 || account->sched.loading || account->users > 0)
+		return false;
+	action->act = ENGINE_FORGET;
+	return true;
+}
+
+static bool
+next_of(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+{
+	action->account = account;
+	if (account->gone)
+		return next_gone(engine, account, now, action);
+	sched_ripen(&account->sched, now.ms);
+	if (engine_by_token(account))
+		engine_mind_token(engine, account, now);
+	if (health_told(&account->health)) {
+		if (account->health.state != HEALTH_OK && account->health.state != HEALTH_PACED)
+			downtime_begin(&account->downtime, now.unix_ms);
+		else if (!engine->held)
+			downtime_end(&account->downtime, now.unix_ms);
+		action->act = ENGINE_STATE;
+		return true;
+	}
+	if (engine_by_token(account) && !quiet(engine) && token_ask(&account->token, now.ms)) {
+		action->act = ENGINE_TOKEN;
+		return true;
+	}
+	if (!quiet(engine) && !engine_barred(engine, ENGINE_BAR_RECOVERY) &&
+	    sched_hungry(&account->sched, now.unix_ms)) {
+		sched_load(&account->sched);
+		action->act = ENGINE_LOAD;
+		return true;
+	}
+	return next_close(engine, account, now, action) || next_mail(engine, account, now, action) ||
+	       next_session(engine, account, now, action);
+}
+
+bool
+engine_next(struct engine *engine, struct nd_now now, struct engine_action *action)
+{
+	struct engine_note *note = engine->notes;
+	unsigned i;
+
+	*action = (struct engine_action){ 0 };
+	if (note) {
+		*action = (struct engine_action){ ENGINE_STORE, note->account, NULL, note->job, note->attempt };
+		engine->notes = note->next;
+		if (!engine->notes)
+			engine->notes_end = &engine->notes;
+		free(note);
+		return true;
+	}
+	for (i = 0; i < engine->count; i++)
+		if (next_of(engine, engine->accounts[i], now, action))
+			return true;
+	return false;
+}
+
+/* What was due already has been done, or waits for something else than time. */
+static nd_ms
+sooner(nd_ms at, nd_ms other, nd_ms now)
+{
+	return other > now && other < at ? other : at;
+}
+
+nd_ms
+engine_deadline(struct engine *engine, struct nd_now now)
+{
+	nd_ms at = ND_NEVER;
+	unsigned i;
+
+	for (i = 0; i < engine->count && !quiet(engine); i++) {
+		struct engine_account *account = engine->accounts[i];
+
+		if (account->gone)
+			continue;
+		at = sooner(at, sched_deadline(&account->sched, now), now.ms);
+		at = sooner(at, health_deadline(&account->health), now.ms);
+		at = sooner(at, pool_deadline(&account->pool, now.ms), now.ms);
+		if (engine_by_token(account))
+			at = sooner(at, token_deadline(&account->token), now.ms);
+		if (engine_by_token(account) && account->token_why.err != ND_OK && account->token.have)
+			at = sooner(at, account->token.expires, now.ms);
+	}
+	return at;
+}
