@@ -94,6 +94,7 @@ libio_a_SOURCES = \
 	%D%/io/http_server_internal.h \
 	%D%/io/http_server_reply.c \
 	%D%/io/http_server_request.c \
+	%D%/io/http_server_stream.c \
 	%D%/io/inflight.c \
 	%D%/io/inflight.h \
 	%D%/io/journal.c \

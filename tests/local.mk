@@ -68,6 +68,7 @@ IO_TESTS = \
 	%D%/io/test_http_client \
 	%D%/io/test_http_server \
 	%D%/io/test_http_server_slow \
+	%D%/io/test_http_server_stream \
 	%D%/io/test_inflight \
 	%D%/io/test_listen \
 	%D%/io/test_loop \
@@ -87,6 +88,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_http_client_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_server_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_server_slow_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_http_server_stream_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_inflight_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_listen_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_loop_LDADD = $(IO_TEST_LIBS)

@@ -62,4 +62,16 @@ void http_server_reply(
 void http_server_problem(
     struct http_request *request, const struct nd_why *why); /* problem+json; Retry-After on 429 and 503 */
 
+/* A reply that is written piece by piece: begin, then write as often as there is something, then end, after which the
+ * request is no more. Until then `gone` (http_request_own; it must be set) tells when the client leaves, takes nothing
+ * for limits.total_time, or the server ends. What the client has not taken yet is kept, up to HTTP_STREAM_ROOM octets:
+ * a write that does not fit is refused whole, and room(context) is called once some of it was taken. HTTP/1.1 gets
+ * chunks, HTTP/1.0 a reply that ends with the connection. The request's body stays until the end. */
+#define HTTP_STREAM_ROOM 16384u
+/* ND_ESYNTAX when the client has closed its half already: it would not see the reply. Refused, nothing has begun. */
+enum nd_err http_server_stream_begin(struct http_request *request, int status, const char *type,
+    void (*room)(void *context), struct nd_why *why) ND_MUST_CHECK;
+bool http_server_stream_write(struct http_request *request, const char *octets, size_t len);
+void http_server_stream_end(struct http_request *request);
+
 #endif

@@ -406,10 +406,11 @@ http_server_answer_done(
 		return;
 	*request_slot = NULL;
 	connection = request->connection;
-	if (!request->answered && request->gone != NULL)
+	if ((!request->answered || request->stream != NULL) && request->gone != NULL)
 		request->gone(request->context);
 	if (request->response != NULL)
 		MHD_destroy_response(request->response);
+	http_server_stream_free(request);
 	http_server_drop_body(request);
 	if (request->entered)
 		server->pending--;

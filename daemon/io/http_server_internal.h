@@ -4,6 +4,7 @@
  * http_server.c          life: daemons of libmicrohttpd in the loop, connections, deadlines
  * http_server_answer.c   a request's way: headers checked, body taken, handler called
  * http_server_reply.c    replies: made, kept until libmicrohttpd asks again, handed over
+ * http_server_stream.c   replies that are written piece by piece
  * http_server_request.c  what a handler may ask of a request; its target taken apart
  */
 #ifndef ND_IO_HTTP_SERVER_INTERNAL_H
@@ -20,6 +21,7 @@
 #define HTTP_WATCH_AFTER 100
 
 struct event;
+struct http_stream;
 
 struct http_listener {
 	struct http_server *server;
@@ -77,6 +79,7 @@ struct http_request {
 	struct nd_buf body;
 	struct MHD_Response *response; /* owned */
 	size_t response_len;
+	struct http_stream *stream; /* owned: the reply is a stream */
 	unsigned status;
 	void *context; /* the handler's */
 	void (*gone)(void *context);
@@ -127,6 +130,11 @@ void http_server_drop_body(struct http_request *request);
 enum MHD_Result http_server_queue(struct http_request *request); /* its reply, to libmicrohttpd */
 /* The client left while the handler has the request: tells the handler and lets the connection be closed. */
 void http_server_gone(struct http_request *request);
+void http_server_resume(struct http_request *request); /* it is suspended no longer */
+bool http_server_half_closed(const struct http_request *request);
+
+/* http_server_stream.c */
+void http_server_stream_free(struct http_request *request);
 
 /* http_server_request.c */
 /* Takes request->target apart. ND_ESYNTAX. */

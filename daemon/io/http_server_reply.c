@@ -62,10 +62,10 @@ make_response(const struct reply *reply)
 
 /* -- clients that closed their half ---------------------------------------------------------------------------- */
 
-static bool
-half_closed(int fd)
+bool
+http_server_half_closed(const struct http_request *request)
 {
-	struct pollfd state = { fd, POLLRDHUP, 0 };
+	struct pollfd state = { request->connection->fd, POLLRDHUP, 0 };
 
 	return poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
 }
@@ -99,8 +99,8 @@ write_directly(struct http_request *request, const struct reply *reply)
 
 /* -- the way out ----------------------------------------------------------------------------------------------- */
 
-static void
-resume(struct http_request *request)
+void
+http_server_resume(struct http_request *request)
 {
 	request->suspended = false;
 	http_server_unwatch(request->connection);
@@ -112,7 +112,7 @@ resume(struct http_request *request)
 static void
 settle(struct http_request *request, const struct reply *reply)
 {
-	if (request->suspended && half_closed(request->connection->fd))
+	if (request->suspended && http_server_half_closed(request))
 		write_directly(request, reply);
 	else
 		request->response = make_response(reply);
@@ -123,7 +123,7 @@ settle(struct http_request *request, const struct reply *reply)
 	request->gone = NULL;
 	http_server_drop_body(request);
 	if (request->suspended)
-		resume(request);
+		http_server_resume(request);
 }
 
 enum MHD_Result
@@ -202,5 +202,5 @@ http_server_gone(struct http_request *request)
 	if (gone != NULL)
 		gone(request->context);
 	if (request->suspended)
-		resume(request);
+		http_server_resume(request);
 }

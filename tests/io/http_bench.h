@@ -201,7 +201,7 @@ short_limits(void)
 }
 
 static void
-start(const struct http_server_limits *limits)
+start_with(const struct http_server_limits *limits, http_handler *const routes[API_ROUTE_COUNT])
 {
 	struct nd_why why;
 
@@ -209,8 +209,14 @@ start(const struct http_server_limits *limits)
 	bench.loop = loop_new();
 	bench.timer = loop_timer_new(bench.loop, answer_late, NULL);
 	assert_int_equal(listen_open(api_path, &bench.sockets, &why), ND_OK);
-	bench.server = http_server_new(bench.loop, &bench.sockets, limits, handlers, &bench, &why);
+	bench.server = http_server_new(bench.loop, &bench.sockets, limits, routes, &bench, &why);
 	assert_non_null(bench.server);
+}
+
+static inline void
+start(const struct http_server_limits *limits)
+{
+	start_with(limits, handlers);
 }
 
 static void
@@ -257,7 +263,7 @@ serve(void (*client)(void))
 static struct reply got[40];
 
 /* One request on a connection of its own. */
-static void
+static inline void
 ask(const char *request, struct reply *reply)
 {
 	struct link link;

@@ -137,7 +137,7 @@ hear(struct link *link, struct reply *reply)
 }
 
 /* True when the server closes the connection (what still comes is skipped). */
-static bool
+static inline bool
 closed(struct link *link)
 {
 	int more;
