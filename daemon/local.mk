@@ -22,6 +22,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_change.c \
 	%D%/core/engine_inner.h \
 	%D%/core/engine_next.c \
+	%D%/core/events.c \
+	%D%/core/events.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
 	%D%/core/intake_limit.c \

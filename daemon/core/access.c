@@ -118,11 +118,17 @@ access_foreign(const struct conf *conf, const char *address)
 }
 
 bool
+access_needs_unit(uint32_t uid)
+{
+	return uid >= DYNAMIC_FIRST && uid <= DYNAMIC_LAST;
+}
+
+bool
 access_own(const struct access_peer *peer, uint32_t uid, const char *unit)
 {
 	if (peer->uid != uid)
 		return false;
-	if (uid < DYNAMIC_FIRST || uid > DYNAMIC_LAST)
+	if (!access_needs_unit(uid))
 		return true;
 	/* Without a unit there is no proof that it is still the same service. */
 	return unit != NULL && unit[0] != '\0' && strcmp(peer->unit, unit) == 0;

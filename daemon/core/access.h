@@ -23,6 +23,7 @@ enum nd_err access_recipient(
     const struct conf *conf, const struct access_peer *peer, const char *address, struct nd_why *why) ND_MUST_CHECK;
 /* Is the address outside the domains that the accounts send from? Nothing is while there is no account. */
 bool access_foreign(const struct conf *conf, const char *address);
+bool access_needs_unit(uint32_t uid); /* a dynamic one: it tells nobody apart by itself */
 /* Own = same uid; for dynamic uids (61184-65519) the same unit too. */
 bool access_own(const struct access_peer *peer, uint32_t uid, const char *unit);
 
