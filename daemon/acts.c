@@ -62,6 +62,7 @@ moved(struct store_req *req)
 			spool_remove(app->spool, act->row->id);
 		if (state == JOB_QUEUED)
 			engine_look(app->engine, act->row->account);
+		feed_job(app, act->row, NULL);
 		waiters_wake(app, act->row->id, state);
 		loop_soon(app->loop, app_pump, app);
 	}

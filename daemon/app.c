@@ -50,6 +50,7 @@ obey(struct app *app, struct engine_action *action)
 		break;
 	case ENGINE_STATE:
 		recover_keep_ages(app);
+		feed_account(app, account);
 		nd_log(account->health.state == HEALTH_OK ? ND_LOG_NOTICE : ND_LOG_WARNING,
 		    ND_FIELDS(
 			{ "ACCOUNT", account->conf->name }, { "STATE", health_state_name(account->health.state) }),
@@ -212,6 +213,7 @@ on_stop(void *arg)
 	if (app->http_server)
 		http_server_quiesce(app->http_server);
 	engine_stop(app->engine);
+	feed_end(app);
 	waiters_end(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
@@ -336,6 +338,7 @@ build(struct app *app, struct nd_why *why)
 
 	app->loop = loop_new();
 	app->started = loop_now(app->loop).unix_ms;
+	feed_open(app);
 	app->files = worker_new("files", 1);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
@@ -374,6 +377,7 @@ tear_down(struct app *app)
 		store_close(app->store);
 	worker_free(app->files);
 	deliver_drop(app);
+	feed_free(app);
 	loop_timer_free(app->engine_timer);
 	loop_timer_free(app->sweep_timer);
 	loop_timer_free(app->prune_timer);

@@ -11,6 +11,7 @@
  *   settings.c  the files                             reload.c   new settings in place of the old ones
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
+ *   feed.c      tells what happens to those who follow
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -56,6 +57,7 @@ struct app_account {
 };
 
 struct app_waiter;
+struct feed;
 struct app_act;
 
 struct app {
@@ -76,6 +78,7 @@ struct app {
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
 	struct app_act *acts; /* actions that wait for a commit or a load */
+	struct feed *feed;
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
 	nd_unix started;
@@ -221,6 +224,17 @@ void acts_pause_open(struct app *app);                                   /* paus
 void waiters_add(struct app *app, struct http_request *request, const char *id, nd_ms wait);
 void waiters_wake(struct app *app, const char *id, enum job_state state);
 void waiters_end(struct app *app); /* all are answered: notifyd stops */
+
+/* feed.c */
+void feed_open(struct app *app);
+void feed_handle(void *app, struct http_request *request);
+/* What happened. A job has come to a state and the store knows it, by an attempt or not (NULL). */
+void feed_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempt);
+void feed_account(struct app *app, const struct engine_account *account);
+void feed_token(struct app *app, const struct engine_account *account);
+void feed_config(struct app *app);
+void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
+void feed_free(struct app *app);
 
 /* shape.c */
 struct json_out;

@@ -354,6 +354,7 @@ outcome_stored(struct store_req *req)
 		if (row->spooled && row->state != JOB_FAILED && row->state != JOB_EXPIRED)
 			spool_remove(app->spool, row->id);
 	}
+	feed_job(app, row, req->attempt);
 	waiters_wake(app, row->id, row->state);
 	acts_stored(app, row->id, row->state);
 	if (settling->job) {

@@ -185,6 +185,7 @@ committed(struct store_req *req)
 	} else if (req->err == ND_OK) {
 		if (app->unfinished++ == 0)
 			loop_timer_set(app->sweep_timer, loop_now(app->loop).ms + ND_MIN(1));
+		feed_job(app, job->row, NULL);
 		settle_account(app, job->row);
 		job->row = NULL;
 		loop_soon(app->loop, app_pump, app);

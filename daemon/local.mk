@@ -146,6 +146,7 @@ notifyd_SOURCES = \
 	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
+	%D%/feed.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
 	%D%/intake.c \

@@ -76,8 +76,10 @@ moved(struct store_req *req)
 		    req->why.text);
 		app->move_failed = true;
 	}
-	if (req->err == ND_OK)
+	if (req->err == ND_OK) {
+		feed_job(app, req->job, NULL);
 		waiters_wake(app, req->job->id, req->job->state);
+	}
 	queue_job_free(req->job);
 	free(req);
 	if (--app->moving == 0)

@@ -91,6 +91,7 @@ reload_all(struct app *app, struct conf_faults *faults)
 		take_over(app, conf);
 		settings_keep(app, &texts);
 		nd_log(ND_LOG_NOTICE, NULL, "the new configuration is in use: %u accounts", conf->account_count);
+		feed_config(app);
 	} else {
 		for (i = 0; i < faults->count; i++)
 			nd_log(ND_LOG_ERR, ND_FIELDS({ "ERR", nd_err_name(ND_ECONF) }), "%s",

@@ -147,6 +147,7 @@ kept(void *arg, enum nd_err err, const struct nd_why *why)
 	nd_log(ND_LOG_INFO, ND_FIELDS({ "ACCOUNT", account->engine->conf->name }),
 	    "new access token for account %s, good for %lld s", account->engine->conf->name,
 	    (long long)((asking->expires - asking->obtained) / 1000));
+	feed_token(app, account->engine);
 	end(asking);
 }
 
