@@ -13,6 +13,7 @@ static const struct {
 	const char *type, *schema; /* schema NULL: any text */
 } bodies[] = {
 	{ API_SUBMIT, "application/json", "Submission" },
+	{ API_SUBMIT, "application/x-ndjson", NULL },
 	{ API_SUBMIT, "application/x-www-form-urlencoded", NULL },
 	{ API_SUBMIT, "text/plain", NULL },
 	{ API_MESSAGES, "message/rfc822", NULL },

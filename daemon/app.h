@@ -6,6 +6,7 @@
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   acts.c      retry, hold, release, cancel; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
+ *   intake_stream.c several jobs one after another
  *   intake_message.c a ready message => such a job
  *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
  *   settings.c  the files                             reload.c   new settings in place of the old ones
@@ -180,12 +181,16 @@ void intake_take(struct app *app, struct http_request *request, const struct int
 enum nd_err intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft,
     const struct ready *ready, struct queue_job *row, struct nd_why *why);
 
+/* intake_stream.c */
+/* Takes the values of the body one after another and answers each when it is on disk. */
+void intake_stream(struct app *app, struct http_request *request, bool wait, bool dry);
+
 /* intake_read.c */
 struct form;
 struct json_tree;
 /* The body as JSON: JSON itself, a form, or a text with the other fields in the query. `ours`: the parameters that are no fields (NULL-terminated). */
-enum nd_err intake_read(
-    const struct http_request *request, const char *const *ours, struct json_tree *tree, struct nd_why *why);
+enum nd_err intake_read(const struct http_request *request, const char *const *ours, struct json_tree *tree,
+    bool *several, struct nd_why *why); /* *several: it holds more than one JSON value; the tree is empty */
 /* The query as fields of a form, without `ours`. */
 enum nd_err intake_read_query(
     const struct http_request *request, const char *const *ours, struct form *form, struct nd_why *why);

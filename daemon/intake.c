@@ -3,9 +3,10 @@
  *
  *   body ─► JSON (intake_read, intake_message) ─► job_check ─► resolve (recipients, account, rights) ─► compose ─► [spool] ─► store ─► answer
  *
- * One object gives one answer; an array gives one answer for each, in order, and each job stands for itself.
+ * One object gives one answer; an array gives one answer for each, in order, and each job stands for itself. Several
+ * values one after another are intake_stream.c's.
  */
-#include "daemon/app.h"
+#include "daemon/intake_inner.h"
 
 #include "common/json.h"
 #include "common/log.h"
@@ -19,30 +20,6 @@
 #define BATCH_MAX 1000u
 #define MESSAGE_LIMIT (64u * 1024 * 1024)
 
-struct submission;
-
-struct intake_job { /* one job between check and commit */
-	struct submission *submission;
-	struct queue_job *row; /* NULL once committed, or refused */
-	char *key;             /* idempotency */
-	uint8_t digest[32];
-	enum job_state state;
-	char id[ND_ULID_LEN + 1];
-	bool duplicate, admitted;
-	uint64_t octets;   /* when admitted */
-	struct nd_why why; /* err ND_OK: accepted */
-};
-
-struct submission { /* one request */
-	struct app *app;
-	struct http_request *request; /* NULL: the client has left; its jobs go on */
-	const struct ready *ready;    /* borrowed while the request is taken */
-	bool array;
-	nd_ms wait;
-	unsigned count, open; /* open: not yet committed or refused */
-	struct intake_job *jobs;
-};
-
 static void
 client_left(void *context)
 {
@@ -51,8 +28,8 @@ client_left(void *context)
 	submission->request = NULL;
 }
 
-static void
-put_answer(const struct intake_job *job, struct json_out *out)
+void
+intake_answer(const struct intake_job *job, struct json_out *out)
 {
 	json_out_object(out, NULL);
 	json_out_text(out, "id", job->id);
@@ -83,7 +60,7 @@ answer_one(struct submission *submission)
 	}
 	nd_buf_init(&buf, 1024);
 	json_out_init(&out, &buf);
-	put_answer(job, &out);
+	intake_answer(job, &out);
 	(void)nd_buf_addc(&buf, '\n');
 	memcpy(location, "/v1/jobs/", 9);
 	memcpy(location + 9, job->id, sizeof(job->id));
@@ -107,7 +84,7 @@ answer_array(struct submission *submission)
 	for (i = 0; i < submission->count; i++) {
 		if (submission->jobs[i].why.err == ND_OK) {
 			accepted++;
-			put_answer(&submission->jobs[i], &out);
+			intake_answer(&submission->jobs[i], &out);
 		} else {
 			nd_buf_clear(&problem);
 			api_problem(&submission->jobs[i].why, (int)i, &problem);
@@ -141,8 +118,8 @@ end_submission(struct submission *submission)
 }
 
 /* The job is committed or refused; the last one answers for all. */
-static void
-close_job(struct intake_job *job)
+void
+intake_close(struct intake_job *job)
 {
 	struct submission *submission = job->submission;
 
@@ -151,7 +128,9 @@ close_job(struct intake_job *job)
 	queue_job_free(job->row);
 	job->row = NULL;
 	submission->app->intake--;
-	if (--submission->open == 0)
+	if (submission->closed)
+		submission->closed(job);
+	else if (--submission->open == 0)
 		end_submission(submission);
 }
 
@@ -191,7 +170,7 @@ committed(struct store_req *req)
 		loop_soon(app->loop, app_pump, app);
 	}
 	free(req);
-	close_job(job);
+	intake_close(job);
 }
 
 static void
@@ -221,7 +200,7 @@ spooled(void *arg, enum nd_err err, const struct nd_why *why)
 		(void)nd_fail(&job->why, ND_ESTOPPING, 0, "notifyd has stopped");
 	else
 		job->why = *why;
-	close_job(job);
+	intake_close(job);
 }
 
 /* Resolving what the configuration decides. */
@@ -425,9 +404,8 @@ read_key(const struct submission *submission, const struct job_draft *draft, str
 	return ND_OK;
 }
 
-/* Takes one job as far as it goes without waiting. */
-static void
-take_job(struct intake_job *job, const struct json_node *value, const struct access_peer *peer)
+void
+intake_one(struct intake_job *job, const struct json_node *value, const struct access_peer *peer)
 {
 	struct submission *submission = job->submission;
 	struct app *app = submission->app;
@@ -445,7 +423,7 @@ take_job(struct intake_job *job, const struct json_node *value, const struct acc
 	job_draft_done(&draft);
 	job->row = row;
 	if (err != ND_OK) {
-		close_job(job);
+		intake_close(job);
 		return;
 	}
 	job->admitted = true;
@@ -484,7 +462,7 @@ intake_take(struct app *app, struct http_request *request, const struct intake_a
 	app->intake += submission->count;
 	for (i = 0; i < submission->count; i++, value = value->next) {
 		submission->jobs[i].submission = submission;
-		take_job(&submission->jobs[i], value, &peer);
+		intake_one(&submission->jobs[i], value, &peer);
 	}
 	if (--submission->open == 0)
 		end_submission(submission);
@@ -528,15 +506,17 @@ intake_submit(void *owner, struct http_request *request)
 	struct json_tree tree = { 0 };
 	struct intake_ask ask = { 0 };
 	struct nd_why why;
-	bool dry;
+	bool dry, several = false;
 
 	if (intake_open(app, &why) != ND_OK || !handlers_wait(request, &ask.wait, &why) ||
-	    !intake_dry_asked(request, &dry, &why) || intake_read(request, ours, &tree, &why) != ND_OK) {
+	    !intake_dry_asked(request, &dry, &why) || intake_read(request, ours, &tree, &several, &why) != ND_OK) {
 		http_server_problem(request, &why);
 		return;
 	}
 	ask.root = tree.root;
-	if (check_root(ask.root, ask.wait, &why) != ND_OK)
+	if (several)
+		intake_stream(app, request, ask.wait > 0, dry);
+	else if (check_root(ask.root, ask.wait, &why) != ND_OK)
 		http_server_problem(request, &why);
 	else if (dry)
 		intake_dry(app, request, ask.root);

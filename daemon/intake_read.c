@@ -113,10 +113,25 @@ read_text(const struct http_request *request, const char *const *ours, struct js
 	return err;
 }
 
+/* One value, or the first one of several: then the tree stays empty. */
+static enum nd_err
+read_json(const char *body, size_t len, struct json_tree *tree, bool *several, struct nd_why *why)
+{
+	size_t used;
+	enum nd_err err = json_read(tree, body, len, &json_limits_job, &used, why);
+
+	if (err != ND_OK || used == len)
+		return err;
+	json_done(tree);
+	*several = body[used] == '{' || body[used] == '[';
+	return *several ? ND_OK : json_read(tree, body, len, &json_limits_job, NULL, why);
+}
+
 /* curl calls everything a form, so what begins like JSON is JSON. But a text whose fields stand in the query is a text: lines of a log
  * often begin with "[". */
 enum nd_err
-intake_read(const struct http_request *request, const char *const *ours, struct json_tree *tree, struct nd_why *why)
+intake_read(const struct http_request *request, const char *const *ours, struct json_tree *tree, bool *several,
+    struct nd_why *why)
 {
 	const char *body;
 	enum nd_err err;
@@ -132,5 +147,9 @@ intake_read(const struct http_request *request, const char *const *ours, struct 
 		return err;
 	if (!json && len > 0 && intake_read_type(request, "application/x-www-form-urlencoded"))
 		return read_form(request, tree, why);
-	return json_read(tree, body, len, &json_limits_job, NULL, why);
+	if (intake_read_type(request, "application/x-ndjson")) {
+		*several = true;
+		return ND_OK;
+	}
+	return read_json(body, len, tree, several, why);
 }

@@ -152,7 +152,9 @@ notifyd_SOURCES = \
 	%D%/intake.c \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
+	%D%/intake_inner.h \
 	%D%/intake_read.c \
+	%D%/intake_stream.c \
 	%D%/main.c \
 	%D%/operate.c \
 	%D%/recover.c \
