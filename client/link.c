@@ -134,9 +134,10 @@ send_some(struct wire *wire)
 {
 	size_t in_head = wire->sent < wire->head.len ? wire->head.len - wire->sent : 0;
 	size_t in_body = wire->sent > wire->head.len ? wire->sent - wire->head.len : 0;
+	const char *body = wire->request->body != NULL ? wire->request->body : ""; /* most requests have none */
 	struct iovec parts[2] = {
 		{ wire->head.octets + wire->head.len - in_head, in_head },
-		{ (char *)(uintptr_t)wire->request->body + in_body, wire->request->len - in_body },
+		{ (char *)(uintptr_t)body + in_body, wire->request->len - in_body },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 	ssize_t n = sendmsg(wire->fd, &message, MSG_NOSIGNAL);

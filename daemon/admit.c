@@ -16,9 +16,10 @@ admit_load(struct app *app)
 		app->disk_free = filer_free(app->options.state_dir);
 		app->disk_looked = now;
 	}
-	return (struct intake_limit_load){
-		.jobs = size.jobs + app->admitted, .octets = size.octets + app->admitted_octets, .free = app->disk_free
-	};
+	/* Jobs by the loop's own count: the store's runs ahead of its answers, and a job would be counted twice for a moment. */
+	return (struct intake_limit_load){ .jobs = app->unfinished + app->admitted,
+		.octets = size.octets + app->admitted_octets,
+		.free = app->disk_free };
 }
 
 enum nd_err
