@@ -16,35 +16,52 @@ const struct args_option cmd_submit_options[] = {
 };
 /* clang-format on */
 
-/* A single object without a key of its own gets one, so that it may be tried again. The daemon reads what is wrong with the rest. */
-static bool
-wants_key(const struct nd_buf *body)
-{
-	struct json_tree tree = { 0 };
-	bool wants;
+/* What the daemon will find; what is wrong with it, it tells. */
+struct look {
+	bool several;   /* values one after another */
+	bool wants_key; /* a single object without a key of its own gets one, so that it may be tried again */
+	bool keyed;     /* every job has a key */
+};
 
-	if (json_read(&tree, nd_buf_text(body), body->len, &json_limits_job, NULL, NULL) != ND_OK)
-		return false;
-	wants = tree.root->type == JSON_OBJECT && json_get(tree.root, "idempotency_key") == NULL;
-	json_done(&tree);
-	return wants;
+static bool
+has_key(const struct json_node *job)
+{
+	return json_get(job, "idempotency_key") != NULL;
 }
 
 static bool
-every_job_has_a_key(const struct nd_buf *body)
+all_keyed(const struct json_node *value)
 {
-	struct json_tree tree = { 0 };
 	const struct json_node *node;
-	bool all = true;
 
-	if (json_read(&tree, nd_buf_text(body), body->len, &json_limits_job, NULL, NULL) != ND_OK)
-		return false;
-	if (tree.root->type == JSON_OBJECT)
-		all = json_get(tree.root, "idempotency_key") != NULL;
-	for (node = tree.root->type == JSON_ARRAY ? tree.root->child : NULL; node != NULL; node = node->next)
-		all = all && json_get(node, "idempotency_key") != NULL;
-	json_done(&tree);
-	return all;
+	if (value->type == JSON_OBJECT)
+		return has_key(value);
+	for (node = value->type == JSON_ARRAY ? value->child : NULL; node != NULL; node = node->next)
+		if (!has_key(node))
+			return false;
+	return true;
+}
+
+static struct look
+look_at(const struct nd_buf *body)
+{
+	struct look look = { .keyed = true };
+	struct json_tree tree = { 0 };
+	size_t at = 0, used;
+	unsigned count = 0;
+
+	while (at < body->len &&
+	       json_read(&tree, nd_buf_text(body) + at, body->len - at, &json_limits_job, &used, NULL) == ND_OK) {
+		look.wants_key = count == 0 && tree.root->type == JSON_OBJECT && !has_key(tree.root);
+		look.keyed = look.keyed && all_keyed(tree.root);
+		json_done(&tree);
+		at += used;
+		count++;
+	}
+	look.several = count > 1 || (count == 1 && at < body->len && strchr("{[", body->octets[at]) != NULL);
+	look.keyed = look.keyed && at == body->len;
+	look.wants_key = look.wants_key && at == body->len;
+	return look;
 }
 
 int
@@ -54,6 +71,7 @@ cmd_submit_run(struct cmd *cmd, const struct args *args)
 	char key[POST_KEY_SIZE], query[48];
 	struct nd_buf body;
 	struct nd_why why;
+	struct look look;
 	int code;
 
 	if (!post_wait(cmd, args, OPT_WAIT, args_has(args, OPT_DRY_RUN), &post, query))
@@ -64,13 +82,13 @@ cmd_submit_run(struct cmd *cmd, const struct args *args)
 		nd_buf_done(&body);
 		return why.err == ND_ETOOBIG ? CMD_REFUSED : CMD_NO_INPUT;
 	}
-	if (wants_key(&body)) {
+	look = look_at(&body);
+	if (look.wants_key) {
 		post_key(key);
 		post.header_key = key;
-		post.again = true;
-	} else {
-		post.again = every_job_has_a_key(&body);
 	}
+	post.again = look.wants_key || look.keyed;
+	post.several = look.several;
 	post.body = nd_buf_text(&body);
 	post.len = body.len;
 	code = post_jobs(cmd, &post);

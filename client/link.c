@@ -148,6 +148,12 @@ send_some(struct wire *wire)
 		wire->deaf = true;
 }
 
+static nd_ms
+patience_of(const struct link_request *request)
+{
+	return request->patience > 0 ? request->patience : LINK_PATIENCE;
+}
+
 static void
 receive_some(struct wire *wire)
 {
@@ -162,6 +168,8 @@ receive_some(struct wire *wire)
 	n = recv(wire->fd, room, READ_SIZE, 0);
 	if (n > 0) {
 		nd_buf_grown(&wire->reader.in, (size_t)n);
+		if (wire->request->take != NULL)
+			wire->deadline = now() + patience_of(wire->request);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		wire->at_end = true;
 		wire->trouble = n == 0 ? 0 : errno;
@@ -188,6 +196,13 @@ turn(struct wire *wire)
 	return true;
 }
 
+static bool
+enough(const struct link_request *request, struct link_reply *reply)
+{
+	return request->take != NULL && reply->status / 100 == 2 && reply->body.len > 0 &&
+	       !request->take(request->arg, reply);
+}
+
 static enum nd_err
 converse(struct wire *wire, struct link_reply *reply, struct nd_why *why)
 {
@@ -195,6 +210,8 @@ converse(struct wire *wire, struct link_reply *reply, struct nd_why *why)
 
 	for (;;) {
 		err = http_read(&wire->reader, reply, wire->at_end, why);
+		if (err == ND_OK && enough(wire->request, reply))
+			return ND_OK;
 		if (err != ND_OK || wire->reader.stage == HTTP_COMPLETE)
 			return err;
 		if (wire->at_end)
@@ -216,7 +233,7 @@ link_call(const char *socket_path, const struct link_request *request, struct li
 	err = open_wire(&wire, socket_path, why);
 	if (err != ND_OK)
 		return err;
-	wire.deadline = now() + (request->patience > 0 ? request->patience : LINK_PATIENCE);
+	wire.deadline = now() + patience_of(request);
 	write_head(&wire);
 	http_init(&wire.reader);
 	err = wire.head.failed ? nd_fail(why, ND_ETOOBIG, 0, "the request line is too long")
@@ -231,4 +248,19 @@ void
 link_reply_done(struct link_reply *reply)
 {
 	nd_buf_done(&reply->body);
+}
+
+bool
+link_lines(struct link_reply *reply, bool (*each)(void *arg, const char *line, size_t len), void *arg)
+{
+	const char *text = nd_buf_text(&reply->body), *end;
+	size_t at = 0;
+	bool more = true;
+
+	while (more && (end = memchr(text + at, '\n', reply->body.len - at)) != NULL) {
+		more = each(arg, text + at, (size_t)(end + 1 - text) - at);
+		at = (size_t)(end + 1 - text);
+	}
+	nd_buf_drop(&reply->body, at);
+	return more;
 }

@@ -10,7 +10,11 @@
 #include "common/clock.h"
 #include "common/err.h"
 
+#include <stdbool.h>
+
 #define LINK_PATIENCE ND_SEC(60) /* for an answer, unless the request asks the daemon to wait */
+
+struct link_reply;
 
 struct link_request {
 	const char *method, *path; /* path with its query, encoded */
@@ -19,6 +23,10 @@ struct link_request {
 	size_t len;
 	const char *idempotency_key; /* NULL none */
 	nd_ms patience;              /* 0: LINK_PATIENCE */
+	/* Called when more of the body of a 2xx answer has come: it may take whole lines (link_lines). Patience is for
+	 * silence then, not for the whole answer. false: enough, the call has succeeded. NULL: the whole body is kept. */
+	bool (*take)(void *arg, struct link_reply *reply);
+	void *arg;
 };
 
 struct link_reply {
@@ -34,5 +42,7 @@ struct link_reply {
 enum nd_err link_call(
     const char *socket, const struct link_request *request, struct link_reply *reply, struct nd_why *why) ND_MUST_CHECK;
 void link_reply_done(struct link_reply *reply);
+/* Gives each whole line of the body, with its end, and takes them out of it. Stops at the first false, and returns it. */
+bool link_lines(struct link_reply *reply, bool (*each)(void *arg, const char *line, size_t len), void *arg);
 
 #endif

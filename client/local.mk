@@ -15,6 +15,8 @@ notifyctl_SOURCES = \
 	%D%/cmd_submit.c \
 	%D%/dry.c \
 	%D%/dry.h \
+	%D%/cmd_wait.c \
+	%D%/cmd_watch.c \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/http.c \

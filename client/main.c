@@ -13,7 +13,7 @@
 /* clang-format off */
 static const struct cmd_row commands[] = {
 	{ "send", "[options]", "Hands one job to the daemon, made of options.", cmd_send_options, cmd_send_run, 0, 0, true },
-	{ "submit", "FILE|-", "Hands over jobs that are JSON: an object, or an array of them.", cmd_submit_options, cmd_submit_run, 1, 1, true },
+	{ "submit", "FILE|-", "Hands over jobs that are JSON: an object, an array of them, or several one after another.", cmd_submit_options, cmd_submit_run, 1, 1, true },
 	{ "status", "", "Shows the queue, the accounts and what needs a person.", NULL, cmd_status_run, 0, 0, false },
 	{ "list", "[filters]", "Lists jobs, newest first.", cmd_list_options, cmd_list_run, 0, 0, false },
 	{ "show", "ID", "Shows one job: its state, recipients and attempts.", NULL, cmd_show_run, 1, 1, false },
@@ -26,6 +26,8 @@ static const struct cmd_row commands[] = {
 	{ "pause", "[ACCOUNT]", "Sends nothing through an account, or at all, until resume.", NULL, cmd_pause_run, 0, 1, false },
 	{ "resume", "[ACCOUNT]", "Sends again; an account in trouble is tried at once.", NULL, cmd_resume_run, 0, 1, false },
 	{ "reload", "", "Makes the daemon read its configuration again.", NULL, cmd_reload_run, 0, 0, false },
+	{ "watch", "[filters]", "Tells what happens as it happens, until it is interrupted.", cmd_watch_options, cmd_watch_run, 0, 0, false },
+	{ "wait", "ID…", "Waits until jobs have come to an end, or are held.", cmd_wait_options, cmd_wait_run, 1, 1000, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
 	{ "backup", "FILE", "Writes a copy of the queue to a tar file, while notifyd runs.", NULL, cmd_backup_run, 1, 1, false },
 	{ "state", "adopt", "Takes over the state of another machine: what is held is sent.", NULL, cmd_state_run, 1, 1, false },

@@ -20,6 +20,19 @@
 #define PATIENCE_REFUSED ND_SEC(3)
 #define FIRST_PAUSE 100
 #define LONGEST_PAUSE 2000
+#define NDJSON "application/x-ndjson"
+
+/* The answer to several values, line by line. */
+struct lines {
+	struct cmd *cmd;
+	const struct post *post;
+	unsigned seen;     /* of this try */
+	unsigned told;     /* of all tries: the same jobs with the same keys are answered with the same ids */
+	unsigned accepted; /* of those told */
+	int code;
+};
+
+static bool take_lines(void *arg, struct link_reply *reply);
 
 static nd_ms
 now(void)
@@ -92,17 +105,19 @@ next_pause(nd_ms pause, const struct link_reply *reply)
 
 /* Asks until there is an answer worth having; the last answer or failure stands. */
 static enum nd_err
-ask(struct cmd *cmd, const struct post *post, struct link_reply *reply, struct nd_why *why)
+ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_reply *reply, struct nd_why *why)
 {
 	char path[64];
 	struct link_request request = {
 		.method = "POST",
 		.path = path,
-		.type = "application/json",
+		.type = post->several ? NDJSON : "application/json",
 		.body = post->body,
 		.len = post->len,
 		.idempotency_key = post->header_key,
 		.patience = LINK_PATIENCE + ND_SEC(post->wait_seconds),
+		.take = post->several ? take_lines : NULL,
+		.arg = lines,
 	};
 	nd_ms begun = now(), pause = FIRST_PAUSE, nap;
 	bool lost = false;
@@ -110,6 +125,7 @@ ask(struct cmd *cmd, const struct post *post, struct link_reply *reply, struct n
 
 	(void)snprintf(path, sizeof(path), "/v1/jobs%s", post->query);
 	for (;;) {
+		lines->seen = 0;
 		err = link_call(cmd->socket, &request, reply, why);
 		/* Once a connection was lost, the job may be accepted: then a daemon that is starting again is waited for. */
 		lost = lost || err == ND_ECLOSED;
@@ -149,14 +165,15 @@ exit_of_wait(const char *state)
 	return is_over(state) ? CMD_UNDELIVERED : CMD_PENDING;
 }
 
-/* A job as the daemon shows it after the wait. */
-static void
-tell_job(struct cmd *cmd, const struct json_node *job)
+int
+post_tell_job(struct cmd *cmd, const struct json_node *job)
 {
 	const char *id = json_get_text(job, "id"), *state = json_get_text(job, "state");
 	const char *reason = json_get_text(job, "reason"), *hint = json_get_text(job, "hint");
 	struct nd_buf words;
 
+	if (cmd->json)
+		return exit_of_wait(state);
 	nd_buf_init(&words, 65536);
 	cmd_job_words(job, &words);
 	writer_line(&cmd->out, WRITER_PLAIN, "%s %s: %s", id, state, nd_buf_text(&words));
@@ -165,6 +182,7 @@ tell_job(struct cmd *cmd, const struct json_node *job)
 		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: %s", reason);
 	if (hint != NULL)
 		writer_line(&cmd->err, WRITER_PLAIN, "  hint: %s", hint);
+	return exit_of_wait(state);
 }
 
 /* One accepted job. */
@@ -173,11 +191,8 @@ tell_accepted(struct cmd *cmd, const struct post *post, const struct json_node *
 {
 	const char *id = json_get_text(job, "id"), *state = json_get_text(job, "state");
 
-	if (post->wait_seconds > 0) {
-		if (!cmd->json)
-			tell_job(cmd, job);
-		return exit_of_wait(state);
-	}
+	if (post->wait_seconds > 0)
+		return post_tell_job(cmd, job);
 	if (cmd->json)
 		return CMD_DONE;
 	writer_line(&cmd->out, WRITER_PLAIN, "%s", id);
@@ -215,6 +230,60 @@ tell_batch(struct cmd *cmd, const struct post *post, const struct json_node *arr
 	return code != CMD_DONE && accepted > 0 ? CMD_REFUSED : code;
 }
 
+static void
+tell_line(struct lines *lines, const struct json_node *answer)
+{
+	struct cmd *cmd = lines->cmd;
+	const struct json_node *line;
+	int code;
+
+	if (is_accepted(answer)) {
+		lines->accepted++;
+		(void)tell_accepted(cmd, lines->post, answer);
+		return;
+	}
+	line = json_get(answer, "line");
+	if (!cmd->json)
+		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: job %u%s%s was refused:", lines->told,
+		    line != NULL ? " on line " : "", line != NULL && line->text != NULL ? line->text : "");
+	code = cmd_problem_tell(cmd, answer);
+	lines->code = lines->code == CMD_DONE || lines->code == code ? code : CMD_REFUSED;
+}
+
+static bool
+each_line(void *arg, const char *line, size_t len)
+{
+	struct lines *lines = arg;
+	struct json_tree tree = { 0 };
+	struct nd_why why;
+
+	if (++lines->seen <= lines->told)
+		return true;
+	lines->told = lines->seen;
+	if (json_read(&tree, line, len, &json_limits_small, NULL, &why) != ND_OK) {
+		(void)nd_fail(&why, ND_EPROTOCOL, 0, "line %u of the answer is not understood", lines->seen);
+		lines->code = cmd_fail(lines->cmd, &why);
+		return true;
+	}
+	if (lines->cmd->json)
+		writer_json(&lines->cmd->out, line, len);
+	tell_line(lines, tree.root);
+	json_done(&tree);
+	return true;
+}
+
+static bool
+take_lines(void *arg, struct link_reply *reply)
+{
+	struct lines *lines = arg;
+
+	if (strcmp(reply->type, NDJSON) != 0)
+		return true;
+	(void)link_lines(reply, each_line, lines);
+	(void)fflush(lines->cmd->out.file);
+	return true;
+}
+
 static int
 tell_reply(struct cmd *cmd, const struct post *post, const struct link_reply *reply)
 {
@@ -248,14 +317,20 @@ tell_reply(struct cmd *cmd, const struct post *post, const struct link_reply *re
 int
 post_jobs(struct cmd *cmd, const struct post *post)
 {
+	struct lines lines = { .cmd = cmd, .post = post };
 	struct link_reply reply;
 	struct nd_why why;
 	int code;
 
-	if (ask(cmd, post, &reply, &why) != ND_OK)
+	if (ask(cmd, post, &lines, &reply, &why) != ND_OK)
 		code = tell_lost(cmd, post, &why);
+	else if (post->several && reply.status == 202)
+		code = lines.code;
 	else
 		code = tell_reply(cmd, post, &reply);
+	/* Some are accepted: nobody may take it that it can all be sent again. */
+	if (code != CMD_DONE && lines.accepted > 0)
+		code = CMD_REFUSED;
 	link_reply_done(&reply);
 	return code;
 }

@@ -12,6 +12,7 @@ struct post {
 	const char *header_key; /* sent as Idempotency-Key; NULL: none, or in the body */
 	bool again;             /* the job carries a key: a lost connection may be tried again */
 	unsigned wait_seconds;  /* the daemon may take that long to answer */
+	bool several;           /* values one after another (NDJSON), answered line by line */
 };
 
 /* --wait[=D] and --dry-run as the query; false after a usage failure was told. */
@@ -19,6 +20,8 @@ bool post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_ru
 #define POST_KEY_SIZE 40
 /* A fresh idempotency key. */
 void post_key(char out[POST_KEY_SIZE]);
+/* Tells a job as the daemon shows it, unless in JSON: its state; returns the exit code of --wait. */
+int post_tell_job(struct cmd *cmd, const struct json_node *job);
 /* Sends it, for some seconds again when the connection is lost or the daemon is busy; prints the ids. Returns the exit code. */
 int post_jobs(struct cmd *cmd, const struct post *post);
 

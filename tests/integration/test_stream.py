@@ -228,5 +228,103 @@ class Events(ProgramTest):
         self.assertEqual(numbers, sorted(set(numbers)))
 
 
+class Client(ProgramTest):
+    """notifyctl, which follows and waits."""
+
+    def setUp(self):
+        self.d = self.daemon(CONFIG)
+
+    def run_client(self, *words, **more):
+        return subprocess.run([notifyd.NOTIFYCTL, '--socket', self.d.socket, *words], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=120, text=True, **more)
+
+    def begin_client(self, *words):
+        client = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', self.d.socket, *words], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+
+        def end():
+            if client.poll() is None:
+                client.kill()
+            client.communicate(timeout=30)
+        self.addCleanup(end)
+        return client
+
+    def test_watch_goes_on_after_a_restart_of_the_daemon(self):
+        client = self.begin_client('--json', 'watch', '--type', 'job.*')
+        begin = json.loads(client.stdout.readline())
+        self.assertEqual(begin['event'], 'begin')
+        first = self.d.submit(**JOB)
+        self.assertEqual(json.loads(client.stdout.readline())['job'], first)
+        self.d.stop()
+        self.d.start()
+        second = self.d.submit(**JOB)
+        gap, event = (json.loads(client.stdout.readline()) for _ in range(2))
+        self.assertEqual((gap['event'], event['event'], event['job']), ('gap', 'job.queued', second))
+        self.assertNotEqual(event['boot'], begin['boot'])
+
+    def test_watch_tells_people_a_line_an_event_and_ends_when_interrupted(self):
+        client = self.begin_client('watch', '--since', '0:0')
+        self.assertIn('not known any more', client.stderr.readline())
+        job = self.d.submit(**JOB)
+        line = client.stdout.readline()
+        self.assertRegex(line, r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  job\.queued +%s  relay$' % job[-8:])
+        self.assertRegex(client.stdout.readline(), r'  account\.state   relay is failing: connect: ')
+        client.send_signal(signal.SIGINT)
+        self.assertEqual(client.wait(30), -signal.SIGINT)
+
+    def test_watch_says_what_is_wrong(self):
+        done = self.run_client('watch', '--type', 'job.none')
+        self.assertEqual(done.returncode, 65, done)
+        self.assertIn('job.none', done.stderr)
+        done = self.run_client('--socket', '/nowhere/n.sock', 'watch')
+        self.assertEqual(done.returncode, 75, done)
+
+    def test_wait_tells_what_became_of_jobs(self):
+        one, two = self.d.submit(**JOB), self.d.submit(**JOB)
+        client = self.begin_client('wait', one, two[-8:])
+        for job in (one, two):
+            self.assertEqual(self.d.post('/v1/jobs/%s/cancel' % job, None, admin=True).status, 200)
+        out = client.communicate(timeout=60)[0]
+        self.assertEqual(client.returncode, 69)
+        self.assertEqual([line.split(':')[0] for line in out.splitlines()], ['%s cancelled' % job for job in (one, two)])
+
+    def test_wait_outlives_a_restart(self):
+        held, job = self.d.submit(**JOB), self.d.submit(**JOB)
+        self.d.post('/v1/jobs/%s/hold' % held, None, admin=True)
+        client = self.begin_client('--json', 'wait', held, job)
+        self.assertEqual(json.loads(client.stdout.readline())['id'], held)
+        self.d.stop()
+        self.d.start()
+        self.assertIsNone(client.poll())
+        self.d.post('/v1/jobs/%s/hold' % job, None, admin=True)
+        out = client.communicate(timeout=60)[0]
+        self.assertEqual((client.returncode, json.loads(out)['state']), (69, 'held'))
+
+    def test_wait_gives_up_when_told_to(self):
+        job = self.d.submit(**JOB)
+        done = self.run_client('wait', '--timeout', '1s', job)
+        self.assertEqual((done.returncode, done.stdout.split()[:2]), (3, [job, 'queued:']), done)
+        self.assertEqual(self.run_client('wait', '01JD7Z2V8N4K6M9Q3R5T7W1X0Y').returncode, 65)
+        self.assertEqual(self.run_client('wait', '--timeout', 'soon', job).returncode, 64)
+        self.assertEqual(self.run_client('--socket', '/nowhere/n.sock', 'wait', job).returncode, 75)
+
+    def test_submit_takes_a_stream_of_jobs(self):
+        path = os.path.join(self.d.folder, 'jobs')
+        with open(path, 'wb') as file:
+            file.write(stream_of(*[JOB] * 3000))
+        done = self.run_client('submit', path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        ids = done.stdout.split()
+        self.assertEqual((len(set(ids)), ids), (3000, sorted(ids)))
+        with open(path, 'ab') as file:
+            file.write(json.dumps(dict(JOB, to='nobody')).encode() + b'\n{"text":"cut')
+        done = self.run_client('submit', '-', stdin=open(path, 'rb'))
+        self.assertEqual((done.returncode, len(done.stdout.split())), (65, 3000))
+        self.assertIn('job 3001 on line 3001 was refused', done.stderr)
+        self.assertIn('job 3002 on line 3002 was refused', done.stderr)
+        done = self.run_client('--json', 'submit', path)
+        self.assertEqual([('id' in json.loads(line)) for line in done.stdout.splitlines()], [True] * 3000 + [False] * 2)
+
+
 if __name__ == '__main__':
     unittest.main()
