@@ -249,6 +249,11 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
 void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
 
+/* warnings.c: "warnings":[…] of the status. */
+#define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
+#define OTHER_MACHINE_HINT "when that machine will not send these jobs itself: notifyctl state adopt"
+void warnings_put(struct app *app, struct json_out *out);
+
 /* operate.c */
 http_handler operate_backup, operate_backup_drop, operate_adopt;
 void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */

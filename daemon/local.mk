@@ -11,10 +11,12 @@ libcore_a_SOURCES = \
 	%D%/core/conf_compare.c \
 	%D%/core/conf_inner.h \
 	%D%/core/conf_keys.c \
+	%D%/core/conf_login.c \
 	%D%/core/conf_provider.c \
 	%D%/core/conf_syntax.c \
 	%D%/core/conf_text.c \
 	%D%/core/conf_value.c \
+	%D%/core/conf_warn.c \
 	%D%/core/downtime.c \
 	%D%/core/downtime.h \
 	%D%/core/engine.c \
@@ -163,5 +165,6 @@ notifyd_SOURCES = \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
-	%D%/waiters.c
+	%D%/waiters.c \
+	%D%/warnings.c
 notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
