@@ -59,6 +59,8 @@ libcore_a_SOURCES = \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
 	%D%/core/sched.h \
+	%D%/core/scram.c \
+	%D%/core/scram.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
 	%D%/core/smtp_auth.c \
@@ -111,6 +113,8 @@ libio_a_SOURCES = \
 	%D%/io/peer.h \
 	%D%/io/resolve.c \
 	%D%/io/resolve.h \
+	%D%/io/sasl.c \
+	%D%/io/sasl.h \
 	%D%/io/sd.c \
 	%D%/io/sd.h \
 	%D%/io/secret.c \

@@ -33,6 +33,14 @@ smtp_proto_stage_name(enum smtp_stage stage)
 }
 
 static void
+forget_exchange(struct smtp_proto *proto)
+{
+	if (proto->exchange != NULL)
+		nd_wipe_free(proto->exchange, sizeof(*proto->exchange));
+	proto->exchange = NULL;
+}
+
+static void
 enter(struct smtp_proto *proto, enum smtp_state state)
 {
 	const struct smtp_row *row;
@@ -52,8 +60,10 @@ enter(struct smtp_proto *proto, enum smtp_state state)
 	}
 	proto->state = state;
 	proto->deadline = row->patience > 0 ? proto->now + row->patience : ND_NEVER;
-	if (state == STATE_READY)
+	if (state == STATE_READY) {
 		proto->ready_since = proto->now;
+		forget_exchange(proto);
+	}
 	if (proto->owed > 0)
 		proto->owed--;
 	else if (row->say)
@@ -106,6 +116,7 @@ smtp_proto_free(struct smtp_proto *proto)
 {
 	if (!proto)
 		return;
+	forget_exchange(proto);
 	nd_buf_done(&proto->in);
 	nd_buf_wipe(&proto->out);
 	nd_buf_done(&proto->body);
@@ -223,6 +234,21 @@ smtp_proto_tls_injected(struct smtp_proto *proto, nd_ms now)
 }
 
 void
+smtp_proto_answer(struct smtp_proto *proto, const struct smtp_answer *answer, const struct nd_why *why, nd_ms now)
+{
+	if (proto->state != STATE_AUTH_PROOF)
+		return;
+	proto->now = now;
+	if (answer == NULL) {
+		enter(proto, smtp_talk_fault(proto, SMTP_AT_AUTH, why));
+		return;
+	}
+	proto->exchange->answer = *answer;
+	enter(proto, STATE_AUTH_ANSWER);
+	check_output(proto);
+}
+
+void
 smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms now)
 {
 	struct smtp_reply reply;
@@ -330,6 +356,12 @@ smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out)
 	*out = proto->outcome;
 	proto->ended = false;
 	proto->mail = (struct smtp_mail){ 0 };
+}
+
+const struct smtp_question *
+smtp_proto_question(const struct smtp_proto *proto)
+{
+	return proto->state == STATE_AUTH_PROOF ? &proto->exchange->question : NULL;
 }
 
 const struct smtp_fault *
