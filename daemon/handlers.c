@@ -588,4 +588,5 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_BACKUP] = operate_backup,
 	[API_BACKUP_DROP] = operate_backup_drop,
 	[API_STATE_ADOPT] = operate_adopt,
+	[API_STATE_NEW] = operate_new,
 };

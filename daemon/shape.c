@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
-#define OTHER_MACHINE_HINT "when that machine will not send these jobs itself: notifyctl state adopt"
+#define OTHER_MACHINE_HINT                                                                                             \
+	"when that machine will not send these jobs itself: notifyctl state adopt; to cancel them and start afresh: "  \
+	"notifyctl state new"
 
 /* The names of a job's facts, in the order of the API. */
 static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
