@@ -186,6 +186,8 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 		put_account_from(app, job, out);
 	json_out_text(out, "account", job->account && job->account[0] ? job->account : NULL);
 	put_facts(&facts, facts_late, out);
+	if (job->sealed)
+		json_out_bool(out, "sensitive", true);
 	put_times(app, job, out);
 	put_origin(job, out);
 	put_recipients(job, out);
