@@ -234,14 +234,25 @@ cmd_state_words(const char *name)
 	return job_state_named(name, &state) ? job_state_words(state) : name;
 }
 
+struct color_row {
+	const char *name;
+	enum writer_color color;
+};
+
+static enum writer_color
+color_of(const struct color_row *rows, const char *name)
+{
+	for (; name != NULL && rows->name != NULL; rows++)
+		if (strcmp(rows->name, name) == 0)
+			return rows->color;
+	return WRITER_PLAIN;
+}
+
 /* States of jobs, recipients and accounts share their colours. */
 enum writer_color
 cmd_state_color(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum writer_color color;
-	} colors[] = {
+	static const struct color_row rows[] = {
 		{ "delivered", WRITER_GOOD },
 		{ "ok", WRITER_GOOD },
 		{ "failed", WRITER_BAD },
@@ -252,13 +263,27 @@ cmd_state_color(const char *name)
 		{ "failing", WRITER_BAD },
 		{ "paced", WRITER_WARN },
 		{ "paused", WRITER_WARN },
+		{ NULL, WRITER_PLAIN },
 	};
-	size_t i;
 
-	for (i = 0; name != NULL && i < sizeof(colors) / sizeof(colors[0]); i++)
-		if (strcmp(colors[i].name, name) == 0)
-			return colors[i].color;
-	return WRITER_PLAIN;
+	return color_of(rows, name);
+}
+
+enum writer_color
+cmd_severity_color(const char *name)
+{
+	static const struct color_row rows[] = {
+		{ "emergency", WRITER_BAD },
+		{ "alert", WRITER_BAD },
+		{ "critical", WRITER_BAD },
+		{ "error", WRITER_BAD },
+		{ "warning", WRITER_WARN },
+		{ "info", WRITER_DIM },
+		{ "debug", WRITER_DIM },
+		{ NULL, WRITER_PLAIN },
+	};
+
+	return color_of(rows, name);
 }
 
 void

@@ -69,6 +69,7 @@ const char *cmd_stamp(const char *stamp, char out[48]);
 /* A state's name => its words and colour. */
 const char *cmd_state_words(const char *name);
 enum writer_color cmd_state_color(const char *name);
+enum writer_color cmd_severity_color(const char *name);
 /* The reply of a server: "250 2.0.0 OK", without what is missing. */
 void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
 /* "accepted by smtp.office365.com" and kin, for a job. */

@@ -403,15 +403,43 @@ class Look(Case):
         self.assertIn("--cursor CUR", lines[3])
 
     def test_a_terminal_gets_colours_and_no_line_too_long(self):
-        long = dict(JOB, subject="日本語の件名" * 20)
+        long = dict(JOB, subject="日本語の件名" * 20, recipients=[{"address": "a" * 60 + "@contoso.com"}])
         self.daemon.answers = [(200, {"jobs": [long], "next": None})]
         colored = self.terminal("list", columns=90)
         self.assertIn("\033[32mdelivered\033[0m", colored)
-        for plain in (self.terminal("list", columns=90, NO_COLOR="1"), self.terminal("--no-color", "list", columns=90)):
-            self.assertNotIn("\033", plain)
-            row = plain.split("\n")[1]
-            self.assertTrue(row.endswith("…"))
-            self.assertLessEqual(sum(2 if ord(c) > 0x2fff else 1 for c in row), 90)
+        self.assertIn("\033[31mcritical\033[0m", colored)
+        for columns in (70, 90, 91, 132):
+            for plain in (self.terminal("list", columns=columns, NO_COLOR="1"), self.terminal("--no-color", "list", columns=columns)):
+                self.assertNotIn("\033", plain)
+                row = plain.split("\n")[1]
+                self.assertIn("  a" + "a" * (columns // 9), row)
+                self.assertIn("a  日本", row)
+                taken = sum(2 if ord(c) > 0x2fff else 1 for c in row)
+                self.assertLessEqual(taken, columns)
+                self.assertGreaterEqual(taken, columns - 1, row)
+
+    def test_a_pipe_gets_every_text_whole_and_no_colours(self):
+        long = dict(JOB, subject="日本語の件名" * 60, recipients=[{"address": "a" * 60 + "@contoso.com"}])
+        self.daemon.answers = [(200, {"jobs": [long], "next": None})]
+        self.assertEqual(self.ctl("list"), 0)
+        self.assertTrue(self.out.split("\n")[1].endswith("  " + "a" * 60 + "@contoso.com  " + long["subject"]), self.out)
+        self.assertNotIn("\033", self.out)
+
+    def test_without_the_library_of_tables_tabs_part_the_texts(self):
+        self.daemon.answers = [(200, {"jobs": [JOB, dict(JOB, subject="")], "next": None})]
+        self.file("libsmartcols.so.1", b"")
+        octets = self.terminal("list", LD_LIBRARY_PATH=self.folder)
+        lines = octets.split("\n")
+        self.assertEqual(lines[0], "ID\tAGE\tSTATE\tSEVERITY\tACCOUNT\tTO\tSUBJECT")
+        self.assertRegex(lines[1], "^" + ID[-8:] + "\t[0-9dhms]+\tdelivered\tcritical\tm365\tops@contoso.com \\+1\tDisk failing$")
+        self.assertTrue(lines[2].endswith("\t"))
+        self.daemon.answers = [(200, {"jobs": [dict(JOB, subject="")], "next": None})]
+        self.assertNotIn("SUBJECT", self.terminal("list", LD_LIBRARY_PATH=self.folder))
+
+    def test_the_library_of_tables_is_loaded_for_tables_alone(self):
+        self.daemon.answers = [(200, {"jobs": [JOB], "next": None})]
+        self.assertIn("libsmartcols", self.terminal("list", LD_DEBUG="files"))
+        self.assertNotIn("libsmartcols", self.terminal("--json", "list", LD_DEBUG="files"))
 
     def test_nothing_from_the_daemon_drives_the_terminal(self):
         evil = "a\x1b]0;x\x07\r\n\u202e\x9b31m\x7f"
