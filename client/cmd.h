@@ -50,9 +50,9 @@ cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
 /* Tells a failure on stderr, as text or as a problem in JSON; returns its exit code. */
 int cmd_fail(struct cmd *cmd, const struct nd_why *why);
-/* Tells the daemon's problem in the same way. */
+/* Tells the daemon's problem in the same way; `where` is "" or what it is about, as "job 3: ". */
 int cmd_problem(struct cmd *cmd, const struct link_reply *reply);
-int cmd_problem_tell(struct cmd *cmd, const struct json_node *problem);
+int cmd_problem_tell(struct cmd *cmd, const char *where, const struct json_node *problem);
 /* Text of a command line mistake; returns CMD_USAGE. */
 int cmd_usage(struct cmd *cmd, const char *format, ...) ND_PRINTF(2, 3);
 /* GET `path`: 200 gives the reply (to be done), anything else is told. Returns CMD_DONE or the exit code. */

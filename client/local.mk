@@ -26,6 +26,8 @@ notifyctl_SOURCES = \
 	%D%/main.c \
 	%D%/post.c \
 	%D%/post.h \
+	%D%/progress.c \
+	%D%/progress.h \
 	%D%/version.h \
 	%D%/writer.c \
 	%D%/writer.h \
