@@ -2,13 +2,10 @@
 /* http_server_reply.c - replies: made, kept until libmicrohttpd asks again, handed over.  Layer: io. */
 #include "daemon/io/http_server_internal.h"
 
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define PACE 1048576u /* octets a second of a reply: slow, but fair */
 #define PROBLEM_MAX 8192u
-#define HEAD_MAX 1024u
 #define HEADERS_MAX 4u
 
 struct header {
@@ -60,43 +57,6 @@ make_response(const struct reply *reply)
 	return response;
 }
 
-/* -- clients that closed their half ---------------------------------------------------------------------------- */
-
-bool
-http_server_half_closed(const struct http_request *request)
-{
-	struct pollfd state = { request->connection->fd, POLLRDHUP, 0 };
-
-	return poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
-}
-
-/* libmicrohttpd reads from a resumed connection before it writes, takes the end of the client's half for the end of
- * all, and closes: "nc -N" would never see its reply. So it is written here. What does not fit into the socket at once
- * (about 200 KB) is lost; Content-Length tells. */
-static void
-write_directly(struct http_request *request, const struct reply *reply)
-{
-	struct msghdr message = { 0 };
-	struct iovec parts[2];
-	struct nd_buf head;
-
-	nd_buf_init(&head, HEAD_MAX);
-	(void)nd_buf_addf(&head, "HTTP/1.1 %u %s\r\n", reply->status, MHD_get_reason_phrase_for(reply->status));
-	for (unsigned i = 0; i < HEADERS_MAX; i++)
-		if (reply->headers[i].value != NULL)
-			(void)nd_buf_addf(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
-	(void)nd_buf_addf(&head, "Content-Length: %zu\r\nConnection: close\r\n\r\n", reply->len);
-	memcpy(&parts[1].iov_base, &reply->body, sizeof(parts[1].iov_base));
-	parts[1].iov_len = request->head ? 0 : reply->len;
-	parts[0] = (struct iovec){ head.octets, head.len };
-	message.msg_iov = parts;
-	message.msg_iovlen = 2;
-	if (!head.failed)
-		(void)sendmsg(request->connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	nd_buf_done(&head);
-	request->dead = true;
-}
-
 /* -- the way out ----------------------------------------------------------------------------------------------- */
 
 void
@@ -112,10 +72,7 @@ http_server_resume(struct http_request *request)
 static void
 settle(struct http_request *request, const struct reply *reply)
 {
-	if (request->suspended && http_server_half_closed(request))
-		write_directly(request, reply);
-	else
-		request->response = make_response(reply);
+	request->response = make_response(reply);
 	request->response_len = reply->len;
 	request->status = reply->status;
 	request->answered = true;
