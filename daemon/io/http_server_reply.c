@@ -2,6 +2,7 @@
 /* http_server_reply.c - replies: made, kept until libmicrohttpd asks again, handed over.  Layer: io. */
 #include "daemon/io/http_server_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PACE 1048576u /* octets a second of a reply: slow, but fair */
@@ -19,18 +20,18 @@ struct reply {
 	struct header headers[HEADERS_MAX];
 };
 
-/* Seconds, for the failures after which trying at once would be in vain. */
+/* Seconds, for the failures after which trying at once would be in vain and which do not know better. */
 /* clang-format off */
 static const struct {
 	enum nd_err err;
-	const char *seconds;
+	unsigned seconds;
 } retry_after[] = {
-	{ ND_EMEMORY,    "1" },
-	{ ND_EBUSY,      "1" },
-	{ ND_ESTOPPING,  "2" },
-	{ ND_EQUEUEFULL, "10" },
-	{ ND_EDISKFULL,  "10" },
-	{ ND_EDISK,      "10" },
+	{ ND_EMEMORY,    1 },
+	{ ND_EBUSY,      1 },
+	{ ND_ESTOPPING,  2 },
+	{ ND_EQUEUEFULL, 10 },
+	{ ND_EDISKFULL,  10 },
+	{ ND_EDISK,      10 },
 };
 /* clang-format on */
 
@@ -117,21 +118,22 @@ http_server_reply(
 		settle(request, &reply);
 }
 
-static const char *
-seconds_after(enum nd_err err, unsigned status)
+static unsigned
+seconds_after(const struct nd_why *why)
 {
-	if (status != 429 && status != 503)
-		return NULL;
+	if (why->retry_after > 0)
+		return why->retry_after;
 	for (size_t i = 0; i < sizeof(retry_after) / sizeof(retry_after[0]); i++)
-		if (retry_after[i].err == err)
+		if (retry_after[i].err == why->err)
 			return retry_after[i].seconds;
-	return "5";
+	return 5;
 }
 
 void
 http_server_problem(struct http_request *request, const struct nd_why *why)
 {
 	struct reply reply = { .status = (unsigned)nd_err_http(why->err) };
+	char seconds[16];
 	struct nd_buf body;
 
 	if (request->answered)
@@ -141,7 +143,10 @@ http_server_problem(struct http_request *request, const struct nd_why *why)
 	reply.body = nd_buf_text(&body);
 	reply.len = body.len;
 	reply.headers[0] = (struct header){ "Content-Type", "application/problem+json" };
-	reply.headers[1] = (struct header){ "Retry-After", seconds_after(why->err, reply.status) };
+	if (reply.status == 429 || reply.status == 503) {
+		(void)snprintf(seconds, sizeof(seconds), "%u", seconds_after(why));
+		reply.headers[1] = (struct header){ "Retry-After", seconds };
+	}
 	if (why->err == ND_EMETHOD && why->hint[0] != '\0') /* RFC 9110 15.5.6 */
 		reply.headers[2] = (struct header){ "Allow", why->hint };
 	settle(request, &reply);
