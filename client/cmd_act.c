@@ -115,7 +115,7 @@ add_filters(const struct args *args, struct nd_buf *path, char first)
 	}
 }
 
-/* "12", or "1000 or more": one page of the list tells. */
+/* "12 jobs", or "1000 or more jobs": one page of the list tells. */
 static int
 count(struct cmd *cmd, const struct args *args, char words[32])
 {
@@ -132,8 +132,8 @@ count(struct cmd *cmd, const struct args *args, char words[32])
 	code = cmd_get_json(&quiet, nd_buf_text(&path), &tree);
 	nd_buf_done(&path);
 	jobs = json_get(tree.root, "jobs");
-	(void)snprintf(words, 32, "%u%s", jobs != NULL ? jobs->count : 0,
-	    json_get_text(tree.root, "next") != NULL ? " or more" : "");
+	(void)snprintf(words, 32, "%u%s job%s", jobs != NULL ? jobs->count : 0,
+	    json_get_text(tree.root, "next") != NULL ? " or more" : "", jobs != NULL && jobs->count == 1 ? "" : "s");
 	json_done(&tree);
 	return code;
 }
@@ -143,7 +143,7 @@ ask(struct cmd *cmd, const char *action, const char *words)
 {
 	char line[8] = "";
 
-	(void)fprintf(cmd->err.file, "%s %s jobs, as far as it applies to them? [y/N] ", action, words);
+	(void)fprintf(cmd->err.file, "%s %s, as far as it applies? [y/N] ", action, words);
 	(void)fflush(cmd->err.file);
 	if (fgets(line, sizeof(line), stdin) == NULL || (line[0] != 'y' && line[0] != 'Y'))
 		return cmd_usage(cmd, "nothing was done");
@@ -162,7 +162,7 @@ act_on_all(struct cmd *cmd, const char *action, const struct args *args, const c
 	int code;
 
 	progress_init(&progress, &cmd->err, 0);
-	(void)snprintf(text, sizeof(text), "%s: %s jobs, please wait", action, words);
+	(void)snprintf(text, sizeof(text), "%s: %s, please wait", action, words);
 	progress_text(&progress, text);
 	nd_buf_init(&path, 65536);
 	nd_buf_addf(&path, "/v1/jobs/%s", action);

@@ -11,7 +11,7 @@
 /* Each filter is the API's parameter of the same name. */
 /* clang-format off */
 const struct args_option cmd_list_options[] = {
-	{ 0, "state", "STATE[,STATE]", "Only jobs in these states: queued sending held delivered failed expired cancelled merged." },
+	{ 0, "state", "STATE[,STATE]", "Only jobs in these states: queued sending held delivered failed expired cancelled merged; all unless given." },
 	{ 0, "account", "A[,A]", "Only jobs of these accounts." },
 	{ 0, "source", "S[,S]", "Only jobs of these sources." },
 	{ 0, "severity", "S[,S]", "Only jobs of these severities." },

@@ -19,6 +19,8 @@ notifyctl_SOURCES = \
 	%D%/cmd_watch.c \
 	%D%/file.c \
 	%D%/file.h \
+	%D%/help.c \
+	%D%/help.h \
 	%D%/http.c \
 	%D%/http.h \
 	%D%/link.c \

@@ -37,8 +37,8 @@ void writer_message(struct writer *writer, const char *octets, size_t len);
 /* A table is filled cell by cell, row by row, and printed at once: as wide as its texts, but not wider than the terminal. */
 struct writer_column {
 	const char *title;
-	bool right;    /* aligned to the right */
-	double share;  /* of the terminal's width: what it gives way to when that is too narrow; 0: it gives nothing */
+	bool right;   /* aligned to the right */
+	double share; /* of the terminal's width: what it gives way to when that is too narrow; 0: it gives nothing */
 };
 struct writer_cell;
 struct writer_table {

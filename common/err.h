@@ -23,12 +23,12 @@ enum nd_kind { ND_KIND_OK, ND_KIND_TRANSIENT, ND_KIND_PERMANENT, ND_KIND_CONFIG 
 
 struct nd_why {
 	enum nd_err err;
-	int sys_errno;  /* 0, or the errno that caused it */
-	unsigned line;  /* line of the input, 1-based; 0 = none */
+	int sys_errno;        /* 0, or the errno that caused it */
+	unsigned line;        /* line of the input, 1-based; 0 = none */
 	unsigned retry_after; /* seconds until it is worth trying again; 0 = not known */
-	char field[80]; /* the field, header or setting concerned; "" = none */
-	char text[320]; /* one sentence for people; never a secret */
-	char hint[240]; /* what to do; "" = the table's hint */
+	char field[80];       /* the field, header or setting concerned; "" = none */
+	char text[320];       /* one sentence for people; never a secret */
+	char hint[240];       /* what to do; "" = the table's hint */
 };
 
 enum nd_kind nd_err_kind(enum nd_err err);

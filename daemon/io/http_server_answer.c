@@ -18,9 +18,9 @@
 #include <string.h>
 
 #define TARGET_MAX HTTP_HEAD_MAX
-#define POOL_MAX 64u      /* spare requests that are kept */
-#define KEPT_ROOM 16384u  /* the largest buffer a spare request keeps */
-#define PACE 102400u      /* octets a second of a body: slow, but fair */
+#define POOL_MAX 64u     /* spare requests that are kept */
+#define KEPT_ROOM 16384u /* the largest buffer a spare request keeps */
+#define PACE 102400u     /* octets a second of a body: slow, but fair */
 
 const struct http_server_limits http_server_limits_default = {
 	.body = JOB_MAX_OCTETS,

@@ -449,7 +449,7 @@ class Bulk(Case):
     def test_a_terminal_is_asked_first(self):
         self.daemon.answers = [(200, {"jobs": [JOB], "next": None}), (200, {"matched": 1, "changed": 1})]
         octets = self.terminal("retry", "--all", stdin="terminal")
-        self.assertIn("retry 1 jobs, as far as it applies to them? [y/N]", octets)
+        self.assertIn("retry 1 job, as far as it applies? [y/N]", octets)
         self.assertIn("1 of 1 jobs changed", octets)
 
     def test_a_pipe_sees_the_end_alone(self):
@@ -595,6 +595,49 @@ class Look(Case):
                            "warnings": [{}], "state": None, "totals": [1]}):
                 self.daemon.answers = [(200, reply)]
                 self.assertIn(self.ctl(*command), (0, 76), (command, reply, self.err))
+
+
+class Watch(Case):
+    @staticmethod
+    def events(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n")
+        handler.wfile.write(b'{"event":"begin","time":"2026-11-21T08:00:00.000Z"}\n')
+        handler.wfile.flush()
+        handler.server.daemon.seen.wait(30)
+        handler.wfile.write(b'{"event":"job.failed","time":"2026-11-21T08:00:00.000Z","job":"%s","account":"m365","state":"failed"}\n' % ID.encode())
+
+    def test_a_terminal_sees_that_nothing_has_happened_yet(self):
+        self.daemon.seen, self.daemon.answers = threading.Event(), [self.events, (404, {"status": 404, "code": "x", "detail": "gone"})]
+
+        def seen(octets):
+            if b"waiting for something to happen" in octets:
+                self.daemon.seen.set()
+        octets = self.terminal("watch", "--no-color", columns=100, seen=seen)
+        self.assertTrue(self.daemon.seen.is_set())
+        self.assertIn("\r2026-11-21 08:00:00Z  job.failed      %s  m365\n" % ID[-8:], octets)
+        self.assertEqual(octets.count("waiting for something"), 1)
+
+    def test_a_terminal_sees_what_is_waited_for(self):
+        self.daemon.answers = [(200, JOB)]
+        octets = self.terminal("wait", ID)
+        self.assertTrue(octets.startswith("\rwaiting for " + ID + "\r"), repr(octets))
+        self.assertTrue(octets.endswith("\r%s delivered: accepted by smtp.office365.com\n" % ID), repr(octets))
+        self.assertEqual(self.ctl("wait", ID), 0)
+        self.assertEqual((self.out, self.err), ("%s delivered: accepted by smtp.office365.com\n" % ID, ""))
+
+
+class Help(Case):
+    def test_help_is_aligned_and_fits_a_terminal(self):
+        self.assertEqual(self.ctl("--help"), 0)
+        commands = [line.split()[0] for line in self.out.split("commands:")[1].split("options")[0].split("\n") if line[:3].strip()]
+        self.assertIn("send", commands)
+        for words in [["--help"]] + [[command, "--help"] for command in commands]:
+            self.assertEqual(self.ctl(*words), 0)
+            self.assertLessEqual(max(map(len, self.out.split("\n"))), 80, self.out)
+            self.assertNotIn("  \n", self.out)
+            for line in self.out.split("options")[-1].split("\n")[1:-1]:
+                self.assertTrue(line[:31].strip() == "" or line.startswith(("  -", "      --")), line)
+                self.assertIn(line[30:31], ("", " "), line)
 
 
 class Where(Case):
