@@ -47,6 +47,7 @@ extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_li
     cmd_state_options[];
 cmd_run cmd_watch_run, cmd_wait_run;
 extern const struct args_option cmd_watch_options[], cmd_wait_options[];
+cmd_run cmd_account_run;
 cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
 /* Tells a failure on stderr, as text or as a problem in JSON; returns its exit code. */
@@ -73,6 +74,8 @@ enum writer_color cmd_state_color(const char *name);
 enum writer_color cmd_severity_color(const char *name);
 /* The reply of a server: "250 2.0.0 OK", without what is missing. */
 void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
+/* Accounts as a table, with what keeps each from sending. */
+void cmd_account_print(struct cmd *cmd, const struct json_node *accounts);
 /* "accepted by smtp.office365.com" and kin, for a job. */
 void cmd_job_words(const struct json_node *job, struct nd_buf *out);
 

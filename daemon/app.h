@@ -13,6 +13,7 @@
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
+ *   trust.c     the way to an account's server, and whom it trusts there
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -60,6 +61,7 @@ struct app_account {
 struct app_waiter;
 struct feed;
 struct app_act;
+struct app_look;
 
 struct app {
 	struct conf *conf; /* held: reload.c */
@@ -78,6 +80,7 @@ struct app {
 	    *disk_timer, *recover_timer;
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
+	struct app_look *looks; /* at what servers present */
 	struct app_act *acts; /* actions that wait for a commit or a load */
 	struct feed *feed;
 	struct watchdog watchdog;
@@ -164,7 +167,17 @@ void accounts_change(struct app *app); /* after engine_reconfigure */
 void accounts_forget(struct app *app, struct engine_account *account);
 void accounts_free(struct app *app);
 void accounts_read_paused(struct app *app); /* STATE/paused */
+struct engine_account *accounts_asked_for(
+    struct app *app, struct http_request *request); /* the account of the path; NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
+
+/* trust.c */
+struct smtp_link_conf;
+struct tls *trust_tls(const struct conf_account *account, struct nd_why *why); /* a context; NULL: why */
+/* Everything but the context and the credentials; borrows from both. */
+void trust_way(const struct conf *conf, const struct conf_account *account, struct smtp_link_conf *out);
+http_handler trust_chain;
+void trust_end(struct app *app); /* all are answered: notifyd stops */
 
 /* intake.c */
 struct job_draft;

@@ -55,6 +55,8 @@ libcore_a_SOURCES = \
 	%D%/core/ready_words.c \
 	%D%/core/quota.c \
 	%D%/core/quota.h \
+	%D%/core/proxy_talk.c \
+	%D%/core/proxy_talk.h \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
@@ -125,6 +127,7 @@ libio_a_SOURCES = \
 	%D%/io/smtp_link.h \
 	%D%/io/smtp_link_dial.c \
 	%D%/io/smtp_link_inner.h \
+	%D%/io/smtp_link_proxy.c \
 	%D%/io/smtp_link_wire.c \
 	%D%/io/spool.c \
 	%D%/io/spool.h \
@@ -143,6 +146,8 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/tls_chain.c \
+	%D%/io/tls_inner.h \
 	%D%/io/worker.c \
 	%D%/io/worker.h
 
@@ -171,6 +176,7 @@ notifyd_SOURCES = \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
+	%D%/trust.c \
 	%D%/waiters.c \
 	%D%/warnings.c
 notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
