@@ -148,10 +148,12 @@ print_advice(struct cmd *cmd, const struct json_node *reply, const char *name)
 	}
 	if (pin == NULL)
 		return;
-	writer_line(&cmd->out, WRITER_PLAIN, "To trust this key whoever signed it, add to [account %s] in notifyd.conf:", name);
+	writer_line(
+	    &cmd->out, WRITER_PLAIN, "To trust this key whoever signed it, add to [account %s] in notifyd.conf:", name);
 	writer_line(&cmd->out, WRITER_PLAIN, "    pin_sha256 = %s", pin);
 	writer_line(&cmd->out, WRITER_PLAIN,
-	    "First compare it, over another way, with what the server's administrator says: all of this came over the same "
+	    "First compare it, over another way, with what the server's administrator says: all of this came over the "
+	    "same "
 	    "network, and whoever sits in it could have sent it.");
 }
 
@@ -293,8 +295,10 @@ cmd_account_run(struct cmd *cmd, const struct args *args)
 			continue;
 		nd_buf_done(&known);
 		if (verbs[i].named != (args->word_count == 2))
-			return cmd_usage(cmd, verbs[i].named ? "notifyctl account %s needs the account's name"
-							     : "notifyctl account %s takes no name", verbs[i].word);
+			return cmd_usage(cmd,
+			    verbs[i].named ? "notifyctl account %s needs the account's name"
+					   : "notifyctl account %s takes no name",
+			    verbs[i].word);
 		return verbs[i].run(cmd, verbs[i].named ? args->words[1] : NULL);
 	}
 	code = cmd_usage(cmd, "notifyctl account knows %s, not \"%.60s\"", nd_buf_text(&known), args->words[0]);

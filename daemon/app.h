@@ -81,7 +81,7 @@ struct app {
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
 	struct app_look *looks; /* at what servers present */
-	struct app_act *acts; /* actions that wait for a commit or a load */
+	struct app_act *acts;   /* actions that wait for a commit or a load */
 	struct feed *feed;
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;

@@ -149,7 +149,8 @@ put_detail(struct json_out *out, const struct app_look *look, const struct nd_wh
 	char text[320];
 
 	if (pins && !chain->verified)
-		(void)snprintf(text, sizeof(text), "its key is pinned; without the pin it would not be trusted: %s", chain->words);
+		(void)snprintf(
+		    text, sizeof(text), "its key is pinned; without the pin it would not be trusted: %s", chain->words);
 	else if (chain->verified)
 		(void)snprintf(text, sizeof(text), "the certificate is trusted for %.100s%s", look->conf.tls_name,
 		    pins ? ", and its key is pinned" : "");
@@ -273,7 +274,8 @@ may_look(const struct app *app, const struct conf_account *account, struct nd_wh
 	for (const struct app_look *look = app->looks; look != NULL; look = look->next)
 		count++;
 	if (account->security == CONF_PLAIN) {
-		(void)nd_fail(why, ND_ECONF, 0, "account %.40s uses no TLS: there is no certificate to look at", account->name);
+		(void)nd_fail(
+		    why, ND_ECONF, 0, "account %.40s uses no TLS: there is no certificate to look at", account->name);
 		return nd_fail_at(why, "security", 0, "set security = starttls or tls first");
 	}
 	if (app->stopping)

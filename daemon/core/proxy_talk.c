@@ -96,9 +96,9 @@ static void
 refuse(struct proxy_talk *talk, enum nd_err err, const char *said, const struct refusal *row)
 {
 	talk->state = PROXY_TALK_REFUSED;
-	(void)nd_fail(&talk->why, err, 0, "the proxy does not open the way to %.100s, port %u: %s%s%s%s", talk->goal.host,
-	    (unsigned)talk->goal.port, said, row != NULL && row->words[0] != '\0' ? " - " : "", row != NULL ? row->words : "",
-	    talk->reason);
+	(void)nd_fail(&talk->why, err, 0, "the proxy does not open the way to %.100s, port %u: %s%s%s%s",
+	    talk->goal.host, (unsigned)talk->goal.port, said, row != NULL && row->words[0] != '\0' ? " - " : "",
+	    row != NULL ? row->words : "", talk->reason);
 	(void)nd_fail_at(&talk->why, "smtp_proxy", 0, row != NULL ? row->hint : HINT_KIND);
 }
 
@@ -126,8 +126,8 @@ hear_status(struct proxy_talk *talk)
 	char digits[4];
 
 	(void)snprintf(digits, sizeof(digits), "%.3s", talk->line_len > 9 ? line + 9 : "");
-	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] == '\0' || line[8] != ' ' || !nd_str_int(digits, 100, 599, &code) ||
-	    (line[12] != '\0' && line[12] != ' ')) {
+	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] == '\0' || line[8] != ' ' ||
+	    !nd_str_int(digits, 100, 599, &code) || (line[12] != '\0' && line[12] != ' ')) {
 		refuse(talk, ND_EPROTOCOL, "it does not answer as an HTTP proxy", NULL);
 		return;
 	}

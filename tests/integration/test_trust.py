@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whom an account trusts and how its server is reached: pins, the chain, proxies, the local address."""
+import json
 import os
 import select
 import socket
@@ -8,7 +9,7 @@ import sys
 import tempfile
 import threading
 
-from notifyd import NOTIFYCTL, TOP, ProgramTest
+from notifyd import NOTIFYCTL, TOP, ProgramTest, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
@@ -37,6 +38,22 @@ security = starttls
 auth = none
 from = alerts@example.com
 {more}
+'''
+OAUTH = '''
+[daemon]
+hostname = host.example
+[access]
+to_allow = *
+[account relay]
+provider = microsoft
+host = localhost:%(smtp_port)d
+from = Alerts <%(user)s>
+auth = oauth2
+grant = client_credentials
+tenant = %(tenant)s
+client_id = %(client_id)s
+client_secret = file:%(secret)s
+token_url = %(token_url)s
 '''
 
 
@@ -133,10 +150,10 @@ class Trust(ProgramTest):
     def ctl(self, d, *words):
         return subprocess.run([NOTIFYCTL, '--socket', d.socket, *words], capture_output=True, text=True, timeout=60, check=False)
 
-    def wait_account(self, d, job):
-        """What the job waits for: the account has met a fault."""
-        events = d.get('/v1/jobs/%s?wait=20' % job, True).json
-        return d.account('relay'), events
+    def account_in(self, d, state, seconds=30):
+        """The account once it has come to this state."""
+        return until(lambda: (lambda account: account if account['state'] == state else None)(d.account('relay')),
+                     'account %s' % state, seconds)
 
     def test_a_pinned_key_passes_though_the_certificate_is_expired(self):
         server = self.relay('expired', TLS + MAIL)
@@ -148,16 +165,16 @@ class Trust(ProgramTest):
     def test_a_key_that_is_not_pinned_is_told_with_its_digest(self):
         server = self.relay('good', LOOKED_AT)
         d = self.start(server, 'tls_name = relay.example\nca_file = %s\npin_sha256 = %s' % (self.cert('ca.pem'), self.pin('other')))
-        account, _ = self.wait_account(d, self.send(d))
-        self.assertEqual(account['state'], 'held')
+        self.send(d)
+        account = self.account_in(d, 'held')
         self.assertIn('its pin_sha256 is ' + self.pin('good'), account['reason'])
         self.assertIn('notifyctl account trust', account['hint'])
 
     def test_the_issuer_of_a_box_that_inspects_tls_is_named(self):
         server = self.relay('inspected', LOOKED_AT)
         d = self.start(server, 'tls_name = relay.example')
-        account, _ = self.wait_account(d, self.send(d))
-        self.assertEqual(account['state'], 'held')
+        self.send(d)
+        account = self.account_in(d, 'held')
         self.assertIn('O=Corp, CN=Corp Proxy CA', account['reason'])
         self.assertIn('ca_file', account['hint'])
 
@@ -254,8 +271,7 @@ class Trust(ProgramTest):
         d = self.start(server, 'smtp_proxy = ' + proxy.url, 'relay.example')
         job = self.send(d)
         self.assert_problem(d.get('/v1/accounts/relay/chain', True), 503, 'connect-failed', '407', 'password is not supported')
-        account = d.account('relay')
-        self.assertEqual(account['state'], 'failing')
+        account = self.account_in(d, 'failing')
         self.assertIn('407', account['reason'])
         self.assertEqual(d.job(job)['state'], 'queued')
 
@@ -279,6 +295,29 @@ class Trust(ProgramTest):
         self.assertEqual(self.ctl(d, 'account', 'show', 'none').returncode, 65)
         for words in (('list', 'relay'), ('show',), ('bend', 'relay')):
             self.assertEqual(self.ctl(d, 'account', *words).returncode, 64, words)
+
+    def test_the_authorities_of_token_endpoint_and_relay_are_two_settings(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        process = subprocess.Popen([sys.executable, os.path.join(TOP, 'tests/fake/provider.py'), '--dir', folder.name],
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait, 20)
+        self.addCleanup(process.terminate)
+        self.assertTrue(process.stdout.readline().startswith('ready:'))
+        with open(os.path.join(folder.name, 'ready.json'), encoding='utf-8') as file:
+            facts = json.load(file)
+        config = OAUTH % dict(facts, secret=os.path.join(folder.name, 'secret'))
+        ours = 'token_ca_file = %s\nca_file = %s\n' % (self.cert('ca.pem'), facts['ca'])
+        d = self.daemon(config + ours)
+        self.send(d)
+        self.assertIn('token endpoint', until(lambda: d.account('relay').get('reason'), 'a reason'))
+        d.configure(config + 'token_ca_file = %s\nca_file = %s\n' % (facts['ca'], self.cert('ca.pem')))
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        reason = until(lambda: (lambda text: text if text and 'certificate for localhost' in text else None)(
+            d.account('relay').get('reason')), 'the relay to be refused')
+        self.assertIn('not trusted', reason)
+        self.assertIn('token_expires', d.account('relay'))
 
     def test_a_mail_is_delivered_under_fips(self):
         folder = subprocess.run(['openssl', 'version', '-m'], capture_output=True, text=True, check=True).stdout.split('"')[1]

@@ -55,8 +55,9 @@ put(int fd, const void *octets, size_t len)
 static int
 open_relay(void)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(proxy.relay_port),
-		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(proxy.relay_port), .sin_addr = { htonl(INADDR_LOOPBACK) }
+	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0)
@@ -170,7 +171,8 @@ begin_way(void **state)
 	"S: 250 2.0.0 queued\nC: QUIT\nS: 221 bye\n"
 #define CLEAR_STEPS "S: 220 relay.example\nC: EHLO host.example\nS: 250 relay.example\n"
 #define STARTTLS_STEPS                                                                                                 \
-	"S: 220 relay.example\nC: EHLO host.example\nS: 250-relay.example\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\n" \
+	"S: 220 relay.example\nC: EHLO host.example\nS: 250-relay.example\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 "      \
+	"go\nTLS\n"                                                                                                    \
 	"C: EHLO host.example\nS: 250-relay.example\nS: 250 AUTH PLAIN\nC: AUTH PLAIN {plain}\nS: 235 2.7.0 ok\n"
 
 static void

@@ -661,7 +661,8 @@ proxies_addresses_pins_and_redirects_are_checked_where_they_stand(void **state)
 	    "notifyd.conf:4: [account a] bind: \"192.0.2.256\" is not an address such as 192.0.2.10 or 2001:db8::10\n");
 	expect_only(read_one("[account a]\nhost = relay\nfrom = a@b.example\nbind = 192.0.2.255\nfamily = ipv4\n"), "");
 	expect_only(read_one("[account a]\nhost = relay\nfrom = a@b.example\nbind = 2001:db8::9\nfamily = ipv4\n"),
-	    "notifyd.conf:5: [account a] family: bind is an address of the other kind; take family out: bind decides\n");
+	    "notifyd.conf:5: [account a] family: bind is an address of the other kind; take family out: bind "
+	    "decides\n");
 	expect_only(read_one("[account a]\nhost = relay\nfrom = a@b.example\npin_sha256 = abc\n"),
 	    "notifyd.conf:4: [account a] pin_sha256: \"abc\" is not the base64 of a SHA-256 digest (44 characters); "
 	    "notifyctl "
@@ -685,7 +686,8 @@ a_password_never_goes_in_clear_through_a_proxy(void **state)
 	(void)state;
 	expect_only(read_one("[account a]\nhost = 127.0.0.1\nfrom = a@b.example\nsecurity = none\nauth = password\n"
 			     "password = env:P\nsmtp_proxy = http://127.0.0.1:3128\n"),
-	    "notifyd.conf:4: [account a] security: a password is never sent without TLS through a proxy; set security = "
+	    "notifyd.conf:4: [account a] security: a password is never sent without TLS through a proxy; set security "
+	    "= "
 	    "starttls or tls\n");
 }
 

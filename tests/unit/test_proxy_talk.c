@@ -99,7 +99,8 @@ a_proxy_is_read_from_its_url(void **state)
 static void
 connect_names_the_server_and_its_port(void **state)
 {
-	static const char name[] = "CONNECT smtp.contoso.example:587 HTTP/1.1\r\nHost: smtp.contoso.example:587\r\n\r\n";
+	static const char name[] =
+	    "CONNECT smtp.contoso.example:587 HTTP/1.1\r\nHost: smtp.contoso.example:587\r\n\r\n";
 	static const char six[] = "CONNECT [2001:db8::25]:465 HTTP/1.1\r\nHost: [2001:db8::25]:465\r\n\r\n";
 	struct proxy_talk talk;
 
@@ -113,7 +114,8 @@ connect_names_the_server_and_its_port(void **state)
 static void
 what_follows_the_reply_is_the_servers(void **state)
 {
-	static const char reply[] = "HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n", more[] = "220 relay\r\n";
+	static const char reply[] = "HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n",
+			  more[] = "220 relay\r\n";
 	static const char socks[] = "\5\0\0\1\177\0\0\1\4\70";
 	char both[100];
 	struct proxy_talk talk;
@@ -188,8 +190,9 @@ what_is_no_proxy_is_told_at_its_first_octets(void **state)
 static void
 a_reply_without_an_end_is_not_heard_for_ever(void **state)
 {
-	static const char field[] = "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-				    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
+	static const char field[] =
+	    "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
 	struct proxy_talk talk;
 	size_t given = 0;
 
@@ -241,8 +244,8 @@ socks_replies_carry_an_address_of_any_kind(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t used = 0;
 
-		assert_int_equal(end_of(PROXY_TALK_SOCKS5, &by_name, rows[i].octets, rows[i].len, &used).state,
-		    PROXY_TALK_STANDS);
+		assert_int_equal(
+		    end_of(PROXY_TALK_SOCKS5, &by_name, rows[i].octets, rows[i].len, &used).state, PROXY_TALK_STANDS);
 		assert_int_equal(used, rows[i].len);
 		assert_int_equal(end_of(PROXY_TALK_SOCKS5, &by_name, rows[i].octets, rows[i].len - 1, &used).state,
 		    PROXY_TALK_ASKING);
