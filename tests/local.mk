@@ -138,6 +138,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_job \
 	%D%/fuzz/fuzz_json \
 	%D%/fuzz/fuzz_oauth \
+	%D%/fuzz/fuzz_proxy \
 	%D%/fuzz/fuzz_smtp
 check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
@@ -150,6 +151,8 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_json_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_oauth_SOURCES = %D%/fuzz/fuzz_oauth.c
 %C%_fuzz_fuzz_oauth_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_proxy_SOURCES = %D%/fuzz/fuzz_proxy.c
+%C%_fuzz_fuzz_proxy_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_smtp_SOURCES = %D%/fuzz/fuzz_smtp.c
 %C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 if FUZZERS
@@ -158,6 +161,7 @@ if FUZZERS
 %C%_fuzz_fuzz_job_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_oauth_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 else
 %C%_fuzz_fuzz_conf_SOURCES += %D%/fuzz/main.c
@@ -165,6 +169,7 @@ else
 %C%_fuzz_fuzz_job_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_oauth_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_proxy_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_smtp_SOURCES += %D%/fuzz/main.c
 TESTS += %D%/fuzz/replay.sh
 endif

@@ -311,7 +311,7 @@ class Trust(ProgramTest):
         ours = 'token_ca_file = %s\nca_file = %s\n' % (self.cert('ca.pem'), facts['ca'])
         d = self.daemon(config + ours)
         self.send(d)
-        self.assertIn('token endpoint', until(lambda: d.account('relay').get('reason'), 'a reason'))
+        self.assertIn('token-refused', until(lambda: d.account('relay').get('reason'), 'a reason'))
         d.configure(config + 'token_ca_file = %s\nca_file = %s\n' % (facts['ca'], self.cert('ca.pem')))
         self.assertEqual(d.post('/v1/reload', None, True).status, 200)
         reason = until(lambda: (lambda text: text if text and 'certificate for localhost' in text else None)(
