@@ -27,9 +27,10 @@ struct engine_account {
 	struct health health;
 	struct pool pool;
 	struct sched sched;
-	struct token token;      /* oauth2 only */
-	bool reauth;             /* AUTH was refused and a new token forced: the next refusal holds the account */
-	unsigned lost_in_row;    /* transactions that ended by a lost connection */
+	struct token token;   /* oauth2 only */
+	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
+	unsigned lost_in_row; /* transactions that ended by a lost connection */
+	struct settle_suspect suspect;
 	struct nd_why token_why; /* why there is no newer token; err ND_OK: none is wanting */
 	bool token_no;           /* it was refused, not only put off */
 	struct smtp_habits habits;

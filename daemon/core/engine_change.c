@@ -114,6 +114,7 @@ change(struct engine_account *account, const struct conf_account *conf, nd_ms no
 		account->pool.max = (unsigned)conf->max_connections;
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
+		account->suspect = (struct settle_suspect){ 0 };
 		account->reauth = false;
 		account->health.probing = false; /* its session is old now */
 	}
