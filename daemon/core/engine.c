@@ -62,6 +62,7 @@ engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 	unsigned i;
 
 	engine->conf = conf;
+	engine->epoch = now.unix_ms - now.ms;
 	engine->dice = seed | 1;
 	engine->notes_end = &engine->notes;
 	for (i = 0; i < conf->account_count; i++)
@@ -345,8 +346,8 @@ void
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
-	struct settle_case c = { account->conf, told->outcome, told->mail, engine->conf->max_age, engine_roll(engine),
-		now.unix_ms, &account->suspect };
+	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
+		engine_roll(engine), now.unix_ms, &account->suspect };
 	struct settle_word word;
 
 	settle_outcome(session->job->job, &c, &word);

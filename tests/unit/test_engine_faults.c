@@ -203,6 +203,118 @@ a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it(void **state)
 	end(&world);
 }
 
+/* The wall clock is `skew` ahead of where it was. */
+static struct nd_now
+skewed(nd_ms ms, nd_ms skew)
+{
+	return (struct nd_now){ ms, at(ms).unix_ms + skew };
+}
+
+static void
+a_clock_that_leaps_changes_nothing_about_tokens_and_waits(void **state)
+{
+	static const nd_ms skews[] = { ND_DAY(365), -ND_DAY(365) };
+	struct engine_action action;
+	struct smtp_fault fault = { .stage = SMTP_AT_CONNECT, .why = { .err = ND_ECONNECT, .text = "refused" } };
+	struct world world;
+	nd_ms due;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		begin(&world);
+		world.conf.account[0].auth = CONF_OAUTH2;
+		run(&world);
+		engine_token_got(world.engine, account(&world), 0, ND_HOUR(1), at(0));
+		assert_false(engine_leap(world.engine, skewed(1000, 0)));
+		assert_int_equal(engine_leap(world.engine, skewed(2000, skews[i])), skews[i] < 0);
+		assert_false(engine_leap(world.engine, skewed(3000, skews[i]))); /* told once */
+		assert_true(token_usable(&account(&world)->token, 3000));
+		assert_false(engine_next(world.engine, skewed(3000, skews[i]), &action));
+		engine_accepted(world.engine, row_make(1, "a", skewed(3000, skews[i]).unix_ms, JOB_WARNING, 1),
+		    skewed(3000, skews[i]));
+		assert_true(engine_next(world.engine, skewed(3000, skews[i]), &action));
+		assert_int_equal(action.act, ENGINE_OPEN);
+		engine_gone(world.engine, action.session, &fault, skewed(3000, skews[i]));
+		due = account(&world)->health.until;
+		assert_true(engine_next(world.engine, skewed(3000, skews[i]), &action));
+		assert_int_equal(action.act, ENGINE_STATE);
+		assert_false(engine_next(world.engine, skewed(due - 1, -skews[i]), &action)); /* and back again */
+		assert_true(engine_next(world.engine, skewed(due, 0), &action));
+		assert_int_equal(action.act, ENGINE_OPEN);
+		end(&world);
+	}
+}
+
+static void
+a_leap_of_the_clock_makes_no_job_older(void **state)
+{
+	const nd_ms year = ND_DAY(365);
+	struct world world;
+	nd_unix created, later;
+
+	(void)state;
+	begin(&world);
+	created = at(0).unix_ms;
+	(void)engine_leap(world.engine, skewed(ND_HOUR(1), year));
+	later = skewed(ND_HOUR(2), year).unix_ms;
+	assert_true(created + engine_max_age(world.engine, later) > later);
+	assert_true(created > downtime_cutoff(&account(&world)->downtime, ND_DAY(5), later));
+	later = skewed(ND_DAY(14) + 1, year).unix_ms; /* time that passes counts as ever */
+	assert_true(created + engine_max_age(world.engine, later) < later);
+	assert_true(created < downtime_cutoff(&account(&world)->downtime, ND_DAY(5), later));
+	end(&world);
+
+	begin(&world); /* what was waiting in the store for a time that is a year away now is due */
+	assert_true(engine_leap(world.engine, skewed(1000, -year)));
+	end(&world);
+
+	begin(&world); /* also when that happened while the daemon was away */
+	engine_clock_was(world.engine, at(0).unix_ms + year, at(0));
+	assert_true(engine_leap(world.engine, at(0)));
+	end(&world);
+
+	begin(&world); /* setting a clock right is no leap */
+	assert_false(engine_leap(world.engine, skewed(1000, ND_SEC(50))));
+	assert_int_equal(engine_max_age(world.engine, at(1000).unix_ms), ND_DAY(14));
+	assert_true(engine_leap(world.engine, skewed(1000, -ND_SEC(60))));
+	end(&world);
+}
+
+static void
+after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes(void **state)
+{
+	struct engine_action action;
+	struct world world;
+	nd_ms now = ND_HOUR(5);
+
+	(void)state;
+	begin(&world);
+	world.conf.account[0].auth = CONF_OAUTH2;
+	run(&world);
+	engine_token_got(world.engine, account(&world), 0, ND_HOUR(1), at(0));
+	world.code = 451;
+	world.bad = 1;
+	accept(&world, 1);
+	run(&world);
+	assert_int_equal(world.sent[1], 1);
+	assert_int_equal(account(&world)->pool.count[POOL_IDLE_SESSION], 1);
+	/* both clocks went on while the host slept */
+	assert_false(engine_leap(world.engine, at(now)));
+	assert_true(engine_next(world.engine, at(now), &action));
+	assert_int_equal(action.act, ENGINE_TOKEN);
+	assert_true(engine_next(world.engine, at(now), &action));
+	assert_int_equal(action.act, ENGINE_CLOSE); /* that session is long dead */
+	engine_gone(world.engine, action.session, NULL, at(now));
+	assert_false(engine_next(world.engine, at(now), &action)); /* no session with the old token */
+	engine_token_got(world.engine, account(&world), now, now + ND_HOUR(1), at(now));
+	world.now = now;
+	world.bad = 0;
+	run(&world);
+	assert_int_equal(world.delivered[1], 1);
+	end(&world);
+}
+
 int
 main(void)
 {
@@ -210,6 +322,9 @@ main(void)
 		cmocka_unit_test(a_mail_that_is_told_421_each_time_does_not_stop_its_account),
 		cmocka_unit_test(a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt),
 		cmocka_unit_test(a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it),
+		cmocka_unit_test(a_clock_that_leaps_changes_nothing_about_tokens_and_waits),
+		cmocka_unit_test(a_leap_of_the_clock_makes_no_job_older),
+		cmocka_unit_test(after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
