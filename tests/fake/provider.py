@@ -746,7 +746,7 @@ class StandIn:
     def tokens_down(self):
         """Nobody listens, and who is still connected gets no answer."""
         self.provider.faults["token"] = (0, {}, b"")
-        stop(self.tokens)
+        stop_servers(self.tokens)
         self.tokens = []
 
     def tokens_up(self):
@@ -754,7 +754,7 @@ class StandIn:
         self.tokens = listen(self.handler, self.port, self.provider.certificates.context())
 
     def close(self):
-        stop(self.tokens + self.mail)
+        stop_servers(self.tokens + self.mail)
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -797,7 +797,7 @@ def listen(handler, port, context):
     return servers
 
 
-def stop(servers):
+def stop_servers(servers):
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -866,7 +866,7 @@ def main():
           flush=True)
     stop.wait()
     os.unlink(ready)
-    stop(servers)
+    stop_servers(servers)
 
 
 if __name__ == "__main__":
