@@ -178,7 +178,7 @@ judge_mail(const struct settle_case *c, const struct queue_job *job, struct sett
 	const struct smtp_outcome *outcome = c->outcome;
 
 	if (outcome->end == SMTP_ENDED_LOST) {
-		if (outcome->local && outcome->why.err == ND_EBODYGONE)
+		if (outcome->why.err == ND_EBODYGONE) /* also amid the content: it does not come back */
 			return (struct verdict_word){ VERDICT_REFUSED, 0, nd_err_name(ND_EBODYGONE) };
 		if (outcome->unharmed)
 			return (struct verdict_word){ VERDICT_RESEND, 0, "session-lost" };
@@ -254,6 +254,18 @@ judge_rcpt(struct queue_job *job, const struct settle_case *c, unsigned k, struc
 	return verdict;
 }
 
+/* A filter that refuses the content likes to say what it did not like in it. */
+static void
+hush(const struct queue_job *job, const struct smtp_outcome *outcome, struct settle_word *word)
+{
+	if (!job->sealed || outcome->end != SMTP_ENDED_REPLY || outcome->stage != SMTP_AT_END ||
+	    outcome->reply.code < 400)
+		return;
+	word->hushed = outcome->reply;
+	(void)snprintf(word->hushed.text, sizeof(word->hushed.text),
+	    "(its words are not kept: they may quote a sensitive message)");
+}
+
 /* One recipient; returns the verdict that holds for it. */
 static struct verdict_word
 settle_one(
@@ -263,8 +275,9 @@ settle_one(
 	struct queue_rcpt *rcpt = &job->rcpts[c->mail->index[k]];
 	bool refused = result->asked && result->reply.code >= 400;
 	const struct smtp_reply *reply = refused                               ? &result->reply
-					 : c->outcome->end == SMTP_ENDED_REPLY ? &c->outcome->reply
-									       : NULL;
+					 : c->outcome->end != SMTP_ENDED_REPLY ? NULL
+					 : word->hushed.code != 0              ? &word->hushed
+									       : &c->outcome->reply;
 	struct verdict_word verdict = refused ? judge_rcpt(job, c, k, word) : mail;
 
 	if (verdict.verdict == VERDICT_SPLIT && !refused)
@@ -367,6 +380,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 
 	*word = (struct settle_word){ 0 };
 	mail = judge_mail(c, job, word);
+	hush(job, c->outcome, word);
 	for (k = 0; k < c->mail->mail.rcpt_count; k++) {
 		one = settle_one(job, c, k, mail, word);
 		resend = resend || one.verdict == VERDICT_RESEND;
