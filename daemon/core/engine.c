@@ -169,6 +169,14 @@ fulfil(struct engine *engine, struct engine_account *account, struct sched_job *
 	return true;
 }
 
+/* SENDING no more, and nothing came of it. */
+static void
+put_back(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
+{
+	if (!fulfil(engine, account, job, now))
+		sched_back(&account->sched, job);
+}
+
 /* The account's own fault, in words, from a reply or a failure. */
 static void
 blame(struct engine *engine, struct engine_account *account, const struct verdict_word *word, enum smtp_stage stage,
@@ -206,6 +214,22 @@ engine_ready(struct engine *engine, struct pool_session *session, struct nd_now 
 		health_proved(&account->health, false, now.ms);
 	}
 	pool_enter(&account->pool, session, POOL_IDLE_SESSION, now.ms);
+}
+
+void
+engine_room(struct engine *engine, struct pool_session *session)
+{
+	(void)engine;
+	session->room = true;
+}
+
+void
+engine_unfit(struct engine *engine, struct pool_session *session, struct nd_now now)
+{
+	struct sched_job *job = session->jobs[session->job_count - 1];
+
+	pool_take(session, session->job_count - 1);
+	put_back(engine, session->account, job, now);
 }
 
 /* The server refused the token: another one is asked for, once. */
@@ -267,9 +291,9 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	struct engine_account *account = session->account;
 	bool opening = session->state == POOL_OPENING, probe = session->probe;
 
-	/* Its outcome never came: it was not begun. */
-	if (session->job && !fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
+	/* Their outcomes never came: they were not begun. */
+	for (; session->job_count > 0; pool_take(session, 0))
+		put_back(engine, account, session->jobs[0], now);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);
@@ -285,7 +309,7 @@ attempt_of(
 	struct queue_attempt *attempt = nd_xalloc(sizeof(*attempt));
 	const struct smtp_reply *reply = word->reply;
 
-	attempt->n = session->job->job->attempt_count;
+	attempt->n = session->jobs[0]->job->attempt_count;
 	attempt->account = nd_xstrdup(session->account->conf->name);
 	attempt->relay = told->relay && told->relay[0] != '\0' ? nd_xstrdup(told->relay) : NULL;
 	attempt->session = nd_xstrdup(session->id);
@@ -301,6 +325,16 @@ attempt_of(
 		attempt->text = nd_xstrdup(told->outcome->why.text);
 	}
 	return attempt;
+}
+
+/* All that were under way on one session are lost at once: that is one loss. */
+static unsigned
+count_lost(struct pool_session *session)
+{
+	if (!session->lost)
+		session->account->lost_in_row++;
+	session->lost = true;
+	return session->account->lost_in_row;
 }
 
 /* What an outcome says about the account. */
@@ -320,7 +354,7 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		account->lost_in_row = 0;
 		if (!word->account_fault)
 			health_proved(&account->health, true, now.ms);
-	} else if (!outcome->unharmed && !outcome->local && ++account->lost_in_row >= LOST_LIMIT) {
+	} else if (!outcome->unharmed && !outcome->local && count_lost(session) >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
@@ -336,18 +370,19 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	struct engine_account *account = session->account;
 	struct settle_case c = { account->conf, told->outcome, told->mail, engine->conf->max_age, engine_roll(engine),
 		now.unix_ms };
+	struct sched_job *job = session->jobs[0];
 	struct settle_word word;
 
-	settle_outcome(session->job->job, &c, &word);
+	settle_outcome(job->job, &c, &word);
 	smtp_habits_learn(&account->habits, told->outcome, now.ms);
 	session->mails++;
 	if (!session->old) /* settings that hold no more say nothing about the new ones */
 		judge(engine, session, told->outcome, &word, now);
 	if (word.counted)
-		engine_to_store(engine, account, session->job, attempt_of(session, told, &word, now.unix_ms));
-	else if (!fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
-	session->job = NULL;
+		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
+	else
+		put_back(engine, account, job, now);
+	pool_take(session, 0);
 	session->probe = false;
 }
 

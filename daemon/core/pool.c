@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void
 pool_init(struct pool *pool, unsigned max)
@@ -71,6 +72,35 @@ pool_idle(const struct pool *pool)
 		if (session->state == POOL_IDLE_SESSION && (!best || session->idle_since > best->idle_since))
 			best = session;
 	return best;
+}
+
+struct pool_session *
+pool_roomy(const struct pool *pool, unsigned window, nd_ms now)
+{
+	struct pool_session *session, *best = NULL;
+
+	for (session = pool->sessions; session; session = session->next)
+		if (session->state == POOL_BUSY && session->room && session->job_count < window && !worn(session, now) &&
+		    session->mails + session->job_count < POOL_MAILS &&
+		    (!best || session->job_count < best->job_count))
+			best = session;
+	return best;
+}
+
+void
+pool_give(struct pool *pool, struct pool_session *session, struct sched_job *job, nd_ms now)
+{
+	session->jobs[session->job_count++] = job;
+	session->room = false; /* until the driver says so again */
+	if (session->state != POOL_BUSY)
+		pool_enter(pool, session, POOL_BUSY, now);
+}
+
+void
+pool_take(struct pool_session *session, unsigned n)
+{
+	session->job_count--;
+	memmove(&session->jobs[n], &session->jobs[n + 1], (session->job_count - n) * sizeof(struct sched_job *));
 }
 
 void
