@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define SETTLING_MAX 8u /* outcomes under way to the disk, for each session */
+#define SETTLING_MAX 8u /* outcomes under way to the disk, for each session; those of two windows beside */
 
 /* Nothing new is begun. */
 static bool
@@ -74,7 +74,7 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	if (leave == HEALTH_ONE && (!session->probe || account->sched.sending > 0))
 		return false;
 	/* What is sent but not yet committed is what a crash would send twice. */
-	if (account->sched.settling >= SETTLING_MAX * account->pool.max)
+	if (account->sched.settling >= (SETTLING_MAX + 2 * (unsigned)account->conf->window) * account->pool.max)
 		return false;
 	job = sched_take(&account->sched);
 	if (!job)

@@ -11,7 +11,7 @@
 
 #define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
 #define POOL_AGE ND_MIN(10)
-#define POOL_MAILS 100u /* of one session */
+#define POOL_MAILS 100u /* of one session, for each mail it may have under way: so it lasts as long with a window as without */
 
 enum pool_state { POOL_OPENING, POOL_IDLE_SESSION, POOL_BUSY, POOL_CLOSING };
 
@@ -36,10 +36,12 @@ struct pool {
 	struct pool_session *sessions;
 	unsigned count[4]; /* by enum pool_state */
 	unsigned max;
+	unsigned mails; /* of one session */
 	nd_ms open_after; /* a session could not be opened while others work: not before */
 };
 
-void pool_init(struct pool *pool, unsigned max);
+void pool_init(struct pool *pool, unsigned max, unsigned window);
+void pool_limit(struct pool *pool, unsigned max, unsigned window); /* the same, for a pool at work */
 void pool_done(struct pool *pool);
 struct pool_session *pool_add(struct pool *pool, unsigned number, nd_ms now); /* OPENING */
 void pool_remove(struct pool *pool, struct pool_session *session);            /* frees */
