@@ -15,7 +15,7 @@
 
 #define LOAD_OCTETS (4u * 1024 * 1024)
 
-struct said { /* one mail */
+struct said {                     /* one mail */
 	struct settle_mail *mail; /* owned */
 	nd_unix start;
 };

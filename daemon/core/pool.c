@@ -88,8 +88,8 @@ pool_roomy(const struct pool *pool, unsigned window, nd_ms now)
 	struct pool_session *session, *best = NULL;
 
 	for (session = pool->sessions; session; session = session->next)
-		if (session->state == POOL_BUSY && session->room && session->job_count < window && !worn(pool, session, now) &&
-		    session->mails + session->job_count < pool->mails &&
+		if (session->state == POOL_BUSY && session->room && session->job_count < window &&
+		    !worn(pool, session, now) && session->mails + session->job_count < pool->mails &&
 		    (!best || session->job_count < best->job_count))
 			best = session;
 	return best;

@@ -11,7 +11,8 @@
 
 #define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
 #define POOL_AGE ND_MIN(10)
-#define POOL_MAILS 100u /* of one session, for each mail it may have under way: so it lasts as long with a window as without */
+#define POOL_MAILS                                                                                                     \
+	100u /* of one session, for each mail it may have under way: so it lasts as long with a window as without */
 
 enum pool_state { POOL_OPENING, POOL_IDLE_SESSION, POOL_BUSY, POOL_CLOSING };
 
@@ -36,7 +37,7 @@ struct pool {
 	struct pool_session *sessions;
 	unsigned count[4]; /* by enum pool_state */
 	unsigned max;
-	unsigned mails; /* of one session */
+	unsigned mails;   /* of one session */
 	nd_ms open_after; /* a session could not be opened while others work: not before */
 };
 

@@ -137,7 +137,8 @@ void smtp_proto_unsent(struct smtp_proto *proto, size_t octets);
  * NULL: any such mail. */
 bool smtp_proto_room(const struct smtp_proto *proto, const struct smtp_mail *mail);
 /* Says it, all at once, when there is room for it. The outcomes come in the same order. The driver notes the job as in flight BEFORE. */
-void smtp_proto_ahead(struct smtp_proto *proto, const struct smtp_mail *mail, const char *content, size_t len, nd_ms now);
+void smtp_proto_ahead(
+    struct smtp_proto *proto, const struct smtp_mail *mail, const char *content, size_t len, nd_ms now);
 void smtp_proto_quit(struct smtp_proto *proto, nd_ms now);
 
 /* Questions. */

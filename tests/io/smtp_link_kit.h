@@ -299,8 +299,7 @@ on_ending(void *owner, struct smtp_link *link)
 }
 
 /* What came of a mail, with its number too if there are several at once. */
-static inline void
-did_mail(const char *format, ...) ND_PRINTF(1, 2);
+static inline void did_mail(const char *format, ...) ND_PRINTF(1, 2);
 
 static inline void
 did_mail(const char *format, ...)

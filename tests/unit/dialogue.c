@@ -124,8 +124,8 @@ static void
 check_broken(struct play *p, const struct play_mail *mail)
 {
 	if (!mail->have_outcome)
-		dialogue_complain(p, "broken after %zu octets, but mail %d has no outcome", p->fed,
-		    (int)(mail - p->mails) + 1);
+		dialogue_complain(
+		    p, "broken after %zu octets, but mail %d has no outcome", p->fed, (int)(mail - p->mails) + 1);
 	/* Beside others a refusal may have been heard, and waited for the rest of its replies. */
 	if (mail->outcome.end != SMTP_ENDED_LOST && !(mail->outcome.company && mail->outcome.reply.code / 100 != 2))
 		dialogue_complain(p, "broken after %zu octets, but a mail ended otherwise", p->fed);
@@ -292,7 +292,8 @@ expect_chunk(struct play *p)
 		dialogue_complain(p, "expected \"%s\", got \"%.300s\"", want, nd_buf_text(&p->said));
 	else if (p->said.len != len + 2 + p->mail->body.len ||
 		 memcmp(p->said.octets + len + 2, p->mail->body.octets, p->mail->body.len) != 0)
-		dialogue_complain(p, "the chunk differs: %zu octets, got %zu", p->mail->body.len, p->said.len - len - 2);
+		dialogue_complain(
+		    p, "the chunk differs: %zu octets, got %zu", p->mail->body.len, p->said.len - len - 2);
 	nd_buf_clear(&p->said);
 }
 
@@ -318,7 +319,8 @@ expect_content(struct play *p)
 	}
 	if (!dot)
 		dialogue_complain(p, "the content has no end");
-	else if (got.len != p->mail->body.len || (got.len > 0 && memcmp(got.octets, p->mail->body.octets, got.len) != 0))
+	else if (got.len != p->mail->body.len ||
+		 (got.len > 0 && memcmp(got.octets, p->mail->body.octets, got.len) != 0))
 		dialogue_complain(p, "the content differs: %zu octets, got %zu", p->mail->body.len, got.len);
 	nd_buf_done(&got);
 }

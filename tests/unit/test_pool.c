@@ -102,10 +102,45 @@ old_sessions_end_as_soon_as_they_are_idle(void **state)
 	pool_done(&pool);
 }
 
+static void
+another_mail_goes_to_the_busy_session_with_the_fewest(void **state)
+{
+	struct sched_job jobs[4];
+	struct pool pool;
+	struct pool_session *a, *b;
+
+	(void)state;
+	pool_init(&pool, 2, 3);
+	assert_int_equal(pool.mails, 3 * POOL_MAILS);
+	a = pool_add(&pool, 1, 0);
+	b = pool_add(&pool, 2, 0);
+	pool_give(&pool, a, &jobs[0], 0);
+	pool_give(&pool, b, &jobs[1], 0);
+	assert_int_equal(pool.count[POOL_BUSY], 2);
+	assert_null(pool_roomy(&pool, 3, 0)); /* no driver has said so yet */
+	a->room = b->room = true;
+	pool_give(&pool, b, &jobs[2], 0);
+	assert_false(b->room);
+	b->room = true;
+	assert_ptr_equal(pool_roomy(&pool, 3, 0), a);
+	a->room = false;
+	assert_ptr_equal(pool_roomy(&pool, 3, 0), b);
+	assert_null(pool_roomy(&pool, 2, 0));
+	b->mails = pool.mails - 2; /* with those under way it has had its share */
+	assert_null(pool_roomy(&pool, 3, 0));
+	b->mails = 0;
+	assert_null(pool_roomy(&pool, 3, POOL_AGE));
+	pool_take(b, 0);
+	assert_int_equal(b->job_count, 1);
+	assert_ptr_equal(b->jobs[0], &jobs[2]);
+	pool_done(&pool);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(another_mail_goes_to_the_busy_session_with_the_fewest),
 		cmocka_unit_test(sessions_are_opened_by_need_and_not_beyond_the_limit),
 		cmocka_unit_test(the_session_used_last_is_used_again),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
