@@ -220,7 +220,7 @@ void
 engine_room(struct engine *engine, struct pool_session *session)
 {
 	(void)engine;
-	session->room = true;
+	session->room = session->job_count > 0;
 }
 
 void

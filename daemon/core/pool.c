@@ -108,6 +108,7 @@ void
 pool_take(struct pool_session *session, unsigned n)
 {
 	session->job_count--;
+	session->room = session->room && session->job_count > 0; /* beside what? */
 	memmove(&session->jobs[n], &session->jobs[n + 1], (session->job_count - n) * sizeof(struct sched_job *));
 }
 

@@ -133,6 +133,9 @@ another_mail_goes_to_the_busy_session_with_the_fewest(void **state)
 	pool_take(b, 0);
 	assert_int_equal(b->job_count, 1);
 	assert_ptr_equal(b->jobs[0], &jobs[2]);
+	b->room = true;
+	pool_take(b, 0); /* its last outcome is told, but it is not ready: RSET, QUIT */
+	assert_null(pool_roomy(&pool, 3, 0));
 	pool_done(&pool);
 }
 
