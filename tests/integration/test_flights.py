@@ -217,7 +217,7 @@ class Windows(ProgramTest):
         again = sum(job['attempt_count'] == 2 for job in done)
         self.assertIn(again, (3, 4))
         self.assertEqual(sum(job['attempt_count'] for job in done), 9 + again)
-        self.assertEqual(max(pile.most[1:]), 1, pile.most)
+        self.assertEqual(max(pile.most[pile.most.index(4) + 1:]), 1, pile.most)
         self.assertEqual(sorted(pile.taken.count(s) for s in subjects), [1] * 6 + [2] * 3)
 
     def test_a_full_window_is_delivered_once_each(self):
