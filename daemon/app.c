@@ -30,7 +30,7 @@ obey(struct app *app, struct engine_action *action)
 		deliver_open(app, account, action->session);
 		break;
 	case ENGINE_SEND:
-		deliver_send(app, action->session);
+		deliver_send(app, action->session, action->job);
 		break;
 	case ENGINE_CLOSE:
 		deliver_close(action->session);

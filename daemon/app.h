@@ -112,7 +112,7 @@ void app_wrote(struct app *app, const struct store_req *req); /* a write came ba
 
 /* deliver.c */
 void deliver_open(struct app *app, struct engine_account *account, struct pool_session *session);
-void deliver_send(struct app *app, struct pool_session *session);
+void deliver_send(struct app *app, struct pool_session *session, struct sched_job *job);
 void deliver_close(struct pool_session *session);
 void deliver_cut(struct app *app, struct engine_account *account); /* ends sessions that are only being opened */
 void deliver_abandon(struct app *app);                             /* at the end: all links go */

@@ -43,7 +43,7 @@ struct engine_account {
 
 enum engine_act {
 	ENGINE_OPEN,   /* open session for account */
-	ENGINE_SEND,   /* send session->job on session */
+	ENGINE_SEND,   /* send `job` on session; beside others if it is not the only one of session->jobs */
 	ENGINE_CLOSE,  /* end session (idle) */
 	ENGINE_TOKEN,  /* ask for a token for account */
 	ENGINE_LOAD,   /* read due jobs of account */
@@ -79,9 +79,13 @@ void engine_loaded(struct engine *engine, struct engine_account *account, struct
 void engine_load_failed(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_ready(
     struct engine *engine, struct pool_session *session, struct nd_now now); /* opened, or its mail is over */
+/* The session can take another mail beside those under way. */
+void engine_room(struct engine *engine, struct pool_session *session);
+/* The job last given to the session is not for sending beside others: it waits for its turn. */
+void engine_unfit(struct engine *engine, struct pool_session *session, struct nd_now now);
 void engine_gone(
     struct engine *engine, struct pool_session *session, const struct smtp_fault *fault, struct nd_now now);
-struct engine_told {
+struct engine_told { /* of the oldest job under way on the session */
 	const struct smtp_outcome *outcome;
 	const struct settle_mail *mail;
 	const char *relay;

@@ -72,7 +72,7 @@ class Dialogue:
             self.steps.append((number, word[0], rest))
         elif word in ("TLS", "EOF", "LATE") and rest:
             self.steps.append((number, word + " " + rest, ""))
-        elif word in ("TLS", "EOF", "LATE", "CONTENT", "CHUNK", "INJECT", "IDLE", "NEXT", "QUIT"):
+        elif word in ("TLS", "EOF", "LATE", "CONTENT", "CHUNK", "INJECT", "IDLE", "NEXT", "BESIDE", "QUIT"):
             self.steps.append((number, word, rest))
         else:
             raise ValueError(f"{self.path}:{number}: not a step: {line}")
@@ -132,6 +132,10 @@ class Session:
         steps = self.dialogue.steps
         return steps[self.at][1] if self.at < len(steps) else None
 
+    def following(self):
+        """The next step that is not the client's own matter."""
+        return next((kind for _, kind, _ in self.dialogue.steps[self.at:] if kind not in ("BESIDE", "NEXT", "QUIT", "IDLE")), None)
+
     def say(self, text):
         """S: lines in a row, and what is injected behind them, are one write."""
         octets = text.encode("utf-8") + b"\r\n"
@@ -173,7 +177,8 @@ class Session:
         if self.relay.save:
             self.relay.save.write(self.buffer[:size])
         self.buffer = self.buffer[size:]
-        if self.buffer:
+        self.fills = 0  # the next mail is a record of its own
+        if self.buffer and self.following() in SERVER_STEPS + ("TLS", None):
             raise Mismatch(f"more came behind the content: {self.buffer[:80]!r}")
 
     def content_line(self, text):
@@ -245,7 +250,7 @@ class Session:
             return True
         elif kind == "IDLE":
             select.select([self.sock], [], [], IDLE_SECONDS)
-        return False  # NEXT QUIT concern the client alone
+        return False  # NEXT BESIDE QUIT concern the client alone
 
     def play(self):
         """Returns a complaint or None."""
