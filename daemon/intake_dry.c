@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intake_dry.c - ?dry_run=1: what would become of a job. It goes the way of every job up to the commit, and is forgotten there. */
-#include "daemon/app.h"
-
-#include "common/job.h"
-#include "common/json.h"
-#include "common/mem.h"
+#include "daemon/intake_inner.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -175,35 +171,24 @@ put_row(struct app *app, const struct json_node *job, const struct queue_job *ro
 }
 
 void
-intake_dry(struct app *app, struct http_request *request, const struct json_node *root)
+intake_dry(struct intake_job *job, const struct json_node *value)
 {
-	struct access_peer peer = *http_request_peer(request);
-	struct queue_job *row = nd_xalloc(sizeof(*row));
-	struct job_draft draft = { 0 };
+	struct submission *submission = job->submission;
 	struct json_out out;
 	struct nd_buf buf;
-	struct nd_why why;
-	enum nd_err err;
 
+	if (!submission->request)
+		return;
 	nd_buf_init(&buf, REPLY_LIMIT);
 	json_out_init(&out, &buf);
-	if (root->type == JSON_ARRAY) {
-		err = nd_fail(&why, ND_EINVALID, 0, "dry_run goes with one job, not with an array");
-		(void)nd_fail_at(&why, "dry_run", 0, NULL);
+	put_row(submission->app, value, job->row, &out);
+	http_request_own(submission->request, NULL, NULL);
+	if (buf.failed) {
+		(void)nd_fail(&job->why, ND_ETOOBIG, 0, "the message is too large to be shown");
+		http_server_problem(submission->request, &job->why);
 	} else {
-		err = job_check(&draft, NULL, root, &why);
+		http_server_reply(submission->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
 	}
-	if (err == ND_OK)
-		err = intake_resolve(app, &peer, &draft, NULL, row, &why);
-	if (err == ND_OK)
-		put_row(app, root, row, &out);
-	if (err == ND_OK && buf.failed)
-		err = nd_fail(&why, ND_ETOOBIG, 0, "the message is too large to be shown");
-	if (err == ND_OK)
-		http_server_reply(request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	else
-		http_server_problem(request, &why);
-	job_draft_done(&draft);
-	queue_job_free(row);
+	submission->request = NULL;
 	nd_buf_done(&buf);
 }

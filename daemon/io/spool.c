@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct spool {
@@ -98,34 +99,127 @@ end(struct task *task)
 
 /* -- writing -- */
 
+struct spool_file {
+	struct spool *spool;
+	char id[ND_ULID_LEN + 1]; /* "" it has no name */
+	int fd;
+	bool kept;
+	uint64_t len;
+	void *map; /* NULL none */
+	struct nd_why why; /* what failed first */
+};
+
 static enum nd_err
-fail(struct task *task, const char *what)
+fail(struct spool_file *file, const char *what)
 {
 	int error = errno;
 
-	return nd_fail(&task->why, error == ENOSPC || error == EDQUOT ? ND_EDISKFULL : ND_EDISK, error,
-	    "%s/%s cannot be %s", task->spool->path, task->id, what);
+	return nd_fail(&file->why, error == ENOSPC || error == EDQUOT ? ND_EDISKFULL : ND_EDISK, error,
+	    "%s/%s cannot be %s", file->spool->path, file->id, what);
+}
+
+struct spool_file *
+spool_begin(struct spool *spool, const char *id, struct nd_why *why)
+{
+	struct spool_file *file = nd_xalloc(sizeof(*file));
+	int flags = O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+
+	file->spool = spool;
+	if (id != NULL) {
+		(void)snprintf(file->id, sizeof(file->id), "%s", id);
+		file->fd = openat(spool->folder, id, O_WRONLY | flags, 0600);
+	} else {
+		(void)unlinkat(spool->folder, "scratch", 0); /* of one that died in between */
+		file->fd = openat(spool->folder, "scratch", O_RDWR | flags, 0600);
+		(void)unlinkat(spool->folder, "scratch", 0);
+	}
+	if (file->fd < 0) {
+		(void)fail(file, "made");
+		*why = file->why;
+		free(file);
+		return NULL;
+	}
+	atomic_fetch_add(&spool->users, 1);
+	return file;
+}
+
+bool
+spool_add(void *arg, const char *octets, size_t len)
+{
+	struct spool_file *file = arg;
+
+	if (file->why.err == ND_OK && filer_write_all(file->fd, octets, len) != 0)
+		(void)fail(file, "written");
+	file->len += len;
+	return file->why.err == ND_OK;
+}
+
+uint64_t
+spool_len(const struct spool_file *file)
+{
+	return file->len;
+}
+
+enum nd_err
+spool_keep(struct spool_file *file, struct nd_why *why)
+{
+	if (file->why.err == ND_OK && fsync(file->fd) != 0)
+		(void)fail(file, "synced");
+	if (file->why.err == ND_OK && fsync(file->spool->folder) != 0)
+		(void)fail(file, "synced with its folder");
+	file->kept = file->why.err == ND_OK;
+	if (!file->kept)
+		*why = file->why;
+	return file->why.err;
+}
+
+const char *
+spool_map(struct spool_file *file, struct nd_why *why)
+{
+	if (file->why.err == ND_OK && file->map == NULL && file->len > 0) {
+		file->map = mmap(NULL, (size_t)file->len, PROT_READ, MAP_SHARED, file->fd, 0);
+		if (file->map == MAP_FAILED) {
+			file->map = NULL;
+			(void)nd_fail(&file->why, ND_EMEMORY, errno, "a scratch file cannot be mapped");
+		}
+	}
+	if (file->why.err != ND_OK)
+		*why = file->why;
+	return file->why.err != ND_OK ? NULL : file->map != NULL ? file->map : "";
+}
+
+void
+spool_relax(struct spool_file *file)
+{
+	if (file->map != NULL)
+		(void)madvise(file->map, (size_t)file->len, MADV_DONTNEED);
+}
+
+void
+spool_end(struct spool_file *file)
+{
+	if (file == NULL)
+		return;
+	if (file->map != NULL)
+		(void)munmap(file->map, (size_t)file->len);
+	(void)close(file->fd);
+	if (!file->kept && file->id[0] != '\0')
+		(void)unlinkat(file->spool->folder, file->id, 0);
+	leave(file->spool);
+	free(file);
 }
 
 static enum nd_err
 write_body(struct task *task)
 {
-	int folder = task->spool->folder;
-	int fd = openat(folder, task->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	enum nd_err err = ND_OK;
+	struct spool_file *file = spool_begin(task->spool, task->id, &task->why);
+	enum nd_err err;
 
-	if (fd < 0)
-		return fail(task, "made");
-	if (filer_write_all(fd, task->octets, task->len) != 0)
-		err = fail(task, "written");
-	else if (fsync(fd) != 0)
-		err = fail(task, "synced");
-	if (close(fd) != 0 && err == ND_OK)
-		err = fail(task, "closed");
-	if (err == ND_OK && fsync(folder) != 0)
-		err = fail(task, "synced with its folder");
-	if (err != ND_OK)
-		(void)unlinkat(folder, task->id, 0);
+	if (file == NULL)
+		return task->why.err;
+	(void)spool_add(file, task->octets, task->len);
+	err = spool_keep(file, &task->why);
+	spool_end(file);
 	return err;
 }
 
