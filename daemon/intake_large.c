@@ -131,6 +131,23 @@ close_job(struct large *large)
 	intake_close(job);
 }
 
+/* Of a dry run. */
+static void
+show(struct large *large)
+{
+	struct intake_job *job = large->job;
+
+	if (large->err != ND_OK || !large->submission->request)
+		return;
+	if (large->file) {
+		intake_dry_large(job, large->value, large->file);
+		large->file = NULL;
+		return;
+	}
+	job->row->body = nd_buf_take(&large->body, NULL);
+	intake_dry(job, large->value);
+}
+
 static void
 composed(void *arg)
 {
@@ -141,7 +158,8 @@ composed(void *arg)
 	/* Its file is swept at the next start. */
 	if (large->err == ND_OK && large->submission->app->down)
 		large->err = nd_fail(&large->why, ND_ESTOPPING, 0, "notifyd has stopped");
-	if (large->err != ND_OK) {
+	if (large->err != ND_OK || large->submission->dry) {
+		show(large);
 		close_job(large);
 		return;
 	}
@@ -167,7 +185,8 @@ write_piece(void *arg, const char *octets, size_t len)
 		return false;
 	}
 	if (!large->file)
-		large->file = spool_begin(large->submission->app->spool, row->id, &large->why);
+		large->file = spool_begin(
+		    large->submission->app->spool, large->submission->dry ? NULL : row->id, &large->why);
 	if (!large->file || !spool_add(large->file, octets, len)) {
 		large->err = large->file ? spool_keep(large->file, &large->why) : large->why.err;
 		return false;
@@ -226,7 +245,7 @@ compose_body(struct large *large)
 		return ND_OK;
 	}
 	if (err == ND_OK && nd_buf_flush(&large->body))
-		return spool_keep(large->file, &large->why);
+		return large->submission->dry ? ND_OK : spool_keep(large->file, &large->why);
 	/* The sink knows better than the writer why there is no more. */
 	return large->err != ND_OK ? large->err : err;
 }
