@@ -401,19 +401,25 @@ refuse(struct feeding *feeding, size_t piece_len)
 	return err;
 }
 
-/* yajl gets the next `len` octets, and what it takes of them is checked. */
+/* yajl gets the next `len` octets; *taken are of the value. */
 static enum nd_err
 feed(struct feeding *feeding, size_t len, size_t *taken)
 {
 	const char *piece = feeding->octets + feeding->base;
-	enum nd_err err;
 
 	if (yajl_parse(feeding->yajl, (const unsigned char *)piece, len) != yajl_status_ok)
 		return refuse(feeding, len);
 	*taken = yajl_get_bytes_consumed(feeding->yajl);
 	if (*taken > len || !is_whole(feeding->reader))
 		*taken = len;
-	err = json_here_check(piece, *taken, feeding->why);
+	return ND_OK;
+}
+
+static enum nd_err
+check_piece(struct feeding *feeding, size_t len)
+{
+	enum nd_err err = json_here_check(feeding->octets + feeding->base, len, feeding->why);
+
 	if (err != ND_OK)
 		feeding->why->line += feeding->lines;
 	return err;
@@ -426,10 +432,10 @@ feed_last(struct feeding *feeding, size_t *taken)
 	size_t len = feeding->len - feeding->base;
 	enum nd_err err = feed(feeding, len, taken);
 
-	if (err != ND_OK || is_whole(feeding->reader))
+	if (err != ND_OK)
 		return err;
-	if (yajl_complete_parse(feeding->yajl) == yajl_status_ok)
-		return ND_OK;
+	if (is_whole(feeding->reader) || yajl_complete_parse(feeding->yajl) == yajl_status_ok)
+		return check_piece(feeding, *taken);
 	if (feeding->reader->why.err != ND_OK)
 		return refuse(feeding, len);
 	(void)nd_fail(feeding->why, ND_ESYNTAX, 0, "the JSON ends too early");
@@ -491,6 +497,8 @@ feed_pieces(struct feeding *feeding, char *octets, size_t *taken)
 		}
 		piece = at - feeding->base;
 		err = feed(feeding, piece, taken);
+		if (err == ND_OK)
+			err = check_piece(feeding, *taken);
 		/* The value ended before the string, or yajl does not take it for one. */
 		if (err != ND_OK || is_whole(feeding->reader))
 			return err;

@@ -39,7 +39,7 @@ check_escape(const char *octets, size_t len, size_t *at)
 	unsigned unit;
 	size_t i = *at;
 
-	if (octets[i + 1] != 'u' || len - i < 6) {
+	if (len - i < 6 || octets[i + 1] != 'u') {
 		*at = i + 2;
 		return NULL;
 	}
@@ -76,7 +76,7 @@ json_here_check(const char *octets, size_t len, struct nd_why *why)
 		    why, ND_ESYNTAX, 0, "the JSON is not valid UTF-8 (octet 0x%02x)", (unsigned char)octets[at]);
 		return nd_fail_at(why, NULL, json_here_line(octets, at), NULL);
 	}
-	while ((backslash = memchr(octets + at, '\\', len - at)) != NULL) {
+	while (at < len && (backslash = memchr(octets + at, '\\', len - at)) != NULL) {
 		at = (size_t)(backslash - octets);
 		wrong = check_escape(octets, len, &at);
 		if (wrong != NULL) {

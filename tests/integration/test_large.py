@@ -5,7 +5,7 @@ import email
 import email.policy
 import json
 import os
-import socket
+import select
 import subprocess
 import threading
 import unittest
@@ -56,10 +56,7 @@ class Sent:
 
     def answered(self):
         """Whether the answer has begun to come: asks without waiting."""
-        try:
-            return self.connection.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b''
-        except BlockingIOError:
-            return False
+        return bool(select.select([self.connection.sock], [], [], 0)[0])
 
     def reply(self):
         reply = self.connection.getresponse()
