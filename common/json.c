@@ -48,9 +48,9 @@ struct reader {
 	struct json_node *root;
 	struct level levels[DEPTH_MAX];
 	unsigned depth, nodes;
-	const char *key;   /* of the member that comes next */
+	const char *key;         /* of the member that comes next */
 	struct json_text lifted; /* what the next string or key really is; octets NULL: as yajl says */
-	struct nd_why why; /* err != ND_OK: a callback stopped the reading, and why */
+	struct nd_why why;       /* err != ND_OK: a callback stopped the reading, and why */
 };
 
 /* --- memory --- */
@@ -372,8 +372,8 @@ struct feeding {
 	yajl_handle yajl;
 	const char *octets; /* the input */
 	size_t len;
-	size_t base;      /* where the piece that yajl has begins in it */
-	unsigned lines;   /* line ends before that */
+	size_t base;    /* where the piece that yajl has begins in it */
+	unsigned lines; /* line ends before that */
 	struct nd_why *why;
 };
 
@@ -462,7 +462,8 @@ lift(struct feeding *feeding, char *string, size_t len)
 	size_t decoded;
 
 	if (json_here_control(string, len) != NULL)
-		return wrong_string(feeding, "a string has a raw line break or control character, write \\n for it", line);
+		return wrong_string(
+		    feeding, "a string has a raw line break or control character, write \\n for it", line);
 	err = json_here_check(string, len, feeding->why);
 	if (err != ND_OK)
 		return nd_fail_at(feeding->why, NULL, line, NULL);
@@ -548,8 +549,8 @@ read(struct feeding *feeding, char *here, size_t *used, const struct json_limits
 	if (err == ND_OK && feeding->base + taken > limits->octets)
 		err = nd_fail(feeding->why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
 	if (err == ND_OK) {
-		err = check_rest(feeding->octets + feeding->base, feeding->len - feeding->base, &taken, used == NULL,
-		    feeding->why);
+		err = check_rest(
+		    feeding->octets + feeding->base, feeding->len - feeding->base, &taken, used == NULL, feeding->why);
 		if (err != ND_OK)
 			feeding->why->line += feeding->lines;
 	}

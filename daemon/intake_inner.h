@@ -84,7 +84,7 @@ void intake_enter(struct intake_job *job, bool in_spool);
 /* It is committed, or refused with job->why. */
 void intake_close(struct intake_job *job);
 void intake_answer(const struct intake_job *job, struct json_out *out); /* of one that was accepted */
-void intake_end(struct submission *submission); /* frees what it holds, not itself */
+void intake_end(struct submission *submission);                         /* frees what it holds, not itself */
 /* The body was read, or not: its jobs are taken, or why not is answered. Takes the submission over. */
 void intake_was_read(struct submission *submission, enum nd_err err, struct nd_why *why);
 
@@ -99,8 +99,8 @@ void intake_large_value(struct intake_job *job, char *octets, size_t len,
 
 /* intake_read.c */
 /* `ours`: the parameters that are no fields (NULL-terminated). */
-enum nd_err intake_plan(const struct http_request *request, const char *const *ours, struct intake_plan *plan,
-    struct nd_why *why);
+enum nd_err intake_plan(
+    const struct http_request *request, const char *const *ours, struct intake_plan *plan, struct nd_why *why);
 void intake_plan_done(struct intake_plan *plan);
 /* The body as plan says. `here`: the octets are the reading's own; it changes them. On any thread. */
 enum nd_err intake_read(const struct intake_plan *plan, char *octets, size_t len, bool here,
@@ -109,8 +109,8 @@ void intake_read_done(struct intake_reading *reading);
 
 /* intake_message.c */
 enum nd_err intake_message_plan(const struct http_request *request, struct intake_plan *plan, struct nd_why *why);
-enum nd_err intake_message_read(const struct intake_plan *plan, const char *octets, size_t len,
-    struct intake_reading *reading, struct nd_why *why);
+enum nd_err intake_message_read(
+    const struct intake_plan *plan, const char *octets, size_t len, struct intake_reading *reading, struct nd_why *why);
 
 /* intake_stream.c */
 /* Takes the values of the body one after another and answers each when it is on disk. ND_OK: the submission is no more. */

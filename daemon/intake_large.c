@@ -180,13 +180,13 @@ write_piece(void *arg, const char *octets, size_t len)
 		return false;
 	row->body_len += len;
 	if (row->body_len > INTAKE_MESSAGE_MAX) {
-		large->err = nd_fail(
-		    &large->why, ND_ETOOBIG, 0, "the message is larger than %u octets", INTAKE_MESSAGE_MAX);
+		large->err =
+		    nd_fail(&large->why, ND_ETOOBIG, 0, "the message is larger than %u octets", INTAKE_MESSAGE_MAX);
 		return false;
 	}
 	if (!large->file)
-		large->file = spool_begin(
-		    large->submission->app->spool, large->submission->dry ? NULL : row->id, &large->why);
+		large->file =
+		    spool_begin(large->submission->app->spool, large->submission->dry ? NULL : row->id, &large->why);
 	if (!large->file || !spool_add(large->file, octets, len)) {
 		large->err = large->file ? spool_keep(large->file, &large->why) : large->why.err;
 		return false;
@@ -350,8 +350,8 @@ intake_large_one(struct intake_job *job, const struct json_node *value)
 }
 
 void
-intake_large_value(struct intake_job *job, char *octets, size_t len,
-    void (*read)(struct intake_job *job, size_t used, unsigned lines))
+intake_large_value(
+    struct intake_job *job, char *octets, size_t len, void (*read)(struct intake_job *job, size_t used, unsigned lines))
 {
 	struct large *large = begin(job);
 

@@ -48,8 +48,7 @@ intake_message_read(
 	enum nd_err err;
 
 	if (plan->shape == INTAKE_MESSAGE)
-		err = json_read(
-		    &envelope, nd_buf_text(&plan->query), plan->query.len, &envelope_limits, NULL, why);
+		err = json_read(&envelope, nd_buf_text(&plan->query), plan->query.len, &envelope_limits, NULL, why);
 	else
 		err = read_line(&octets, &len, &envelope, why);
 	if (err == ND_OK)

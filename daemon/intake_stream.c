@@ -23,11 +23,11 @@ struct slot {
 
 struct stream {
 	struct submission submission; /* first; its body is the stream's */
-	size_t len, at; /* in submission.body */
-	unsigned line;             /* at `at` */
-	unsigned taken, answered;  /* jobs */
-	struct slot *slot[WINDOW]; /* owned; job n is in n % WINDOW */
-	bool over;                 /* nothing more is taken */
+	size_t len, at;               /* in submission.body */
+	unsigned line;                /* at `at` */
+	unsigned taken, answered;     /* jobs */
+	struct slot *slot[WINDOW];    /* owned; job n is in n % WINDOW */
+	bool over;                    /* nothing more is taken */
 	bool running;
 };
 

@@ -105,7 +105,7 @@ struct spool_file {
 	int fd;
 	bool kept;
 	uint64_t len;
-	void *map; /* NULL none */
+	void *map;         /* NULL none */
 	struct nd_why why; /* what failed first */
 };
 

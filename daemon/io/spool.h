@@ -25,7 +25,8 @@ struct spool_file *spool_begin(struct spool *spool, const char *id, struct nd_wh
 bool spool_add(void *file, const char *octets, size_t len); /* an nd_buf_sink; false: spool_keep tells why */
 uint64_t spool_len(const struct spool_file *file);
 enum nd_err spool_keep(struct spool_file *file, struct nd_why *why) ND_MUST_CHECK; /* synced: it stays */
-const char *spool_map(struct spool_file *file, struct nd_why *why); /* a scratch file's octets, until its end; NULL: why */
+const char *spool_map(
+    struct spool_file *file, struct nd_why *why); /* a scratch file's octets, until its end; NULL: why */
 void spool_relax(struct spool_file *file); /* what is in memory of the map may go: it is read again when needed */
 void spool_end(struct spool_file *file);   /* frees; removes what was not kept. NULL is fine */
 int spool_read_open(struct spool *spool, const char *id, struct nd_why *why); /* fd, or -1 */

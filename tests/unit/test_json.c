@@ -426,7 +426,8 @@ static void
 reading_where_it_lies_finds_the_same(void **state)
 {
 	static const char *const inputs[] = {
-		"{\"a\":\"" A64 "\",\"b\":[\"x\",\"" A64 "\\n\\t\\\"\\\\\\/\\u00e9\\u2603\\ud83d\\ude00" A64 "\",1.5,null]}",
+		"{\"a\":\"" A64 "\",\"b\":[\"x\",\"" A64 "\\n\\t\\\"\\\\\\/\\u00e9\\u2603\\ud83d\\ude00" A64
+		"\",1.5,null]}",
 		"{\"" A64 "\\u0041\":{\"" A64 "\":\"" A64 A64 "\"},\"n\":-3}",
 		"\"" A64 "\"",
 		" [ \"" A64 "\" , true ]\n",
@@ -450,7 +451,8 @@ reading_where_it_lies_finds_the_same(void **state)
 		char *octets = strdup(inputs[i]);
 		enum nd_err err = json_read(&copied, inputs[i], strlen(inputs[i]), &json_limits_job, NULL, &told);
 
-		assert_int_equal(json_read_here(&here, octets, strlen(octets), &json_limits_job, NULL, NULL, &told_here), err);
+		assert_int_equal(
+		    json_read_here(&here, octets, strlen(octets), &json_limits_job, NULL, NULL, &told_here), err);
 		if (err == ND_OK) {
 			char *one = written(copied.root), *other = written(here.root);
 
@@ -475,13 +477,16 @@ a_value_before_others_is_taken_alone_and_its_lines_are_counted(void **state)
 	size_t used;
 
 	(void)state;
-	assert_int_equal(json_read_here(&tree, octets, sizeof(octets) - 1, &json_limits_job, &used, &lines, NULL), ND_OK);
+	assert_int_equal(
+	    json_read_here(&tree, octets, sizeof(octets) - 1, &json_limits_job, &used, &lines, NULL), ND_OK);
 	assert_int_equal(lines, 3);
 	assert_int_equal(octets[used], '{');
 	assert_int_equal(json_get(tree.root, "a")->len, 65);
 	assert_int_equal(json_get_text(tree.root, "a")[64], '\n');
 	json_done(&tree);
-	assert_int_equal(json_read_here(&tree, octets + used, sizeof(octets) - 1 - used, &json_limits_job, NULL, &lines, NULL), ND_OK);
+	assert_int_equal(
+	    json_read_here(&tree, octets + used, sizeof(octets) - 1 - used, &json_limits_job, NULL, &lines, NULL),
+	    ND_OK);
 	json_done(&tree);
 }
 
