@@ -639,8 +639,11 @@ json_add_text(struct json_tree *tree, const char *key, const char *text, size_t 
 {
 	struct json_node **end = &tree->root->child, *node;
 	struct reader reader = { .blocks = tree->blocks, .block_size = BLOCK_FIRST };
+	struct nd_why own;
 	bool clean = nd_str_utf8(text, len) && memchr(text, '\0', len) == NULL;
 
+	if (why == NULL)
+		why = &own;
 	for (; *end != NULL; end = &(*end)->next) {
 		if (strcmp((*end)->key, key) == 0) {
 			(void)nd_fail(why, ND_ESYNTAX, 0, "%s is given twice", key);
