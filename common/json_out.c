@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define RUN 65536u /* octets that are added at a time: see nd_buf_pass */
+
 /* Octets that cannot stand in a string as they are, by their first octet: 'u' \u00XX, '8' UTF-8 to be checked. */
 static const char special[256] = {
 	[0 ... 0x07] = 'u',
@@ -53,12 +55,13 @@ put_string(struct nd_buf *buf, const char *text, size_t len)
 	while (at < len && !buf->failed) {
 		size_t run = at;
 
-		while (run < len && special[(unsigned char)text[run]] == 0)
+		while (run < len && run - at < RUN && special[(unsigned char)text[run]] == 0)
 			run++;
 		(void)nd_buf_add(buf, text + at, run - at);
 		at = run;
-		if (at < len)
+		if (at < len && special[(unsigned char)text[at]] != 0)
 			at += put_special(buf, text + at, len - at);
+		nd_buf_pass(buf, 0);
 	}
 	(void)nd_buf_addc(buf, '"');
 }

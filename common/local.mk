@@ -20,6 +20,8 @@ libcommon_a_SOURCES = \
 	%D%/job_lists.c \
 	%D%/json.c \
 	%D%/json.h \
+	%D%/json_here.c \
+	%D%/json_here.h \
 	%D%/json_out.c \
 	%D%/log.c \
 	%D%/log.h \

@@ -342,6 +342,7 @@ build(struct app *app, struct nd_why *why)
 	app->started = loop_now(app->loop).unix_ms;
 	feed_open(app);
 	app->files = worker_new("files", 1);
+	app->composer = worker_new("composer", 1);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
 	app->quota = quota_new();
@@ -366,6 +367,7 @@ static void
 tear_down(struct app *app)
 {
 	app->down = true;
+	atomic_store(&app->composer_stop, true);
 	if (app->http_server)
 		http_server_free(app->http_server);
 	listen_close(&app->sockets);
@@ -377,6 +379,7 @@ tear_down(struct app *app)
 		resolver_free(app->resolver);
 	if (app->store)
 		store_close(app->store);
+	worker_free(app->composer); /* before the files: what it gave up goes */
 	worker_free(app->files);
 	deliver_drop(app);
 	feed_free(app);

@@ -6,7 +6,7 @@
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   acts.c      retry, hold, release, cancel; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
- *   intake_stream.c several jobs one after another
+ *   intake_stream.c several jobs one after another    intake_large.c what is too large for the loop
  *   intake_message.c a ready message => such a job
  *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
  *   settings.c  the files                             reload.c   new settings in place of the old ones
@@ -34,6 +34,8 @@
 #include "daemon/io/spool.h"
 #include "daemon/io/store.h"
 #include "daemon/io/tls.h"
+
+#include <stdatomic.h>
 
 struct app_options {
 	const char *config; /* NULL: the installed one */
@@ -65,7 +67,8 @@ struct app {
 	struct conf *conf; /* held: reload.c */
 	struct app_options options;
 	struct loop *loop;
-	struct worker *files;
+	struct worker *files, *composer;
+	atomic_bool composer_stop; /* the loop has ended: nothing more is composed */
 	struct store *store;
 	struct spool *spool;
 	struct inflight *inflight;
@@ -168,45 +171,10 @@ void accounts_free(struct app *app);
 void accounts_read_paused(struct app *app); /* STATE/paused */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 
-/* intake.c */
-struct job_draft;
-struct json_node;
-struct ready;
-struct intake_ask {                   /* what a request asks for */
-	const struct json_node *root; /* a job, or an array of jobs */
-	const struct ready *ready;    /* the message of the one job; NULL: it is composed from its fields */
-	nd_ms wait;                   /* 0: answered at once */
-};
+/* intake.c; more in intake_inner.h */
 void intake_submit(void *app, struct http_request *request);
-enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
-/* Accepts what was asked and answers when it is on disk. All of `ask` is borrowed for the call only. */
-void intake_take(struct app *app, struct http_request *request, const struct intake_ask *ask);
-/* The draft as a row of the queue, its message composed or written. */
-enum nd_err intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft,
-    const struct ready *ready, struct queue_job *row, struct nd_why *why);
-
-/* intake_stream.c */
-/* Takes the values of the body one after another and answers each when it is on disk. */
-void intake_stream(struct app *app, struct http_request *request, bool wait, bool dry);
-
-/* intake_read.c */
-struct form;
-struct json_tree;
-/* The body as JSON: JSON itself, a form, or a text with the other fields in the query. `ours`: the parameters that are no fields (NULL-terminated). */
-enum nd_err intake_read(const struct http_request *request, const char *const *ours, struct json_tree *tree,
-    bool *several, struct nd_why *why); /* *several: it holds more than one JSON value; the tree is empty */
-/* The query as fields of a form, without `ours`. */
-enum nd_err intake_read_query(
-    const struct http_request *request, const char *const *ours, struct form *form, struct nd_why *why);
-bool intake_read_type(const struct http_request *request, const char *type); /* the Content-Type is this */
-
-/* intake_dry.c */
-bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
-/* Answers what would become of the job; nothing is stored. */
-void intake_dry(struct app *app, struct http_request *request, const struct json_node *root);
-
-/* intake_message.c */
 void intake_message(void *owner, struct http_request *request);
+enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
 
 /* admit.c */
 struct intake_limit_load admit_load(struct app *app);
@@ -214,6 +182,8 @@ struct intake_limit_load admit_load(struct app *app);
 enum nd_err admit_job(
     struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why) ND_MUST_CHECK;
 void admit_over(struct app *app, uint64_t octets);
+/* Whether there is room for about so much, before it is composed. Nothing is taken. */
+enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_MUST_CHECK;
 
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
