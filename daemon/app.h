@@ -226,6 +226,9 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
 void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
 
+/* intake_dry.c */
+bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
+
 /* operate.c */
 http_handler operate_backup, operate_backup_drop, operate_adopt, operate_new;
 void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */

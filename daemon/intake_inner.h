@@ -117,7 +117,6 @@ enum nd_err intake_message_read(
 enum nd_err intake_stream(struct submission *submission, struct nd_why *why) ND_MUST_CHECK;
 
 /* intake_dry.c */
-bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
 /* The job is composed: answers what would become of it. Nothing is stored. */
 void intake_dry(struct intake_job *job, const struct json_node *value);
 /* The same for a message that lies in a scratch file, which is taken over. submission->request must be there. */
