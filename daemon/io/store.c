@@ -437,6 +437,8 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	err = store_db_open(store, why);
 	if (err == ND_OK) {
 		rc = store_count_open(store);
+		if (rc == SQLITE_OK)
+			rc = store_write_open(store);
 		if (rc != SQLITE_OK) {
 			store_db_note(store, rc);
 			err = nd_fail(why, ND_EDISK, store->trouble_errno, "%s: %s, while counting the jobs",
