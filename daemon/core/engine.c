@@ -32,6 +32,13 @@ engine_by_token(const struct engine_account *account)
 }
 
 void
+engine_fit_pool(struct engine_account *account)
+{
+	account->pool.max = (unsigned)account->conf->max_connections;
+	account->pool.mails = account->conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS;
+}
+
+void
 engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now)
 {
 	struct engine_account *account = nd_xalloc(sizeof(*account));
@@ -40,6 +47,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	account->change = CONF_OTHER;
 	health_init(&account->health, now);
 	pool_init(&account->pool, (unsigned)conf->max_connections);
+	engine_fit_pool(account);
 	sched_init(&account->sched);
 	account->sched.behind = true; /* what an earlier run or another account left */
 	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
@@ -314,7 +322,7 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		word->fault.verdict = VERDICT_HELD;
 	else if (word->account_fault && word->fault.verdict == VERDICT_REFRESH) {
 		word->account_fault = false;
-		session->mails = POOL_MAILS; /* it is not used again */
+		session->mails = account->pool.mails; /* it is not used again */
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;

@@ -111,7 +111,7 @@ change(struct engine_account *account, const struct conf_account *conf, nd_ms no
 	account->gone = false;
 	if (account->change != CONF_SAME) {
 		pool_age(&account->pool);
-		account->pool.max = (unsigned)conf->max_connections;
+		engine_fit_pool(account);
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
 		account->reauth = false;

@@ -10,7 +10,7 @@
 void
 pool_init(struct pool *pool, unsigned max)
 {
-	*pool = (struct pool){ .max = max };
+	*pool = (struct pool){ .max = max, .mails = POOL_MAILS };
 }
 
 void
@@ -57,9 +57,9 @@ pool_enter(struct pool *pool, struct pool_session *session, enum pool_state stat
 }
 
 static bool
-worn(const struct pool_session *session, nd_ms now)
+worn(const struct pool *pool, const struct pool_session *session, nd_ms now)
 {
-	return session->old || session->mails >= POOL_MAILS || now - session->opened >= POOL_AGE;
+	return session->old || session->mails >= pool->mails || now - session->opened >= POOL_AGE;
 }
 
 struct pool_session *
@@ -104,7 +104,7 @@ pool_stale(const struct pool *pool, bool all, nd_ms now)
 
 	for (session = pool->sessions; session; session = session->next)
 		if (session->state == POOL_IDLE_SESSION &&
-		    (all || worn(session, now) || now - session->idle_since >= POOL_IDLE))
+		    (all || worn(pool, session, now) || now - session->idle_since >= POOL_IDLE))
 			return session;
 	return NULL;
 }

@@ -10,7 +10,8 @@
 
 #define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
 #define POOL_AGE ND_MIN(10)
-#define POOL_MAILS 100u /* of one session */
+#define POOL_MAILS 100u     /* of one session: providers ask for it, their load balancers need it */
+#define POOL_MAILS_OWN 500u /* with a server that is no provider's; Exim ends a session after 1000 */
 
 enum pool_state { POOL_OPENING, POOL_IDLE_SESSION, POOL_BUSY, POOL_CLOSING };
 
@@ -32,6 +33,7 @@ struct pool {
 	struct pool_session *sessions;
 	unsigned count[4]; /* by enum pool_state */
 	unsigned max;
+	unsigned mails; /* of one session */
 	nd_ms open_after; /* a session could not be opened while others work: not before */
 };
 
