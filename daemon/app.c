@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "daemon/io/journal.h"
 #include "daemon/io/sd.h"
+#include "daemon/io/trim.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -303,6 +304,8 @@ serve(struct app *app)
 	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u accounts, %llu jobs in the queue",
 	    app->sockets.count > 0 ? app->sockets.socket[0].path : "no socket", app->conf->account_count,
 	    (unsigned long long)app->unfinished);
+	trim_heap();
+	trim_code(); /* of the start */
 	sd_ready("ready");
 	recover_start(app);
 }
