@@ -235,8 +235,8 @@ smtp_link_flush(struct smtp_link *link, bool content)
 	if (secret) {
 		done = hand_over_secret(bufferevent_get_output(link->bev), out);
 	} else {
-		done = write_now(link, out) ||
-		       evbuffer_add(bufferevent_get_output(link->bev), out->octets, out->len) == 0;
+		done =
+		    write_now(link, out) || evbuffer_add(bufferevent_get_output(link->bev), out->octets, out->len) == 0;
 		if (out->room > ROOM_KEPT)
 			nd_buf_done(out);
 		else
