@@ -126,21 +126,29 @@ engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now)
 		queue_job_free(job);
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 void
 engine_loaded(struct engine *engine, struct engine_account *account, struct queue_job **jobs, unsigned count, bool more,
     nd_unix next_due, struct nd_now now)
 {
-	unsigned i;
+	unsigned i, known_count;
+	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
 	sched_loaded(&account->sched, more, next_due);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
-		if (account->gone || sched_find(&account->sched, jobs[i]->id))
+		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
 			queue_job_free(jobs[i]);
 		else
 			(void)sched_add(&account->sched, jobs[i], now);
 	}
+	free(known);
 }
 
 void
