@@ -137,6 +137,8 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/trim.c \
+	%D%/io/trim.h \
 	%D%/io/worker.c \
 	%D%/io/worker.h
 

@@ -86,6 +86,7 @@ IO_TESTS = \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
+	%D%/io/test_trim \
 	%D%/io/test_worker
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
 %C%_io_test_filer_LDADD = $(IO_TEST_LIBS)
@@ -107,6 +108,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_trim_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_worker_LDADD = $(IO_TEST_LIBS)
 check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)
 TESTS += $(UNIT_TESTS) $(IO_TESTS)

@@ -32,6 +32,15 @@ engine_by_token(const struct engine_account *account)
 }
 
 void
+engine_fit_pool(struct engine_account *account)
+{
+	const struct conf_account *conf = account->conf;
+
+	pool_limit(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window,
+	    conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS);
+}
+
+void
 engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now)
 {
 	struct engine_account *account = nd_xalloc(sizeof(*account));
@@ -39,7 +48,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	account->conf = conf;
 	account->change = CONF_OTHER;
 	health_init(&account->health, now);
-	pool_init(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window);
+	engine_fit_pool(account);
 	sched_init(&account->sched);
 	account->sched.behind = true; /* what an earlier run or another account left */
 	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
@@ -119,21 +128,29 @@ engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now)
 		queue_job_free(job);
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 void
 engine_loaded(struct engine *engine, struct engine_account *account, struct queue_job **jobs, unsigned count, bool more,
     nd_unix next_due, struct nd_now now)
 {
-	unsigned i;
+	unsigned i, known_count;
+	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
 	sched_loaded(&account->sched, more, next_due);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
-		if (account->gone || sched_find(&account->sched, jobs[i]->id))
+		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
 			queue_job_free(jobs[i]);
 		else
 			(void)sched_add(&account->sched, jobs[i], now);
 	}
+	free(known);
 }
 
 void

@@ -250,7 +250,6 @@ tls_new(const char *ca_file, struct nd_why *why)
 	/* Replies are framed, so a missing close_notify cannot cut one short unseen. */
 	(void)SSL_CTX_set_options(
 	    context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context, keep_ticket);
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
@@ -411,11 +410,34 @@ tls_rest(struct ssl_st *ssl, void *out, size_t size)
 	return len;
 }
 
+bool
+tls_write(struct ssl_st *ssl, const void *octets, size_t len)
+{
+	size_t written;
+	bool done;
+
+	ERR_clear_error();
+	done = SSL_is_init_finished(ssl) && SSL_write_ex(ssl, octets, len, &written) == 1;
+	ERR_clear_error();
+	return done;
+}
+
 /* -- digests, randomness -- */
 
 struct tls_digest {
 	EVP_MD_CTX *context;
 };
+
+static EVP_MD *sha256; /* for ever; looked up once, which takes longer than a small digest */
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void
+fetch_sha256(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (sha256 == NULL)
+		abort();
+}
 
 void
 tls_sha256(const void *octets, size_t len, uint8_t out[32])
@@ -437,7 +459,8 @@ tls_digest_new(void)
 	struct tls_digest *digest = nd_xalloc(sizeof(*digest));
 
 	digest->context = EVP_MD_CTX_new();
-	if (digest->context == NULL || EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) != 1)
+	if (pthread_once(&sha256_once, fetch_sha256) != 0 || digest->context == NULL ||
+	    EVP_DigestInit_ex(digest->context, sha256, NULL) != 1)
 		abort();
 	return digest;
 }
