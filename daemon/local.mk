@@ -26,6 +26,8 @@ libcore_a_SOURCES = \
 	%D%/core/events.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/hint.c \
+	%D%/core/hint.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
 	%D%/core/machine.c \

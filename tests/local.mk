@@ -12,6 +12,7 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
+	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
 	%D%/unit/test_access \
