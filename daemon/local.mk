@@ -148,6 +148,7 @@ notifyd_SOURCES = \
 	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
+	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
