@@ -19,7 +19,8 @@ enum { OPT_LANG, OPT_ACCOUNT, OPT_FILE };
 const struct args_option cmd_explain_options[] = {
 	[OPT_LANG] = { 0, "lang", "en|ja", "The language; that of the locale unless given." },
 	[OPT_ACCOUNT] = { 0, "account", "NAME", "Asks the daemon, which fills in what it knows of this account." },
-	[OPT_FILE] = { 0, "file", "FILE", "Changes the table by this file too, as if it were in explain.d; may be given again." },
+	[OPT_FILE] = { 0, "file", "FILE",
+	    "Changes the table by this file too, as if it were in explain.d; may be given again." },
 	{ 0 },
 };
 
@@ -100,7 +101,8 @@ cmd_hint(const struct json_node *node)
 {
 	const char *hint = json_get_text(node, "hint"), *reason = json_get_text(node, "reason");
 	const char *account = json_get_text(node, "account"), *name = json_get_text(node, "name");
-	struct explain_facts facts = { .account = account != NULL ? account : name, .host = json_get_text(node, "relay") };
+	struct explain_facts facts = { .account = account != NULL ? account : name,
+		.host = json_get_text(node, "relay") };
 	enum explain_lang lang = language();
 	struct nd_buf words;
 
@@ -124,7 +126,7 @@ struct labels {
 };
 /* Padded by hand: characters of Japanese are two columns wide. */
 static const struct labels labels[EXPLAIN_LANG_COUNT] = {
-	[EXPLAIN_EN] = { "cause    ", "remedy   ", "command  ", "wait     ", "source   ", "see also", 
+	[EXPLAIN_EN] = { "cause    ", "remedy   ", "command  ", "wait     ", "source   ", "see also",
 	    "nothing is known about this text", " h", " min", " s" },
 	[EXPLAIN_JA] = { "原因      ", "対処      ", "コマンド  ", "待ち時間  ", "出典      ", "関連項目",
 	    "この内容に該当する説明はありません", " 時間", " 分", " 秒" },
@@ -192,7 +194,8 @@ tell_match(struct cmd *cmd, enum explain_lang lang, const struct json_node *matc
 	const struct labels *words = &labels[lang];
 	const char *id = json_get_text(match, "id");
 
-	writer_line(&cmd->out, WRITER_BOLD, "%s (%s)", id != NULL ? id : "?", class_words(json_get_text(match, "class"), lang));
+	writer_line(
+	    &cmd->out, WRITER_BOLD, "%s (%s)", id != NULL ? id : "?", class_words(json_get_text(match, "class"), lang));
 	tell_line(cmd, words->cause, json_get_text(match, "cause"));
 	tell_line(cmd, words->remedy, json_get_text(match, "remedy"));
 	for (command = commands != NULL ? commands->child : NULL; command != NULL; command = command->next)

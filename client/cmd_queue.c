@@ -197,8 +197,8 @@ origin_row(struct cmd *cmd, const struct json_node *origin)
 static void
 print_facts(struct cmd *cmd, const struct json_node *job)
 {
-	static const char *const early[] = { "severity", "status", "source", "key", "from",
-		"reply_to", "account", "route", "merged_into", "client_ref", NULL };
+	static const char *const early[] = { "severity", "status", "source", "key", "from", "reply_to", "account",
+		"route", "merged_into", "client_ref", NULL };
 	const struct json_node *uncertain = json_get(job, "uncertain");
 	const char *state = json_get_text(job, "state");
 	struct nd_buf words;

@@ -39,11 +39,11 @@ enum explain_class {
 	    EXPLAIN_CLASS_COUNT
 };
 
-#define EXPLAIN_LIST 32u      /* values of one list */
-#define EXPLAIN_ROWS 2000u    /* of a table */
-#define EXPLAIN_LINE 2000u    /* octets of a line */
-#define EXPLAIN_TEXT 8192u    /* octets of a text that are looked at */
-#define EXPLAIN_FOUND 8u      /* rows that are told at most */
+#define EXPLAIN_LIST 32u        /* values of one list */
+#define EXPLAIN_ROWS 2000u      /* of a table */
+#define EXPLAIN_LINE 2000u      /* octets of a line */
+#define EXPLAIN_TEXT 8192u      /* octets of a text that are looked at */
+#define EXPLAIN_FOUND 8u        /* rows that are told at most */
 #define EXPLAIN_FILE (1u << 20) /* octets of a file */
 
 struct explain_list {
@@ -59,7 +59,7 @@ struct explain_row {
 	nd_ms wait; /* another try before makes no sense; 0 none */
 	const char *cause[EXPLAIN_LANG_COUNT], *remedy[EXPLAIN_LANG_COUNT];
 	const char *source;
-	unsigned line; /* of the section that named it first */
+	unsigned line;  /* of the section that named it first */
 	unsigned renew; /* lists that the section being read begins anew, as bits */
 };
 

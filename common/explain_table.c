@@ -306,7 +306,9 @@ read_text(struct reader *reader, const char *text, size_t len)
 static struct explain_table *
 read_base(const char *file, const char *text, size_t len, const struct explain_ear *ear, int64_t *format)
 {
-	struct reader reader = { .table = nd_xalloc(sizeof(struct explain_table)), .ear = ear, .file = file, .base = true };
+	struct reader reader = {
+		.table = nd_xalloc(sizeof(struct explain_table)), .ear = ear, .file = file, .base = true
+	};
 
 	read_text(&reader, text, len);
 	reader.table->revision = reader.revision;

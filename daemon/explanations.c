@@ -94,7 +94,8 @@ check_member(const struct json_node *member, struct nd_why *why)
 }
 
 static enum nd_err
-read_question(const struct http_request *request, const struct json_node *root, struct question *out, struct nd_why *why)
+read_question(
+    const struct http_request *request, const struct json_node *root, struct question *out, struct nd_why *why)
 {
 	const struct json_node *member;
 	const char *lang;
@@ -120,7 +121,8 @@ read_question(const struct http_request *request, const struct json_node *root, 
 }
 
 static enum nd_err
-answer(struct app *app, struct http_request *request, const struct json_node *root, struct nd_buf *out, struct nd_why *why)
+answer(
+    struct app *app, struct http_request *request, const struct json_node *root, struct nd_buf *out, struct nd_why *why)
 {
 	const struct conf_account *account = NULL;
 	struct explain_facts facts;

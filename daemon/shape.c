@@ -277,7 +277,8 @@ put_token_warning(const struct engine_account *account, struct json_out *out)
 	struct nd_buf hint;
 
 	nd_buf_init(&hint, HINT_LIMIT);
-	put_warning("token-not-refreshed", why->text, hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint), out);
+	put_warning(
+	    "token-not-refreshed", why->text, hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint), out);
 	nd_buf_done(&hint);
 }
 

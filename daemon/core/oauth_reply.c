@@ -292,7 +292,8 @@ oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret)
 		return;
 	redact(reply->why.text, secret);
 	if (reply->class == OAUTH_REFUSED && reply->why.err == ND_ETOKEN && is_guid(secret->octets, secret->len))
-		(void)nd_fail(&reply->why, ND_ETOKEN, 0, "the client secret looks like the ID of one: %s", reply->why.text);
+		(void)nd_fail(
+		    &reply->why, ND_ETOKEN, 0, "the client secret looks like the ID of one: %s", reply->why.text);
 }
 
 void

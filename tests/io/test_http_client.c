@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/explain.h"
 #include "common/buf.h"
+#include "common/explain.h"
 #include "common/mem.h"
 #include "daemon/io/http_client.h"
 

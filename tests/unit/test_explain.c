@@ -291,9 +291,11 @@ what_is_known_of_the_account_is_filled_in(void **state)
 	    "New-ServicePrincipal -AppId 9ab2 -ObjectId OBJECT-ID; "
 	    "Add-MailboxPermission -Identity alerts@contoso.com -User OBJECT-ID -AccessRights FullAccess"));
 	assert_non_null(strstr(hint("535 5.7.3 Authentication unsuccessful", NULL), "-AppId CLIENT-ID"));
-	assert_non_null(strstr(hint("535 5.7.3 Authentication unsuccessful", &facts), "never that of App registrations"));
+	assert_non_null(
+	    strstr(hint("535 5.7.3 Authentication unsuccessful", &facts), "never that of App registrations"));
 	/* what would end a shell's quotes is not pasted */
-	assert_non_null(strstr(hint("554 5.2.252 SendAsDenied", &facts), "-Identity FROM-ADDRESS -AccessRights SendAs"));
+	assert_non_null(
+	    strstr(hint("554 5.2.252 SendAsDenied", &facts), "-Identity FROM-ADDRESS -AccessRights SendAs"));
 	assert_non_null(strstr(hint("AADSTS90002: no tenant", &facts), "TENANT-ID"));
 }
 
@@ -364,8 +366,9 @@ a_known_row_is_changed_key_by_key(void **state)
 	const struct explain_row *found[EXPLAIN_FOUND];
 
 	(void)state;
-	change(table, "[entra-secret-expired]\nremedy.en = ask the identity team, extension 4711\nmatch = AADSTS7000222\n"
-		      "match = our secret is old\n");
+	change(table,
+	    "[entra-secret-expired]\nremedy.en = ask the identity team, extension 4711\nmatch = AADSTS7000222\n"
+	    "match = our secret is old\n");
 	assert_string_equal(told, "");
 	assert_int_equal(explain_find(table, "AADSTS7000222", NULL, found), 1);
 	assert_string_equal(explain_remedy(found[0], EXPLAIN_EN), "ask the identity team, extension 4711");
@@ -400,26 +403,28 @@ faults_are_told_by_file_and_line_and_the_rest_stands(void **state)
 	struct explain_table *table = built_in();
 
 	(void)state;
-	change(table, "lost = x\n[bad id]\nmatch = y\n[unclosed\n[ok]\nmatch = *\nmatch = fine words\nclass = colour\nclass = relay\n"
-		      "wait = soon\nprovider = yahoo\ncause.en = {who} knows\ncause.en = c\nremedy.en =\nremedy.en = r\n"
-		      "nonsense\nremdy.en = x\ncommand = run {that}\n[half]\nmatch = half words\n[explanations]\nformat = 2\nx = 1\n"
-		      "caf\xe9 = 1\n");
-	assert_string_equal(told,
-	    "site.conf:2: bad id: an id has small letters, digits and - only\n"
-	    "site.conf:4: the section has no ] at its end\n"
-	    "site.conf:6: match: a pattern need not begin with *\n"
-	    "site.conf:8: class: there is no such class\n"
-	    "site.conf:10: wait: this is no duration (90s, 15m, 1h)\n"
-	    "site.conf:11: provider: a provider is microsoft, google or ses\n"
-	    "site.conf:12: cause.en: there is no such placeholder\n"
-	    "site.conf:14: remedy.en: there is no value\n"
-	    "site.conf:16: a line is: key = value\n"
-	    "site.conf:17: remdy.en: there is no such key\n"
-	    "site.conf:18: command: there is no such placeholder\n"
-	    "site.conf:23: x: this section has format and revision, both numbers\n"
-	    "site.conf:24: the line has control characters, or is not UTF-8\n"
-	    "site.conf:0: the file says that it is of another format\n"
-	    "explain.d:19: half: match, class, cause.en and remedy.en are needed\n");
+	change(table,
+	    "lost = x\n[bad id]\nmatch = y\n[unclosed\n[ok]\nmatch = *\nmatch = fine words\nclass = colour\nclass = "
+	    "relay\n"
+	    "wait = soon\nprovider = yahoo\ncause.en = {who} knows\ncause.en = c\nremedy.en =\nremedy.en = r\n"
+	    "nonsense\nremdy.en = x\ncommand = run {that}\n[half]\nmatch = half words\n[explanations]\nformat = 2\nx = "
+	    "1\n"
+	    "caf\xe9 = 1\n");
+	assert_string_equal(told, "site.conf:2: bad id: an id has small letters, digits and - only\n"
+				  "site.conf:4: the section has no ] at its end\n"
+				  "site.conf:6: match: a pattern need not begin with *\n"
+				  "site.conf:8: class: there is no such class\n"
+				  "site.conf:10: wait: this is no duration (90s, 15m, 1h)\n"
+				  "site.conf:11: provider: a provider is microsoft, google or ses\n"
+				  "site.conf:12: cause.en: there is no such placeholder\n"
+				  "site.conf:14: remedy.en: there is no value\n"
+				  "site.conf:16: a line is: key = value\n"
+				  "site.conf:17: remdy.en: there is no such key\n"
+				  "site.conf:18: command: there is no such placeholder\n"
+				  "site.conf:23: x: this section has format and revision, both numbers\n"
+				  "site.conf:24: the line has control characters, or is not UTF-8\n"
+				  "site.conf:0: the file says that it is of another format\n"
+				  "explain.d:19: half: match, class, cause.en and remedy.en are needed\n");
 	assert_string_equal(first(table, "some Fine Words here", NULL), "ok");
 	assert_string_equal(first(table, "half words", NULL), "");
 	explain_free(table);
@@ -498,7 +503,8 @@ the_table_in_use_can_be_replaced(void **state)
 	struct explain_table *table = built_in();
 
 	(void)state;
-	change(table, "[ours]\nmatch = our word\nclass = relay\ncause.en = c\nremedy.en = do {account}\ncommand = run {user}\n");
+	change(table,
+	    "[ours]\nmatch = our word\nclass = relay\ncause.en = c\nremedy.en = do {account}\ncommand = run {user}\n");
 	explain_use(table);
 	assert_string_equal(hint("our word", NULL), "do ACCOUNT: run MAILBOX");
 	explain_use(NULL);

@@ -231,7 +231,8 @@ a_secret_that_looks_like_an_id_is_named_and_a_repeated_one_is_taken_out(void **s
 
 	(void)state;
 	oauth_reply_blame(&reply, &guid);
-	assert_non_null(strstr(reply.why.text, "the client secret looks like the ID of one: the token endpoint refused"));
+	assert_non_null(
+	    strstr(reply.why.text, "the client secret looks like the ID of one: the token endpoint refused"));
 	assert_null(strstr(reply.why.text, "12345678"));
 	oauth_reply_done(&reply);
 	reply = answer(401, body);
