@@ -61,17 +61,31 @@ ends_alone(const char *end)
 	return !is_digit(end[-1]) || (!is_digit(*end) && (*end != '.' || !is_digit(end[1])));
 }
 
+/* Where the part can begin at the earliest, at or after `at`; NULL: nowhere. */
+static const char *
+seek(const char *at, const char *end, const char *part, size_t len)
+{
+	const char *number = memchr(part, '#', len);
+	size_t solid = number != NULL ? (size_t)(number - part) : len;
+
+	if (solid == 0)
+		return at + strcspn(at, "0123456789");
+	return memmem(at, (size_t)(end - at), part, solid);
+}
+
 /* Behind the part's first place at or after `from`; NULL: it has none. */
 static const char *
 behind(const char *plain, const char *from, const char *part, size_t len, bool here)
 {
-	for (const char *at = from; *at != '\0'; at++) {
+	const char *end = from + strlen(from);
+	const char *at = here ? from : seek(from, end, part, len);
+
+	while (at != NULL && *at != '\0') {
 		size_t n = begins_alone(plain, at) ? take(at, part, len) : 0;
 
 		if (n > 0 && ends_alone(at + n))
 			return at + n;
-		if (here)
-			break;
+		at = here ? NULL : seek(at + 1, end, part, len);
 	}
 	return NULL;
 }
