@@ -87,6 +87,7 @@ app_pump(void *arg)
 	struct app *app = arg;
 	struct engine_action action;
 
+	recover_leap(app);
 	while (engine_next(app->engine, loop_now(app->loop), &action))
 		obey(app, &action);
 	if (app->stopping) {

@@ -138,6 +138,8 @@ void recover_orphans(struct app *app); /* jobs of accounts that are no more get 
 /* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
 void recover_ages(struct app *app);
 void recover_keep_ages(struct app *app);
+/* Looks whether the wall clock leapt. */
+void recover_leap(struct app *app);
 void recover_sweep(void *app); /* expiry; every minute while there are jobs */
 void recover_prune(void *app); /* history; hourly */
 

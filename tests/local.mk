@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	%D%/unit/test_conf_compare \
 	%D%/unit/test_downtime \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_faults \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \

@@ -62,6 +62,7 @@ engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 	unsigned i;
 
 	engine->conf = conf;
+	engine->epoch = now.unix_ms - now.ms;
 	engine->dice = seed | 1;
 	engine->notes_end = &engine->notes;
 	for (i = 0; i < conf->account_count; i++)
@@ -270,7 +271,7 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 
 	/* Its outcome never came: it was not begun. */
 	if (session->job && !fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
+		sched_back(&account->sched, session->job, session->job->due);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);
@@ -304,6 +305,16 @@ attempt_of(
 	return attempt;
 }
 
+/* Who met what may be a fault of the account; a mail that passed clears all. */
+static void
+note_suspect(struct engine_account *account, const struct settle_word *word)
+{
+	if (word->delivered || (word->suspect.job[0] == '\0' && !word->account_fault))
+		account->suspect = (struct settle_suspect){ 0 };
+	else if (account->suspect.job[0] == '\0')
+		account->suspect = word->suspect;
+}
+
 /* What an outcome says about the account. */
 static void
 judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
@@ -319,7 +330,8 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
-		if (!word->account_fault)
+		note_suspect(account, word);
+		if (!word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
 	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
 		   ++account->lost_in_row >= LOST_LIMIT) {
@@ -336,8 +348,8 @@ void
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
-	struct settle_case c = { account->conf, told->outcome, told->mail, engine->conf->max_age, engine_roll(engine),
-		now.unix_ms };
+	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
+		engine_roll(engine), now.unix_ms, &account->suspect };
 	struct settle_word word;
 
 	settle_outcome(session->job->job, &c, &word);
@@ -348,7 +360,7 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	if (word.counted)
 		engine_to_store(engine, account, session->job, attempt_of(session, told, &word, now.unix_ms));
 	else if (!fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
+		sched_back(&account->sched, session->job, now.ms + 1); /* behind all that is due now */
 	session->job = NULL;
 	session->probe = false;
 }

@@ -27,9 +27,10 @@ struct engine_account {
 	struct health health;
 	struct pool pool;
 	struct sched sched;
-	struct token token;      /* oauth2 only */
-	bool reauth;             /* AUTH was refused and a new token forced: the next refusal holds the account */
-	unsigned lost_in_row;    /* transactions that ended by a lost connection */
+	struct token token;   /* oauth2 only */
+	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
+	unsigned lost_in_row; /* transactions that ended by a lost connection */
+	struct settle_suspect suspect;
 	struct nd_why token_why; /* why there is no newer token; err ND_OK: none is wanting */
 	bool token_no;           /* it was refused, not only put off */
 	struct smtp_habits habits;
@@ -125,6 +126,15 @@ void engine_stop(struct engine *engine);
 
 /* Held: nothing is opened, sent, loaded or asked for, and the jobs' default age stands still; jobs come in as ever. */
 void engine_hold(struct engine *engine, bool held, struct nd_now now);
+
+/* Told each turn, before anything else. The wall clock is not where the time that passed would have put it: ahead, the leap makes no job
+ * older, except by an end of its own; back, true: the driver makes what waits in the store due, then engine_flush, for nobody knows when its time would come. */
+bool engine_leap(struct engine *engine, struct nd_now now);
+/* After a restart: the wall clock was at `wall` already. */
+void engine_clock_was(struct engine *engine, nd_unix wall, struct nd_now now);
+struct downtime *engine_leaps(struct engine *engine); /* to keep over a restart */
+nd_ms engine_max_age(
+    const struct engine *engine, nd_unix now); /* of a job that ends now: [queue] max_age and the leaps since */
 
 /* Questions. */
 bool engine_next(struct engine *engine, struct nd_now now, struct engine_action *action);

@@ -76,7 +76,7 @@ struct smtp_mail {
 };
 
 /* Delivered is who has a 2xx of his own, when `end` is REPLY, `stage` END and `reply` 2xx. In any other outcome an accepted RCPT counts for nothing.
- * A 421 to RCPT ends all: REPLY at RCPT with that 421 (a matter of the account); recipients after it are not asked. */
+ * A 421 to RCPT ends all: REPLY at RCPT with that 421; recipients after it are not asked. */
 enum smtp_end {
 	SMTP_ENDED_REPLY, /* `reply` ended the transaction: 250 to the content, or a refusal at `stage` */
 	SMTP_ENDED_RCPTS, /* every recipient was refused; reply unused */
