@@ -2,6 +2,7 @@
 /* app.c - builds the daemon, runs it, stops it in order. */
 #include "daemon/app.h"
 
+#include "common/explain.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/io/journal.h"
@@ -413,6 +414,7 @@ tear_down(struct app *app)
 		accounts_free(app);
 	engine_free(app->engine);
 	quota_free(app->quota);
+	explain_use(NULL);
 }
 
 static int

@@ -13,6 +13,7 @@
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
+ *   explanations.c  what failures mean, and POST /v1/explain
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -162,7 +163,7 @@ void reload_release(struct conf *conf); /* frees it with its last holder */
 enum nd_err reload_all(struct app *app, struct conf_faults *faults);
 void reload_signal(void *app); /* SIGHUP */
 void reload_handle(void *app, struct http_request *request);
-void reload_apply(struct app *app); /* what app->conf says beside accounts: log level, memory */
+void reload_apply(struct app *app); /* what app->conf says beside accounts: log level, memory; the explanations */
 
 /* accounts.c */
 void accounts_build(struct app *app);  /* for each of the engine's accounts that has none */
@@ -234,6 +235,10 @@ bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_w
 http_handler operate_backup, operate_backup_drop, operate_adopt, operate_new;
 void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */
 void operate_border(struct app *app, const char *last_id); /* then: which jobs came with that state */
+
+/* explanations.c */
+void explanations_load(struct app *app); /* the table, with the changes of explain.d beside the configuration */
+http_handler explanations_answer;
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];

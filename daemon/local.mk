@@ -26,6 +26,8 @@ libcore_a_SOURCES = \
 	%D%/core/events.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/hint.c \
+	%D%/core/hint.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
 	%D%/core/machine.c \
@@ -150,6 +152,7 @@ notifyd_SOURCES = \
 	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
+	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \

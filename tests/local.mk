@@ -12,6 +12,7 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
+	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
 	%D%/unit/test_access \
@@ -28,6 +29,7 @@ UNIT_TESTS = \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
 	%D%/unit/test_health \
+	%D%/unit/test_hint \
 	%D%/unit/test_intake_limit \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
@@ -132,6 +134,7 @@ EXTRA_DIST += $(PY_TESTS) %D%/io/certs.sh
 # Fuzz programs. Without libFuzzer their main() replays the corpus, so that every build runs it.
 FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_conf \
+	%D%/fuzz/fuzz_explain \
 	%D%/fuzz/fuzz_intake \
 	%D%/fuzz/fuzz_job \
 	%D%/fuzz/fuzz_json \
@@ -139,7 +142,9 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_smtp
 check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
+%C%_fuzz_fuzz_explain_SOURCES = %D%/fuzz/fuzz_explain.c
 %C%_fuzz_fuzz_conf_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_explain_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_intake_SOURCES = %D%/fuzz/fuzz_intake.c
 %C%_fuzz_fuzz_intake_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_job_SOURCES = %D%/fuzz/fuzz_job.c
@@ -152,6 +157,7 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 if FUZZERS
 %C%_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_explain_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_intake_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_job_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
@@ -159,6 +165,7 @@ if FUZZERS
 %C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 else
 %C%_fuzz_fuzz_conf_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_explain_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_intake_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_job_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c

@@ -2,9 +2,9 @@
 /* engine.c - composes window, sessions, tokens and account states.  Layer: core. */
 #include "daemon/core/engine_inner.h"
 
-#include "common/explain.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
 
 #include <stdio.h>
@@ -201,16 +201,16 @@ blame(struct engine *engine, struct engine_account *account, const struct verdic
     const struct smtp_reply *reply, const struct nd_why *why, struct nd_now now)
 {
 	char words[SMTP_REPLY_TEXT + 32];
-	const struct explain_row *row;
+	struct nd_buf hint;
 	struct health_fault fault = { .reason = word->reason, .wait = word->wait };
 
 	if (reply && reply->code != 0)
 		settle_reply_words(reply, words, sizeof(words));
 	else
 		(void)snprintf(words, sizeof(words), "%s", why ? why->text : "");
-	row = explain_find(words);
+	nd_buf_init(&hint, HINT_LIMIT);
 	fault.detail = words;
-	fault.hint = row ? row->remedy : why ? nd_why_hint(why) : "";
+	fault.hint = hint_of(account->conf, HINT_OPERATOR, words, why, &hint);
 	fault.in_mail = stage >= SMTP_AT_MAIL && stage <= SMTP_AT_END;
 	fault.state = word->verdict == VERDICT_THROTTLED ? HEALTH_THROTTLED
 		      : word->verdict == VERDICT_FAILING ? HEALTH_FAILING
@@ -218,6 +218,7 @@ blame(struct engine *engine, struct engine_account *account, const struct verdic
 	if (fault.state == HEALTH_THROTTLED && fault.wait <= 0)
 		fault.wait = ND_SEC(30);
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
+	nd_buf_done(&hint);
 }
 
 void
@@ -456,12 +457,16 @@ engine_mind_token(struct engine *engine, struct engine_account *account, struct 
 {
 	const struct nd_why *why = &account->token_why;
 	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
-		account->token_no ? "token-refused" : "token-endpoint", why->text, nd_why_hint(why), 0, false };
+		account->token_no ? "token-refused" : "token-endpoint", why->text, "", 0, false };
+	struct nd_buf hint;
 
 	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state >= fault.state)
 		return;
+	nd_buf_init(&hint, HINT_LIMIT);
+	fault.hint = hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint);
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
 	account->health.until = account->token.retry_at;
+	nd_buf_done(&hint);
 }
 
 void
