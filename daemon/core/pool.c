@@ -9,13 +9,6 @@
 #include <string.h>
 
 void
-pool_init(struct pool *pool, unsigned max, unsigned window)
-{
-	*pool = (struct pool){ 0 };
-	pool_limit(pool, max, window, POOL_MAILS);
-}
-
-void
 pool_limit(struct pool *pool, unsigned max, unsigned window, unsigned mails)
 {
 	pool->max = max;

@@ -42,8 +42,7 @@ struct pool {
 	nd_ms open_after; /* a session could not be opened while others work: not before */
 };
 
-void pool_init(struct pool *pool, unsigned max, unsigned window);
-/* The same, for a pool at work. mails: POOL_MAILS… */
+/* A zeroed pool begins by this; later it changes one that is at work. mails: POOL_MAILS… */
 void pool_limit(struct pool *pool, unsigned max, unsigned window, unsigned mails);
 void pool_done(struct pool *pool);
 struct pool_session *pool_add(struct pool *pool, unsigned number, nd_ms now); /* OPENING */
