@@ -80,7 +80,7 @@ struct app {
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
 	    *disk_timer, *recover_timer, *status_timer;
-	nd_ms status_at; /* systemd may be told the next status */
+	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
 	struct app_act *acts; /* actions that wait for a commit or a load */

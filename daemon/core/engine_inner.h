@@ -31,7 +31,7 @@ struct engine {
 	unsigned bars; /* enum engine_bar */
 };
 
-uint32_t engine_roll(struct engine *engine); /* a number for jitter */
+uint32_t engine_roll(struct engine *engine);          /* a number for jitter */
 void engine_fit_pool(struct engine_account *account); /* to its settings */
 bool engine_by_token(const struct engine_account *account);
 /* The job's row goes to the store; `attempt` is taken over. */

@@ -141,7 +141,7 @@ equal_messages_of_two_jobs_look_different(void **state)
 }
 
 static void
-another_key_job_or_length_opens_nothing(void **state)
+another_key_or_job_opens_nothing_and_another_length_not_the_end(void **state)
 {
 	struct nd_why why;
 
@@ -149,7 +149,7 @@ another_key_job_or_length_opens_nothing(void **state)
 	write_it(LEN);
 	assert_int_equal(read_it(OTHER, LEN, 65536, &why), 0);
 	assert_int_equal(why.err, ND_EBODYGONE);
-	assert_int_equal(read_it(ID, LEN - 1, 65536, &why), 0);
+	assert_int_equal(read_it(ID, LEN - 1, 65536, &why), 3 * SEAL_CHUNK); /* the last chunk opens no more */
 	assert_int_equal(why.err, ND_EBODYGONE);
 	box.key[31] ^= 1;
 	assert_int_equal(read_it(ID, LEN, 65536, &why), 0);
@@ -224,7 +224,7 @@ main(void)
 		TEST(what_was_sealed_comes_back_in_any_pieces),
 		TEST(nothing_of_the_message_is_in_the_file),
 		TEST(equal_messages_of_two_jobs_look_different),
-		TEST(another_key_job_or_length_opens_nothing),
+		TEST(another_key_or_job_opens_nothing_and_another_length_not_the_end),
 		TEST(a_changed_octet_is_noticed_before_its_chunk_is_given_out),
 		TEST(a_cut_file_is_damaged),
 		TEST(chunks_cannot_change_places),
