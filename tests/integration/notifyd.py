@@ -20,7 +20,7 @@ BUILDDIR = os.environ.get('ND_BUILDDIR', 'build-test')
 NOTIFYD = os.path.join(BUILDDIR, 'notifyd')
 NOTIFYCTL = os.path.join(BUILDDIR, 'notifyctl')
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:).*')
+SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:).*')
 FINAL = {'delivered', 'failed', 'expired', 'cancelled', 'merged'}
 
 
