@@ -154,7 +154,7 @@ print_row(const struct writer_table *table, struct writer *writer, const struct 
 
 	for (i = 0; i < table->column_count; i++)
 		last = width[i] > 0 && row[i].columns > 0 ? i : last;
-	for (i = 0; i <= last; i++) {
+	for (i = 0; i <= last && i < table->column_count; i++) {
 		if (width[i] == 0)
 			continue;
 		pad(writer, due);
