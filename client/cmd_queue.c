@@ -59,6 +59,15 @@ list_path(const struct args *args, struct nd_buf *path)
 	}
 }
 
+/* A sensitive job shows none. */
+static const char *
+subject_of(const struct json_node *job)
+{
+	const struct json_node *sensitive = json_get(job, "sensitive");
+
+	return sensitive != NULL && sensitive->boolean ? "(sensitive)" : json_get_text(job, "subject");
+}
+
 /* The first recipient, and how many more there are. */
 static void
 add_to(struct writer_table *table, const struct json_node *job)
@@ -88,7 +97,7 @@ add_job(struct writer_table *table, const struct json_node *job)
 	writer_table_cell(table, WRITER_PLAIN, json_get_text(job, "severity"));
 	writer_table_cell(table, WRITER_PLAIN, json_get_text(job, "account"));
 	add_to(table, job);
-	writer_table_cell(table, WRITER_PLAIN, json_get_text(job, "subject"));
+	writer_table_cell(table, WRITER_PLAIN, subject_of(job));
 }
 
 int
@@ -204,7 +213,7 @@ print_facts(struct cmd *cmd, const struct json_node *job)
 	size_t i;
 
 	row(cmd, "job", json_get_text(job, "id"));
-	row(cmd, "subject", json_get_text(job, "subject"));
+	row(cmd, "subject", subject_of(job));
 	nd_buf_init(&words, 65536);
 	cmd_job_words(job, &words);
 	writer_text(&cmd->out, WRITER_PLAIN, "state       ");

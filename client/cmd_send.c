@@ -66,7 +66,7 @@ const struct args_option cmd_send_options[] = {
 	[OPT_EXPIRES]   = { 0, "expires", "D", "How long it is worth sending: 90s 15m 48h 7d." },
 	[OPT_IDEMPOTENCY_KEY] = { 0, "idempotency-key", "K", "The same job sent again within 24 h is accepted once; made up unless given." },
 	[OPT_CLIENT_REF] = { 0, "client-ref", "R", "Kept and shown, never read." },
-	[OPT_SENSITIVE] = { 0, "sensitive", NULL, "Asks for encryption at rest." },
+	[OPT_SENSITIVE] = { 0, "sensitive", NULL, "Encrypted at rest, shown nowhere, wiped when the job ends." },
 	[OPT_WAIT]      = { 0, "wait", "[=D]", "Waits until the job is final, at most D (30s; up to 300s)." },
 	[OPT_DRY_RUN]   = { 0, "dry-run", NULL, "Asks what would become of it; nothing is accepted." },
 	{ 0 },

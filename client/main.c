@@ -30,7 +30,7 @@ static const struct cmd_row commands[] = {
 	{ "wait", "ID…", "Waits until jobs have come to an end, or are held.", cmd_wait_options, cmd_wait_run, 1, 1000, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
 	{ "backup", "FILE", "Writes a copy of the queue to a tar file, while notifyd runs.", NULL, cmd_backup_run, 1, 1, false },
-	{ "state", "adopt", "Takes over the state of another machine: what is held is sent.", NULL, cmd_state_run, 1, 1, false },
+	{ "state", "adopt|new", "Whose the state of another machine is: adopt sends what is held, new cancels it and starts afresh.", cmd_state_options, cmd_state_run, 1, 1, false },
 };
 
 enum { OPT_SOCKET, OPT_JSON, OPT_NO_COLOR, OPT_VERSION, OPT_HELP, SHARED };

@@ -311,6 +311,7 @@ counted(struct store_req *req)
 		loop_stop(app->loop);
 	} else if (!app->stopping) {
 		nd_ulid_after(&app->ids, req->last_id);
+		operate_border(app, req->last_id);
 		app->unfinished = req->totals[JOB_QUEUED] + req->totals[JOB_HELD];
 		serve(app);
 	}

@@ -89,6 +89,8 @@ struct app {
 	nd_ms disk_looked;
 	char machine[MACHINE_ID_LEN + 1]; /* this one's id; "" not known */
 	bool another_machine;             /* the state is another one's: nothing is sent */
+	char border[ND_ULID_LEN + 1];     /* jobs below it came with that state */
+	bool deciding;                    /* whose the state is to be */
 	bool copying;                     /* a backup is being made or removed */
 	unsigned intake;                  /* submissions between handler and commit */
 	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
@@ -222,7 +224,10 @@ http_handler acts_retry, acts_hold, acts_release, acts_cancel, acts_retry_all, a
 void acts_stored(struct app *app, const char *id, enum job_state state); /* a row of the engine's was committed */
 void acts_loaded(struct app *app);                                       /* a load has ended */
 void acts_end(struct app *app);                                          /* all are answered: notifyd stops */
-void acts_pause_open(struct app *app);                                   /* paused before the restart? */
+/* Cancels all unfinished jobs with ids below `border`, or only counts them (reason NULL). done: how many it was about, how many changed. */
+typedef void acts_bulk_done(void *arg, uint64_t matched, uint64_t changed, const struct nd_why *why);
+void acts_cancel_below(struct app *app, const char *border, const char *reason, acts_bulk_done *done, void *arg);
+void acts_pause_open(struct app *app); /* paused before the restart? */
 
 /* waiters.c */
 /* Answers with the job once it is final or held, or when `seconds` are over. Takes over the request. */
@@ -250,8 +255,9 @@ void shape_accounts(struct app *app, const struct store_req *totals, const char 
 void shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out);
 
 /* operate.c */
-http_handler operate_backup, operate_backup_drop, operate_adopt;
+http_handler operate_backup, operate_backup_drop, operate_adopt, operate_new;
 void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */
+void operate_border(struct app *app, const char *last_id); /* then: which jobs came with that state */
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];

@@ -204,15 +204,20 @@ deliver_send(struct app *app, struct pool_session *session)
 		.body = job->body,
 		.body_len = (size_t)job->body_len,
 		.fd = -1 };
+	struct spool_body body;
 	struct nd_why why;
 
 	delivery->start = loop_now(app->loop).unix_ms;
 	delivery->mail = settle_mail_new(job);
 	delivery->mail->mail.size = strlen(job->head) + job->body_len;
 	delivery->mail->mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
-	if (job->spooled && (mail.fd = spool_read_open(app->spool, job->id, &why)) < 0) {
-		fail_mail(delivery, &why);
-		return;
+	if (job->spooled) {
+		if (spool_body_open(app->spool, job, &body, &why) != ND_OK) {
+			fail_mail(delivery, &why);
+			return;
+		}
+		mail.fd = body.fd;
+		mail.seal = body.seal;
 	}
 	mail.mail = delivery->mail->mail;
 	smtp_link_send(delivery->link, &mail);
@@ -263,18 +268,20 @@ evidence_of(struct app *app, const struct app_account *account, const struct que
 	struct json_out out;
 	char hex[65], piece[16384];
 	uint8_t sum[32];
+	struct spool_body body;
+	struct nd_why why;
 	ssize_t got;
-	int fd = -1;
 	unsigned i;
 
 	tls_digest_add(digest, job->head, strlen(job->head));
 	if (job->body)
 		tls_digest_add(digest, job->body, (size_t)job->body_len);
-	else if ((fd = spool_read_open(app->spool, job->id, NULL)) >= 0)
-		while ((got = read(fd, piece, sizeof(piece))) > 0)
+	else if (spool_body_open(app->spool, job, &body, &why) == ND_OK) {
+		while ((got = spool_body_read(&body, piece, sizeof(piece), &why)) > 0)
 			tls_digest_add(digest, piece, (size_t)got);
-	if (fd >= 0)
-		(void)close(fd);
+		spool_body_close(&body);
+		explicit_bzero(piece, sizeof(piece));
+	}
 	tls_digest_end(digest, sum);
 	for (i = 0; i < sizeof(sum); i++) {
 		hex[2 * i] = "0123456789abcdef"[sum[i] >> 4];
@@ -351,7 +358,7 @@ outcome_stored(struct store_req *req)
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
 		app->unfinished -= app->unfinished > 0;
-		if (row->spooled && row->state != JOB_FAILED && row->state != JOB_EXPIRED)
+		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);
 	}
 	feed_job(app, row, req->attempt);

@@ -268,7 +268,8 @@ set_facts(struct queue_job *row, const struct job_draft *draft, bool operator_ri
 
 	nd_buf_init(&subject, 4096);
 	nd_buf_init(&facts, MESSAGE_LIMIT);
-	mime_subject(draft, &subject);
+	if (!draft->sensitive)
+		mime_subject(draft, &subject);
 	job_facts(draft, nd_buf_text(&subject), &facts);
 	/* Who asked matters when the job waits for its first account: see recover.c. */
 	if (operator_right && facts.len > 0 && facts.octets[facts.len - 1] == '}') {
@@ -303,6 +304,7 @@ set_row(struct app *app, const struct access_peer *peer, const struct job_draft 
 	row->source = nd_xstrdup(draft->source ? draft->source : row->unit ? row->unit : row->comm);
 	row->key = nd_xstrdup(draft->key);
 	row->body_kept = true;
+	row->sealed = draft->sensitive;
 }
 
 static void
@@ -364,7 +366,7 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 	err = ready ? ready_write(ready, row->id, row->created, app->conf->hostname, &body, why)
 		    : mime_body(draft, row->id, row->created, app->conf->hostname, &body, why);
 	if (err != ND_OK) {
-		nd_buf_done(&body);
+		nd_buf_wipe(&body);
 		return err;
 	}
 	row->body = nd_buf_take(&body, &len);
@@ -432,9 +434,10 @@ intake_one(struct intake_job *job, const struct json_node *value, const struct a
 	memcpy(job->id, row->id, sizeof(job->id));
 	if (job->key)
 		digest_of(value, submission->ready, job->digest);
-	if (row->body_len > SPOOL_OVER) {
+	if (row->sealed || row->body_len > SPOOL_OVER) {
 		row->spooled = true;
-		spool_put(app->spool, row->id, row->body, (size_t)row->body_len, spooled, job);
+		(row->sealed ? spool_seal : spool_put)(
+		    app->spool, row->id, row->body, (size_t)row->body_len, spooled, job);
 		row->body = NULL;
 		return;
 	}

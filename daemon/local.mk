@@ -111,6 +111,8 @@ libio_a_SOURCES = \
 	%D%/io/resolve.h \
 	%D%/io/sd.c \
 	%D%/io/sd.h \
+	%D%/io/seal.c \
+	%D%/io/seal.h \
 	%D%/io/secret.c \
 	%D%/io/secret.h \
 	%D%/io/smtp_link.c \

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
-#define OTHER_MACHINE_HINT "when that machine will not send these jobs itself: notifyctl state adopt"
+#define OTHER_MACHINE_HINT                                                                                             \
+	"when that machine will not send these jobs itself: notifyctl state adopt; to cancel them and start afresh: "  \
+	"notifyctl state new"
 
 /* The names of a job's facts, in the order of the API. */
 static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
@@ -189,6 +191,8 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 		put_account_from(app, job, out);
 	json_out_text(out, "account", job->account && job->account[0] ? job->account : NULL);
 	put_facts(&facts, facts_late, out);
+	if (job->sealed)
+		json_out_bool(out, "sensitive", true);
 	put_times(app, job, out);
 	put_origin(job, out);
 	put_recipients(job, out);

@@ -75,6 +75,7 @@ IO_TESTS = \
 	%D%/io/test_loop \
 	%D%/io/test_peer \
 	%D%/io/test_resolve \
+	%D%/io/test_seal \
 	%D%/io/test_secret \
 	%D%/io/test_smtp_link \
 	%D%/io/test_spool \
@@ -95,6 +96,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_loop_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_peer_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_resolve_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_seal_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_secret_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_smtp_link_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)

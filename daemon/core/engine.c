@@ -328,7 +328,8 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		account->lost_in_row = 0;
 		if (!word->account_fault)
 			health_proved(&account->health, true, now.ms);
-	} else if (!outcome->unharmed && !outcome->local && ++account->lost_in_row >= LOST_LIMIT) {
+	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
+		   ++account->lost_in_row >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;

@@ -91,7 +91,7 @@ judge_mail(const struct settle_case *c)
 	const struct smtp_outcome *outcome = c->outcome;
 
 	if (outcome->end == SMTP_ENDED_LOST) {
-		if (outcome->local && outcome->why.err == ND_EBODYGONE)
+		if (outcome->why.err == ND_EBODYGONE) /* also amid the content: it does not come back */
 			return (struct verdict_word){ VERDICT_REFUSED, 0, nd_err_name(ND_EBODYGONE) };
 		if (outcome->unharmed)
 			return (struct verdict_word){ VERDICT_RESEND, 0, "session-lost" };
@@ -145,6 +145,18 @@ weight(enum verdict verdict)
 	return weights[verdict];
 }
 
+/* A filter that refuses the content likes to say what it did not like in it. */
+static void
+hush(const struct queue_job *job, const struct smtp_outcome *outcome, struct settle_word *word)
+{
+	if (!job->sealed || outcome->end != SMTP_ENDED_REPLY || outcome->stage != SMTP_AT_END ||
+	    outcome->reply.code < 400)
+		return;
+	word->hushed = outcome->reply;
+	(void)snprintf(word->hushed.text, sizeof(word->hushed.text),
+	    "(its words are not kept: they may quote a sensitive message)");
+}
+
 /* One recipient; returns the verdict that holds for it. */
 static struct verdict_word
 settle_one(struct queue_rcpt *rcpt, const struct settle_case *c, unsigned k, struct verdict_word mail,
@@ -153,8 +165,9 @@ settle_one(struct queue_rcpt *rcpt, const struct settle_case *c, unsigned k, str
 	const struct smtp_rcpt_result *result = &c->mail->results[k];
 	bool refused = result->asked && result->reply.code >= 400;
 	const struct smtp_reply *reply = refused                               ? &result->reply
-					 : c->outcome->end == SMTP_ENDED_REPLY ? &c->outcome->reply
-									       : NULL;
+					 : c->outcome->end != SMTP_ENDED_REPLY ? NULL
+					 : word->hushed.code != 0              ? &word->hushed
+									       : &c->outcome->reply;
 	struct verdict_word verdict = refused ? judge(c, SMTP_AT_RCPT, reply) : mail;
 
 	if (of_account(verdict.verdict)) {
@@ -253,6 +266,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 	bool later = false;
 
 	*word = (struct settle_word){ 0 };
+	hush(job, c->outcome, word);
 	for (k = 0; k < c->mail->mail.rcpt_count; k++) {
 		one = settle_one(&job->rcpts[c->mail->index[k]], c, k, mail, word);
 		changed +=

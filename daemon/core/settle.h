@@ -45,6 +45,7 @@ struct settle_word {
 	const struct smtp_reply *reply;       /* the reply that decided; NULL none */
 	struct verdict_word cause;            /* why somebody has not got it; reason NULL: everybody has */
 	const struct smtp_reply *cause_reply;
+	struct smtp_reply hushed; /* what is kept of a reply that may quote a sensitive message; code 0: all of it is */
 };
 /* Changes the job: recipients, state, due, attempt_count, reason, hint, uncertain. */
 void settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle_word *word);

@@ -113,9 +113,12 @@ end_mail(struct smtp_link *link)
 {
 	if (link->mailing && link->mail.fd >= 0)
 		(void)close(link->mail.fd);
+	if (link->mailing)
+		seal_free(link->mail.seal);
 	link->mailing = false;
 	link->full = false;
-	free(link->piece);
+	nd_wipe_free(link->piece, link->piece_used);
+	link->piece_used = 0;
 	link->piece = NULL;
 }
 
@@ -294,7 +297,7 @@ smtp_link_send(struct smtp_link *link, const struct smtp_link_mail *mail)
 	link->mailing = true;
 	link->at = 0;
 	link->total = mail->head_len + mail->body_len;
-	if (mail->fd >= 0) {
+	if (mail->fd >= 0 && mail->seal == NULL) {
 		link->total = mail->head_len;
 		if (fstat(mail->fd, &st) == 0 && st.st_size > 0)
 			link->total += (uint64_t)st.st_size;

@@ -10,6 +10,7 @@
 #include "daemon/core/smtp_proto.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/resolve.h"
+#include "daemon/io/seal.h"
 #include "daemon/io/tls.h"
 
 struct smtp_link_conf { /* borrowed for the life of the link, but for the secret: only until ready or gone */
@@ -27,7 +28,8 @@ struct smtp_link_mail {
 	size_t head_len;
 	const char *body; /* the rest, or NULL: */
 	size_t body_len;
-	int fd; /* -1, or the rest from this file, read from its start; the link closes it */
+	int fd;            /* -1, or the rest from this file, read from its start; the link closes it */
+	struct seal *seal; /* of a file that is sealed, else NULL; body_len is its length then; the link frees it */
 };
 
 struct smtp_link;

@@ -69,6 +69,7 @@ struct smtp_link {
 	uint64_t at, total; /* octets of the content: given, in all */
 	bool full;          /* waiting for room in the output */
 	char *piece;        /* owned; of the file */
+	size_t piece_used;  /* octets at its start that are secret */
 	size_t shown;       /* of the machine's output: in the trace already */
 
 	char relay[336], tls[96], session[48];

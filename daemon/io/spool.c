@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spool.c - bodies over 64 KiB, one file each.  Layer: io. */
+/* spool.c - bodies over 64 KiB and those of sensitive jobs, one file each; the keys of the latter.  Layer: io. */
 #include "daemon/io/spool.h"
 
 #include "common/log.h"
@@ -18,7 +18,7 @@ struct spool {
 	struct loop *loop;
 	struct worker *files;
 	char *path; /* of the folder, for words */
-	int folder;
+	int folder, keys;
 	atomic_uint users; /* tasks under way may outlive spool_close */
 };
 
@@ -29,6 +29,7 @@ struct task {
 	char id[ND_ULID_LEN + 1];
 	char *octets;
 	size_t len;
+	bool sealed;
 	filer_done *done;
 	void *arg;
 	enum nd_err err;
@@ -41,33 +42,54 @@ leave(struct spool *spool)
 	if (atomic_fetch_sub(&spool->users, 1) != 1)
 		return;
 	(void)close(spool->folder);
+	(void)close(spool->keys);
 	free(spool->path);
 	free(spool);
+}
+
+/* The folder, made if need be; -1: why. */
+static int
+open_folder(const char *path, struct nd_why *why)
+{
+	int fd;
+
+	if (filer_mkdir(path, why) != ND_OK)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		(void)nd_fail(why, ND_EDISK, errno, "%s cannot be opened", path);
+	return fd;
+}
+
+static char *
+join(const char *folder, const char *name)
+{
+	size_t size = strlen(folder) + strlen(name) + 1;
+	char *path = nd_xalloc(size);
+
+	(void)snprintf(path, size, "%s%s", folder, name);
+	return path;
 }
 
 struct spool *
 spool_open(const char *state_dir, struct loop *loop, struct worker *files, struct nd_why *why)
 {
 	struct spool *spool = nd_xalloc(sizeof(*spool));
-	size_t size = strlen(state_dir) + sizeof("/spool");
+	char *keys = join(state_dir, "/keys");
 
 	spool->loop = loop;
 	spool->files = files;
-	spool->folder = -1;
+	spool->keys = -1;
 	atomic_init(&spool->users, 1);
-	spool->path = nd_xalloc(size);
-	(void)snprintf(spool->path, size, "%s/spool", state_dir);
-	if (filer_mkdir(spool->path, why) != ND_OK) {
-		leave(spool);
-		return NULL;
-	}
-	spool->folder = open(spool->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (spool->folder < 0) {
-		(void)nd_fail(why, ND_EDISK, errno, "%s cannot be opened", spool->path);
-		leave(spool);
-		return NULL;
-	}
-	return spool;
+	spool->path = join(state_dir, "/spool");
+	spool->folder = open_folder(spool->path, why);
+	if (spool->folder >= 0)
+		spool->keys = open_folder(keys, why);
+	free(keys);
+	if (spool->keys >= 0)
+		return spool;
+	leave(spool);
+	return NULL;
 }
 
 void
@@ -107,8 +129,61 @@ fail(struct task *task, const char *what)
 	    "%s/%s cannot be %s", task->spool->path, task->id, what);
 }
 
+/* The key can be read nowhere any more: it is written over before its file goes. A file that is not there is fine. */
+static int
+wipe_key(int keys, const char *id)
+{
+	static const uint8_t nothing[SEAL_KEY];
+	int fd = openat(keys, id, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), error = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (pwrite(fd, nothing, sizeof(nothing), 0) != (ssize_t)sizeof(nothing) || fsync(fd) != 0)
+		error = errno;
+	(void)close(fd);
+	if (unlinkat(keys, id, 0) != 0 && error == 0)
+		error = errno;
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
 static enum nd_err
-write_body(struct task *task)
+write_key(struct task *task, const uint8_t key[SEAL_KEY])
+{
+	int keys = task->spool->keys;
+	int fd = openat(keys, task->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	enum nd_err err = ND_OK;
+
+	if (fd < 0)
+		return fail(task, "given a key");
+	if (filer_write_all(fd, (const char *)key, SEAL_KEY) != 0 || fsync(fd) != 0)
+		err = fail(task, "given a key");
+	(void)close(fd);
+	if (err == ND_OK && fsync(keys) != 0)
+		err = fail(task, "given a key");
+	if (err != ND_OK)
+		(void)wipe_key(keys, task->id);
+	return err;
+}
+
+static int
+write_octets(const struct task *task, int fd, const uint8_t key[SEAL_KEY])
+{
+	struct seal *seal;
+	int rc, error;
+
+	if (!task->sealed)
+		return filer_write_all(fd, task->octets, task->len);
+	seal = seal_new(key, task->id, task->len);
+	rc = seal_write(seal, fd, task->octets);
+	error = errno;
+	seal_free(seal);
+	errno = error;
+	return rc;
+}
+
+static enum nd_err
+write_body(struct task *task, const uint8_t key[SEAL_KEY])
 {
 	int folder = task->spool->folder;
 	int fd = openat(folder, task->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -116,7 +191,7 @@ write_body(struct task *task)
 
 	if (fd < 0)
 		return fail(task, "made");
-	if (filer_write_all(fd, task->octets, task->len) != 0)
+	if (write_octets(task, fd, key) != 0)
 		err = fail(task, "written");
 	else if (fsync(fd) != 0)
 		err = fail(task, "synced");
@@ -142,14 +217,24 @@ static void
 run_put(struct worker_task *worker_task)
 {
 	struct task *task = (struct task *)worker_task;
+	uint8_t key[SEAL_KEY];
 
-	task->err = write_body(task);
+	if (task->sealed) {
+		seal_fresh(key);
+		task->err = write_key(task, key);
+	}
+	if (task->err == ND_OK && (task->err = write_body(task, key)) != ND_OK && task->sealed)
+		(void)wipe_key(task->spool->keys, task->id);
+	if (task->sealed) {
+		explicit_bzero(key, sizeof(key));
+		explicit_bzero(task->octets, task->len);
+	}
 	free(task->octets);
 	loop_post(task->spool->loop, &task->note);
 }
 
-void
-spool_put(struct spool *spool, const char *id, char *octets, size_t len, filer_done *done, void *arg)
+static struct task *
+new_put(struct spool *spool, const char *id, char *octets, size_t len, filer_done *done, void *arg)
 {
 	struct task *task = new_task(spool, id, run_put);
 
@@ -159,6 +244,21 @@ spool_put(struct spool *spool, const char *id, char *octets, size_t len, filer_d
 	task->arg = arg;
 	task->note.fn = tell;
 	task->note.arg = task;
+	return task;
+}
+
+void
+spool_put(struct spool *spool, const char *id, char *octets, size_t len, filer_done *done, void *arg)
+{
+	worker_put(spool->files, &new_put(spool, id, octets, len, done, arg)->task);
+}
+
+void
+spool_seal(struct spool *spool, const char *id, char *octets, size_t len, filer_done *done, void *arg)
+{
+	struct task *task = new_put(spool, id, octets, len, done, arg);
+
+	task->sealed = true;
 	worker_put(spool->files, &task->task);
 }
 
@@ -177,11 +277,80 @@ spool_read_open(struct spool *spool, const char *id, struct nd_why *why)
 	return fd;
 }
 
+static enum nd_err
+read_key(const struct spool *spool, const char *id, uint8_t key[SEAL_KEY], struct nd_why *why)
+{
+	int fd = openat(spool->keys, id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), error = errno;
+	ssize_t got = fd >= 0 ? pread(fd, key, SEAL_KEY, 0) : -1;
+
+	if (fd >= 0) {
+		error = errno;
+		(void)close(fd);
+	}
+	if (got == (ssize_t)SEAL_KEY)
+		return ND_OK;
+	if (got < 0 && error != ENOENT)
+		return nd_fail(why, ND_EDISK, error, "the key of job %s cannot be read", id);
+	(void)nd_fail(why, ND_EBODYGONE, 0, "the key of the sensitive job %s is gone: its message cannot be read", id);
+	return nd_fail_at(why, "", 0, "submit the job again; a backup holds no such keys");
+}
+
+enum nd_err
+spool_body_open(struct spool *spool, const struct queue_job *job, struct spool_body *body, struct nd_why *why)
+{
+	uint8_t key[SEAL_KEY];
+	struct seal *seal = NULL;
+	int fd;
+
+	if (job->sealed) {
+		if (read_key(spool, job->id, key, why) != ND_OK)
+			return why->err;
+		seal = seal_new(key, job->id, job->body_len);
+		explicit_bzero(key, sizeof(key));
+	}
+	fd = spool_read_open(spool, job->id, why);
+	if (fd < 0) {
+		seal_free(seal);
+		return why->err;
+	}
+	*body = (struct spool_body){ .fd = fd, .seal = seal };
+	return ND_OK;
+}
+
+ssize_t
+spool_body_read(struct spool_body *body, void *out, size_t len, struct nd_why *why)
+{
+	ssize_t got;
+
+	if (body->seal != NULL) {
+		got = seal_read(body->seal, body->fd, body->at, out, len, why);
+	} else {
+		do {
+			got = pread(body->fd, out, len, (off_t)body->at);
+		} while (got < 0 && errno == EINTR);
+		if (got < 0)
+			(void)nd_fail(why, ND_EDISK, errno, "the stored message cannot be read");
+	}
+	if (got > 0)
+		body->at += (uint64_t)got;
+	return got;
+}
+
+void
+spool_body_close(struct spool_body *body)
+{
+	seal_free(body->seal);
+	(void)close(body->fd);
+}
+
 static void
 run_remove(struct worker_task *worker_task)
 {
 	struct task *task = (struct task *)worker_task;
 
+	if (wipe_key(task->spool->keys, task->id) != 0)
+		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", task->id }),
+		    "the key of a finished sensitive job cannot be wiped: %s", strerrordesc_np(errno));
 	/* What stays behind is swept at the next start. */
 	if (unlinkat(task->spool->folder, task->id, 0) != 0 && errno != ENOENT)
 		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", task->id }),
@@ -196,10 +365,10 @@ spool_remove(struct spool *spool, const char *id)
 		worker_put(spool->files, &new_task(spool, id, run_remove)->task);
 }
 
-void
-spool_sweep(struct spool *spool, bool (*known)(void *arg, const char *id), void *arg)
+static unsigned
+sweep(int folder, int (*drop)(int folder, const char *id), bool (*known)(void *arg, const char *id), void *arg)
 {
-	int fd = openat(spool->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 	unsigned removed = 0;
@@ -207,15 +376,29 @@ spool_sweep(struct spool *spool, bool (*known)(void *arg, const char *id), void 
 	if (dir == NULL) {
 		if (fd >= 0)
 			(void)close(fd);
-		return;
+		return 0;
 	}
 	/* Only what bears our names: nothing else in the folder is ours to remove. */
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is nobody else's */
 	while ((entry = readdir(dir)) != NULL)
-		if (nd_ulid_valid(entry->d_name) && !known(arg, entry->d_name) &&
-		    unlinkat(spool->folder, entry->d_name, 0) == 0)
+		if (nd_ulid_valid(entry->d_name) && !known(arg, entry->d_name) && drop(folder, entry->d_name) == 0)
 			removed++;
 	(void)closedir(dir);
+	return removed;
+}
+
+static int
+drop_body(int folder, const char *id)
+{
+	return unlinkat(folder, id, 0);
+}
+
+void
+spool_sweep(struct spool *spool, bool (*known)(void *arg, const char *id), void *arg)
+{
+	unsigned removed = sweep(spool->keys, wipe_key, known, arg);
+
+	removed += sweep(spool->folder, drop_body, known, arg);
 	if (removed > 0)
-		nd_log(ND_LOG_INFO, NULL, "%u spool files that no job needs were removed", removed);
+		nd_log(ND_LOG_INFO, NULL, "%u files of messages that no job needs were removed", removed);
 }

@@ -78,6 +78,8 @@ enum store_row {
 	ROW_DATA = ROW_COMMON, /* of history */
 };
 
+enum store_spooled { STORE_IN_ROW, STORE_SPOOLED, STORE_SEALED }; /* where the message is */
+
 enum store_sql {
 	SQL_BEGIN,
 	SQL_COMMIT,

@@ -2,7 +2,7 @@
 /* store_write.c - PUT OUTCOME MOVE UNCERTAIN.  Layer: io.
  *
  * A job that is delivered, cancelled or merged leaves three tables and becomes one row of history: an update in place would keep its message and
- * churn the indexes.
+ * churn the indexes. A sealed one leaves when it failed or expired, too.
  */
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
@@ -122,7 +122,9 @@ put_job(struct store *store, const struct queue_job *job)
 		[ROW_SEVERITY] = job->severity,
 		[ROW_RESOLVED] = job->resolved,
 		[ROW_UNCERTAIN] = job->uncertain,
-		[ROW_SPOOLED] = job->spooled,
+		[ROW_SPOOLED] = job->sealed    ? STORE_SEALED
+				: job->spooled ? STORE_SPOOLED
+					       : STORE_IN_ROW,
 		[ROW_ATTEMPT_COUNT] = job->attempt_count,
 		[ROW_CREATED] = job->created,
 		[ROW_EVENT_TIME] = job->event_time,
@@ -202,6 +204,7 @@ struct found {
 	char *account, *unit;
 	uint32_t uid;
 	int64_t octets;
+	bool sealed;
 };
 
 static int
@@ -221,6 +224,7 @@ find(struct store *store, const char *id, struct found *found)
 	found->uid = (uint32_t)sqlite3_column_int64(stmt, 3);
 	found->unit = nd_xstrdup((const char *)sqlite3_column_text(stmt, 4));
 	found->octets = sqlite3_column_int64(stmt, 5);
+	found->sealed = sqlite3_column_int(stmt, 6) == STORE_SEALED;
 	(void)sqlite3_reset(stmt);
 	return SQLITE_OK;
 }
@@ -408,7 +412,7 @@ store_write_change(struct store *store, struct store_req *req)
 		req->err = nd_fail(&req->why, ND_ENOTFOUND, 0, "job %s is not in the queue", job->id);
 		return SQLITE_OK;
 	}
-	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED)
+	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED || (found.sealed && job_state_final(to)))
 		rc = leave(store, req, found.seq, ending(req));
 	else
 		rc = stay(store, req, found.seq, job_state_final(to) ? ending(req) : 0);

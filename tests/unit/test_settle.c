@@ -122,6 +122,55 @@ all_refused_is_failed_with_the_relays_words(void **state)
 }
 
 static void
+what_a_filter_says_of_a_sensitive_message_is_judged_and_not_kept(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	play.job->sealed = true;
+	rcpt(&play, 0, 250, "2.1.5", "ok");
+	reply(&play.outcome.reply, 554, "5.7.1", "the link https://example.com/reset/4711 is blocked");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_FAILED);
+	assert_int_equal(play.job->rcpts[0].code, 554);
+	assert_string_equal(play.job->rcpts[0].enhanced, "5.7.1");
+	assert_null(strstr(play.job->rcpts[0].text, "4711"));
+	assert_null(strstr(play.job->reason, "4711"));
+	assert_null(strstr(play.word.reply->text, "4711"));
+	end(&play);
+	begin(&play, 1); /* what was said before the content, and of an ordinary one, is kept */
+	play.job->sealed = true;
+	rcpt(&play, 0, 550, "5.1.1", "no such user");
+	play.outcome.end = SMTP_ENDED_RCPTS;
+	settle(&play);
+	assert_string_equal(play.job->rcpts[0].text, "no such user");
+	end(&play);
+	begin(&play, 1);
+	rcpt(&play, 0, 250, "2.1.5", "ok");
+	reply(&play.outcome.reply, 554, "5.7.1", "blocked");
+	settle(&play);
+	assert_string_equal(play.job->rcpts[0].text, "blocked");
+	end(&play);
+}
+
+static void
+a_message_that_is_found_damaged_amid_its_content_fails(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_END, .unharmed = true };
+	(void)nd_fail(&play.outcome.why, ND_EBODYGONE, 0, "it is damaged");
+	settle(&play);
+	assert_true(play.word.counted);
+	assert_false(play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_FAILED);
+	end(&play);
+}
+
+static void
 a_lost_end_of_data_is_uncertain_and_tried_again(void **state)
 {
 	struct play play;
@@ -277,6 +326,8 @@ main(void)
 		cmocka_unit_test(a_refused_recipient_does_not_stop_the_others),
 		cmocka_unit_test(only_the_undelivered_are_tried_again),
 		cmocka_unit_test(all_refused_is_failed_with_the_relays_words),
+		cmocka_unit_test(what_a_filter_says_of_a_sensitive_message_is_judged_and_not_kept),
+		cmocka_unit_test(a_message_that_is_found_damaged_amid_its_content_fails),
 		cmocka_unit_test(a_lost_end_of_data_is_uncertain_and_tried_again),
 		cmocka_unit_test(a_reused_session_that_dies_costs_no_attempt),
 		cmocka_unit_test(a_fault_of_the_account_leaves_the_job_as_it_was),
