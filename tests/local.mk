@@ -118,12 +118,13 @@ check_PROGRAMS += %D%/unit/mime_print
 %C%_unit_mime_print_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 check_PROGRAMS += %D%/io/http_echo
 %C%_io_http_echo_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
-PY_TESTS = \
+IO_PY_TESTS = \
 	%D%/io/http_rough.py \
-	%D%/io/test_notifyctl.py \
+	%D%/io/test_notifyctl.py
+PY_TESTS = \
 	%D%/unit/mime_oracle.py
-TESTS += $(PY_TESTS)
-EXTRA_DIST += $(PY_TESTS) %D%/io/certs.sh
+TESTS += $(IO_PY_TESTS) $(PY_TESTS)
+EXTRA_DIST += $(IO_PY_TESTS) $(PY_TESTS) %D%/io/certs.sh
 
 # Fuzz programs. Without libFuzzer their main() replays the corpus, so that every build runs it.
 FUZZ_TARGETS = \
