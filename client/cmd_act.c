@@ -35,7 +35,6 @@ post(struct cmd *cmd, const char *path, struct json_tree *tree)
 	int code = CMD_DONE;
 
 	*tree = (struct json_tree){ 0 };
-	/* NOLINTNEXTLINE(bugprone-branch-clone): the order counts */
 	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
 	else if (reply.status != 200 && reply.status != 202)
