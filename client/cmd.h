@@ -51,9 +51,9 @@ cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
 /* Tells a failure on stderr, as text or as a problem in JSON; returns its exit code. */
 int cmd_fail(struct cmd *cmd, const struct nd_why *why);
-/* Tells the daemon's problem in the same way. */
+/* Tells the daemon's problem in the same way; `where` is "" or what it is about, as "job 3: ". */
 int cmd_problem(struct cmd *cmd, const struct link_reply *reply);
-int cmd_problem_tell(struct cmd *cmd, const struct json_node *problem);
+int cmd_problem_tell(struct cmd *cmd, const char *where, const struct json_node *problem);
 /* Text of a command line mistake; returns CMD_USAGE. */
 int cmd_usage(struct cmd *cmd, const char *format, ...) ND_PRINTF(2, 3);
 /* GET `path`: 200 gives the reply (to be done), anything else is told. Returns CMD_DONE or the exit code. */
@@ -70,6 +70,7 @@ const char *cmd_stamp(const char *stamp, char out[48]);
 /* A state's name => its words and colour. */
 const char *cmd_state_words(const char *name);
 enum writer_color cmd_state_color(const char *name);
+enum writer_color cmd_severity_color(const char *name);
 /* The reply of a server: "250 2.0.0 OK", without what is missing. */
 void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
 /* "accepted by smtp.office365.com" and kin, for a job. */

@@ -9,12 +9,12 @@
 /* clang-format off */
 enum { COL_NAME, COL_STATE, COL_QUEUED, COL_SESSIONS, COL_TOKEN, COL_SECRET };
 static const struct writer_column columns[] = {
-	[COL_NAME]     = { "ACCOUNT", false, false },
-	[COL_STATE]    = { "STATE", false, false },
-	[COL_QUEUED]   = { "QUEUED", true, false },
-	[COL_SESSIONS] = { "SESSIONS", true, false },
-	[COL_TOKEN]    = { "TOKEN EXPIRES", false, false },
-	[COL_SECRET]   = { "SECRET EXPIRES", false, true },
+	[COL_NAME]     = { "ACCOUNT", false, 0 },
+	[COL_STATE]    = { "STATE", false, 0 },
+	[COL_QUEUED]   = { "QUEUED", true, 0 },
+	[COL_SESSIONS] = { "SESSIONS", true, 0 },
+	[COL_TOKEN]    = { "TOKEN EXPIRES", false, 0 },
+	[COL_SECRET]   = { "SECRET EXPIRES", false, 0.15 },
 };
 /* clang-format on */
 
@@ -103,7 +103,7 @@ print_accounts(struct cmd *cmd, const struct json_node *accounts)
 	for (account = accounts->child; account != NULL; account = account->next)
 		add_account(&table, account);
 	(void)fputc('\n', cmd->out.file);
-	writer_table_print(&table, &cmd->out, 0);
+	writer_table_print(&table, &cmd->out);
 	writer_table_done(&table);
 	for (account = accounts->child; account != NULL; account = account->next)
 		print_reason(cmd, account);

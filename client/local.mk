@@ -20,6 +20,8 @@ notifyctl_SOURCES = \
 	%D%/cmd_watch.c \
 	%D%/file.c \
 	%D%/file.h \
+	%D%/help.c \
+	%D%/help.h \
 	%D%/http.c \
 	%D%/http.h \
 	%D%/link.c \
@@ -27,6 +29,8 @@ notifyctl_SOURCES = \
 	%D%/main.c \
 	%D%/post.c \
 	%D%/post.h \
+	%D%/progress.c \
+	%D%/progress.h \
 	%D%/version.h \
 	%D%/writer.c \
 	%D%/writer.h \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - notifyctl: the commands, and the options that all of them share.  Layer: client. */
 #include "client/cmd.h"
+#include "client/help.h"
 #include "client/version.h"
 #include "common/api.h"
 #include "common/str.h"
@@ -46,6 +47,8 @@ static const struct args_option shared[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 #define MAX_OPTIONS 64u
+#define COMMAND_COLUMN 26u
+#define OPTION_COLUMN 31u
 
 /* What the shared options said, before or behind the command. */
 struct wish {
@@ -80,15 +83,24 @@ take(struct wish *wish, int option, const char *value)
 static void
 print_options(const struct args_option *options)
 {
-	char left[64], letter[8];
+	char left[80], letter[8];
 
 	for (; options->name != NULL; options++) {
 		(void)snprintf(letter, sizeof(letter), options->letter != 0 ? "-%c, " : "    ", options->letter);
-		(void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, options->name,
+		(void)snprintf(left, sizeof(left), "  %s--%s%s%s", letter, options->name,
 		    options->value != NULL && options->value[0] != '[' ? " " : "",
 		    options->value != NULL ? options->value : "");
-		(void)printf("  %-30s %s\n", left, options->words);
+		help_entry(stdout, left, OPTION_COLUMN, options->words);
 	}
+}
+
+static void
+print_command(const char *name, const char *arguments, const char *words)
+{
+	char left[80];
+
+	(void)snprintf(left, sizeof(left), "  %-10s %s", name, arguments);
+	help_entry(stdout, left, COMMAND_COLUMN, words);
 }
 
 static int
@@ -97,8 +109,9 @@ help(const struct cmd_row *row)
 	size_t i;
 
 	if (row != NULL) {
-		(void)printf("usage: notifyctl %s%s%s\n%s\n", row->name, row->arguments[0] != '\0' ? " " : "",
-		    row->arguments, row->words);
+		(void)printf(
+		    "usage: notifyctl %s%s%s\n", row->name, row->arguments[0] != '\0' ? " " : "", row->arguments);
+		help_entry(stdout, "", 0, row->words);
 		if (row->options != NULL) {
 			(void)printf("\noptions:\n");
 			print_options(row->options);
@@ -108,8 +121,8 @@ help(const struct cmd_row *row)
 		    "usage: notifyctl [options] COMMAND [arguments]\nTalks to notifyd, which delivers alerts by mail.\n"
 		    "\ncommands:\n");
 		for (i = 0; i < COMMANDS; i++)
-			(void)printf("  %-10s %-12s %s\n", commands[i].name, commands[i].arguments, commands[i].words);
-		(void)printf("  %-10s %-12s %s\n", "help", "[COMMAND]", "Prints help.");
+			print_command(commands[i].name, commands[i].arguments, commands[i].words);
+		print_command("help", "[COMMAND]", "Prints help, of a command when it is named.");
 	}
 	(void)printf("\noptions of all commands:\n");
 	print_options(shared);

@@ -30,7 +30,7 @@ obey(struct app *app, struct engine_action *action)
 		deliver_open(app, account, action->session);
 		break;
 	case ENGINE_SEND:
-		deliver_send(app, action->session);
+		deliver_send(app, action->session, action->job);
 		break;
 	case ENGINE_CLOSE:
 		deliver_close(action->session);
@@ -86,6 +86,7 @@ app_pump(void *arg)
 	struct app *app = arg;
 	struct engine_action action;
 
+	recover_leap(app);
 	while (engine_next(app->engine, loop_now(app->loop), &action))
 		obey(app, &action);
 	if (app->stopping) {

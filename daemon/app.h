@@ -112,7 +112,7 @@ void app_wrote(struct app *app, const struct store_req *req); /* a write came ba
 
 /* deliver.c */
 void deliver_open(struct app *app, struct engine_account *account, struct pool_session *session);
-void deliver_send(struct app *app, struct pool_session *session);
+void deliver_send(struct app *app, struct pool_session *session, struct sched_job *job);
 void deliver_close(struct pool_session *session);
 void deliver_cut(struct app *app, struct engine_account *account); /* ends sessions that are only being opened */
 void deliver_abandon(struct app *app);                             /* at the end: all links go */
@@ -137,6 +137,8 @@ void recover_orphans(struct app *app); /* jobs of accounts that are no more get 
 /* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
 void recover_ages(struct app *app);
 void recover_keep_ages(struct app *app);
+/* Looks whether the wall clock leapt. */
+void recover_leap(struct app *app);
 void recover_sweep(void *arg); /* expiry; every minute while there are jobs */
 void recover_prune(void *arg); /* history; hourly */
 

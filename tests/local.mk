@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	%D%/unit/test_conf_compare \
 	%D%/unit/test_downtime \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_faults \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
@@ -44,6 +45,7 @@ UNIT_TESTS = \
 	%D%/unit/test_smtp_proto \
 	%D%/unit/test_smtp_reply \
 	%D%/unit/test_smtp_stuff \
+	%D%/unit/test_smtp_window \
 	%D%/unit/test_stamp \
 	%D%/unit/test_stats \
 	%D%/unit/test_store_port \

@@ -140,6 +140,9 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "Certificate authorities (PEM) for token_url; without it, ca_file, else the system's." },
 	{ ACCOUNT("max_connections", max_connections, CONF_KEYS_INT), .min = 1, .max = 100, .initial = "2",
 	  .text = "The most sessions at a time." },
+	{ ACCOUNT("window", window, CONF_KEYS_INT), .min = 1, .max = 16, .initial = "1",
+	  .text = "The most messages under way at once in one session, where the server bears it; "
+		  "a lost connection leaves so many uncertain." },
 	{ LATER("account", "authorize_url"), .text = "Where a person signs in." },
 	{ LATER("account", "device_url"), .text = "Where a device code is asked for." },
 	{ LATER("account", "redirect_uri"), .text = "Where the sign-in returns to." },
@@ -156,7 +159,6 @@ const struct conf_keys_row conf_keys_rows[] = {
 	{ LATER("account", "recipients_per_day"), .text = "Recipients addressed in a day." },
 	{ LATER("account", "recipients_per_message"), .text = "Recipients of one transaction." },
 	{ LATER("account", "messages_per_recipient_hour"), .text = "Messages one recipient gets in an hour." },
-	{ LATER("account", "window"), .text = "Transactions under way in one session." },
 	{ LATER("account", "warm"), .text = "Keeps one session open." },
 	{ LATER("account", "share"), .text = "This host's part of the presets' limits." },
 };

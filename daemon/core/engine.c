@@ -39,7 +39,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	account->conf = conf;
 	account->change = CONF_OTHER;
 	health_init(&account->health, now);
-	pool_init(&account->pool, (unsigned)conf->max_connections);
+	pool_init(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window);
 	sched_init(&account->sched);
 	account->sched.behind = true; /* what an earlier run or another account left */
 	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
@@ -62,6 +62,7 @@ engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 	unsigned i;
 
 	engine->conf = conf;
+	engine->epoch = now.unix_ms - now.ms;
 	engine->dice = seed | 1;
 	engine->notes_end = &engine->notes;
 	for (i = 0; i < conf->account_count; i++)
@@ -170,6 +171,14 @@ fulfil(struct engine *engine, struct engine_account *account, struct sched_job *
 	return true;
 }
 
+/* SENDING no more, and nothing came of it. */
+static void
+put_back(struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms due, struct nd_now now)
+{
+	if (!fulfil(engine, account, job, now))
+		sched_back(&account->sched, job, due);
+}
+
 /* The account's own fault, in words, from a reply or a failure. */
 static void
 blame(struct engine *engine, struct engine_account *account, struct health_fault fault, const struct smtp_reply *reply,
@@ -214,6 +223,22 @@ engine_ready(struct engine *engine, struct pool_session *session, struct nd_now 
 		health_proved(&account->health, false, now.ms);
 	}
 	pool_enter(&account->pool, session, POOL_IDLE_SESSION, now.ms);
+}
+
+void
+engine_room(struct engine *engine, struct pool_session *session)
+{
+	(void)engine;
+	session->room = session->job_count > 0;
+}
+
+void
+engine_unfit(struct engine *engine, struct pool_session *session, struct nd_now now)
+{
+	struct sched_job *job = session->jobs[session->job_count - 1];
+
+	pool_take(session, session->job_count - 1);
+	put_back(engine, session->account, job, job->due, now);
 }
 
 /* The server refused the token: another one is asked for, once. */
@@ -275,9 +300,9 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	struct engine_account *account = session->account;
 	bool opening = session->state == POOL_OPENING, probe = session->probe;
 
-	/* Its outcome never came: it was not begun. */
-	if (session->job && !fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
+	/* Their outcomes never came: they were not begun. */
+	for (; session->job_count > 0; pool_take(session, 0))
+		put_back(engine, account, session->jobs[0], session->jobs[0]->due, now);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);
@@ -293,7 +318,7 @@ attempt_of(
 	struct queue_attempt *attempt = nd_xalloc(sizeof(*attempt));
 	const struct smtp_reply *reply = word->reply;
 
-	attempt->n = session->job->job->attempt_count;
+	attempt->n = session->jobs[0]->job->attempt_count;
 	attempt->account = nd_xstrdup(session->account->conf->name);
 	attempt->relay = told->relay && told->relay[0] != '\0' ? nd_xstrdup(told->relay) : NULL;
 	attempt->session = nd_xstrdup(session->id);
@@ -311,6 +336,26 @@ attempt_of(
 	return attempt;
 }
 
+/* Who met what may be a fault of the account; a mail that passed clears all. */
+static void
+note_suspect(struct engine_account *account, const struct settle_word *word)
+{
+	if (word->delivered || (word->suspect.job[0] == '\0' && !word->account_fault))
+		account->suspect = (struct settle_suspect){ 0 };
+	else if (account->suspect.job[0] == '\0')
+		account->suspect = word->suspect;
+}
+
+/* All that were under way on one session are lost at once: that is one loss. */
+static unsigned
+count_lost(struct pool_session *session)
+{
+	if (!session->lost)
+		session->account->lost_in_row++;
+	session->lost = true;
+	return session->account->lost_in_row;
+}
+
 /* What an outcome says about the account. */
 static void
 judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
@@ -322,14 +367,15 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		word->fault.verdict = VERDICT_HELD;
 	else if (word->account_fault && word->fault.verdict == VERDICT_REFRESH) {
 		word->account_fault = false;
-		session->mails = POOL_MAILS; /* it is not used again */
+		session->mails = account->pool.mails; /* it is not used again */
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
-		if (!word->account_fault)
+		note_suspect(account, word);
+		if (!word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
 	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
-		   ++account->lost_in_row >= LOST_LIMIT) {
+		   count_lost(session) >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
@@ -344,20 +390,21 @@ void
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
-	struct settle_case c = { account->conf, told->outcome, told->mail, engine->conf->max_age, engine_roll(engine),
-		now.unix_ms };
+	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
+		engine_roll(engine), now.unix_ms, &account->suspect };
+	struct sched_job *job = session->jobs[0];
 	struct settle_word word;
 
-	settle_outcome(session->job->job, &c, &word);
+	settle_outcome(job->job, &c, &word);
 	smtp_habits_learn(&account->habits, told->outcome, now.ms);
 	session->mails++;
 	if (!session->old) /* settings that hold no more say nothing about the new ones */
 		judge(engine, session, told->outcome, &word, now);
 	if (word.counted)
-		engine_to_store(engine, account, session->job, attempt_of(session, told, &word, now.unix_ms));
-	else if (!fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
-	session->job = NULL;
+		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
+	else
+		put_back(engine, account, job, now.ms + 1, now); /* behind all that is due now */
+	pool_take(session, 0);
 	session->probe = false;
 }
 

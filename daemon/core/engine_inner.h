@@ -26,6 +26,8 @@ struct engine {
 	unsigned session_number;
 	uint32_t dice;
 	bool stopping, held;
+	nd_unix epoch; /* when CLOCK_BOOTTIME was 0, by the wall clock as it was last believed */
+	struct downtime leaps;
 	unsigned bars; /* enum engine_bar */
 };
 

@@ -181,6 +181,7 @@ over_rate(const struct quota_ask *ask, bool of_jobs, int64_t n, enum window wind
 	    why, ND_EOVERQUOTA, 0, "%s is beyond its quota of %s: %" PRId64 "/%s", name, what, n, windows[window].name);
 	(void)snprintf(hint, sizeof(hint), "try again in %s, or raise [access] %s",
 	    nd_stamp_span(wait < ND_SEC(1) ? ND_SEC(1) : wait, span), setting);
+	(void)nd_fail_retry(why, wait);
 	return nd_fail_at(why, setting, 0, hint);
 }
 
@@ -208,6 +209,8 @@ check_octets(const struct conf *conf, const struct quota_ask *ask, struct nd_why
 	(void)nd_fail(why, ND_EOVERQUOTA, 0,
 	    "%s has %" PRIu64 " octets in the queue, and with this job of %" PRIu64 " more than its quota of %" PRId64,
 	    name, ask->queued, ask->octets, conf->quota_bytes);
+	/* When that is, the relay decides. */
+	(void)nd_fail_retry(why, ND_MIN(1));
 	return nd_fail_at(
 	    why, "quota_bytes", 0, "try again when some of its jobs are delivered, or raise [access] quota_bytes");
 }

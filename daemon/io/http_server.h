@@ -68,7 +68,7 @@ void http_server_problem(
  * a write that does not fit is refused whole, and room(context) is called once some of it was taken. HTTP/1.1 gets
  * chunks, HTTP/1.0 a reply that ends with the connection. The request's body stays until the end. */
 #define HTTP_STREAM_ROOM 16384u
-/* ND_ESYNTAX when the client has closed its half already: it would not see the reply. Refused, nothing has begun. */
+/* ND_EMEMORY: nothing has begun. */
 enum nd_err http_server_stream_begin(struct http_request *request, int status, const char *type,
     void (*room)(void *context), struct nd_why *why) ND_MUST_CHECK;
 bool http_server_stream_write(struct http_request *request, const char *octets, size_t len);

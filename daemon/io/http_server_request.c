@@ -75,8 +75,6 @@ http_request_parse(struct http_request *request, struct nd_why *why)
 	size_t path_len = strcspn(target, "?");
 	size_t path;
 
-	if (request->target.failed)
-		return malformed(why, "the request line is too long", NULL);
 	if (target[0] != '/')
 		return malformed(why, "the request names a whole URL or a host where only a path belongs",
 		    "send the path alone: curl --unix-socket /run/notifyd.sock http://localhost/v1/status");
