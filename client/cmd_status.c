@@ -4,6 +4,7 @@
 #include "common/job.h"
 #include "common/stamp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* clang-format off */
@@ -77,14 +78,16 @@ static void
 print_reason(struct cmd *cmd, const struct json_node *account)
 {
 	const char *name = json_get_text(account, "name"), *reason = json_get_text(account, "reason");
-	const char *hint = json_get_text(account, "hint"), *state = json_get_text(account, "state");
-	char until[48];
+	const char *state = json_get_text(account, "state");
+	char until[48], *hint;
 
 	if (reason == NULL || name == NULL)
 		return;
 	writer_line(&cmd->out, cmd_state_color(state), "%s is %s: %s", name, state != NULL ? state : "?", reason);
+	hint = cmd_hint(account);
 	if (hint != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
+	free(hint);
 	if (cmd_until(json_get_text(account, "until"), until)[0] != '\0')
 		writer_line(&cmd->out, WRITER_PLAIN, "  next try: %s", until);
 }

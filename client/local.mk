@@ -9,6 +9,7 @@ notifyctl_SOURCES = \
 	%D%/cmd_act.c \
 	%D%/cmd_admin.c \
 	%D%/cmd_backup.c \
+	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_send.c \
 	%D%/cmd_state.c \

@@ -12,6 +12,7 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
+	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
 	%D%/unit/test_access \
@@ -28,6 +29,7 @@ UNIT_TESTS = \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
 	%D%/unit/test_health \
+	%D%/unit/test_hint \
 	%D%/unit/test_intake_limit \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
@@ -86,6 +88,7 @@ IO_TESTS = \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
+	%D%/io/test_trim \
 	%D%/io/test_worker
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
 %C%_io_test_filer_LDADD = $(IO_TEST_LIBS)
@@ -107,6 +110,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_trim_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_worker_LDADD = $(IO_TEST_LIBS)
 check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)
 TESTS += $(UNIT_TESTS) $(IO_TESTS)
@@ -132,6 +136,7 @@ EXTRA_DIST += $(IO_PY_TESTS) $(PY_TESTS) %D%/io/certs.sh
 FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_answer \
 	%D%/fuzz/fuzz_conf \
+	%D%/fuzz/fuzz_explain \
 	%D%/fuzz/fuzz_intake \
 	%D%/fuzz/fuzz_job \
 	%D%/fuzz/fuzz_json \
@@ -144,7 +149,9 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_answer_SOURCES = %D%/fuzz/fuzz_answer.c client/http.c client/http.h
 %C%_fuzz_fuzz_answer_LDADD = libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
+%C%_fuzz_fuzz_explain_SOURCES = %D%/fuzz/fuzz_explain.c
 %C%_fuzz_fuzz_conf_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_explain_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_intake_SOURCES = %D%/fuzz/fuzz_intake.c
 %C%_fuzz_fuzz_intake_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_job_SOURCES = %D%/fuzz/fuzz_job.c
@@ -164,6 +171,7 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZERS
 %C%_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_explain_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_intake_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_job_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
@@ -175,6 +183,7 @@ if FUZZERS
 else
 %C%_fuzz_fuzz_answer_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_conf_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_explain_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_intake_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_job_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c

@@ -2,9 +2,9 @@
 /* engine.c - composes window, sessions, tokens and account states.  Layer: core. */
 #include "daemon/core/engine_inner.h"
 
-#include "common/explain.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
 
 #include <stdio.h>
@@ -32,6 +32,15 @@ engine_by_token(const struct engine_account *account)
 }
 
 void
+engine_fit_pool(struct engine_account *account)
+{
+	const struct conf_account *conf = account->conf;
+
+	pool_limit(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window,
+	    conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS);
+}
+
+void
 engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now)
 {
 	struct engine_account *account = nd_xalloc(sizeof(*account));
@@ -39,7 +48,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	account->conf = conf;
 	account->change = CONF_OTHER;
 	health_init(&account->health, now);
-	pool_init(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window);
+	engine_fit_pool(account);
 	sched_init(&account->sched);
 	account->sched.behind = true; /* what an earlier run or another account left */
 	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
@@ -119,22 +128,30 @@ engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now)
 		queue_job_free(job);
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 void
 /* NOLINTNEXTLINE(readability-function-size): a page of the store as it came */
 engine_loaded(struct engine *engine, struct engine_account *account, struct queue_job **jobs, unsigned count, bool more,
     nd_unix next_due, struct nd_now now)
 {
-	unsigned i;
+	unsigned i, known_count;
+	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
 	sched_loaded(&account->sched, more, next_due);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
-		if (account->gone || sched_find(&account->sched, jobs[i]->id))
+		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
 			queue_job_free(jobs[i]);
 		else
 			(void)sched_add(&account->sched, jobs[i], now);
 	}
+	free(known);
 }
 
 void
@@ -185,16 +202,17 @@ blame(struct engine *engine, struct engine_account *account, struct health_fault
     const struct nd_why *why, struct nd_now now)
 {
 	char words[SMTP_REPLY_TEXT + 32];
-	const struct explain_row *row;
+	struct nd_buf hint;
 
 	if (reply && reply->code != 0)
 		settle_reply_words(reply, words, sizeof(words));
 	else
 		(void)snprintf(words, sizeof(words), "%s", why ? why->text : "");
-	row = explain_find(words);
+	nd_buf_init(&hint, HINT_LIMIT);
 	fault.detail = words;
-	fault.hint = row ? row->remedy : why ? nd_why_hint(why) : "";
+	fault.hint = hint_of(account->conf, HINT_OPERATOR, words, why, &hint);
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
+	nd_buf_done(&hint);
 }
 
 static struct health_fault
@@ -448,12 +466,16 @@ engine_mind_token(struct engine *engine, struct engine_account *account, struct 
 {
 	const struct nd_why *why = &account->token_why;
 	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
-		account->token_no ? "token-refused" : "token-endpoint", why->text, nd_why_hint(why), 0, false };
+		account->token_no ? "token-refused" : "token-endpoint", why->text, "", 0, false };
+	struct nd_buf hint;
 
 	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state >= fault.state)
 		return;
+	nd_buf_init(&hint, HINT_LIMIT);
+	fault.hint = hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint);
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
 	account->health.until = account->token.retry_at;
+	nd_buf_done(&hint);
 }
 
 void

@@ -113,7 +113,7 @@ change(struct engine_account *account, const struct conf_account *conf, nd_ms no
 	account->gone = false;
 	if (account->change != CONF_SAME) {
 		pool_age(&account->pool);
-		pool_limit(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window);
+		engine_fit_pool(account);
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
 		account->suspect = (struct settle_suspect){ 0 };

@@ -32,6 +32,7 @@ struct engine {
 };
 
 uint32_t engine_roll(struct engine *engine); /* a number for jitter */
+void engine_fit_pool(struct engine_account *account); /* to its settings */
 bool engine_by_token(const struct engine_account *account);
 /* The job's row goes to the store; `attempt` is taken over. */
 void engine_to_store(

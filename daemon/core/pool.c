@@ -9,17 +9,10 @@
 #include <string.h>
 
 void
-pool_init(struct pool *pool, unsigned max, unsigned window)
-{
-	*pool = (struct pool){ 0 };
-	pool_limit(pool, max, window);
-}
-
-void
-pool_limit(struct pool *pool, unsigned max, unsigned window)
+pool_limit(struct pool *pool, unsigned max, unsigned window, unsigned mails)
 {
 	pool->max = max;
-	pool->mails = POOL_MAILS * window;
+	pool->mails = mails * window;
 }
 
 void

@@ -11,8 +11,9 @@
 
 #define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
 #define POOL_AGE ND_MIN(10)
-#define POOL_MAILS                                                                                                     \
-	100u /* of one session, for each mail it may have under way: so it lasts as long with a window as without */
+/* Mails of one session, for each that it may have under way: so it lasts as long with a window as without. */
+#define POOL_MAILS 100u     /* providers ask for it, their load balancers need it */
+#define POOL_MAILS_OWN 500u /* with a server that is no provider's; Exim ends a session after 1000 */
 
 enum pool_state { POOL_OPENING, POOL_IDLE_SESSION, POOL_BUSY, POOL_CLOSING };
 
@@ -41,8 +42,8 @@ struct pool {
 	nd_ms open_after; /* a session could not be opened while others work: not before */
 };
 
-void pool_init(struct pool *pool, unsigned max, unsigned window);
-void pool_limit(struct pool *pool, unsigned max, unsigned window); /* the same, for a pool at work */
+/* A zeroed pool begins by this; later it changes one that is at work. mails: POOL_MAILS… */
+void pool_limit(struct pool *pool, unsigned max, unsigned window, unsigned mails);
 void pool_done(struct pool *pool);
 struct pool_session *pool_add(struct pool *pool, unsigned number, nd_ms now); /* OPENING */
 void pool_remove(struct pool *pool, struct pool_session *session);            /* frees */

@@ -2,9 +2,9 @@
 /* settle.c - what a transaction came to.  Layer: core. */
 #include "daemon/core/settle.h"
 
-#include "common/explain.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
 
 #include <stdio.h>
@@ -360,8 +360,8 @@ static void
 tell(struct queue_job *job, const struct settle_case *c, const struct settle_word *word)
 {
 	char text[SMTP_REPLY_TEXT + 32];
-	const struct explain_row *row;
 	const char *words = c->outcome->why.text;
+	struct nd_buf hint;
 
 	if (!word->cause.reason) {
 		free(job->reason);
@@ -373,8 +373,9 @@ tell(struct queue_job *job, const struct settle_case *c, const struct settle_wor
 		settle_reply_words(word->cause_reply, text, sizeof(text));
 		words = text;
 	}
-	row = explain_find(words);
-	settle_reason(job, word->cause.reason, words, row ? row->remedy : NULL);
+	nd_buf_init(&hint, HINT_LIMIT);
+	settle_reason(job, word->cause.reason, words, hint_of(c->account, HINT_OWNER, words, NULL, &hint));
+	nd_buf_done(&hint);
 }
 
 void

@@ -232,6 +232,19 @@ smtp_link_fly(struct smtp_link *link)
 		lack_memory(link);
 }
 
+/* What is small goes into the socket at once: libevent would watch it for room, write in the next turn, and stop watching. Not when something has
+ * come: it may be the end, and what is said into a closed connection is in doubt. */
+static bool
+write_now(const struct smtp_link *link, const struct nd_buf *out)
+{
+	char c;
+
+	if (!link->secure || out->len > TLS_WRITE_MAX || evbuffer_get_length(bufferevent_get_output(link->bev)) > 0 ||
+	    recv(bufferevent_getfd(link->bev), &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		return false;
+	return tls_write(bufferevent_openssl_get_ssl(link->bev), out->octets, out->len);
+}
+
 void
 smtp_link_flush(struct smtp_link *link, bool content)
 {
@@ -259,7 +272,10 @@ smtp_link_flush(struct smtp_link *link, bool content)
 	if (secret) {
 		done = hand_over(link, out, wipe); /* it is wiped as soon as it is written */
 	} else {
-		done = evbuffer_add(bufferevent_get_output(link->bev), out->octets, out->len) == 0;
+		/* A record that TLS could not write yet must be the same octets at the same place when it is tried again. */
+		done = write_now(link, out) ||
+		       (link->secure ? hand_over(link, out, discard)
+				     : evbuffer_add(bufferevent_get_output(link->bev), out->octets, out->len) == 0);
 		if (out->room > ROOM_KEPT)
 			nd_buf_done(out);
 		else

@@ -761,6 +761,22 @@ an_unchanged_account_goes_on_as_if_nothing_were(void **state)
 }
 
 static void
+a_session_with_a_provider_is_worn_sooner_than_one_with_another_server(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+
+	(void)state;
+	assert_int_equal(engine_account_nth(engine, 0)->pool.mails, POOL_MAILS_OWN);
+	rows_conf(&next, one, 1);
+	next.account[0].provider = CONF_SES;
+	engine_reconfigure(engine, &next, at(2));
+	assert_int_equal(engine_account_nth(engine, 0)->pool.mails, POOL_MAILS);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
 a_changed_account_ends_its_session_after_its_mail(void **state)
 {
 	struct conf conf, next;
@@ -1029,7 +1045,7 @@ three_under_way(struct engine *engine, struct conf *conf, struct sched_job *jobs
 	struct pool_session *session;
 
 	conf->account[0].window = 3;
-	pool_limit(&engine_account_nth(engine, 0)->pool, 1, 3);
+	pool_limit(&engine_account_nth(engine, 0)->pool, 1, 3, POOL_MAILS);
 	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
 	session = expect(engine, ENGINE_OPEN, 0).session;
 	engine_ready(engine, session, at(0));
@@ -1159,6 +1175,7 @@ main(void)
 		cmocka_unit_test(a_body_that_cannot_be_read_is_no_fault_of_the_account),
 		cmocka_unit_test(without_a_disk_for_outcomes_nothing_leaves),
 		cmocka_unit_test(an_unchanged_account_goes_on_as_if_nothing_were),
+		cmocka_unit_test(a_session_with_a_provider_is_worn_sooner_than_one_with_another_server),
 		cmocka_unit_test(a_changed_account_ends_its_session_after_its_mail),
 		cmocka_unit_test(what_an_old_session_meets_does_not_count_against_the_new_account),
 		cmocka_unit_test(a_gone_account_is_forgotten_when_its_last_outcome_is_stored),

@@ -12,10 +12,10 @@
 static void
 sessions_are_opened_by_need_and_not_beyond_the_limit(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 
 	(void)state;
-	pool_init(&pool, 2, 1);
+	pool_limit(&pool, 2, 1, POOL_MAILS);
 	assert_false(pool_needs(&pool, 0, 0));
 	assert_true(pool_needs(&pool, 1, 0));
 	(void)pool_add(&pool, 1, 0);
@@ -29,11 +29,11 @@ sessions_are_opened_by_need_and_not_beyond_the_limit(void **state)
 static void
 the_session_used_last_is_used_again(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 	struct pool_session *a, *b;
 
 	(void)state;
-	pool_init(&pool, 3, 1);
+	pool_limit(&pool, 3, 1, POOL_MAILS);
 	a = pool_add(&pool, 1, 0);
 	b = pool_add(&pool, 2, 0);
 	assert_null(pool_idle(&pool));
@@ -46,11 +46,11 @@ the_session_used_last_is_used_again(void **state)
 static void
 sessions_retire_by_idle_time_age_and_count(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 	struct pool_session *a;
 
 	(void)state;
-	pool_init(&pool, 1, 1);
+	pool_limit(&pool, 1, 1, POOL_MAILS);
 	a = pool_add(&pool, 1, 0);
 	pool_enter(&pool, a, POOL_IDLE_SESSION, 1000);
 	assert_null(pool_stale(&pool, false, 1000 + POOL_IDLE - 1));
@@ -69,10 +69,10 @@ sessions_retire_by_idle_time_age_and_count(void **state)
 static void
 after_a_refused_connection_it_waits(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 
 	(void)state;
-	pool_init(&pool, 2, 1);
+	pool_limit(&pool, 2, 1, POOL_MAILS);
 	pool.open_after = 500;
 	assert_false(pool_needs(&pool, 5, 499));
 	assert_int_equal(pool_deadline(&pool, 499), 500);
@@ -83,11 +83,11 @@ after_a_refused_connection_it_waits(void **state)
 static void
 old_sessions_end_as_soon_as_they_are_idle(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 	struct pool_session *idle, *busy;
 
 	(void)state;
-	pool_init(&pool, 3, 1);
+	pool_limit(&pool, 3, 1, POOL_MAILS);
 	idle = pool_add(&pool, 1, 0);
 	busy = pool_add(&pool, 2, 0);
 	pool_enter(&pool, idle, POOL_IDLE_SESSION, 0);
@@ -106,11 +106,11 @@ static void
 another_mail_goes_to_the_busy_session_with_the_fewest(void **state)
 {
 	struct sched_job jobs[4];
-	struct pool pool;
+	struct pool pool = { 0 };
 	struct pool_session *a, *b;
 
 	(void)state;
-	pool_init(&pool, 2, 3);
+	pool_limit(&pool, 2, 3, POOL_MAILS);
 	assert_int_equal(pool.mails, 3 * POOL_MAILS);
 	a = pool_add(&pool, 1, 0);
 	b = pool_add(&pool, 2, 0);
