@@ -1,5 +1,6 @@
 # client/ - notifyctl: knows common/ only, and links nothing else but yajl.
 bin_PROGRAMS = notifyctl
+EXTRA_DIST += %D%/.clang-tidy
 notifyctl_SOURCES = \
 	%D%/args.c \
 	%D%/args.h \

@@ -112,7 +112,7 @@ struct app {
 
 /* app.c */
 int app_run(const struct app_options *options);               /* exit code */
-void app_pump(void *app);                                     /* asks the engine what to do, soon */
+void app_pump(void *arg);                                     /* asks the engine what to do, soon */
 void app_wrote(struct app *app, const struct store_req *req); /* a write came back: remembers faults of the disk */
 
 /* deliver.c */
@@ -131,21 +131,21 @@ void deliver_drop(struct app *app);
 
 /* tokens.c */
 void tokens_open(struct app *app, struct app_account *account); /* what STATE/tokens holds */
-void tokens_ask(struct app *app, struct engine_account *account);
+void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
 
 /* recover.c */
 void recover_start(struct app *app);
-void recover_again(void *app);         /* what a full disk put off */
+void recover_again(void *arg);         /* what a full disk put off */
 void recover_orphans(struct app *app); /* jobs of accounts that are no more get another one */
 /* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
 void recover_ages(struct app *app);
 void recover_keep_ages(struct app *app);
 /* Looks whether the wall clock leapt. */
 void recover_leap(struct app *app);
-void recover_sweep(void *app); /* expiry; every minute while there are jobs */
-void recover_prune(void *app); /* history; hourly */
+void recover_sweep(void *arg); /* expiry; every minute while there are jobs */
+void recover_prune(void *arg); /* history; hourly */
 
 /* settings.c */
 /* Reads the files. names NULL: asks the resolver for the host's. The texts as read go to `texts`, for settings_keep. */
@@ -161,20 +161,20 @@ struct conf *reload_hold(struct conf *conf);
 void reload_release(struct conf *conf); /* frees it with its last holder */
 /* The files' settings take over, or nothing changes and `faults` says why. */
 enum nd_err reload_all(struct app *app, struct conf_faults *faults);
-void reload_signal(void *app); /* SIGHUP */
-void reload_handle(void *app, struct http_request *request);
+void reload_signal(void *arg); /* SIGHUP */
+void reload_handle(void *owner, struct http_request *request);
 void reload_apply(struct app *app); /* what app->conf says beside accounts: log level, memory; the explanations */
 
 /* accounts.c */
 void accounts_build(struct app *app);  /* for each of the engine's accounts that has none */
 void accounts_change(struct app *app); /* after engine_reconfigure */
-void accounts_forget(struct app *app, struct engine_account *account);
+void accounts_forget(struct app *app, struct engine_account *engine);
 void accounts_free(struct app *app);
 void accounts_read_paused(struct app *app); /* STATE/paused */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 
 /* intake.c; more in intake_inner.h */
-void intake_submit(void *app, struct http_request *request);
+void intake_submit(void *owner, struct http_request *request);
 void intake_message(void *owner, struct http_request *request);
 enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
 
@@ -211,7 +211,7 @@ void waiters_end(struct app *app); /* all are answered: notifyd stops */
 
 /* feed.c */
 void feed_open(struct app *app);
-void feed_handle(void *app, struct http_request *request);
+void feed_handle(void *owner, struct http_request *request);
 /* What happened. A job has come to a state and the store knows it, by an attempt or not (NULL). */
 void feed_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempt);
 void feed_account(struct app *app, const struct engine_account *account);
@@ -226,7 +226,7 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
     bool full, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
-void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
+void shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out);
 
 /* intake_dry.c */
 bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */

@@ -62,6 +62,7 @@ read_options(int argc, char **argv, struct app_options *out)
 	enum nd_level level;
 	int option;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads */
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
 		switch (option) {
 		case OPT_CONFIG:
@@ -98,7 +99,7 @@ read_options(int argc, char **argv, struct app_options *out)
 static const char *
 default_state_dir(void)
 {
-	const char *dir = getenv("STATE_DIRECTORY");
+	const char *dir = getenv("STATE_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
 
 	return dir && dir[0] == '/' && !strchr(dir, ':') ? dir : ND_LOCALSTATEDIR "/lib/notifyd";
 }

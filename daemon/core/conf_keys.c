@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): names of fields */
 #define DAEMON(key, field, kind) .section = "daemon", .name = key, .type = kind, .offset = offsetof(struct conf, field)
 #define QUEUE(key, field, kind) .section = "queue", .name = key, .type = kind, .offset = offsetof(struct conf, field)
 #define ACCESS(key, field, kind) .section = "access", .name = key, .type = kind, .offset = offsetof(struct conf, field)
@@ -12,6 +13,7 @@
 	.section = "account", .name = key, .type = kind, .offset = offsetof(struct conf_account, field)
 #define LATER(kind, key) .section = kind, .name = key, .later = true, .initial = ""
 #define DAYS(n) ((int64_t)(n)*86400)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* clang-format off */
 static const struct conf_keys_section sections[] = {

@@ -135,6 +135,7 @@ by_id(const void *a, const void *b)
 }
 
 void
+/* NOLINTNEXTLINE(readability-function-size): a page of the store as it came */
 engine_loaded(struct engine *engine, struct engine_account *account, struct queue_job **jobs, unsigned count, bool more,
     nd_unix next_due, struct nd_now now)
 {
@@ -197,12 +198,11 @@ put_back(struct engine *engine, struct engine_account *account, struct sched_job
 
 /* The account's own fault, in words, from a reply or a failure. */
 static void
-blame(struct engine *engine, struct engine_account *account, const struct verdict_word *word, enum smtp_stage stage,
-    const struct smtp_reply *reply, const struct nd_why *why, struct nd_now now)
+blame(struct engine *engine, struct engine_account *account, struct health_fault fault, const struct smtp_reply *reply,
+    const struct nd_why *why, struct nd_now now)
 {
 	char words[SMTP_REPLY_TEXT + 32];
 	struct nd_buf hint;
-	struct health_fault fault = { .reason = word->reason, .wait = word->wait };
 
 	if (reply && reply->code != 0)
 		settle_reply_words(reply, words, sizeof(words));
@@ -211,14 +211,22 @@ blame(struct engine *engine, struct engine_account *account, const struct verdic
 	nd_buf_init(&hint, HINT_LIMIT);
 	fault.detail = words;
 	fault.hint = hint_of(account->conf, HINT_OPERATOR, words, why, &hint);
+	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
+	nd_buf_done(&hint);
+}
+
+static struct health_fault
+fault_of(const struct verdict_word *word, enum smtp_stage stage)
+{
+	struct health_fault fault = { .reason = word->reason, .wait = word->wait };
+
 	fault.in_mail = stage >= SMTP_AT_MAIL && stage <= SMTP_AT_END;
 	fault.state = word->verdict == VERDICT_THROTTLED ? HEALTH_THROTTLED
 		      : word->verdict == VERDICT_FAILING ? HEALTH_FAILING
 							 : HEALTH_HELD;
 	if (fault.state == HEALTH_THROTTLED && fault.wait <= 0)
 		fault.wait = ND_SEC(30);
-	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
-	nd_buf_done(&hint);
+	return fault;
 }
 
 void
@@ -299,7 +307,7 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 			return;
 		}
 	}
-	blame(engine, account, &word, fault->stage, &fault->reply, &fault->why, now);
+	blame(engine, account, fault_of(&word, fault->stage), &fault->reply, &fault->why, now);
 }
 
 void
@@ -391,7 +399,8 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		word->fault_stage = outcome->stage;
 	}
 	if (word->account_fault)
-		blame(engine, account, &word->fault, word->fault_stage, word->fault_reply, &outcome->why, now);
+		blame(
+		    engine, account, fault_of(&word->fault, word->fault_stage), word->fault_reply, &outcome->why, now);
 	account->health.probing = false;
 }
 

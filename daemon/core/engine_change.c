@@ -35,12 +35,12 @@ engine_act(
 }
 
 void
-engine_look(struct engine *engine, const char *name)
+engine_look(struct engine *engine, const char *account)
 {
-	struct engine_account *account = engine_account_named(engine, name);
+	struct engine_account *found = engine_account_named(engine, account);
 
-	if (account)
-		account->sched.behind = true;
+	if (found)
+		found->sched.behind = true;
 }
 
 void

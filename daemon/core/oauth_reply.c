@@ -56,6 +56,20 @@ breaks(char c)
 	return c == '\0' || strchr(" \t\r\n'\"()<>[]{},;", c) != NULL;
 }
 
+static void
+add_word(struct nd_buf *out, const char *word, size_t len)
+{
+	const char *url = memmem(word, len, "://", 3);
+	const char *query = memchr(word, url != NULL ? '?' : '=', len);
+	size_t kept = query != NULL ? (size_t)(query - word) : len;
+
+	if (kept < len || (url == NULL && len >= OPAQUE_MIN && !is_guid(word, len))) {
+		nd_buf_add(out, word, kept < len ? kept + 1 : 0);
+		nd_buf_adds(out, "…");
+	} else
+		nd_buf_add(out, word, len);
+}
+
 /* Copies a description as far as it says something: the first line, without what may be a secret. */
 static void
 tidy(const char *text, struct nd_buf *out)
@@ -70,14 +84,7 @@ tidy(const char *text, struct nd_buf *out)
 		}
 		while (!breaks(text[len]))
 			len++;
-		const char *url = memmem(text, len, "://", 3);
-		const char *query = memchr(text, url != NULL ? '?' : '=', len);
-		size_t kept = query != NULL ? (size_t)(query - text) : len;
-		if (kept < len || (url == NULL && len >= OPAQUE_MIN && !is_guid(text, len))) {
-			nd_buf_add(out, text, kept < len ? kept + 1 : 0);
-			nd_buf_adds(out, "…");
-		} else
-			nd_buf_add(out, text, len);
+		add_word(out, text, len);
 		text += len;
 	}
 	while (out->len > 0 && out->octets[out->len - 1] == ' ')

@@ -266,6 +266,21 @@ hush(const struct queue_job *job, const struct smtp_outcome *outcome, struct set
 	    "(its words are not kept: they may quote a sensitive message)");
 }
 
+/* The weightiest verdict is the attempt's. */
+static void
+weigh(struct settle_word *word, struct verdict_word verdict, const struct smtp_reply *reply)
+{
+	if (!word->verdict.reason || weight(verdict.verdict) > weight(word->verdict.verdict)) {
+		word->verdict = verdict;
+		word->reply = reply;
+	}
+	if (verdict.verdict != VERDICT_DELIVERED &&
+	    (!word->cause.reason || weight(verdict.verdict) > weight(word->cause.verdict))) {
+		word->cause = verdict;
+		word->cause_reply = reply;
+	}
+}
+
 /* One recipient; returns the verdict that holds for it. */
 static struct verdict_word
 settle_one(
@@ -297,15 +312,7 @@ settle_one(
 		end_rcpt(rcpt, RCPT_REFUSED, c->now);
 	else if (c->outcome->uncertain)
 		rcpt->uncertain = true;
-	if (!word->verdict.reason || weight(verdict.verdict) > weight(word->verdict.verdict)) {
-		word->verdict = verdict;
-		word->reply = reply;
-	}
-	if (verdict.verdict != VERDICT_DELIVERED &&
-	    (!word->cause.reason || weight(verdict.verdict) > weight(word->cause.verdict))) {
-		word->cause = verdict;
-		word->cause_reply = reply;
-	}
+	weigh(word, verdict, reply);
 	return verdict;
 }
 
