@@ -28,6 +28,8 @@ libcore_a_SOURCES = \
 	%D%/core/events.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/hint.c \
+	%D%/core/hint.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
 	%D%/core/machine.c \
@@ -143,6 +145,8 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/trim.c \
+	%D%/io/trim.h \
 	%D%/io/worker.c \
 	%D%/io/worker.h
 
@@ -154,6 +158,7 @@ notifyd_SOURCES = \
 	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
+	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
@@ -161,6 +166,7 @@ notifyd_SOURCES = \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \
+	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_stream.c \
 	%D%/main.c \
