@@ -40,7 +40,8 @@ struct cmd_row {
 	bool submits; /* its success must not be taken back by a broken stdout */
 };
 
-cmd_run cmd_backup_run, cmd_state_run;
+cmd_run cmd_backup_run, cmd_state_run, cmd_explain_run;
+extern const struct args_option cmd_explain_options[];
 cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;
 cmd_run cmd_retry_run, cmd_hold_run, cmd_release_run, cmd_cancel_run, cmd_flush_run;
 extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_list_options[], cmd_act_options[],
@@ -76,6 +77,8 @@ enum writer_color cmd_severity_color(const char *name);
 void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
 /* Accounts as a table, with what keeps each from sending. */
 void cmd_account_print(struct cmd *cmd, const struct json_node *accounts);
+/* The "hint" of a job or an account in the user's language: another one than English comes from the table, by its "reason". Owned; NULL none. */
+char *cmd_hint(const struct json_node *node);
 /* "accepted by smtp.office365.com" and kin, for a job. */
 void cmd_job_words(const struct json_node *job, struct nd_buf *out);
 

@@ -4,6 +4,7 @@
 
 #include "common/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* clang-format off */
@@ -49,14 +50,16 @@ static void
 print_reason(struct cmd *cmd, const struct json_node *account)
 {
 	const char *name = json_get_text(account, "name"), *reason = json_get_text(account, "reason");
-	const char *hint = json_get_text(account, "hint"), *state = json_get_text(account, "state");
-	char until[48];
+	const char *state = json_get_text(account, "state");
+	char until[48], *hint;
 
 	if (reason == NULL || name == NULL)
 		return;
 	writer_line(&cmd->out, cmd_state_color(state), "%s is %s: %s", name, state != NULL ? state : "?", reason);
+	hint = cmd_hint(account);
 	if (hint != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
+	free(hint);
 	if (cmd_until(json_get_text(account, "until"), until)[0] != '\0')
 		writer_line(&cmd->out, WRITER_PLAIN, "  next try: %s", until);
 }
@@ -138,12 +141,9 @@ print_advice(struct cmd *cmd, const struct json_node *reply, const char *name)
 	const struct json_node *chain = json_get(reply, "chain");
 	const char *pin = chain != NULL ? json_get_text(chain->child, "spki_sha256") : NULL;
 
-	if (is_true(reply, "pinned")) {
-		writer_line(&cmd->out, WRITER_GOOD, "nothing to add: its key is pinned");
-		return;
-	}
-	if (is_true(reply, "verified") && json_get(reply, "hint") == NULL) {
-		writer_line(&cmd->out, WRITER_GOOD, "nothing to add: it verifies");
+	if (is_true(reply, "trusted")) {
+		writer_line(&cmd->out, WRITER_GOOD, "nothing to add: %s",
+		    is_true(reply, "pinned") ? "its key is pinned" : "it verifies");
 		return;
 	}
 	if (pin == NULL)
@@ -171,7 +171,7 @@ print_chain(struct cmd *cmd, const struct json_node *reply, const char *name)
 		print_cert(cmd, cert, ++n);
 	(void)fputc('\n', cmd->out.file);
 	if (detail != NULL)
-		writer_line(&cmd->out, hint == NULL ? WRITER_PLAIN : WRITER_BAD, "%s", detail);
+		writer_line(&cmd->out, is_true(reply, "trusted") ? WRITER_PLAIN : WRITER_BAD, "%s", detail);
 	if (hint != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
 	print_advice(cmd, reply, name);

@@ -4,6 +4,7 @@
 #include "common/str.h"
 #include "common/ulid.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SHORT_ID 8
@@ -206,11 +207,12 @@ origin_row(struct cmd *cmd, const struct json_node *origin)
 static void
 print_facts(struct cmd *cmd, const struct json_node *job)
 {
-	static const char *const early[] = { "reason", "hint", "severity", "status", "source", "key", "from",
-		"reply_to", "account", "route", "merged_into", "client_ref", NULL };
+	static const char *const early[] = { "severity", "status", "source", "key", "from", "reply_to", "account",
+		"route", "merged_into", "client_ref", NULL };
 	const struct json_node *uncertain = json_get(job, "uncertain");
 	const char *state = json_get_text(job, "state");
 	struct nd_buf words;
+	char *hint;
 	size_t i;
 
 	row(cmd, "job", json_get_text(job, "id"));
@@ -223,6 +225,10 @@ print_facts(struct cmd *cmd, const struct json_node *job)
 	if (uncertain != NULL && uncertain->boolean)
 		row(cmd, "uncertain",
 		    "it may have been delivered before: the daemon or a connection died while it was sent");
+	row(cmd, "reason", json_get_text(job, "reason"));
+	hint = cmd_hint(job);
+	row(cmd, "hint", hint);
+	free(hint);
 	for (i = 0; early[i] != NULL; i++)
 		row(cmd, early[i], json_get_text(job, early[i]));
 	list_rows(cmd, job);

@@ -1,5 +1,6 @@
 # client/ - notifyctl: knows common/ only, and links nothing else but yajl.
 bin_PROGRAMS = notifyctl
+EXTRA_DIST += %D%/.clang-tidy
 notifyctl_SOURCES = \
 	%D%/args.c \
 	%D%/args.h \
@@ -9,6 +10,7 @@ notifyctl_SOURCES = \
 	%D%/cmd_act.c \
 	%D%/cmd_admin.c \
 	%D%/cmd_backup.c \
+	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_send.c \
 	%D%/cmd_state.c \

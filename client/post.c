@@ -171,7 +171,8 @@ int
 post_tell_job(struct cmd *cmd, const struct json_node *job)
 {
 	const char *id = json_get_text(job, "id"), *state = json_get_text(job, "state");
-	const char *reason = json_get_text(job, "reason"), *hint = json_get_text(job, "hint");
+	const char *reason = json_get_text(job, "reason");
+	char *hint;
 	struct nd_buf words;
 
 	if (cmd->json)
@@ -182,8 +183,10 @@ post_tell_job(struct cmd *cmd, const struct json_node *job)
 	nd_buf_done(&words);
 	if (reason != NULL)
 		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: %s", reason);
+	hint = cmd_hint(job);
 	if (hint != NULL)
 		writer_line(&cmd->err, WRITER_PLAIN, "  hint: %s", hint);
+	free(hint);
 	return exit_of_wait(state);
 }
 

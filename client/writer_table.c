@@ -28,7 +28,7 @@ struct writer_cell {
 	X(new_table) X(unref_table) X(table_new_column) X(table_new_line) X(line_set_data) X(line_get_cell) \
 	X(cell_set_color) X(column_get_header) X(table_enable_colors) X(table_enable_noencoding) X(table_set_termforce) \
 	X(table_set_termwidth) X(table_set_column_separator) X(table_set_stream) X(print_table)
-#define MEMBER(name) __typeof__(scols_##name) *name;
+#define MEMBER(name) __typeof__(scols_##name) *name; /* NOLINT(bugprone-macro-parentheses) */
 #define NAME(name) "scols_" #name,
 struct scols {
 	CALLS(MEMBER)

@@ -28,6 +28,8 @@ libcore_a_SOURCES = \
 	%D%/core/events.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/hint.c \
+	%D%/core/hint.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
 	%D%/core/machine.c \
@@ -148,6 +150,8 @@ libio_a_SOURCES = \
 	%D%/io/tls.h \
 	%D%/io/tls_chain.c \
 	%D%/io/tls_inner.h \
+	%D%/io/trim.c \
+	%D%/io/trim.h \
 	%D%/io/worker.c \
 	%D%/io/worker.h
 
@@ -159,6 +163,7 @@ notifyd_SOURCES = \
 	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
+	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
@@ -166,6 +171,7 @@ notifyd_SOURCES = \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \
+	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_stream.c \
 	%D%/main.c \

@@ -56,6 +56,7 @@ reload_apply(struct app *app)
 	nd_log_level((enum nd_level)level);
 	if (app->http_server)
 		http_server_memory(app->http_server, (size_t)app->conf->memory);
+	explanations_load(app);
 }
 
 static void

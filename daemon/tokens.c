@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/oauth.h"
 #include "daemon/io/secret.h"
 
@@ -185,6 +186,18 @@ look_at_secret(const struct conf_account *conf, struct oauth_reply *reply)
 }
 
 static void
+tell_refusal(const struct conf_account *conf, enum nd_level level, const struct nd_why *why)
+{
+	struct nd_buf hint;
+
+	nd_buf_init(&hint, HINT_LIMIT);
+	(void)hint_of(conf, HINT_OPERATOR, why->text, why, &hint);
+	nd_log(level, ND_FIELDS({ "ACCOUNT", conf->name }, { "ERR", nd_err_name(why->err) }),
+	    "no token for account %s: %s%s%s", conf->name, why->text, hint.len > 0 ? "; " : "", nd_buf_text(&hint));
+	nd_buf_done(&hint);
+}
+
+static void
 answered(void *arg, const struct http_client_reply *http)
 {
 	struct app_asking *asking = arg;
@@ -205,10 +218,7 @@ answered(void *arg, const struct http_client_reply *http)
 		return;
 	}
 	look_at_secret(conf, &reply);
-	nd_log(reply.class == OAUTH_LATER ? ND_LOG_WARNING : ND_LOG_ERR,
-	    ND_FIELDS({ "ACCOUNT", conf->name }, { "ERR", nd_err_name(reply.why.err) }),
-	    "no token for account %s: %s%s%s", conf->name, reply.why.text, nd_why_hint(&reply.why)[0] ? "; " : "",
-	    nd_why_hint(&reply.why));
+	tell_refusal(conf, reply.class == OAUTH_LATER ? ND_LOG_WARNING : ND_LOG_ERR, &reply.why);
 	if (reply.class == OAUTH_LATER)
 		engine_token_later(app->engine, account->engine, reply.retry_after, &reply.why, loop_now(app->loop));
 	else
@@ -228,8 +238,7 @@ tokens_ask(struct app *app, struct engine_account *engine)
 	struct nd_why why;
 
 	if (secret_read(conf->client_secret, &secret, &why) != ND_OK) {
-		nd_log(ND_LOG_ERR, ND_FIELDS({ "ACCOUNT", conf->name }, { "ERR", nd_err_name(why.err) }),
-		    "no token for account %s: %s", conf->name, why.text);
+		tell_refusal(conf, ND_LOG_ERR, &why);
 		engine_token_refused(app->engine, engine, &why, loop_now(app->loop));
 		loop_soon(app->loop, app_pump, app);
 		return;

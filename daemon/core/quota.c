@@ -170,9 +170,10 @@ name_of(const struct access_peer *peer, char *out, size_t size)
 }
 
 static enum nd_err
-over_rate(const struct quota_ask *ask, const char *setting, const char *what, int64_t n, enum window window, nd_ms wait,
-    struct nd_why *why)
+over_rate(const struct quota_ask *ask, bool of_jobs, int64_t n, enum window window, nd_ms wait, struct nd_why *why)
 {
+	const char *setting = of_jobs ? "quota_jobs" : "quota_recipients";
+	const char *what = of_jobs ? "jobs" : "recipients outside the accounts' own domains";
 	char name[128], span[ND_STAMP_SIZE], hint[160];
 
 	name_of(ask->peer, name, sizeof(name));
@@ -193,9 +194,7 @@ check_rate(const struct quota_ask *ask, const struct meter *meter, const struct 
 
 	if (wait == 0)
 		return ND_OK;
-	return over_rate(ask, of_jobs ? "quota_jobs" : "quota_recipients",
-	    of_jobs ? "jobs" : "recipients outside the accounts' own domains", rate_of(rate, window), window, wait,
-	    why);
+	return over_rate(ask, of_jobs, rate_of(rate, window), window, wait, why);
 }
 
 static enum nd_err

@@ -54,6 +54,13 @@ const char *http_request_body(const struct http_request *request, size_t *len); 
  * it must not be answered; `context` is the owner's to free. With gone NULL the request stays until it is answered (or
  * the server is freed), and the reply goes nowhere. */
 void http_request_own(struct http_request *request, void *context, void (*gone)(void *context));
+/* The body, taken out of the request for as long as the caller needs it. It counts against limits.memory until http_server_body_done. */
+struct http_body {
+	char *octets; /* owned; NULL none */
+	size_t len, charged;
+};
+void http_request_take_body(struct http_request *request, struct http_body *body);
+void http_server_body_done(struct http_server *server, struct http_body *body); /* server NULL: it is no more */
 void *http_request_context(const struct http_request *request);
 
 /* Answers: once; the request is no more after it. `body` is copied. `type` and `location` NULL none. */

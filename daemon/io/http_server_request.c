@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* -- the target ------------------------------------------------------------------------------------------------ */
@@ -179,6 +180,23 @@ http_request_body(const struct http_request *request, size_t *len)
 	if (len != NULL)
 		*len = request->body.len;
 	return nd_buf_text(&request->body);
+}
+
+void
+http_request_take_body(struct http_request *request, struct http_body *body)
+{
+	body->octets = nd_buf_take(&request->body, &body->len);
+	body->charged = request->charged;
+	request->charged = 0;
+}
+
+void
+http_server_body_done(struct http_server *server, struct http_body *body)
+{
+	free(body->octets);
+	if (server != NULL)
+		server->memory -= body->charged;
+	*body = (struct http_body){ NULL, 0, 0 };
 }
 
 void *

@@ -16,16 +16,6 @@
 #define CONNECT_STAGGER 250         /* ms until the next is tried beside it (RFC 8305 5) */
 #define TLS_PATIENCE ND_SEC(60)     /* implicit TLS; after STARTTLS the machine's patience rules */
 
-/* clang-format off */
-static const struct { int sys_errno; const char *hint; } connect_hints[] = {
-	{ ECONNREFUSED, "nothing listens there: are host and port right?" },
-	{ ETIMEDOUT,    "is the port right, and does a firewall let it out?" },
-	{ ENETUNREACH,  "is the network up?" },
-	{ EHOSTUNREACH, "is the network up?" },
-	{ EADDRNOTAVAIL, "is bind an address of this host?" },
-};
-/* clang-format on */
-
 static bool
 by_proxy(const struct smtp_link *link)
 {
@@ -148,14 +138,8 @@ look_at(const struct smtp_link_try *try, nd_ms now)
 static void
 tell_unconnected(struct smtp_link *link)
 {
-	const char *hint = NULL;
-
-	for (size_t i = 0; i < sizeof(connect_hints) / sizeof(connect_hints[0]); i++)
-		if (connect_hints[i].sys_errno == link->last_errno)
-			hint = connect_hints[i].hint;
 	(void)nd_fail(&link->why, ND_ECONNECT, 0, "no connection to %s%.100s, port %u: %s",
 	    by_proxy(link) ? "the proxy " : "", dialed_host(link), (unsigned)dialed_port(link), link->tried);
-	(void)nd_fail_at(&link->why, NULL, 0, hint);
 	link->why.sys_errno = link->last_errno;
 	smtp_link_fail(link, SMTP_AT_CONNECT);
 }
@@ -370,9 +354,7 @@ keep_family(struct smtp_link *link)
 		return true;
 	(void)nd_fail(
 	    &link->why, ND_ERESOLVE, 0, "%.120s has no IPv%d address", dialed_host(link), family == AF_INET ? 4 : 6);
-	(void)nd_fail_at(&link->why, link->from_len > 0 ? "bind" : "family", 0,
-	    link->from_len > 0 ? "bind decides which addresses can be tried: give one of the other kind"
-			       : "take family out, or give a server that has such an address");
+	(void)nd_fail_at(&link->why, link->from_len > 0 ? "bind" : "family", 0, NULL);
 	return false;
 }
 
