@@ -61,7 +61,7 @@ print_reason(struct cmd *cmd, const struct json_node *account)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
 	free(hint);
 	if (cmd_until(json_get_text(account, "until"), until)[0] != '\0')
-		writer_line(&cmd->out, WRITER_PLAIN, "  next try: %s", until);
+		writer_line(&cmd->out, WRITER_PLAIN, "  next try: %s", until[0] == 'i' ? until : "now");
 }
 
 void

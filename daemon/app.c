@@ -304,9 +304,9 @@ serve(struct app *app)
 		loop_stop(app->loop);
 		return;
 	}
-	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u accounts, %llu jobs in the queue",
+	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u account%s, %llu jobs in the queue",
 	    app->sockets.count > 0 ? app->sockets.socket[0].path : "no socket", app->conf->account_count,
-	    (unsigned long long)app->unfinished);
+	    app->conf->account_count == 1 ? "" : "s", (unsigned long long)app->unfinished);
 	trim_heap();
 	trim_code(); /* of the start */
 	sd_ready("ready");
@@ -485,7 +485,8 @@ app_run(const struct app_options *options)
 	if (configure(&app, &texts) != ND_OK)
 		app.exit_code = EX_CONFIG;
 	else if (options->check)
-		(void)printf("the configuration is good: %u accounts\n", app.conf->account_count);
+		(void)printf("the configuration is good: %u account%s\n", app.conf->account_count,
+		    app.conf->account_count == 1 ? "" : "s");
 	else
 		run(&app, &texts);
 	nd_buf_done(&texts);

@@ -91,7 +91,8 @@ reload_all(struct app *app, struct conf_faults *faults)
 	if (err == ND_OK) {
 		take_over(app, conf);
 		settings_keep(app, &texts);
-		nd_log(ND_LOG_NOTICE, NULL, "the new configuration is in use: %u accounts", conf->account_count);
+		nd_log(ND_LOG_NOTICE, NULL, "the new configuration is in use: %u account%s", conf->account_count,
+		    conf->account_count == 1 ? "" : "s");
 		feed_config(app);
 	} else {
 		for (i = 0; i < faults->count; i++)
