@@ -258,18 +258,8 @@ put_mailbox(struct json_out *out, const char *key, const struct nd_mailbox *box)
 	nd_buf_done(&text);
 }
 
-static size_t
-decoded_size(const char *content, size_t len)
-{
-	size_t pads = 0;
-
-	while (pads < 2 && pads < len && content[len - pads - 1] == '=')
-		pads++;
-	return len / 4 * 3 - pads;
-}
-
 static void
-put_lists(struct json_out *out, const struct job_draft *draft)
+put_labels(struct json_out *out, const struct job_draft *draft)
 {
 	if (draft->label_count > 0) {
 		json_out_object(out, "labels");
@@ -277,6 +267,11 @@ put_lists(struct json_out *out, const struct job_draft *draft)
 			json_out_text(out, draft->labels[i].name, draft->labels[i].value);
 		json_out_object_end(out);
 	}
+}
+
+static void
+put_lists(struct json_out *out, const struct job_draft *draft)
+{
 	if (draft->link_count > 0) {
 		json_out_array(out, "links");
 		for (unsigned i = 0; i < draft->link_count; i++) {
@@ -295,7 +290,7 @@ put_lists(struct json_out *out, const struct job_draft *draft)
 			json_out_object(out, NULL);
 			json_out_text(out, "name", part->name);
 			json_out_text(out, "type", part->type);
-			json_out_int(out, "size", (int64_t)decoded_size(part->content, part->content_len));
+			json_out_int(out, "size", (int64_t)part->size);
 			json_out_object_end(out);
 		}
 		json_out_array_end(out);
@@ -309,10 +304,13 @@ job_facts(const struct job_draft *draft, const char *subject, struct nd_buf *out
 
 	json_out_init(&json, out);
 	json_out_object(&json, NULL);
-	json_out_text(&json, "subject", subject);
+	if (!draft->sensitive)
+		json_out_text(&json, "subject", subject);
 	put_mailbox(&json, "from", &draft->from);
 	put_mailbox(&json, "reply_to", &draft->reply_to);
-	put_lists(&json, draft);
+	put_labels(&json, draft);
+	if (!draft->sensitive)
+		put_lists(&json, draft);
 	json_out_text(&json, "client_ref", draft->client_ref);
 	json_out_object_end(&json);
 }

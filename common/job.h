@@ -66,9 +66,10 @@ struct job_rcpt {
 
 struct job_attachment {
 	const char *name, *type; /* type NULL: application/octet-stream */
-	const char *content;     /* base64 as given, checked */
+	const char *content;     /* base64 as given, checked; white space may stand between its digits */
 	size_t content_len;
 	bool inline_part;
+	size_t size; /* of what the content stands for */
 };
 
 struct job_pair { /* a label, a header or a link (title, url) */
@@ -86,7 +87,7 @@ struct job_draft {
 	const char *text, *html;          /* NULL: not given; at least one of the three is */
 	size_t text_len, html_len;
 	enum job_severity severity;
-	bool resolved;
+	bool resolved, sensitive;
 	const char *source, *key, *account, *client_ref, *idempotency_key;
 	struct job_pair *labels, *links, *headers;
 	unsigned label_count, link_count, header_count;
@@ -106,7 +107,7 @@ void job_draft_done(struct job_draft *draft);
 /* The header names that `headers` may not set (design.md 4): From To Date Message-ID Received Content-* DKIM-* … */
 bool job_header_reserved(const char *name);
 /* The facts of a draft that nothing decides by (subject, from, reply_to, labels, links, attachment names and sizes, client_ref) as one JSON object,
- * the API's names. */
+ * the API's names. Of a sensitive one nothing that belongs to its message: no subject, links, attachments. */
 void job_facts(const struct job_draft *draft, const char *subject, struct nd_buf *out);
 
 #endif

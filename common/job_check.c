@@ -183,11 +183,8 @@ check_sensitive(struct job_checker *check, const struct job_field *field, const 
 {
 	if (node->type != JSON_BOOL)
 		return job_wrong_type(check, field->name, node, "true or false");
-	if (!node->boolean)
-		return ND_OK;
-	return job_at(check, field->name,
-	    nd_fail(
-		check->why, ND_EINVALID, 0, "sensitive jobs (encryption at rest) are not in this version of notifyd"));
+	check->draft.sensitive = node->boolean;
+	return ND_OK;
 }
 
 /* --- addresses --- */

@@ -21,6 +21,7 @@ struct app_act { /* one action that waits: for a commit, or for a load */
 	struct queue_job *row;
 	enum job_action action;
 	enum job_state before;
+	const char *reason; /* static; what the job says then; NULL nothing */
 	act_done *done;
 	void *arg;
 	bool committing; /* the engine has it: outcome of the commit comes by acts_stored */
@@ -85,6 +86,8 @@ change_row(struct app_act *act)
 		finish(act, act->before, false, &why);
 		return;
 	}
+	if (act->reason)
+		settle_reason(act->row, act->reason, NULL, NULL);
 	req = nd_xalloc(sizeof(*req));
 	req->op = STORE_MOVE;
 	req->done = moved;
@@ -122,13 +125,14 @@ perform(struct app_act *act)
 
 /* Takes the row. */
 static void
-begin(struct app *app, struct queue_job *row, enum job_action action, act_done *done, void *arg)
+begin(struct app *app, struct queue_job *row, const struct app_act *wish)
 {
 	struct app_act *act = nd_xalloc(sizeof(*act));
 
-	*act = (struct app_act){
-		.app = app, .row = row, .action = action, .before = (enum job_state)row->state, .done = done, .arg = arg
-	};
+	*act = *wish;
+	act->app = app;
+	act->row = row;
+	act->before = (enum job_state)row->state;
 	perform(act);
 }
 
@@ -238,7 +242,8 @@ single_found(struct store_req *req)
 		queue_job_free(req->found);
 		single_done(single, JOB_QUEUED, false, &why);
 	} else {
-		begin(single->app, req->found, single->action, single_done, single);
+		begin(single->app, req->found,
+		    &(struct app_act){ .action = single->action, .done = single_done, .arg = single });
 	}
 	free(req);
 }
@@ -280,6 +285,10 @@ struct bulk {
 	struct app *app;
 	struct http_request *request; /* NULL: the client has left; what was asked is done all the same */
 	enum job_action action;
+	const char *reason;
+	bool count;           /* nothing is done */
+	acts_bulk_done *done; /* told instead of the client; NULL none */
+	void *arg;
 	struct store_filter filter; /* texts are ours */
 	uint64_t matched, changed;
 	unsigned open; /* of the present page */
@@ -303,6 +312,8 @@ bulk_end(struct bulk *bulk)
 	struct nd_buf buf;
 	struct json_out out;
 
+	if (bulk->done)
+		bulk->done(bulk->arg, bulk->matched, bulk->changed, &bulk->why);
 	if (bulk->request) {
 		http_request_own(bulk->request, NULL, NULL);
 		if (bulk->why.err != ND_OK) {
@@ -345,6 +356,7 @@ static void
 bulk_found(struct store_req *req)
 {
 	struct bulk *bulk = req->owner;
+	struct app_act wish = { .action = bulk->action, .reason = bulk->reason, .done = bulk_one, .arg = bulk };
 	unsigned i;
 
 	if (req->err != ND_OK)
@@ -354,11 +366,18 @@ bulk_found(struct store_req *req)
 		memcpy(bulk->filter.before, req->jobs[req->job_count - 1]->id, sizeof(bulk->filter.before));
 	bulk->matched += req->job_count;
 	bulk->open = req->job_count + 1; /* + 1: the page does not end while it is being begun */
-	for (i = 0; i < req->job_count; i++)
-		begin(bulk->app, req->jobs[i], bulk->action, bulk_one, bulk);
+	for (i = 0; i < req->job_count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it lives until `open` is 0, after this loop */
+		if (!bulk->count) {
+			begin(bulk->app, req->jobs[i], &wish);
+			continue;
+		}
+		queue_job_free(req->jobs[i]);
+		bulk->open--;
+	}
 	free(req->jobs);
 	free(req);
-	bulk->changed--; /* of the extra one */
+	bulk->changed--; /* of the extra one */ /* NOLINT(clang-analyzer-unix.Malloc): as above */
 	bulk_one(bulk, JOB_QUEUED, false, &(struct nd_why){ 0 });
 }
 
@@ -411,6 +430,19 @@ act_all(struct app *app, struct http_request *request, enum job_action action)
 		bulk_end(bulk);
 	else
 		bulk_page(bulk);
+}
+
+void
+acts_cancel_below(struct app *app, const char *border, const char *reason, acts_bulk_done *done, void *arg)
+{
+	struct bulk *bulk = nd_xalloc(sizeof(*bulk));
+
+	*bulk = (struct bulk){
+		.app = app, .action = JOB_CANCEL, .reason = reason, .count = !reason, .done = done, .arg = arg
+	};
+	bulk->filter.states = states_of(JOB_CANCEL, 0);
+	memcpy(bulk->filter.before, border, sizeof(bulk->filter.before));
+	bulk_page(bulk);
 }
 
 /* The queue. */

@@ -219,29 +219,35 @@ handle_show(void *owner, struct http_request *request)
 static void
 reply_message(struct app *app, struct http_request *request, const struct queue_job *job)
 {
+	struct spool_body body;
 	struct nd_why why;
 	struct nd_buf buf;
-	ssize_t got;
+	ssize_t got = 0;
 	char *room;
-	int fd;
 
 	nd_buf_init(&buf, REPLY_LIMIT);
+	if (job->spooled && spool_body_open(app->spool, job, &body, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	(void)nd_buf_reserve(&buf, strlen(job->head) + (size_t)job->body_len + 65536); /* at once: no copies are left */
 	(void)nd_buf_adds(&buf, job->head);
 	if (job->body)
 		(void)nd_buf_add(&buf, job->body, (size_t)job->body_len);
 	if (job->spooled) {
-		fd = spool_read_open(app->spool, job->id, &why);
-		if (fd < 0) {
-			http_server_problem(request, &why);
-			nd_buf_done(&buf);
-			return;
-		}
-		while ((room = nd_buf_reserve(&buf, 65536)) != NULL && (got = read(fd, room, 65536)) > 0)
+		while ((room = nd_buf_reserve(&buf, 65536)) != NULL &&
+		       (got = spool_body_read(&body, room, 65536, &why)) > 0)
 			nd_buf_grown(&buf, (size_t)got);
-		(void)close(fd);
+		spool_body_close(&body);
 	}
-	http_server_reply(request, 200, "message/rfc822", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	if (got < 0)
+		http_server_problem(request, &why);
+	else
+		http_server_reply(request, 200, "message/rfc822", nd_buf_text(&buf), buf.len, NULL);
+	if (job->sealed)
+		nd_buf_wipe(&buf);
+	else
+		nd_buf_done(&buf);
 }
 
 static void
@@ -573,6 +579,7 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_METRICS] = handlers_metrics,
 	[API_OPENAPI] = handlers_openapi,
 	[API_EVENTS] = feed_handle,
+	[API_EXPLAIN] = explanations_answer,
 	[API_RELOAD] = reload_handle,
 	[API_ACCOUNTS] = accounts_list,
 	[API_ACCOUNT] = accounts_show,
@@ -582,4 +589,5 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_BACKUP] = operate_backup,
 	[API_BACKUP_DROP] = operate_backup_drop,
 	[API_STATE_ADOPT] = operate_adopt,
+	[API_STATE_NEW] = operate_new,
 };

@@ -30,6 +30,8 @@ libcore_a_SOURCES = \
 	%D%/core/events.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/hint.c \
+	%D%/core/hint.h \
 	%D%/core/identity.c \
 	%D%/core/identity.h \
 	%D%/core/intake_limit.c \
@@ -129,6 +131,8 @@ libio_a_SOURCES = \
 	%D%/io/sasl.h \
 	%D%/io/sd.c \
 	%D%/io/sd.h \
+	%D%/io/seal.c \
+	%D%/io/seal.h \
 	%D%/io/secret.c \
 	%D%/io/secret.h \
 	%D%/io/smtp_link.c \
@@ -153,6 +157,8 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/trim.c \
+	%D%/io/trim.h \
 	%D%/io/watch.c \
 	%D%/io/watch.h \
 	%D%/io/worker.c \
@@ -166,6 +172,7 @@ notifyd_SOURCES = \
 	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
+	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
@@ -174,6 +181,7 @@ notifyd_SOURCES = \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \
+	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_stream.c \
 	%D%/main.c \

@@ -7,12 +7,16 @@
 #include "common/mem.h"
 #include "daemon/core/machine.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct wish { /* an operator's request that takes its time */
 	struct app *app;
 	struct http_request *request; /* NULL: the client has left */
+	uint64_t cancelled;
 };
 
 static void
@@ -97,7 +101,7 @@ ask(struct app *app, struct http_request *request, bool drop)
 	app->copying = true;
 	req = nd_xalloc(sizeof(*req));
 	wish = nd_xalloc(sizeof(*wish));
-	*wish = (struct wish){ app, request };
+	*wish = (struct wish){ .app = app, .request = request };
 	http_request_own(request, wish, operator_left);
 	req->op = STORE_BACKUP;
 	req->done = copied;
@@ -138,6 +142,44 @@ read_id(const char *path, bool *there)
 	return text;
 }
 
+static void
+border_path(const struct app *app, char *path, size_t size)
+{
+	(void)snprintf(path, size, "%s/machine-border", app->options.state_dir);
+}
+
+static void
+forget_border(const struct app *app)
+{
+	char path[4160];
+
+	border_path(app, path, sizeof(path));
+	(void)unlink(path);
+}
+
+void
+operate_border(struct app *app, const char *last_id)
+{
+	char path[4160], line[MACHINE_BORDER_SIZE], *text;
+	struct nd_why why;
+	bool there, known;
+
+	if (!app->another_machine)
+		return;
+	border_path(app, path, sizeof(path));
+	text = read_id(path, &there);
+	known = machine_border_read(text, app->machine, app->border);
+	free(text);
+	if (known)
+		return;
+	machine_border_after(last_id, app->border);
+	machine_border_write(app->machine, app->border, line);
+	if (filer_write(path, line, strlen(line), &why) != ND_OK)
+		nd_log(ND_LOG_WARNING, NULL,
+		    "which jobs came with the state cannot be noted, decide before notifyd is started again: %s",
+		    why.text);
+}
+
 void
 operate_machine(struct app *app)
 {
@@ -153,6 +195,8 @@ operate_machine(struct app *app)
 	word = machine_judge(kept ? kept : there ? "" : NULL, host, app->machine);
 	free(kept);
 	free(host);
+	if (word != MACHINE_OTHER)
+		forget_border(app);
 	if (word == MACHINE_FIRST && filer_write(path, app->machine, MACHINE_ID_LEN, &why) != ND_OK)
 		nd_log(ND_LOG_WARNING, NULL, "whose this state is cannot be noted: %s", why.text);
 	if (word != MACHINE_OTHER)
@@ -161,8 +205,46 @@ operate_machine(struct app *app)
 	engine_hold(app->engine, true, loop_now(app->loop));
 	nd_log(ND_LOG_WARNING, NULL,
 	    "the state in %s is another machine's: jobs are accepted and nothing is sent; when that machine will not "
-	    "send these jobs itself: notifyctl state adopt",
+	    "send these jobs itself: notifyctl state adopt; to cancel them and start afresh: notifyctl state new",
 	    app->options.state_dir);
+}
+
+static void
+begin_to_send(struct app *app)
+{
+	app->another_machine = false;
+	forget_border(app);
+	engine_hold(app->engine, false, loop_now(app->loop));
+	loop_soon(app->loop, app_pump, app);
+}
+
+static void
+refuse_wish(struct wish *wish, const struct nd_why *why)
+{
+	if (!wish->request)
+		return;
+	http_request_own(wish->request, NULL, NULL);
+	http_server_problem(wish->request, why);
+}
+
+static void
+reply_numbers(struct wish *wish, const char *name, uint64_t number, const char *machine)
+{
+	struct json_out out;
+	struct nd_buf buf;
+
+	if (!wish->request)
+		return;
+	http_request_own(wish->request, NULL, NULL);
+	nd_buf_init(&buf, 1024);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_text(&out, "machine", machine);
+	json_out_int(&out, name, (int64_t)number);
+	json_out_object_end(&out);
+	(void)nd_buf_addc(&buf, '\n');
+	http_server_reply(wish->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
+	nd_buf_done(&buf);
 }
 
 static void
@@ -171,41 +253,182 @@ adopted(void *arg, enum nd_err err, const struct nd_why *why)
 	struct wish *wish = arg;
 	struct app *app = wish->app;
 
+	app->deciding = false;
 	if (err == ND_OK && app->another_machine) {
-		app->another_machine = false;
-		engine_hold(app->engine, false, loop_now(app->loop));
+		begin_to_send(app);
 		nd_log(ND_LOG_NOTICE, NULL, "the state is this machine's from now on: what was held is sent");
-		loop_soon(app->loop, app_pump, app);
 	}
-	if (wish->request) {
+	if (err != ND_OK)
+		refuse_wish(wish, why);
+	else if (wish->request) {
 		http_request_own(wish->request, NULL, NULL);
-		if (err != ND_OK)
-			http_server_problem(wish->request, why);
-		else
-			reply_text(wish->request, "machine", app->machine);
+		reply_text(wish->request, "machine", app->machine);
 	}
 	free(wish);
+}
+
+/* The wish, when there is something to wish for; else it is answered. */
+static struct wish *
+open_wish(struct app *app, struct http_request *request)
+{
+	struct wish *wish;
+	struct nd_why why;
+
+	if (!app->another_machine || app->deciding) {
+		(void)nd_fail(&why, ND_ESTATE, 0,
+		    app->deciding ? "another request about the state is under way"
+				  : "the state is not another machine's");
+		(void)nd_fail_at(&why, "", 0, app->deciding ? "try again when it is done" : "nothing is to be done");
+		http_server_problem(request, &why);
+		return NULL;
+	}
+	wish = nd_xalloc(sizeof(*wish));
+	*wish = (struct wish){ .app = app, .request = request };
+	http_request_own(request, wish, operator_left);
+	app->deciding = true;
+	return wish;
+}
+
+static void
+note_machine(struct wish *wish, filer_done *done)
+{
+	char path[4160];
+
+	machine_path(wish->app, path, sizeof(path));
+	filer_write_later(wish->app->files, wish->app->loop, path, wish->app->machine, MACHINE_ID_LEN, done, wish);
 }
 
 void
 operate_adopt(void *owner, struct http_request *request)
 {
-	struct app *app = owner;
 	struct wish *wish;
-	struct nd_why why;
-	char path[4160];
 
 	if (!bare(request))
 		return;
-	if (!app->another_machine) {
-		(void)nd_fail(&why, ND_ESTATE, 0, "the state is not another machine's");
-		(void)nd_fail_at(&why, "", 0, "nothing is to be done");
+	wish = open_wish(owner, request);
+	if (wish)
+		note_machine(wish, adopted);
+}
+
+/* -- afresh ------------------------------------------------------------------------------------------------------
+ * Its jobs are cancelled, then its tokens go aside, then the machine's id is written: whatever comes in between, the state is
+ * another machine's until all is done, and the same wish does the rest. */
+
+/* Tokens that rotate are good for one machine: they stay the other one's, and are never deleted. */
+static enum nd_err
+put_tokens_aside(const struct app *app, struct nd_why *why)
+{
+	char tokens[4160], aside[4240], path[4160], *kept;
+	unsigned n = 0;
+	bool there;
+
+	(void)snprintf(tokens, sizeof(tokens), "%s/tokens", app->options.state_dir);
+	if (rmdir(tokens) != 0 && errno == ENOTEMPTY) {
+		machine_path(app, path, sizeof(path));
+		kept = read_id(path, &there);
+		do
+			(void)snprintf(aside, sizeof(aside), "%s.%.*s.%u", tokens,
+			    kept ? (int)strspn(kept, "0123456789abcdef") : 0, kept ? kept : "", n);
+		while (access(aside, F_OK) == 0 && ++n < 1000);
+		free(kept);
+		if (rename(tokens, aside) != 0)
+			return nd_fail(why, ND_EDISK, errno, "%s cannot be moved aside", tokens);
+		nd_log(ND_LOG_NOTICE, NULL, "the other machine's tokens are in %s", aside);
+	}
+	return filer_mkdir(tokens, why);
+}
+
+static void
+new_noted(void *arg, enum nd_err err, const struct nd_why *why)
+{
+	struct wish *wish = arg;
+	struct app *app = wish->app;
+	struct engine_account *account;
+	unsigned i;
+
+	app->deciding = false;
+	if (err == ND_OK && app->another_machine) {
+		begin_to_send(app);
+		for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+			engine_refresh(app->engine, account, loop_now(app->loop));
+		nd_log(ND_LOG_NOTICE, NULL,
+		    "the state is this machine's from now on: %llu jobs of the other one were cancelled",
+		    (unsigned long long)wish->cancelled);
+	}
+	if (err != ND_OK)
+		refuse_wish(wish, why);
+	else
+		reply_numbers(wish, "cancelled", wish->cancelled, app->machine);
+	free(wish);
+}
+
+/* Is there really none of them any more? */
+static void
+counted_again(void *arg, uint64_t matched, uint64_t changed, const struct nd_why *why)
+{
+	struct wish *wish = arg;
+	struct nd_why trouble = *why;
+
+	(void)changed;
+	if (trouble.err == ND_OK && matched > 0)
+		(void)nd_fail(&trouble, ND_EBUSY, 0, "%llu jobs of the other machine could not be cancelled yet",
+		    (unsigned long long)matched);
+	if (trouble.err == ND_OK && !wish->app->down && put_tokens_aside(wish->app, &trouble) == ND_OK) {
+		note_machine(wish, new_noted);
+		return;
+	}
+	wish->app->deciding = false;
+	refuse_wish(wish, &trouble);
+	free(wish);
+}
+
+static void
+cancelled(void *arg, uint64_t matched, uint64_t changed, const struct nd_why *why)
+{
+	struct wish *wish = arg;
+
+	(void)matched;
+	wish->cancelled = changed;
+	if (why->err == ND_OK) {
+		acts_cancel_below(wish->app, wish->app->border, NULL, counted_again, wish);
+		return;
+	}
+	wish->app->deciding = false;
+	refuse_wish(wish, why);
+	free(wish);
+}
+
+static void
+counted(void *arg, uint64_t matched, uint64_t changed, const struct nd_why *why)
+{
+	struct wish *wish = arg;
+
+	(void)changed;
+	wish->app->deciding = false;
+	if (why->err != ND_OK)
+		refuse_wish(wish, why);
+	else
+		reply_numbers(wish, "jobs", matched, NULL);
+	free(wish);
+}
+
+void
+operate_new(void *owner, struct http_request *request)
+{
+	static const char *const known[] = { "dry_run", NULL };
+	struct app *app = owner;
+	struct wish *wish;
+	struct nd_why why;
+	bool dry;
+
+	if (http_request_only(request, known, &why) != ND_OK || !intake_dry_asked(request, &dry, &why)) {
 		http_server_problem(request, &why);
 		return;
 	}
-	wish = nd_xalloc(sizeof(*wish));
-	*wish = (struct wish){ app, request };
-	http_request_own(request, wish, operator_left);
-	machine_path(app, path, sizeof(path));
-	filer_write_later(app->files, app->loop, path, app->machine, MACHINE_ID_LEN, adopted, wish);
+	wish = open_wish(app, request);
+	if (wish && dry)
+		acts_cancel_below(app, app->border, NULL, counted, wish);
+	else if (wish)
+		acts_cancel_below(
+		    app, app->border, "state-new: it came with the state of another machine", cancelled, wish);
 }

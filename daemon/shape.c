@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/stamp.h"
+#include "daemon/core/hint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,8 @@ static nd_unix
 expected_end(struct app *app, const struct queue_job *job)
 {
 	struct engine_account *account = engine_account_named(app->engine, job->account);
-	nd_unix now = loop_now(app->loop).unix_ms, end = settle_end(job, app->conf->max_age), usual;
+	nd_unix now = loop_now(app->loop).unix_ms, usual;
+	nd_unix end = settle_end(job, engine_max_age(app->engine, now));
 
 	if (job->expires != 0 || !account)
 		return end;
@@ -187,6 +189,8 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 		put_account_from(app, job, out);
 	json_out_text(out, "account", job->account && job->account[0] ? job->account : NULL);
 	put_facts(&facts, facts_late, out);
+	if (job->sealed)
+		json_out_bool(out, "sensitive", true);
 	put_times(app, job, out);
 	put_origin(job, out);
 	put_recipients(job, out);

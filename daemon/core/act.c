@@ -25,6 +25,12 @@ act_on(struct queue_job *job, enum job_action action, nd_unix now, struct nd_why
 	if (!job_action_fits(action, state))
 		return nd_fail(why, ND_ESTATE, 0, "job %s is %s: %s does not apply", job->id, job_state_name(state),
 		    job_action_name(action));
+	if (job_state_final(state) && job->sealed) {
+		(void)nd_fail(why, ND_EBODYGONE, 0,
+		    "job %s was sensitive: its message was wiped when it came to an end", job->id);
+		(void)nd_fail_at(why, "", 0, "submit it again");
+		return ND_EBODYGONE;
+	}
 	if (job_state_final(state) && !job->body_kept)
 		return nd_fail(why, ND_EBODYGONE, 0, "the message of job %s is kept no longer", job->id);
 	if (to == JOB_QUEUED && (!job->account || job->account[0] == '\0'))

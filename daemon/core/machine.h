@@ -6,6 +6,9 @@
 #ifndef ND_CORE_MACHINE_H
 #define ND_CORE_MACHINE_H
 
+#include "common/ulid.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 
 #define MACHINE_ID_LEN 32u
@@ -20,5 +23,13 @@ enum machine_word {
 
 /* The texts of both files; NULL: there is none. `id` gets the host's id ("" when unknown). What is remembered and is no id is another machine's. */
 enum machine_word machine_judge(const char *kept, const char *host, char id[MACHINE_ID_LEN + 1]);
+
+/* Jobs with ids below the border came with the state, the others were accepted on this machine since. The file that remembers it, for one machine:
+ * "id border". The border behind the newest id ("" none) of the state: */
+void machine_border_after(const char *last_id, char border[ND_ULID_LEN + 1]);
+#define MACHINE_BORDER_SIZE (MACHINE_ID_LEN + 1 + ND_ULID_LEN + 2) /* of the text, with its NUL */
+void machine_border_write(const char *id, const char *border, char text[MACHINE_BORDER_SIZE]);
+/* false: there is none (NULL), or it is another machine's: what that one accepted came with the state, too. */
+bool machine_border_read(const char *text, const char *id, char border[ND_ULID_LEN + 1]);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include "daemon/core/store.h"
 
+#include "common/mem.h"
+
 #include <stdlib.h>
 
 void
@@ -30,7 +32,10 @@ queue_job_free(struct queue_job *job)
 	free(job->head);
 	free(job->envelope_from);
 	free(job->from);
-	free(job->body);
+	if (job->sealed)
+		nd_wipe_free(job->body, (size_t)job->body_len);
+	else
+		free(job->body);
 	free(job);
 }
 

@@ -25,6 +25,7 @@ struct queue_rcpt {
 	char enhanced[12];
 	char *text; /* of the last reply; NULL none */
 	nd_unix at; /* when the state was reached; 0 pending */
+	bool alone; /* RCPT for it ended a session: it goes alone, after the others. Not stored */
 };
 
 /* A job as the queue knows it. All pointers owned; queue_job_free frees them. */
@@ -47,7 +48,9 @@ struct queue_job {
 	char *from;          /* the sender the job asked for, as written; NULL none: needed when it changes accounts */
 	char *body;          /* the rest of the message; NULL when spooled or not loaded */
 	uint64_t body_len;
-	bool spooled;   /* the rest lies in spool/ID */
+	bool spooled; /* the rest lies in spool/ID */
+	bool
+	    sealed; /* and under a key of its own: the job is sensitive, nothing of its message is kept once it is final */
 	bool body_kept; /* false: in history only (API: 410 body-gone) */
 	struct queue_rcpt *rcpts;
 	unsigned rcpt_count;
@@ -100,7 +103,8 @@ struct store_req {
 	/* PUT: the job (borrowed until done). Idempotency: digest over the request when key != NULL; a known key with the same digest gives
 	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
 	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
-	 * and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history. */
+	 * and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a sealed one in
+	 * any final state. */
 	struct queue_job *job;
 	const char *idempotency_key;
 	uint8_t digest[32];

@@ -2,7 +2,7 @@
 /* store_backup.c - BACKUP: a copy of the queue while it is in use.  Layer: io.
  *
  * SQLite copies a slice of pages at a time; what is written meanwhile goes into the copy too, so that the copy is the queue of the moment of its last
- * page. In that moment, before the next commit, the spool files are linked beside it: none that the copy names can be gone yet. Troubles with the copy are
+ * page. Sealed messages are left out, as their keys are: what is wiped here must not live on in a copy. In that moment, before the next commit, the spool files are linked beside it: none that the copy names can be gone yet. Troubles with the copy are
  * troubles of the request, never of the queue.
  */
 #include "common/mem.h"
@@ -125,10 +125,12 @@ static enum nd_err
 link_spool(const struct store *store, const struct store_backup *backup, struct nd_why *why)
 {
 	char path[4160];
-	int from, to = open_folder(backup->spool), error = 0;
+	int from, keys, to = open_folder(backup->spool), error = 0;
 	const struct dirent *entry;
 	DIR *dir;
 
+	(void)snprintf(path, sizeof(path), "%s/keys", store->folder);
+	keys = open_folder(path);
 	(void)snprintf(path, sizeof(path), "%s/spool", store->folder);
 	from = open_folder(path);
 	dir = from >= 0 ? fdopendir(from) : NULL;
@@ -137,13 +139,15 @@ link_spool(const struct store *store, const struct store_backup *backup, struct 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is nobody else's */
 	while (dir != NULL && error == 0 && (entry = readdir(dir)) != NULL)
 		/* One that goes meanwhile is one that no job of the copy names. */
-		if (nd_ulid_valid(entry->d_name) && linkat(from, entry->d_name, to, entry->d_name, 0) != 0 &&
-		    errno != ENOENT)
+		if (nd_ulid_valid(entry->d_name) && (keys < 0 || faccessat(keys, entry->d_name, F_OK, 0) != 0) &&
+		    linkat(from, entry->d_name, to, entry->d_name, 0) != 0 && errno != ENOENT)
 			error = errno;
 	if (dir != NULL)
 		(void)closedir(dir);
 	else if (from >= 0)
 		(void)close(from);
+	if (keys >= 0)
+		(void)close(keys);
 	if (to >= 0)
 		(void)close(to);
 	return error == 0 ? ND_OK : nd_fail(why, ND_EDISK, error, "%s cannot be filled", backup->spool);

@@ -69,7 +69,8 @@ fill(sqlite3_stmt *stmt, struct queue_job *job, bool *short_of_memory)
 	job->severity = (uint8_t)sqlite3_column_int(stmt, ROW_SEVERITY);
 	job->resolved = sqlite3_column_int(stmt, ROW_RESOLVED) != 0;
 	job->uncertain = sqlite3_column_int(stmt, ROW_UNCERTAIN) != 0;
-	job->spooled = sqlite3_column_int(stmt, ROW_SPOOLED) != 0;
+	job->spooled = sqlite3_column_int(stmt, ROW_SPOOLED) != STORE_IN_ROW;
+	job->sealed = sqlite3_column_int(stmt, ROW_SPOOLED) == STORE_SEALED;
 	job->attempt_count = (uint32_t)sqlite3_column_int64(stmt, ROW_ATTEMPT_COUNT);
 	job->created = sqlite3_column_int64(stmt, ROW_CREATED);
 	job->event_time = sqlite3_column_int64(stmt, ROW_EVENT_TIME);
@@ -366,6 +367,7 @@ store_row_history(sqlite3_stmt *stmt, struct queue_job **out, struct queue_attem
 		queue_job_free(job);
 		return SQLITE_NOMEM;
 	}
+	job->spooled = false;
 	*out = job;
 	/* Facts that cannot be read (a file that somebody edited) must not hide the job. */
 	if (data == NULL || json_read(&tree, data, len, &facts_limits, NULL, NULL) != ND_OK)

@@ -10,7 +10,8 @@
  *   meta         single values
  *
  * Ids rise, so job and its index of ids grow at the right-hand end only; history is in the order in which jobs ended. All times are milliseconds
- * since 1970. job.rank is 0 for severity critical and worse, else 1. job.ended is 0 while the job is unfinished.
+ * since 1970. job.rank is 0 for severity critical and worse, else 1. job.ended is 0 while the job is unfinished. spooled is 1 when the message lies in
+ * the spool, 2 when it lies there sealed; in history 2 says that it did.
  */
 #include "daemon/io/store_internal.h"
 
@@ -61,6 +62,8 @@ const char *const store_schema_versions[] = {
 	"CREATE TABLE owner(uid INTEGER NOT NULL, unit TEXT NOT NULL, jobs INTEGER NOT NULL, octets INTEGER NOT NULL,"
 	" PRIMARY KEY(uid, unit)) STRICT, WITHOUT ROWID;"
 	"INSERT INTO owner SELECT uid,ifnull(unit,''),count(*),sum(body_len) FROM job WHERE ended=0 GROUP BY 1,2;",
+
+	"", /* job.spooled may be 2, sealed: a notifyd that does not know of it would send the sealed octets */
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -83,9 +86,9 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_OWNER_PUT]    = "INSERT INTO owner VALUES(?1,?2,?3,?4) ON CONFLICT(uid,unit) DO UPDATE SET jobs=?3,octets=?4",
 	[SQL_OWNER_DROP]   = "DELETE FROM owner WHERE uid=?1 AND unit=?2",
 
-	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len FROM job WHERE id=?1",
+	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len,spooled FROM job WHERE id=?1",
 	[SQL_STATE]        = "SELECT state FROM job WHERE id=?1 UNION ALL SELECT state FROM history WHERE id=?1",
-	[SQL_SPOOLED]      = "SELECT 1 FROM job WHERE id=?1 AND spooled=1",
+	[SQL_SPOOLED]      = "SELECT 1 FROM job WHERE id=?1 AND spooled>0",
 
 	[SQL_KEY_GET]      = "SELECT digest,id,created FROM idempotency WHERE uid=?1 AND key=?2",
 	[SQL_KEY_PUT]      = "INSERT INTO idempotency(uid,key,digest,id,created) VALUES(?1,?2,?3,?4,?5)",
@@ -104,7 +107,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",
 	/* CASE: a body that is not asked for is not read. */
 	[SQL_JOB]          = JOB ",CASE WHEN ?2 THEN head END,CASE WHEN ?2 THEN body END FROM job WHERE id=?1",
-	[SQL_JOB_DUE]      = "SELECT id,body_len*(1-spooled) FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due<=?4 ORDER BY due",
+	[SQL_JOB_DUE]      = "SELECT id,body_len*(spooled=0) FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due<=?4 ORDER BY due",
 	[SQL_JOB_NEXT]     = "SELECT due FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due>?4 ORDER BY due LIMIT 1",
 	[SQL_JOB_OLDEST]   = "SELECT created FROM job WHERE state=?1 ORDER BY id LIMIT 1",
 	[SQL_JOB_OF_ACCOUNT] = JOB ",NULL,NULL FROM job WHERE account=?1 AND state=?2",
@@ -122,6 +125,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_RCPTS]        = "SELECT address,state,uncertain,code,enhanced,text,at FROM rcpt WHERE job=?1 ORDER BY n",
 	[SQL_RCPTS_DROP]   = "DELETE FROM rcpt WHERE job=?1",
 
+	[SQL_ATTEMPT_JOB]  = "SELECT ifnull(max(job),0) FROM attempt",
 	[SQL_ATTEMPT_LAST] = "SELECT max(place) FROM attempt WHERE job=?1",
 	[SQL_ATTEMPT_PUT]  = "INSERT INTO attempt VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
 	[SQL_ATTEMPT_TRIM] = "DELETE FROM attempt WHERE job=?1 AND place<=?2",
@@ -129,7 +133,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	                     " ORDER BY place",
 	[SQL_ATTEMPTS_DROP] = "DELETE FROM attempt WHERE job=?1",
 
-	[SQL_HISTORY_PUT]  = "INSERT INTO history(" STORE_COLUMNS ",ended,data) SELECT id,?2,severity,resolved,?3,0,?4,created,event_time,"
+	[SQL_HISTORY_PUT]  = "INSERT INTO history(" STORE_COLUMNS ",ended,data) SELECT id,?2,severity,resolved,?3,CASE spooled WHEN 2 THEN 2 ELSE 0 END,?4,created,event_time,"
 	                     "not_before,expires,?5,uid,gid,pid,body_len,?6,unit,comm,source,key,?7,?8,?9,sender,facts,?10,?11"
 	                     " FROM job WHERE seq=?1",
 	[SQL_HISTORY]      = "SELECT " STORE_COLUMNS ",data FROM history WHERE id=?1",

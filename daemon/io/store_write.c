@@ -2,7 +2,7 @@
 /* store_write.c - PUT OUTCOME MOVE UNCERTAIN.  Layer: io.
  *
  * A job that is delivered, cancelled or merged leaves three tables and becomes one row of history: an update in place would keep its message and
- * churn the indexes.
+ * churn the indexes. A sealed one leaves when it failed or expired, too.
  */
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
@@ -122,7 +122,9 @@ put_job(struct store *store, const struct queue_job *job)
 		[ROW_SEVERITY] = job->severity,
 		[ROW_RESOLVED] = job->resolved,
 		[ROW_UNCERTAIN] = job->uncertain,
-		[ROW_SPOOLED] = job->spooled,
+		[ROW_SPOOLED] = job->sealed    ? STORE_SEALED
+				: job->spooled ? STORE_SPOOLED
+					       : STORE_IN_ROW,
 		[ROW_ATTEMPT_COUNT] = job->attempt_count,
 		[ROW_CREATED] = job->created,
 		[ROW_EVENT_TIME] = job->event_time,
@@ -202,6 +204,7 @@ struct found {
 	char *account, *unit;
 	uint32_t uid;
 	int64_t octets;
+	bool sealed;
 };
 
 static int
@@ -221,6 +224,7 @@ find(struct store *store, const char *id, struct found *found)
 	found->uid = (uint32_t)sqlite3_column_int64(stmt, 3);
 	found->unit = nd_xstrdup((const char *)sqlite3_column_text(stmt, 4));
 	found->octets = sqlite3_column_int64(stmt, 5);
+	found->sealed = sqlite3_column_int(stmt, 6) == STORE_SEALED;
 	(void)sqlite3_reset(stmt);
 	return SQLITE_OK;
 }
@@ -232,6 +236,37 @@ drop(struct store *store, enum store_sql which, int64_t seq)
 
 	store_db_int(stmt, 1, seq);
 	return store_db_run(stmt);
+}
+
+/* Any job of an earlier run may have been tried. */
+int
+store_write_open(struct store *store)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ATTEMPT_JOB);
+	bool row;
+	int rc = store_db_step(stmt, &row);
+
+	if (row)
+		store->tried_before = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+static void
+note_tried(struct store *store, int64_t seq)
+{
+	uint64_t bit = (uint64_t)seq % STORE_TRIED_BITS;
+
+	store->tried[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+/* false: it surely has no row in `attempt`. */
+static bool
+tried(const struct store *store, int64_t seq)
+{
+	uint64_t bit = (uint64_t)seq % STORE_TRIED_BITS;
+
+	return seq <= store->tried_before || (store->tried[bit / 64] >> (bit % 64) & 1) != 0;
 }
 
 int
@@ -255,7 +290,7 @@ store_write_history(struct store *store, const struct store_end *end)
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = drop(store, SQL_RCPTS_DROP, end->seq);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && tried(store, end->seq))
 		rc = drop(store, SQL_ATTEMPTS_DROP, end->seq);
 	if (rc == SQLITE_OK)
 		rc = drop(store, SQL_JOB_DROP, end->seq);
@@ -271,8 +306,10 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 	struct store_end end = { .seq = seq, .ended = ended, .job = req->job };
 	struct store_facts facts = { .job = req->job, .attempt = req->attempt, .evidence = req->evidence };
 	struct nd_buf buf = { .limit = 0 };
-	int rc = store_row_attempts(store, seq, &attempts, &facts.attempt_count);
+	int rc = SQLITE_OK;
 
+	if (tried(store, seq))
+		rc = store_row_attempts(store, seq, &attempts, &facts.attempt_count);
 	facts.attempts = attempts;
 	if (rc == SQLITE_OK && req->job->rcpt_count == 0) { /* as they were */
 		rc = store_row_rcpts(store, seq, stored_job);
@@ -331,6 +368,7 @@ put_attempt(struct store *store, const struct queue_attempt *attempt, int64_t se
 	(void)sqlite3_reset(stmt);
 	if (rc != SQLITE_OK)
 		return rc;
+	note_tried(store, seq);
 	stmt = store_db_stmt(store, SQL_ATTEMPT_PUT);
 	store_db_int(stmt, 1, seq);
 	store_db_int(stmt, 2, place);
@@ -408,7 +446,7 @@ store_write_change(struct store *store, struct store_req *req)
 		req->err = nd_fail(&req->why, ND_ENOTFOUND, 0, "job %s is not in the queue", job->id);
 		return SQLITE_OK;
 	}
-	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED)
+	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED || (found.sealed && job_state_final(to)))
 		rc = leave(store, req, found.seq, ending(req));
 	else
 		rc = stay(store, req, found.seq, job_state_final(to) ? ending(req) : 0);

@@ -200,6 +200,7 @@ class Provider:
         self.services = assertion.Judge(os.path.join(self.folder, "services"))
         self.token_url = None  # known when it listens
         self.requests = 0
+        self.faults = {}
         self.secret_path = os.path.join(self.folder, "secret")
         if not os.path.exists(self.secret_path):
             # the shape of Entra's secrets: 40 characters, a tilde among them
@@ -219,6 +220,11 @@ class Provider:
         with self.lock:
             self.requests += 1
             return self.requests
+
+    def fault(self, stage, *what):
+        """What a test wants at this stage instead of the usual: its text for SMTP, (status, headers, body) for "token"."""
+        wanted = self.faults.get(stage)
+        return wanted(*what) if callable(wanted) else wanted
 
     def next_session(self):
         with self.lock:
@@ -280,6 +286,10 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(length)).decode("utf-8", "replace")
         form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
         facts = {"method": "post", "n": self.provider.next_request()}
+        wanted = self.provider.fault("token", self.path)
+        if wanted:
+            self.misbehave(*wanted)
+            return
         try:
             self.take_basic(form, facts)
             if facts["n"] == 1:
@@ -315,6 +325,22 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             raise Google("slow_down", 400, "You are polling too quickly")
         if "internal-failure" in self.provider.habits:
             raise Google("internal_failure", 500, "Backend Error")
+
+    def misbehave(self, status, headers, body):
+        """Status 0: not a word."""
+        self.provider.journal.write("token", f"token request answered by a wanted fault: {status}", ok=False,
+                                    status=status, path=self.path)
+        self.close_connection = True
+        if status == 0:
+            return
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), "Connection": "close", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            pass  # the client has had enough
 
     def take_basic(self, form, facts):
         """RFC 6749 2.3.1: id and secret may come in the Authorization header, both form-encoded."""
@@ -546,7 +572,14 @@ class Session(socketserver.BaseRequestHandler):
     def command(self, line):
         verb, _, rest = line.partition(b" ")
         method = self.COMMANDS.get(verb.upper())
-        if method is None:
+        wanted = self.provider.fault(verb.upper().decode("ascii", "replace"), rest)
+        if wanted:
+            self.say(wanted)
+            self.provider.journal.write("fault", None, session=self.number, verb=verb.decode("ascii", "replace"))
+            if wanted.startswith("421"):
+                self.flush()
+                raise Gone
+        elif method is None:
             self.say(f"500 5.3.3 Unrecognized command '{verb[:40].decode('ascii', 'replace')}' [{SERVER_NAME}]")
         else:
             method(self, rest.strip())
@@ -726,7 +759,7 @@ class Session(socketserver.BaseRequestHandler):
         """The end of a mail: refused as Exchange Online refuses at this point, or kept."""
         head = content[:content.find(b"\r\n\r\n") + 2] if b"\r\n\r\n" in content else content
         subject = header_text(head, SUBJECT)
-        refusal = self.objection(content, head)
+        refusal = self.provider.fault("END", content) or self.objection(content, head)
         facts = {"session": self.number, "user": self.user, "from": self.sender, "to": self.recipients}
         if refusal:
             self.say(f"{refusal} [Hostname={SERVER_NAME}]")
@@ -781,6 +814,43 @@ class Session(socketserver.BaseRequestHandler):
 
 # --- both servers ---
 
+class StandIn:
+    """Both servers in this process, for tests: .facts as in ready.json, .provider.faults by stage (token AUTH MAIL RCPT END ...)."""
+
+    def __init__(self, folder, ttl=3600, sessions=0):
+        options = argparse.Namespace(dir=folder, ttl=ttl, format="jwt", pad=0, sessions=sessions, verbose=False)
+        self.provider = Provider(options)
+
+        class Tokens(TokenHandler):
+            provider = self.provider
+
+        class Mail(Session):
+            provider = self.provider
+            context = self.provider.certificates.context()
+        self.handler = Tokens
+        self.tokens = listen(Tokens, 0, self.provider.certificates.context())
+        self.mail = listen(Mail, 0, None)
+        self.port = self.tokens[0].server_address[1]
+        self.facts = facts_of(self.provider, self.port, self.mail[0].server_address[1])
+
+    def journal(self, event):
+        with open(os.path.join(self.provider.folder, "journal.jsonl"), encoding="utf-8") as file:
+            return [entry for entry in map(json.loads, file) if entry["event"] == event]
+
+    def tokens_down(self):
+        """Nobody listens, and who is still connected gets no answer."""
+        self.provider.faults["token"] = (0, {}, b"")
+        stop_servers(self.tokens)
+        self.tokens = []
+
+    def tokens_up(self):
+        self.provider.faults.pop("token", None)
+        self.tokens = listen(self.handler, self.port, self.provider.certificates.context())
+
+    def close(self):
+        stop_servers(self.tokens + self.mail)
+
+
 class Server(socketserver.ThreadingTCPServer):
     """A thread for each connection."""
 
@@ -819,6 +889,18 @@ def listen(handler, port, context):
         server.context = context
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
     return servers
+
+
+def stop_servers(servers):
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def facts_of(provider, port_token, port_smtp):
+    return {"token_url": f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token", "smtp_host": HOST,
+            "smtp_port": port_smtp, "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
+            "user": MAILBOX, "secret": provider.secret_path}
 
 
 def port_number(text):
@@ -872,9 +954,7 @@ def main():
     except (OSError, RuntimeError) as error:
         sys.exit(f"provider: {error}")
     ready = os.path.join(provider.folder, "ready.json")
-    facts = {"token_url": provider.token_url, "smtp_host": HOST,
-             "smtp_port": port_smtp, "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
-             "user": MAILBOX}
+    facts = facts_of(provider, port_token, port_smtp)
     with open(ready + ".tmp", "w", encoding="utf-8") as file:
         json.dump(facts, file, indent=1)
     os.replace(ready + ".tmp", ready)
@@ -882,9 +962,7 @@ def main():
           flush=True)
     stop.wait()
     os.unlink(ready)
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    stop_servers(servers)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A state directory that came from another machine: its jobs are not sent before an operator says so."""
 import os
+import pty
 import subprocess
 import unittest
 
 import notifyd
 from notifyd import ProgramTest, until
 from test_limits import CONFIG, JOB
+
+OTHER = '0123456789abcdef' * 2
 
 
 def has_id():
@@ -31,7 +34,7 @@ class Machine(ProgramTest):
         """As if the state had been made elsewhere."""
         self.d.stop()
         with open(self.id, 'w', encoding='ascii') as file:
-            file.write('0123456789abcdef' * 2)
+            file.write(OTHER)
         self.d.start()
 
     def warnings(self):
@@ -66,5 +69,106 @@ class Machine(ProgramTest):
         self.d.start()
         self.assertEqual(self.warnings(), [])
 
+    def test_to_start_afresh_cancels_what_came_and_sends_what_was_accepted_since(self):
+        later = {'not_before': '2036-01-01T00:00:00Z'}
+        held = self.d.submit(**JOB)
+        self.assertEqual(self.d.post('/v1/queue/pause', b'', True).status, 200)
+        self.assertIn(self.d.post('/v1/jobs/%s/hold' % held, b'', True).status, (200, 202))
+        until(lambda: self.d.job(held)['state'] == 'held', 'it is held')
+        old = [held] + [self.d.submit(**dict(JOB, **later)) for _ in range(3)]
+        old += [self.d.submit(**dict(JOB, text='0123456789' * 20000)), self.d.submit(**dict(JOB, sensitive=True))]
+        ended = self.d.submit(**JOB)
+        self.assertEqual(self.d.post('/v1/jobs/%s/cancel' % ended, b'', True).status, 200)
+        self.assertEqual(self.d.post('/v1/queue/resume', b'', True).status, 200)
+        with open(os.path.join(self.d.state, 'tokens', 'x'), 'w', encoding='ascii') as file:
+            file.write('a grant')
+        self.move()
+        first = self.d.submit(**dict(JOB, **later))
+        self.d.kill()    # what came is still known for what it is
+        self.d.start()
+        young = [first, self.d.submit(**JOB)]
+        hint = self.d.status()['warnings'][0]['hint']
+        self.assertTrue('state adopt' in hint and 'state new' in hint, hint)
+        self.assert_problem(self.d.post('/v1/state/new', b''), 403, 'operator-only')
+        self.assert_problem(self.d.post('/v1/state/new?dryrun=1', b'', True), 400, 'unknown-field', 'dry_run')
+        self.assertEqual(self.d.post('/v1/state/new?dry_run=1', b'', True).json, {'jobs': len(old)})
+        self.assertEqual(self.warnings(), ['another-machine'])
+        done = self.notifyctl('state', 'new')
+        self.assertEqual(done.returncode, 64, done)
+        self.assertIn('--yes', done.stderr)
+        done = self.notifyctl('state', 'new', '--yes')
+        self.assertEqual((done.returncode, done.stderr), (0, ''), done)
+        self.assertIn(' %d jobs ' % len(old), done.stdout)
+        for job in old:
+            shown = self.d.job(job)
+            self.assertEqual((shown['state'], shown['recipients'][0]['state']), ('cancelled', 'cancelled'))
+            self.assertIn('state-new: it came with the state of another machine', shown['reason'])
+        self.assertNotIn('reason', self.d.job(ended))
+        until(lambda: self.d.account('relay')['state'] == 'failing', 'the relay is tried')
+        self.assertEqual([self.d.job(job)['state'] for job in young], ['queued'] * 2)
+        self.assertEqual(self.d.status()['queue']['queued'], 2)
+        until(lambda: not os.listdir(os.path.join(self.d.state, 'spool')) + os.listdir(os.path.join(self.d.state, 'keys')),
+              'their messages are gone')
+        with open(os.path.join(self.d.state, 'tokens.%s.0' % OTHER, 'x'), encoding='ascii') as file:
+            self.assertEqual(file.read(), 'a grant')
+        self.assertEqual(os.listdir(os.path.join(self.d.state, 'tokens')), [])
+        self.assertEqual(self.warnings(), [])
+        self.assert_problem(self.d.post('/v1/state/new', b'', True), 409, 'wrong-state')
+        self.d.stop()
+        self.assertFalse(os.path.exists(os.path.join(self.d.state, 'machine-border')))
+        self.d.start()
+        self.assertEqual(self.warnings(), [])
+        self.assertEqual(self.d.status()['queue']['queued'], 2)
+
+    def test_what_a_second_machine_accepted_is_of_another_one_on_the_third(self):
+        first = self.d.submit(**JOB)
+        self.move()
+        second = self.d.submit(**JOB)
+        self.d.stop()
+        with open(os.path.join(self.d.state, 'machine-border'), encoding='ascii') as file:
+            line = file.read()
+        with open(os.path.join(self.d.state, 'machine-border'), 'w', encoding='ascii') as file:
+            file.write('f' * 32 + line[32:])
+        self.d.start()
+        self.assertEqual(self.d.post('/v1/state/new', b'', True).json['cancelled'], 2)
+        self.assertEqual([self.d.job(job)['state'] for job in (first, second)], ['cancelled'] * 2)
+
+    def test_more_than_a_page_of_jobs_is_cancelled(self):
+        for _ in range(3):
+            self.assertEqual(self.d.post('/v1/jobs', [dict(JOB, not_before='2036-01-01T00:00:00Z')] * 400, True).status, 202)
+        self.move()
+        self.d.submit(**JOB)
+        self.assertEqual(self.d.post('/v1/state/new', b'', True).json['cancelled'], 1200)
+        self.assertEqual(self.d.status()['totals']['cancelled'], 1200)
+
+    def at_a_terminal(self, answer):
+        """notifyctl state new, and what is typed when it asks; exit status and what the terminal showed."""
+        parent, child = pty.openpty()
+        process = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', self.d.socket, 'state', 'new'], stdin=child, stdout=child, stderr=child)
+        os.close(child)
+        shown = b''
+        try:
+            while b'[y/N]' not in shown:
+                shown += os.read(parent, 1000)
+            os.write(parent, answer + b'\n')
+            while True:
+                shown += os.read(parent, 1000)
+        except OSError:    # the other end is closed
+            pass
+        os.close(parent)
+        return process.wait(), shown.decode()
+
+    def test_at_a_terminal_it_asks_and_says_how_many(self):
+        for _ in range(2):
+            self.d.submit(**JOB)
+        self.move()
+        status, shown = self.at_a_terminal(b'n')
+        self.assertEqual((status, 'cancel 2 unfinished jobs' in shown), (64, True), shown)
+        self.assertEqual(self.warnings(), ['another-machine'])
+        status, shown = self.at_a_terminal(b'y')
+        self.assertEqual((status, ' 2 jobs ' in shown), (0, True), shown)
+        self.assertEqual(self.warnings(), [])
+
     def test_other_words_are_refused(self):
-        self.assertEqual(self.notifyctl('state', 'new').returncode, 64)
+        self.assertEqual(self.notifyctl('state', 'old').returncode, 64)
+        self.assertEqual(self.notifyctl('state', 'adopt', '--yes').returncode, 64)

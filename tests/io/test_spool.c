@@ -39,6 +39,15 @@ file(const char *name)
 	return path;
 }
 
+static const char *
+key(const char *name)
+{
+	static char path[160];
+
+	(void)snprintf(path, sizeof(path), "%s/keys/%s", box.folder, name);
+	return path;
+}
+
 static int
 set_up(void **state)
 {
@@ -65,7 +74,10 @@ tear_down(void **state)
 	loop_free(box.loop);
 	for (i = 0; i < 4; i++)
 		(void)unlink(file(names[i]));
+	for (i = 0; i < 3; i++)
+		(void)unlink(key(names[i]));
 	(void)rmdir(file(""));
+	(void)rmdir(key(""));
 	return rmdir(box.folder);
 }
 
@@ -125,6 +137,108 @@ a_body_is_never_written_twice(void **state)
 	assert_int_equal(st.st_size, 5);
 }
 
+static bool
+is_b(void *arg, const char *id)
+{
+	(*(unsigned *)arg)++;
+	return strcmp(id, B) == 0;
+}
+
+static enum nd_err
+put_sealed(const char *id, const char *octets, size_t len)
+{
+	char *body = nd_xalloc(len);
+
+	memcpy(body, octets, len);
+	spool_seal(box.spool, id, body, len, answered, &box);
+	loop_run(box.loop);
+	return box.err;
+}
+
+/* All of a body, as long as it can be read. */
+static enum nd_err
+read_back(const struct queue_job *job, char *out, size_t *len, struct nd_why *why)
+{
+	struct spool_body body;
+	ssize_t got;
+
+	*len = 0;
+	if (spool_body_open(box.spool, job, &body, why) != ND_OK)
+		return why->err;
+	while ((got = spool_body_read(&body, out + *len, 10000, why)) > 0)
+		*len += (size_t)got;
+	spool_body_close(&body);
+	return got == 0 ? ND_OK : why->err;
+}
+
+static void
+a_sealed_body_is_read_with_its_key_alone(void **state)
+{
+	static const char text[] = "what nobody else may read";
+	struct queue_job job = { .id = A, .spooled = true, .sealed = true, .body_len = 100000 };
+	char *octets = nd_xalloc(100000), *back = nd_xalloc(120000), before[32];
+	struct nd_why why;
+	struct stat st;
+	size_t len;
+	FILE *kept;
+
+	(void)state;
+	for (len = 0; len + sizeof(text) < 100000; len += sizeof(text))
+		memcpy(octets + len, text, sizeof(text));
+	assert_int_equal(put_sealed(A, octets, 100000), ND_OK);
+	assert_int_equal(stat(key(A), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_size, 32);
+	kept = fopen(file(A), "re");
+	assert_non_null(kept);
+	len = fread(back, 1, 120000, kept);
+	(void)fclose(kept);
+	assert_true(len > 100000);
+	assert_null(memmem(back, len, "nobody", 6));
+	assert_int_equal(read_back(&job, back, &len, &why), ND_OK);
+	assert_int_equal(len, 100000);
+	assert_memory_equal(back, octets, 100000);
+	/* A link keeps hold of the key's octets, as a copy by somebody else would: they are written over. */
+	assert_int_equal(link(key(A), file("README")), 0);
+	spool_remove(box.spool, A);
+	assert_int_equal(put(B, "b", 1), ND_OK); /* in order: now it is done */
+	assert_int_not_equal(access(key(A), F_OK), 0);
+	assert_int_not_equal(access(file(A), F_OK), 0);
+	kept = fopen(file("README"), "re");
+	assert_non_null(kept);
+	assert_int_equal(fread(before, 1, sizeof(before), kept), 32);
+	(void)fclose(kept);
+	assert_memory_equal(before, (char[32]){ 0 }, 32);
+	assert_int_equal(read_back(&job, back, &len, &why), ND_EBODYGONE);
+	assert_non_null(strstr(why.text, "key"));
+	free(octets);
+	free(back);
+}
+
+static void
+a_sealed_body_that_cannot_be_written_leaves_no_key(void **state)
+{
+	(void)state;
+	assert_int_equal(put(A, "in its way", 10), ND_OK);
+	assert_int_equal(put_sealed(A, "secret", 6), ND_EDISK);
+	assert_int_not_equal(access(key(A), F_OK), 0);
+}
+
+static void
+the_sweep_wipes_keys_that_no_job_needs(void **state)
+{
+	unsigned asked = 0;
+
+	(void)state;
+	assert_int_equal(put_sealed(A, "a", 1), ND_OK);
+	assert_int_equal(put_sealed(B, "b", 1), ND_OK);
+	spool_sweep(box.spool, is_b, &asked);
+	assert_int_equal(asked, 4);
+	assert_int_not_equal(access(key(A), F_OK), 0);
+	assert_int_equal(access(key(B), F_OK), 0);
+	assert_int_not_equal(access(file(A), F_OK), 0);
+}
+
 static void
 a_body_that_is_gone_says_so(void **state)
 {
@@ -148,13 +262,6 @@ removing_is_done_in_order_and_a_missing_file_is_fine(void **state)
 	assert_int_equal(put(C, "c", 1), ND_OK); /* behind them */
 	assert_int_not_equal(access(file(A), F_OK), 0);
 	assert_int_equal(access(file(C), F_OK), 0);
-}
-
-static bool
-is_b(void *arg, const char *id)
-{
-	(*(unsigned *)arg)++;
-	return strcmp(id, B) == 0;
 }
 
 static void
@@ -201,6 +308,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_body_is_on_disk_when_its_answer_comes),
 		TEST(a_body_is_never_written_twice),
+		TEST(a_sealed_body_is_read_with_its_key_alone),
+		TEST(a_sealed_body_that_cannot_be_written_leaves_no_key),
+		TEST(the_sweep_wipes_keys_that_no_job_needs),
 		TEST(a_body_that_is_gone_says_so),
 		TEST(removing_is_done_in_order_and_a_missing_file_is_fine),
 		TEST(the_sweep_removes_what_no_job_names),

@@ -70,6 +70,43 @@ the_newest_id_is_known_even_when_its_job_is_forgotten(void **state)
 }
 
 static void
+a_sealed_job_that_failed_keeps_no_row_in_the_queue(void **state)
+{
+	struct queue_job *failed = kit_job(&kit), *waits = kit_job(&kit), *jobs[] = { failed, waits };
+	struct store_req req;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		free(jobs[i]->body);
+		jobs[i]->body = NULL;
+		jobs[i]->spooled = jobs[i]->sealed = true;
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+		assert_true(store_spooled(kit.store, jobs[i]->id));
+	}
+	failed->sealed = false; /* the store's own word holds */
+	assert_int_equal(kit_outcome(&kit, failed, JOB_FAILED, KIT_NOW), ND_OK);
+	assert_false(store_spooled(kit.store, failed->id));
+	assert_int_equal(kit_show(&kit, &req, failed->id), ND_OK);
+	assert_int_equal(req.found->state, JOB_FAILED);
+	assert_true(req.found->sealed);
+	assert_false(req.found->spooled);
+	assert_false(req.found->body_kept);
+	kit_forget(&req);
+	req = (struct store_req){ .op = STORE_LOAD };
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW), ND_OK);
+	assert_int_equal(req.job_count, 1);
+	assert_true(req.jobs[0]->sealed && req.jobs[0]->spooled);
+	kit_forget(&req);
+	assert_int_equal(kit_totals(&kit, &req), ND_OK);
+	assert_int_equal(req.totals[JOB_FAILED], 1);
+	assert_int_equal(req.totals[JOB_QUEUED], 1);
+	kit_forget(&req);
+	queue_job_free(failed);
+	queue_job_free(waits);
+}
+
+static void
 noted_jobs_become_uncertain(void **state)
 {
 	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit), *held = kit_job(&kit);
@@ -420,6 +457,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(the_newest_id_is_known_even_when_its_job_is_forgotten),
+		TEST(a_sealed_job_that_failed_keeps_no_row_in_the_queue),
 		TEST(noted_jobs_become_uncertain),
 		TEST(after_a_power_cut_every_job_that_was_due_is_uncertain),
 		TEST(jobs_whose_time_is_over_are_named),

@@ -116,12 +116,29 @@ a_job_without_account_or_message_cannot_go(void **state)
 	queue_job_free(job);
 }
 
+static void
+a_sensitive_job_that_ended_is_not_tried_again(void **state)
+{
+	struct queue_job *job = in_state(JOB_FAILED);
+	struct nd_why why;
+
+	(void)state;
+	job->sealed = true;
+	assert_int_equal(act_on(job, JOB_RETRY, NOW, &why), ND_EBODYGONE);
+	assert_non_null(strstr(why.text, "sensitive"));
+	assert_int_equal(act_on(job, JOB_RETRY, NOW, NULL), ND_EBODYGONE);
+	job->state = JOB_QUEUED;
+	assert_int_equal(act_on(job, JOB_RETRY, NOW, &why), ND_OK);
+	queue_job_free(job);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(retry_gives_the_undelivered_another_chance),
 		cmocka_unit_test(hold_and_release_keep_the_time_it_was_not_to_be_sent_before),
+		cmocka_unit_test(a_sensitive_job_that_ended_is_not_tried_again),
 		cmocka_unit_test(cancel_ends_what_is_pending),
 		cmocka_unit_test(what_does_not_fit_changes_nothing),
 		cmocka_unit_test(a_job_without_account_or_message_cannot_go),

@@ -453,11 +453,11 @@ attachments_are_checked(void **state)
 	    "attachments[0].type");
 	refuse("{'text':'t','attachments':[{'name':'a','content':'','type':'message/rfc822'}]}", ND_EINVALID,
 	    "attachments[0].type");
-	/* What the base64 program prints has line breaks; they are taken out. */
+	/* What the base64 program prints has line breaks; they are taken out when it is written. */
 	take_job(&draft,
 	    "{'text':'t','attachments':[{'name':'\xc3\xa9.txt','content':'aGVs\\nbG8=\\n','type':'image/svg+xml'}]}");
-	assert_string_equal(draft.attachments[0].content, "aGVsbG8=");
-	assert_int_equal(draft.attachments[0].content_len, 8);
+	assert_string_equal(draft.attachments[0].content, "aGVs\nbG8=\n");
+	assert_int_equal(draft.attachments[0].size, 5);
 	job_draft_done(&draft);
 }
 
@@ -508,8 +508,26 @@ what_this_version_lacks_is_said(void **state)
 	(void)state;
 	refuse("{'text':'t','template':'alert'}", ND_EINVALID, "template");
 	assert_non_null(strstr(why.text, "not in this version"));
-	refuse("{'text':'t','sensitive':true}", ND_EINVALID, "sensitive");
-	assert_non_null(strstr(why.text, "not in this version"));
+}
+
+static void
+of_a_sensitive_job_no_fact_tells_the_message(void **state)
+{
+	struct job_draft draft;
+	struct nd_buf out;
+
+	(void)state;
+	take_job(&draft, "{'subject':'x','labels':{'a':'b'},'links':[{'title':'x','url':'https://x'}],"
+			 "'attachments':[{'name':'x','content':'aGVsbG8='}],'client_ref':'c','sensitive':true}");
+	assert_true(draft.sensitive);
+	nd_buf_init(&out, 10000);
+	job_facts(&draft, "x", &out);
+	assert_string_equal(nd_buf_text(&out), "{\"labels\":{\"a\":\"b\"},\"client_ref\":\"c\"}");
+	nd_buf_done(&out);
+	job_draft_done(&draft);
+	take_job(&draft, "{'text':'t','sensitive':false}");
+	assert_false(draft.sensitive);
+	job_draft_done(&draft);
 }
 
 static void
@@ -584,6 +602,7 @@ main(void)
 		cmocka_unit_test(times_have_their_forms),
 		cmocka_unit_test(an_idempotency_key_is_printable_and_short),
 		cmocka_unit_test(what_this_version_lacks_is_said),
+		cmocka_unit_test(of_a_sensitive_job_no_fact_tells_the_message),
 		cmocka_unit_test(several_jobs_can_lie_in_one_tree),
 		cmocka_unit_test(facts_are_what_nothing_decides_by),
 	};

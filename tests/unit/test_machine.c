@@ -9,6 +9,8 @@
 
 #include "daemon/core/machine.h"
 
+#include <string.h>
+
 #define A "0123456789abcdef0123456789abcdef"
 #define B "0123456789abcdef0123456789abcdee"
 
@@ -51,12 +53,50 @@ what_is_no_id_says_nothing_of_the_host_and_all_of_the_state(void **state)
 	}
 }
 
+static void
+the_border_is_above_every_job_that_came_and_below_what_follows(void **state)
+{
+	static const char last[] = "01KAHM8R00000000000000ZZZZ";
+	static const uint8_t fresh[10] = { 0 };
+	char border[ND_ULID_LEN + 1], next[ND_ULID_LEN + 1];
+	struct nd_ulid_maker maker = { 0 };
+
+	(void)state;
+	machine_border_after(last, border);
+	assert_true(strcmp(border, last) > 0);
+	nd_ulid_after(&maker, last);
+	nd_ulid_next(&maker, 0, fresh, next); /* the clock is far behind */
+	assert_true(strcmp(next, border) >= 0);
+	machine_border_after("", border);
+	assert_true(nd_ulid_valid(border));
+}
+
+static void
+the_border_is_remembered_for_one_machine(void **state)
+{
+	char border[ND_ULID_LEN + 1] = "", text[MACHINE_BORDER_SIZE];
+
+	(void)state;
+	machine_border_write(A, "01KAHM8R00000000000000ZZZZ", text);
+	assert_true(machine_border_read(text, A, border));
+	assert_string_equal(border, "01KAHM8R00000000000000ZZZZ");
+	assert_false(machine_border_read(text, B, border));
+	assert_false(machine_border_read(NULL, A, border));
+	assert_false(machine_border_read("", A, border));
+	assert_false(machine_border_read(A, A, border));
+	assert_false(machine_border_read(A " 01KAHM8R", A, border));
+	assert_false(machine_border_read(A " 01KAHM8R00000000000000ZZZZ", A, border)); /* cut */
+	assert_false(machine_border_read(A " 01KAHM8R00000000000000ZZZZZ\n", A, border));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_state_belongs_to_the_machine_it_names),
 		cmocka_unit_test(a_new_state_takes_the_machine_it_is_on),
+		cmocka_unit_test(the_border_is_above_every_job_that_came_and_below_what_follows),
+		cmocka_unit_test(the_border_is_remembered_for_one_machine),
 		cmocka_unit_test(what_is_no_id_says_nothing_of_the_host_and_all_of_the_state),
 	};
 
