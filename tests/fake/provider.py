@@ -818,7 +818,7 @@ class StandIn:
     """Both servers in this process, for tests: .facts as in ready.json, .provider.faults by stage (token AUTH MAIL RCPT END ...)."""
 
     def __init__(self, folder, ttl=3600, sessions=0):
-        options = argparse.Namespace(dir=folder, ttl=ttl, format="jwt", pad=0, sessions=sessions, verbose=False)
+        options = argparse.Namespace(dir=folder, ttl=ttl, format="jwt", pad=0, sessions=sessions, habits="", verbose=False)
         self.provider = Provider(options)
 
         class Tokens(TokenHandler):
@@ -832,6 +832,7 @@ class StandIn:
         self.mail = listen(Mail, 0, None)
         self.port = self.tokens[0].server_address[1]
         self.facts = facts_of(self.provider, self.port, self.mail[0].server_address[1])
+        self.provider.token_url = self.facts["token_url"]
 
     def journal(self, event):
         with open(os.path.join(self.provider.folder, "journal.jsonl"), encoding="utf-8") as file:
@@ -897,8 +898,12 @@ def stop_servers(servers):
         server.server_close()
 
 
+def token_url_of(port_token):
+    return f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token"
+
+
 def facts_of(provider, port_token, port_smtp):
-    return {"token_url": f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token", "smtp_host": HOST,
+    return {"token_url": token_url_of(port_token), "smtp_host": HOST,
             "smtp_port": port_smtp, "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
             "user": MAILBOX, "secret": provider.secret_path}
 
@@ -948,7 +953,7 @@ def main():
         Session.context = provider.certificates.context()
         servers = listen(TokenHandler, options.port_token, provider.certificates.context())
         port_token = servers[0].server_address[1]
-        provider.token_url = f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token"
+        provider.token_url = token_url_of(port_token)
         servers += listen(Session, options.port_smtp, None)
         port_smtp = servers[-1].server_address[1]
     except (OSError, RuntimeError) as error:
