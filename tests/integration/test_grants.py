@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How an account proves its application: secrets, two of them, commands, certificates, assertions, service accounts."""
+import base64
 import json
 import os
-import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -25,6 +27,46 @@ host = %(smtp_host)s:%(smtp_port)s
 from = %(user)s
 ca_file = %(ca)s
 '''
+
+
+class PasswordRelay:
+    """Takes mails from whoever knows the password, on loopback."""
+
+    def __init__(self, password):
+        self.wanted = base64.b64encode(b'\0me\0' + password.encode())
+        self.signed_in = 0
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        self.close = self.listener.close
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                peer = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        with peer, peer.makefile('rb') as file:
+            peer.sendall(b'220 relay ESMTP\r\n')
+            content = False
+            for line in file:
+                words = line.split()
+                if content:
+                    content = line != b'.\r\n'
+                    reply = b'' if content else b'250 kept\r\n'
+                elif words[0] == b'EHLO':
+                    reply = b'250-relay\r\n250 AUTH PLAIN\r\n'
+                elif words[0] == b'AUTH':
+                    good = words[-1] == self.wanted
+                    self.signed_in += good
+                    reply = b'235 welcome\r\n' if good else b'535 5.7.8 no\r\n'
+                else:
+                    content = words[0] == b'DATA'
+                    reply = b'354 go on\r\n' if content else b'250 fine\r\n'
+                peer.sendall(reply)
 
 
 class GrantTest(ProgramTest):
@@ -158,20 +200,36 @@ class Secrets(GrantTest):
         self.assertIn('a file with a secret of account m365 has changed', self.d.tail())
         self.deliver()
 
-    def test_a_password_by_command_and_its_change(self):
-        self.provider()
+    def test_a_password_is_read_for_each_session_and_wakes_its_account(self):
+        relay = PasswordRelay('sesame')
+        self.addCleanup(relay.close)
+        self.d = self.daemon(start=False)
+        path = os.path.join(self.d.folder, 'password')
         self.d.configure('''[account relay]
 provider = smtp
-host = %(smtp_host)s:%(smtp_port)s
-from = %(user)s
+host = 127.0.0.1:%d
+security = none
+from = alerts@contoso.example
 auth = password
-user = %(user)s
-password = file:/nowhere/at/all
-ca_file = %(ca)s
-''' % self.facts)
+user = me
+password = %s
+[access]
+to_allow = *
+''' % (relay.port, 'file:' + path))
         self.d.start()
-        self.d.submit(to=['ops@contoso.example'], subject='x', text='x')
-        self.held('/nowhere/at/all', name='relay')
+        job = self.d.submit(to=['ops@contoso.example'], subject='x', text='x')
+        self.held(path, name='relay')
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w', encoding='ascii') as file:
+            file.write('sesame\n')
+        self.assertEqual(self.d.final(job)['state'], 'delivered')
+        with open(self.d.config, encoding='utf-8') as file:
+            text = file.read()
+        self.d.configure(text.replace('file:' + path, 'command:/bin/cat ' + path))
+        self.assertEqual(self.d.post('/v1/reload', None, True).status, 200)
+        job = self.d.submit(to=['ops@contoso.example'], subject='x', text='x')
+        self.assertEqual(self.d.final(job)['state'], 'delivered')
+        self.assertEqual(relay.signed_in, 2)
+        self.assertNotIn('sesame', self.d.tail(1000))
 
     def test_googles_client_json_brings_id_and_address(self):
         self.provider()
