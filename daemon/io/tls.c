@@ -30,6 +30,7 @@
 /* -- what a refused certificate said -- */
 
 static int refused_index;
+static int listener_index; /* of contexts: where another library wants it noted */
 static pthread_once_t refused_once = PTHREAD_ONCE_INIT;
 
 static void
@@ -47,7 +48,8 @@ static void
 make_index(void)
 {
 	refused_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_refused);
-	if (refused_index < 0)
+	listener_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	if (refused_index < 0 || listener_index < 0)
 		abort();
 }
 
@@ -100,6 +102,18 @@ refusal_of(SSL *ssl)
 	return refused;
 }
 
+static void
+tell_listener(const SSL *ssl, const X509 *leaf, int code)
+{
+	struct tls_refused *out = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), listener_index);
+
+	if (out == NULL || out->reason[0] != '\0')
+		return;
+	(void)snprintf(out->reason, sizeof(out->reason), "%s", X509_verify_cert_error_string(code));
+	tls_chain_name(X509_get_issuer_name(leaf), out->issuer, sizeof(out->issuer));
+	write_names(leaf, out->names, sizeof(out->names));
+}
+
 static int
 note_refused(int good, X509_STORE_CTX *store)
 {
@@ -107,13 +121,23 @@ note_refused(int good, X509_STORE_CTX *store)
 	const X509 *leaf = X509_STORE_CTX_get0_cert(store);
 	struct refused *refused;
 
-	if (good || ssl == NULL || leaf == NULL || SSL_get_ex_data(ssl, refused_index) != NULL ||
-	    (refused = refusal_of(ssl)) == NULL)
+	if (good || ssl == NULL || leaf == NULL)
+		return good;
+	tell_listener(ssl, leaf, X509_STORE_CTX_get_error(store));
+	if (SSL_get_ex_data(ssl, refused_index) != NULL || (refused = refusal_of(ssl)) == NULL)
 		return good;
 	tls_chain_name(X509_get_issuer_name(leaf), refused->issuer, sizeof(refused->issuer));
 	tls_chain_name(X509_get_issuer_name(last_of(store, leaf)), refused->last, sizeof(refused->last));
 	write_names(leaf, refused->names, sizeof(refused->names));
 	return good;
+}
+
+void
+tls_note_refused(void *context, struct tls_refused *out)
+{
+	if (pthread_once(&refused_once, make_index) != 0 || SSL_CTX_set_ex_data(context, listener_index, out) != 1)
+		abort();
+	SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), note_refused);
 }
 
 /* -- pins -- */
@@ -398,7 +422,7 @@ tell_unpinned(const char *pin, const char *name, struct nd_why *why)
 static enum nd_err
 tell_refused(const SSL *ssl, long code, const char *name, struct nd_why *why)
 {
-	const struct refused *refused = SSL_get_ex_data(ssl, refused_index);
+	const struct tls_refused *refused = SSL_get_ex_data(ssl, refused_index);
 	const char *names = refused && refused->names[0] ? refused->names : "no host";
 	const char *issuer = refused && refused->issuer[0] ? refused->issuer : "an unknown CA";
 	const bool longer = refused && refused->last[0] && strcmp(refused->last, refused->issuer) != 0;
