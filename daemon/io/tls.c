@@ -422,7 +422,7 @@ tell_unpinned(const char *pin, const char *name, struct nd_why *why)
 static enum nd_err
 tell_refused(const SSL *ssl, long code, const char *name, struct nd_why *why)
 {
-	const struct tls_refused *refused = SSL_get_ex_data(ssl, refused_index);
+	const struct refused *refused = SSL_get_ex_data(ssl, refused_index);
 	const char *names = refused && refused->names[0] ? refused->names : "no host";
 	const char *issuer = refused && refused->issuer[0] ? refused->issuer : "an unknown CA";
 	const bool longer = refused && refused->last[0] && strcmp(refused->last, refused->issuer) != 0;
