@@ -18,6 +18,8 @@ static const struct {
 	{ API_SUBMIT, "text/plain", NULL },
 	{ API_MESSAGES, "message/rfc822", NULL },
 	{ API_MESSAGES, "application/x-notifyd-message", NULL },
+	{ API_ACCOUNT_LOGIN, "application/json", NULL },
+	{ API_LOGIN, "application/json", NULL },
 };
 
 static void

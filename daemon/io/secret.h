@@ -4,7 +4,7 @@
  * credential:NAME  $CREDENTIALS_DIRECTORY/NAME, …/cred_NAME, …/crede_NAME (modes not checked there); without the variable /etc/notifyd/credentials/NAME
  * file:/path       regular, absolute, not readable or writable by group and others
  * env:NAME
- * One newline at the end is taken off. Empty, with NUL or over 64 KiB: refused. The text of a failure never holds the secret.
+ * why->sys_errno is ENOENT when there is no such secret. One newline at the end is taken off. Empty, with NUL or over 64 KiB: refused. The text of a failure never holds the secret.
  */
 #ifndef ND_IO_SECRET_H
 #define ND_IO_SECRET_H
