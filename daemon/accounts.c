@@ -24,6 +24,7 @@ build_one(struct app *app, struct engine_account *engine)
 	engine->user = account;
 	(void)snprintf(path, sizeof(path), "%s/tokens/%s", app->options.state_dir, engine->conf->name);
 	account->token_path = nd_xstrdup(path);
+	proof_open(account);
 	if (engine->conf->auth == CONF_OAUTH2)
 		tokens_open(app, account);
 }
@@ -76,10 +77,13 @@ accounts_change(struct app *app)
 			continue; /* it goes on with the settings it had */
 		reload_release(account->conf);
 		account->conf = reload_hold(app->conf);
+		if (engine->change != CONF_SAME)
+			proof_open(account);
 		if (engine->change == CONF_OTHER && engine->conf->auth == CONF_OAUTH2)
 			tokens_open(app, account);
 	}
 	accounts_build(app);
+	proof_watch(app);
 }
 
 static void
@@ -181,8 +185,8 @@ keep_paused(struct app *app, struct http_request *request, const char *name)
 }
 
 /* The account of the path; NULL: answered. */
-static struct engine_account *
-asked_for(struct app *app, struct http_request *request)
+struct engine_account *
+accounts_asked(struct app *app, struct http_request *request)
 {
 	static const char *const known[] = { NULL };
 	const char *name = http_request_segment(request);
@@ -216,7 +220,7 @@ accounts_list(void *owner, struct http_request *request)
 void
 accounts_show(void *owner, struct http_request *request)
 {
-	struct engine_account *engine = asked_for(owner, request);
+	struct engine_account *engine = accounts_asked(owner, request);
 
 	if (engine)
 		handlers_accounts(owner, request, engine->conf->name);
@@ -226,7 +230,7 @@ void
 accounts_pause(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked(app, request);
 
 	if (!engine)
 		return;
@@ -239,7 +243,7 @@ void
 accounts_resume(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked(app, request);
 
 	if (!engine)
 		return;
@@ -252,7 +256,7 @@ void
 accounts_refresh(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked(app, request);
 
 	if (!engine)
 		return;

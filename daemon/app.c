@@ -4,8 +4,10 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/io/child.h"
 #include "daemon/io/journal.h"
 #include "daemon/io/sd.h"
+#include "daemon/io/watch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -175,7 +177,8 @@ retry_outcomes(void *arg)
 static void
 check_stopped(struct app *app)
 {
-	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0;
+	bool done =
+	    engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 && !tokens_busy(app);
 
 	/* A dead store takes no outcome any more: nothing is gained by waiting. */
 	if ((done || app->store_fault.err == ND_EDISK) &&
@@ -215,6 +218,7 @@ on_stop(void *arg)
 	engine_stop(app->engine);
 	feed_end(app);
 	waiters_end(app);
+	logins_stop(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
@@ -341,15 +345,18 @@ build(struct app *app, struct nd_why *why)
 	app->started = loop_now(app->loop).unix_ms;
 	feed_open(app);
 	app->files = worker_new("files", 1);
+	app->proofs = worker_new("proofs", 4);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
 	app->quota = quota_new();
 	app->resolver = resolver_new(app->loop);
 	app->http_client = http_client_new(app->loop);
+	reload_apply(app);
 	build_timers(app);
 	tls_random(&seed, sizeof(seed));
 	app->engine = engine_new(app->conf, seed, loop_now(app->loop));
 	accounts_build(app);
+	proof_watch(app);
 	accounts_read_paused(app);
 	recover_ages(app);
 	acts_pause_open(app);
@@ -376,7 +383,10 @@ tear_down(struct app *app)
 		resolver_free(app->resolver);
 	if (app->store)
 		store_close(app->store);
+	child_stop();
+	worker_free(app->proofs);
 	worker_free(app->files);
+	watch_free(app->watch);
 	deliver_drop(app);
 	feed_free(app);
 	loop_timer_free(app->engine_timer);
@@ -387,7 +397,13 @@ tear_down(struct app *app)
 	loop_timer_free(app->disk_timer);
 	loop_timer_free(app->recover_timer);
 	loop_timer_free(app->watchdog_timer);
+	logins_stop(app);
+	if (app->engine)
+		tokens_stop(app);
 	loop_free(app->loop);
+	logins_free(app);
+	logouts_free(app);
+	identity_end(app);
 	if (app->spool)
 		spool_close(app->spool);
 	if (app->inflight)

@@ -5,6 +5,8 @@ libcore_a_SOURCES = \
 	%D%/core/access.h \
 	%D%/core/act.c \
 	%D%/core/act.h \
+	%D%/core/command.c \
+	%D%/core/command.h \
 	%D%/core/conf.c \
 	%D%/core/conf.h \
 	%D%/core/conf_check.c \
@@ -26,10 +28,18 @@ libcore_a_SOURCES = \
 	%D%/core/engine_next.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/grant.c \
+	%D%/core/grant.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/identity.c \
+	%D%/core/identity.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
+	%D%/core/jwt.c \
+	%D%/core/jwt.h \
+	%D%/core/keyfile.c \
+	%D%/core/keyfile.h \
 	%D%/core/machine.c \
 	%D%/core/machine.h \
 	%D%/core/mime.c \
@@ -47,6 +57,8 @@ libcore_a_SOURCES = \
 	%D%/core/oauth.h \
 	%D%/core/oauth_inner.h \
 	%D%/core/oauth_reply.c \
+	%D%/core/pkce.c \
+	%D%/core/pkce.h \
 	%D%/core/pool.c \
 	%D%/core/pool.h \
 	%D%/core/ready.c \
@@ -63,6 +75,9 @@ libcore_a_SOURCES = \
 	%D%/core/scram.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
+	%D%/core/signin.c \
+	%D%/core/signin.h \
+	%D%/core/signin_reply.c \
 	%D%/core/smtp_auth.c \
 	%D%/core/smtp_auth.h \
 	%D%/core/smtp_check.c \
@@ -90,6 +105,8 @@ libcore_a_SOURCES = \
 	%D%/core/watchdog.h
 
 libio_a_SOURCES = \
+	%D%/io/child.c \
+	%D%/io/child.h \
 	%D%/io/filer.c \
 	%D%/io/filer.h \
 	%D%/io/http_client.c \
@@ -105,6 +122,8 @@ libio_a_SOURCES = \
 	%D%/io/inflight.h \
 	%D%/io/journal.c \
 	%D%/io/journal.h \
+	%D%/io/jwt.c \
+	%D%/io/jwt.h \
 	%D%/io/listen.c \
 	%D%/io/listen.h \
 	%D%/io/loop.c \
@@ -143,6 +162,8 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/watch.c \
+	%D%/io/watch.h \
 	%D%/io/worker.c \
 	%D%/io/worker.h
 
@@ -155,22 +176,28 @@ notifyd_SOURCES = \
 	%D%/app.h \
 	%D%/deliver.c \
 	%D%/feed.c \
+	%D%/grants.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
+	%D%/identity.c \
 	%D%/intake.c \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \
 	%D%/intake_read.c \
 	%D%/intake_stream.c \
+	%D%/logins.c \
+	%D%/logouts.c \
 	%D%/main.c \
 	%D%/operate.c \
+	%D%/proof.c \
 	%D%/recover.c \
 	%D%/reload.c \
 	%D%/sender.c \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
+	%D%/vault.c \
 	%D%/waiters.c \
 	%D%/warnings.c
 notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)

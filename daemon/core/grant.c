@@ -40,8 +40,8 @@ void
 grant_tell(const struct conf_account *account, const char *said, bool lost, struct nd_why *why)
 {
 	static const char gone[] =
-	    "; notifyd was killed between an earlier answer and its disk: that answer's new refresh token is lost, and the old "
-	    "one was spent";
+	    "; an earlier refresh was cut off before its answer was on disk: the new refresh token in it is lost, the old one "
+	    "spent";
 	size_t room = sizeof(why->text) - 1 - (lost ? sizeof(gone) : 0) - strlen("the sign-in is no longer good: ");
 
 	(void)nd_fail(why, ND_ESIGNIN, 0, "the sign-in is no longer good: %.*s%s",

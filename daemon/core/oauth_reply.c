@@ -325,6 +325,14 @@ oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret)
 		    "you pasted the secret's ID, not its value: create a new client secret and copy its Value column");
 }
 
+bool
+oauth_reply_secret_refused(const struct oauth_reply *reply)
+{
+	return reply->class == OAUTH_REFUSED &&
+	       (strcmp(reply->error, "invalid_client") == 0 || strstr(reply->why.text, "AADSTS7000215") != NULL ||
+		   strstr(reply->why.text, "AADSTS7000222") != NULL);
+}
+
 void
 oauth_reply_done(struct oauth_reply *reply)
 {

@@ -99,7 +99,7 @@ signin_url(const struct conf_account *account, const struct signin_start *start,
 	nd_buf_init(&scope, 8192);
 	signin_scope(account, &scope);
 	nd_buf_adds(out, account->authorize_url);
-	add(out, "client_id", account->client_id);
+	add(out, "client_id", start->client_id != NULL ? start->client_id : account->client_id);
 	add(out, "response_type", "code");
 	add(out, "redirect_uri", start->redirect_uri);
 	if (!of_google(account)) /* it has no other */

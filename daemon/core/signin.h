@@ -21,6 +21,7 @@ enum nd_err signin_redirect_check(const struct conf_account *account, const char
 void signin_scope(const struct conf_account *account, struct nd_buf *out);
 struct signin_start {
 	const char *redirect_uri; /* as it is to be, octet by octet */
+	const char *client_id;    /* NULL: the account's */
 	const char *state, *challenge;
 };
 void signin_url(const struct conf_account *account, const struct signin_start *start, struct nd_buf *out);

@@ -6,6 +6,7 @@
 #include "daemon/io/secret.h"
 
 #include "common/str.h"
+#include "daemon/io/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -154,14 +155,20 @@ read_loaded(const char *folder, const char *name, const char *reference, struct 
 	return ND_ESECRET;
 }
 
+static bool
+credential_name_ok(const char *name)
+{
+	return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       strlen(name) <= NAME_MAX;
+}
+
 static enum nd_err
 read_credential(const char *name, const char *reference, struct nd_secret *out, struct nd_why *why)
 {
 	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
 	char path[PATH_MAX];
 
-	if (name[0] == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strlen(name) > NAME_MAX)
+	if (!credential_name_ok(name))
 		return fail(
 		    why, 0, reference, "this is no name of a credential", "write credential:NAME, without a path");
 	if (folder != NULL && folder[0] == '/')
@@ -192,11 +199,17 @@ read_env(const char *name, const char *reference, struct nd_secret *out, struct 
 static enum nd_err
 read_command(const char *command, const char *reference, struct nd_secret *out, struct nd_why *why)
 {
-	(void)command;
-	(void)reference;
-	(void)out;
-	/* Its arguments may hold a secret: they are not repeated. */
-	return fail(why, 0, "command:…", "commands are not in this version", "use credential:NAME or file:/path");
+	const size_t room = SECRET_MAX + 2;
+	char *octets = nd_xalloc(room), name[170];
+	size_t len;
+	enum nd_err err = child_run(command, octets, room, &len, why);
+
+	/* its arguments may hold a secret: they are not repeated */
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(strcspn(command, " \t") + strlen("command:")), reference);
+	if (err == ND_OK)
+		err = keep(name, octets, len, out, why);
+	nd_wipe_free(octets, room);
+	return err;
 }
 
 struct kind {
@@ -224,4 +237,18 @@ secret_read(const char *reference, struct nd_secret *out, struct nd_why *why)
 	}
 	/* It may be the secret itself, written where its reference belongs. */
 	return fail(why, 0, "…", "it is not a reference", "write credential:NAME, file:/path or env:NAME");
+}
+
+bool
+secret_path(const char *reference, char *path, size_t size)
+{
+	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	int len = 0;
+
+	if (strncmp(reference, "file:/", 6) == 0)
+		len = snprintf(path, size, "%s", reference + 5);
+	else if (strncmp(reference, "credential:", 11) == 0 && credential_name_ok(reference + 11) &&
+		 (folder == NULL || folder[0] != '/'))
+		len = snprintf(path, size, "%s/%s", CREDENTIALS, reference + 11);
+	return len > 0 && (size_t)len < size;
 }
