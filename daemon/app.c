@@ -177,8 +177,7 @@ retry_outcomes(void *arg)
 static void
 check_stopped(struct app *app)
 {
-	bool done =
-	    engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 && !tokens_busy(app);
+	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 && !tokens_busy(app);
 
 	/* A dead store takes no outcome any more: nothing is gained by waiting. */
 	if ((done || app->store_fault.err == ND_EDISK) &&

@@ -188,8 +188,8 @@ void grants_warn(struct app *app, struct json_out *out);
 /* logins.c: people sign in. */
 http_handler logins_begin, logins_end;
 void logins_drop(struct app *app, const struct app_account *account); /* sign-ins that are under way end */
-void logins_stop(struct app *app);                                   /* all are answered: notifyd stops */
-void logins_free(struct app *app);                                   /* after the loop */
+void logins_stop(struct app *app);                                    /* all are answered: notifyd stops */
+void logins_free(struct app *app);                                    /* after the loop */
 
 /* logouts.c: people sign out. */
 http_handler logouts_handle;
@@ -259,7 +259,7 @@ void accounts_build(struct app *app);  /* for each of the engine's accounts that
 void accounts_change(struct app *app); /* after engine_reconfigure */
 void accounts_forget(struct app *app, struct engine_account *account);
 void accounts_free(struct app *app);
-void accounts_read_paused(struct app *app); /* STATE/paused */
+void accounts_read_paused(struct app *app);                                           /* STATE/paused */
 struct engine_account *accounts_asked(struct app *app, struct http_request *request); /* NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 

@@ -144,8 +144,8 @@ tell_end(const struct app_account *account, unsigned near, nd_unix end, char *ou
 		(void)snprintf(out, size, "account %s: the sign-in is probably over, it was not renewed for too long",
 		    name_of(account));
 	else
-		(void)snprintf(out, size, "account %s: the sign-in ends within %u %s unless it is renewed", name_of(account),
-		    near, near == 1 ? "day" : "days");
+		(void)snprintf(out, size, "account %s: the sign-in ends within %u %s unless it is renewed",
+		    name_of(account), near, near == 1 ? "day" : "days");
 }
 
 void
@@ -184,7 +184,9 @@ grants_warn(struct app *app, struct json_out *out)
 		if (near > 0) {
 			tell_end(account, near, end, text, sizeof(text));
 			warnings_one("sign-in-ends", text,
-			    "notifyd renews it daily: see why it cannot (notifyctl status), or: notifyctl account login NAME", out);
+			    "notifyd renews it daily: see why it cannot (notifyctl status), or: notifyctl account "
+			    "login NAME",
+			    out);
 		}
 		if (!engine->gone && account->grant.refresh_token.len > 0 &&
 		    signin_foreign(engine->conf, account->grant.signed_in, &note))

@@ -203,8 +203,9 @@ given_up(struct app_login *login)
 		return true;
 	if (!login->over && strcmp(login->identity, login->account->identity) == 0 && !login->account->engine->gone)
 		return false;
-	(void)nd_fail(&why, ND_ELOGIN, 0, "%s", login->over ? "another sign-in to the account was begun"
-							    : "the settings of the account have changed since");
+	(void)nd_fail(&why, ND_ELOGIN, 0, "%s",
+	    login->over ? "another sign-in to the account was begun"
+			: "the settings of the account have changed since");
 	(void)nd_fail_at(&why, "", 0, "begin again: notifyctl account login NAME");
 	fail(login, &why);
 	if (login->over)
@@ -421,8 +422,8 @@ begin_code(void *arg, const struct app_proof *proof, const struct nd_why *why)
 	tls_sha256(login->verifier.octets, login->verifier.len, sum);
 	nd_buf_init(&url, REPLY_LIMIT);
 	signin_url(login->account->engine->conf,
-	    &(struct signin_start){ login->redirect_uri, proof->client_id, login->state.octets,
-		pkce_text(sum, challenge) },
+	    &(struct signin_start){
+		login->redirect_uri, proof->client_id, login->state.octets, pkce_text(sum, challenge) },
 	    &url);
 	nd_buf_init(&buf, REPLY_LIMIT);
 	json_out_init(&out, &buf);
@@ -653,7 +654,8 @@ take_redirected(struct app_login *login, const struct json_node *root, struct nd
 	enum nd_err err;
 
 	if (login->mode == SIGNIN_DEVICE)
-		return text == NULL ? ND_OK : nd_fail(why, ND_EINVALID, 0, "the sign-in is another device's: only wait");
+		return text == NULL ? ND_OK
+				    : nd_fail(why, ND_EINVALID, 0, "the sign-in is another device's: only wait");
 	if (text == NULL) {
 		(void)nd_fail(why, ND_EINVALID, 0, "redirected is missing");
 		return nd_fail_at(why, "redirected", 0, "what the browser came back with");
@@ -684,8 +686,7 @@ go_on(struct app_login *login, struct http_request *request, nd_ms wait, struct 
 	if (err != ND_OK)
 		return err;
 	wait_for(login, request);
-	login->wait_until =
-	    login->mode == SIGNIN_CODE && wait == 0 ? ND_NEVER : loop_now(login->app->loop).ms + wait;
+	login->wait_until = login->mode == SIGNIN_CODE && wait == 0 ? ND_NEVER : loop_now(login->app->loop).ms + wait;
 	if (login->done || login->why.err != ND_OK)
 		tell(login);
 	else

@@ -148,6 +148,7 @@ logouts_handle(void *owner, struct http_request *request)
 		(void)proof_read(app, account, proved_leaving, leaving);
 	else
 		end_leaving(leaving, false,
-		    "the provider has no way to revoke it: notifyd does not use the grant any more; end it in the provider's "
+		    "the provider has no way to revoke it: notifyd does not use the grant any more; end it in the "
+		    "provider's "
 		    "account pages if it must not live on");
 }

@@ -3,9 +3,9 @@
 #include "daemon/app.h"
 
 #include "common/json.h"
-#include "daemon/core/grant.h"
 #include "common/mem.h"
 #include "common/stamp.h"
+#include "daemon/core/grant.h"
 
 #include <stdio.h>
 #include <stdlib.h>

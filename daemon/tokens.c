@@ -53,7 +53,8 @@ read_kept(struct app_account *account, struct oauth_saved *saved, struct nd_why 
 	enum nd_err err = vault_read(account, account->token_path, saved, why);
 	char *other;
 
-	if (err == ND_OK && (strcmp(saved->identity, account->identity) != 0 || (!signs_in && saved->refresh_token.len > 0))) {
+	if (err == ND_OK &&
+	    (strcmp(saved->identity, account->identity) != 0 || (!signs_in && saved->refresh_token.len > 0))) {
 		if (saved->refresh_token.len > 0)
 			vault_put_off(account, saved->identity);
 		oauth_saved_done(saved);

@@ -27,11 +27,13 @@ read_key(struct nd_secret *key, struct nd_why *why)
 	if (key->len >= SEAL_SECRET_MIN)
 		return ND_OK;
 	nd_secret_done(key);
-	return nd_fail(why, ND_ETOKENSLOCKED, 0, "the credential tokens-key is shorter than %u octets", SEAL_SECRET_MIN);
+	return nd_fail(
+	    why, ND_ETOKENSLOCKED, 0, "the credential tokens-key is shorter than %u octets", SEAL_SECRET_MIN);
 }
 
 static enum nd_err
-open_sealed(const struct app_account *account, const char *octets, size_t len, struct oauth_saved *out, struct nd_why *why)
+open_sealed(
+    const struct app_account *account, const char *octets, size_t len, struct oauth_saved *out, struct nd_why *why)
 {
 	const char *name = account->engine->conf->name;
 	struct nd_secret key = { 0 };
@@ -47,7 +49,8 @@ open_sealed(const struct app_account *account, const char *octets, size_t len, s
 	nd_buf_init(&plain, FILE_LIMIT);
 	err = seal_text_open(&key, name, octets, len, &plain, &told);
 	if (err != ND_OK)
-		err = nd_fail(why, ND_ETOKENSLOCKED, 0, "the kept tokens of account %s cannot be opened: %s", name, told.text);
+		err = nd_fail(
+		    why, ND_ETOKENSLOCKED, 0, "the kept tokens of account %s cannot be opened: %s", name, told.text);
 	else
 		err = oauth_saved_read(nd_buf_text(&plain), plain.len, out, why);
 	nd_buf_wipe(&plain);

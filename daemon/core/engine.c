@@ -393,7 +393,7 @@ engine_mind_token(struct engine *engine, struct engine_account *account, struct 
 	const struct nd_why *why = &account->token_why;
 	bool person = why->err == ND_ESIGNIN || why->err == ND_ETOKENSLOCKED;
 	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
-		person		    ? nd_err_name(why->err)
+		person              ? nd_err_name(why->err)
 		: account->token_no ? "token-refused"
 				    : "token-endpoint",
 		why->text, nd_why_hint(why), 0, false };

@@ -17,7 +17,8 @@ grant_refreshed(const struct conf_account *account)
 bool
 grant_dead(const char *error)
 {
-	static const char *const dead[] = { "invalid_grant", "interaction_required", "consent_required", "login_required" };
+	static const char *const dead[] = { "invalid_grant", "interaction_required", "consent_required",
+		"login_required" };
 
 	for (size_t i = 0; i < sizeof(dead) / sizeof(dead[0]); i++)
 		if (strcmp(error, dead[i]) == 0)
@@ -39,9 +40,9 @@ hint(const struct conf_account *account, struct nd_why *why)
 void
 grant_tell(const struct conf_account *account, const char *said, bool lost, struct nd_why *why)
 {
-	static const char gone[] =
-	    "; an earlier refresh was cut off before its answer was on disk: the new refresh token in it is lost, the old one "
-	    "spent";
+	static const char gone[] = "; an earlier refresh was cut off before its answer was on disk: the new refresh "
+				   "token in it is lost, the old one "
+				   "spent";
 	size_t room = sizeof(why->text) - 1 - (lost ? sizeof(gone) : 0) - strlen("the sign-in is no longer good: ");
 
 	(void)nd_fail(why, ND_ESIGNIN, 0, "the sign-in is no longer good: %.*s%s",

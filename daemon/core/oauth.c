@@ -74,7 +74,8 @@ static const struct grant_type {
 
 /* Who asks, and what proves it. */
 static void
-add_client(const struct conf_account *account, const struct oauth_ask *ask, struct nd_buf *body, struct oauth_request *out)
+add_client(
+    const struct conf_account *account, const struct oauth_ask *ask, struct nd_buf *body, struct oauth_request *out)
 {
 	const char *client_id = ask->client_id != NULL ? ask->client_id : account->client_id;
 

@@ -69,11 +69,11 @@ struct oauth_saved {
 	nd_unix issued, expires;
 	struct nd_secret refresh_token; /* of grants that live on one */
 	nd_unix refreshed;              /* when the endpoint last took or gave it */
-	struct nd_secret previous; /* the refresh token before: the newest has not worked yet */
-	nd_unix asked;             /* a refresh was sent whose answer is not known; 0 none */
-	char imported[65];         /* digest of what the setting refresh_token gave; "" none */
-	char signed_in[320];       /* who signed in, "" unknown */
-	char refused[320];         /* why there is no refresh token any more; "" there is, or never was */
+	struct nd_secret previous;      /* the refresh token before: the newest has not worked yet */
+	nd_unix asked;                  /* a refresh was sent whose answer is not known; 0 none */
+	char imported[65];              /* digest of what the setting refresh_token gave; "" none */
+	char signed_in[320];            /* who signed in, "" unknown */
+	char refused[320];              /* why there is no refresh token any more; "" there is, or never was */
 };
 void oauth_saved_write(const struct oauth_saved *saved, struct nd_buf *out);
 enum nd_err oauth_saved_read(const char *octets, size_t len, struct oauth_saved *out, struct nd_why *why) ND_MUST_CHECK;

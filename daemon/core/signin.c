@@ -130,8 +130,8 @@ sort_pair(struct back *back, const struct form_pair *pair)
 	const struct {
 		const char *name;
 		const struct form_pair **to;
-	} names[] = { { "code", &back->code }, { "state", &back->state }, { "iss", &back->iss }, { "error", &back->error },
-		{ "error_description", &back->words } };
+	} names[] = { { "code", &back->code }, { "state", &back->state }, { "iss", &back->iss },
+		{ "error", &back->error }, { "error_description", &back->words } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(pair->name, names[i].name) != 0)
@@ -180,8 +180,8 @@ refused(const struct back *back, struct nd_why *why)
 	(void)nd_fail(why, ND_ELOGIN, 0, "the provider refused the sign-in (%.40s)%s%.*s", back->error->value,
 	    len > 0 ? ": " : "", (int)nd_str_utf8_cut(words, len, WORDS_MAX), words);
 	if (row == NULL && denied)
-		return nd_fail_at(
-		    why, "", 0, "sign in again and accept; an administrator may have to grant consent to the application");
+		return nd_fail_at(why, "", 0,
+		    "sign in again and accept; an administrator may have to grant consent to the application");
 	return nd_fail_at(why, "", 0, row != NULL ? row->remedy : "begin again: notifyctl account login NAME");
 }
 
@@ -204,11 +204,13 @@ judge(const struct conf_account *account, const char *state, const struct back *
 		return foreign(why, "it says the same thing twice");
 	if (back->state == NULL || !same(back->state->value, back->state->len, state))
 		return foreign(why, "it belongs to another sign-in: its state is not the one of this");
-	if (back->iss != NULL && (origin(back->iss->value) != len || strncmp(back->iss->value, account->authorize_url, len) != 0))
+	if (back->iss != NULL &&
+	    (origin(back->iss->value) != len || strncmp(back->iss->value, account->authorize_url, len) != 0))
 		return foreign(why, "it comes from another authorization server than the account's (RFC 9207)");
 	if (back->error != NULL)
 		return refused(back, why);
-	return take_code(back->code != NULL ? back->code->value : "", back->code != NULL ? back->code->len : 0, code, why);
+	return take_code(
+	    back->code != NULL ? back->code->value : "", back->code != NULL ? back->code->len : 0, code, why);
 }
 
 /* The code alone, perhaps as it stands in a URL. */
@@ -228,8 +230,8 @@ bare(const char *text, size_t len, struct nd_secret *code, struct nd_why *why)
 }
 
 enum nd_err
-signin_back(const struct conf_account *account, const char *state, const char *text, struct nd_secret *code,
-    struct nd_why *why)
+signin_back(
+    const struct conf_account *account, const char *state, const char *text, struct nd_secret *code, struct nd_why *why)
 {
 	static const char space[] = " \t\r\n";
 	struct back back = { 0 };

@@ -16,7 +16,8 @@ enum signin_mode { SIGNIN_CODE, SIGNIN_DEVICE };
 enum nd_err signin_possible(
     const struct conf_account *account, enum signin_mode mode, struct nd_why *why) ND_MUST_CHECK;
 /* Only to this machine, to where the settings say, or to a page of https that shows the URL. */
-enum nd_err signin_redirect_check(const struct conf_account *account, const char *uri, struct nd_why *why) ND_MUST_CHECK;
+enum nd_err signin_redirect_check(
+    const struct conf_account *account, const char *uri, struct nd_why *why) ND_MUST_CHECK;
 /* The scope of the account, and what tells who signed in. */
 void signin_scope(const struct conf_account *account, struct nd_buf *out);
 struct signin_start {

@@ -159,7 +159,8 @@ signin_who(const struct nd_secret *jwt, char *out, size_t size)
 
 	out[0] = '\0';
 	nd_buf_init(&text, OAUTH_INNER_TOKEN_MAX);
-	if (decode(jwt, &text) && json_read(&tree, nd_buf_text(&text), text.len, &json_limits_small, NULL, NULL) == ND_OK) {
+	if (decode(jwt, &text) &&
+	    json_read(&tree, nd_buf_text(&text), text.len, &json_limits_small, NULL, NULL) == ND_OK) {
 		for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]) && out[0] == '\0'; i++)
 			take_text(tree.root, claims[i], out, size);
 		json_done(&tree);
@@ -176,12 +177,12 @@ signin_foreign(const struct conf_account *account, const char *who, struct signi
 	if (who[0] == '\0' || strchr(account->user, '@') == NULL || nd_str_eq_nocase(who, account->user))
 		return false;
 	note->code = "signed-in-as";
-	(void)snprintf(note->detail, sizeof(note->detail), "account %s: signed in as %s, but the mailbox is %s", account->name,
-	    who, account->user);
+	(void)snprintf(note->detail, sizeof(note->detail), "account %s: signed in as %s, but the mailbox is %s",
+	    account->name, who, account->user);
 	(void)snprintf(note->hint, sizeof(note->hint), "%s",
-	    account->provider <= CONF_MICROSOFT_HVE
-		? "whoever signed in needs the right Send As on that mailbox: Add-RecipientPermission; else sign in as that mailbox"
-		: "sign in as that mailbox, or set user to the one that signed in");
+	    account->provider <= CONF_MICROSOFT_HVE ? "whoever signed in needs the right Send As on that mailbox: "
+						      "Add-RecipientPermission; else sign in as that mailbox"
+						    : "sign in as that mailbox, or set user to the one that signed in");
 	return true;
 }
 
@@ -246,10 +247,12 @@ unrenewable(const struct conf_account *account, struct nd_why *why)
 	if (account->provider <= CONF_MICROSOFT_HVE && strstr(account->scope, "offline_access") == NULL)
 		remedy = "add offline_access to scope of the account, then sign in again";
 	else if (account->provider == CONF_GOOGLE || account->provider == CONF_GOOGLE_RELAY)
-		remedy = "remove the application under https://myaccount.google.com/connections, then sign in again: Google gives one at "
+		remedy = "remove the application under https://myaccount.google.com/connections, then sign in again: "
+			 "Google gives one at "
 			 "the first consent only";
 	else if (strstr(account->scope, "offline_access") == NULL)
-		remedy = "add offline_access (or what the provider calls it) to scope of the account, then sign in again";
+		remedy =
+		    "add offline_access (or what the provider calls it) to scope of the account, then sign in again";
 	return nd_fail_at(why, "", 0, remedy);
 }
 
@@ -270,7 +273,8 @@ signin_judge(const struct conf_account *account, const struct oauth_reply *reply
 		notes->code = "scope-reduced";
 		(void)snprintf(notes->detail, sizeof(notes->detail), "not granted: %.500s", nd_buf_text(&missing));
 		(void)snprintf(notes->hint, sizeof(notes->hint),
-		    "sign in again and accept all of it; an administrator may have to grant consent to the application");
+		    "sign in again and accept all of it; an administrator may have to grant consent to the "
+		    "application");
 	}
 	nd_buf_done(&missing);
 	return ND_OK;

@@ -281,6 +281,5 @@ seal_text_open(const struct nd_secret *secret, const char *name, const char *oct
 	if (good)
 		(void)nd_buf_add(out, text, plain);
 	nd_wipe_free(text, plain);
-	return good ? ND_OK
-		    : nd_fail(why, ND_ETOKENSLOCKED, 0, "it is damaged, or was sealed with another tokens-key");
+	return good ? ND_OK : nd_fail(why, ND_ETOKENSLOCKED, 0, "it is damaged, or was sealed with another tokens-key");
 }

@@ -13,15 +13,24 @@
 #include "daemon/core/pkce.h"
 #include "daemon/core/signin.h"
 
-static char name[] = "m365", none[] = "", user[] = "alerts@contoso.com", client[] = "9ab2", token_scope[] = "https://outlook.office.com/SMTP.Send offline_access",
-	    authorize[] = "https://login.microsoftonline.com/t/oauth2/v2.0/authorize", device[] = "https://login.microsoftonline.com/t/devicecode",
-	    mail[] = "https://mail.google.com/", google[] = "https://accounts.google.com/o/oauth2/v2/auth";
+static char name[] = "m365", none[] = "", user[] = "alerts@contoso.com", client[] = "9ab2",
+	    token_scope[] = "https://outlook.office.com/SMTP.Send offline_access",
+	    authorize[] = "https://login.microsoftonline.com/t/oauth2/v2.0/authorize",
+	    device[] = "https://login.microsoftonline.com/t/devicecode", mail[] = "https://mail.google.com/",
+	    google[] = "https://accounts.google.com/o/oauth2/v2/auth";
 
 static struct conf_account
 microsoft(void)
 {
-	return (struct conf_account){ .name = name, .provider = CONF_MICROSOFT, .auth = CONF_OAUTH2, .grant = CONF_AUTHORIZATION_CODE,
-		.user = user, .client_id = client, .scope = token_scope, .authorize_url = authorize, .device_url = device,
+	return (struct conf_account){ .name = name,
+		.provider = CONF_MICROSOFT,
+		.auth = CONF_OAUTH2,
+		.grant = CONF_AUTHORIZATION_CODE,
+		.user = user,
+		.client_id = client,
+		.scope = token_scope,
+		.authorize_url = authorize,
+		.device_url = device,
 		.redirect_uri = none };
 }
 
@@ -29,10 +38,10 @@ microsoft(void)
 static void
 the_challenge_of_the_rfc(void **state)
 {
-	static const uint8_t random[32] = { 116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186, 22, 212,
-		37, 77, 105, 214, 191, 240, 91, 88, 5, 88, 83, 132, 141, 121 };
-	static const uint8_t sum[32] = { 19, 211, 30, 150, 26, 26, 216, 236, 47, 22, 177, 12, 76, 152, 46, 8, 118, 168, 120, 173,
-		109, 241, 68, 86, 110, 225, 137, 74, 203, 112, 249, 195 };
+	static const uint8_t random[32] = { 116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186,
+		22, 212, 37, 77, 105, 214, 191, 240, 91, 88, 5, 88, 83, 132, 141, 121 };
+	static const uint8_t sum[32] = { 19, 211, 30, 150, 26, 26, 216, 236, 47, 22, 177, 12, 76, 152, 46, 8, 118, 168,
+		120, 173, 109, 241, 68, 86, 110, 225, 137, 74, 203, 112, 249, 195 };
 	char out[PKCE_SIZE];
 
 	(void)state;
@@ -74,10 +83,11 @@ the_url_octet_by_octet(void **state)
 static void
 a_browser_comes_back_to_this_machine_only(void **state)
 {
-	static const char *const good[] = { "http://localhost", "http://localhost:1/x/", "http://127.0.0.1:8", "http://[::1]:8/",
-		"https://login.microsoftonline.com/common/oauth2/nativeclient" };
-	static const char *const bad[] = { "", "http://localhost.example/", "http://example.com/", "http://127.0.0.1@x/", "/x",
-		"http://localhost/#x", "http://localhost/ x", "urn:ietf:wg:oauth:2.0:oob" };
+	static const char *const good[] = { "http://localhost", "http://localhost:1/x/", "http://127.0.0.1:8",
+		"http://[::1]:8/", "https://login.microsoftonline.com/common/oauth2/nativeclient" };
+	static const char *const bad[] = { "", "http://localhost.example/", "http://example.com/",
+		"http://127.0.0.1@x/", "/x", "http://localhost/#x", "http://localhost/ x",
+		"urn:ietf:wg:oauth:2.0:oob" };
 	struct conf_account account = microsoft();
 	struct nd_why why;
 
@@ -102,7 +112,9 @@ back(const char *text)
 	enum nd_err err = signin_back(&account, "S", text, &code, &why);
 
 	(void)snprintf(said, sizeof(said), "%s%s", err == ND_OK ? "" : nd_err_name(err),
-	    err == ND_OK ? code.octets : err == ND_ELOGIN ? why.text : "");
+	    err == ND_OK       ? code.octets
+	    : err == ND_ELOGIN ? why.text
+			       : "");
 	nd_secret_done(&code);
 	return said;
 }
@@ -116,7 +128,8 @@ the_code_is_taken_from_a_url_a_query_or_alone(void **state)
 	assert_string_equal(back("code=c&state=S"), "c");
 	assert_string_equal(back("http://localhost/#code=c&state=S"), "c");
 	assert_string_equal(back("http://localhost/?code=c&state=S#_=_"), "c");
-	assert_string_equal(back("http://localhost/?code=c&state=S&iss=https%3A%2F%2Flogin.microsoftonline.com%2Ft%2Fv2.0"), "c");
+	assert_string_equal(
+	    back("http://localhost/?code=c&state=S&iss=https%3A%2F%2Flogin.microsoftonline.com%2Ft%2Fv2.0"), "c");
 	assert_string_equal(back("\t4%2F0Ab-_\r\n"), "4/0Ab-_");
 	assert_string_equal(back("M.C507_BAY*!$"), "M.C507_BAY*!$");
 }
@@ -125,8 +138,9 @@ static void
 what_is_not_of_this_sign_in_is_refused(void **state)
 {
 	static const char *const texts[] = { "", "http://localhost/?code=c", "http://localhost/?code=c&state=s",
-		"http://localhost/?code=c&state=SS", "code=c&code=d&state=S", "code=&state=S", "code=c%20d&state=S", "code=%zz&state=S",
-		"http://localhost/?code=c&state=S&iss=https%3A%2F%2Fevil.example", "error=access_denied&state=x", "two words" };
+		"http://localhost/?code=c&state=SS", "code=c&code=d&state=S", "code=&state=S", "code=c%20d&state=S",
+		"code=%zz&state=S", "http://localhost/?code=c&state=S&iss=https%3A%2F%2Fevil.example",
+		"error=access_denied&state=x", "two words" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -137,17 +151,20 @@ static void
 the_providers_no_is_told_in_its_words(void **state)
 {
 	(void)state;
-	assert_string_equal(back("?error=access_denied&error_description=AADSTS65004%3a+User+declined.%0d%0aTrace+ID&state=S"),
+	assert_string_equal(
+	    back("?error=access_denied&error_description=AADSTS65004%3a+User+declined.%0d%0aTrace+ID&state=S"),
 	    "login-failedthe provider refused the sign-in (access_denied): AADSTS65004: User declined.");
 }
 
 static void
 a_device_code_is_read_also_in_googles_words(void **state)
 {
-	static const char standard[] = "{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_uri\":\"https://x/\",\"expires_in\":900,\"interval\":7,"
+	static const char standard[] = "{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_uri\":\"https://x/"
+				       "\",\"expires_in\":900,\"interval\":7,"
 				       "\"verification_uri_complete\":\"https://x/?c=U\"}",
 			  googles[] = "{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_url\":\"https://g/\"}",
-			  nothing[] = "{\"user_code\":\"U\"}", no[] = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000218: x\"}";
+			  nothing[] = "{\"user_code\":\"U\"}",
+			  no[] = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000218: x\"}";
 	struct signin_device got;
 	struct nd_why why;
 
@@ -242,7 +259,8 @@ a_sign_in_is_judged_by_what_it_gave(void **state)
 	nd_secret_set(&reply.refresh_token, "r", 1);
 	assert_int_equal(signin_judge(&account, &reply, "ALERTS@contoso.com", notes, &why), ND_OK);
 	assert_null(notes[0].code);
-	(void)snprintf(reply.scope, sizeof(reply.scope), "openid smtp.send"); /* without the resource, in other letters */
+	(void)snprintf(
+	    reply.scope, sizeof(reply.scope), "openid smtp.send"); /* without the resource, in other letters */
 	assert_int_equal(signin_judge(&account, &reply, "", notes, &why), ND_OK);
 	assert_null(notes[0].code);
 	(void)snprintf(reply.scope, sizeof(reply.scope), "openid profile");
