@@ -45,12 +45,14 @@ code_of_status(int64_t status)
 	}
 }
 
+/* `where`: "" or what it is about, with a colon and a space. */
 static void
-tell(struct cmd *cmd, const char *field, const char *detail, const char *hint)
+tell(struct cmd *cmd, const char *where, const char *field, const char *detail, const char *hint)
 {
 	bool named = field != NULL && field[0] != '\0' && strstr(detail, field) == NULL;
 
-	writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: %s%s%s", named ? field : "", named ? ": " : "", detail);
+	writer_line(
+	    &cmd->err, WRITER_PLAIN, "notifyctl: %s%s%s%s", where, named ? field : "", named ? ": " : "", detail);
 	if (hint != NULL && hint[0] != '\0')
 		writer_line(&cmd->err, WRITER_PLAIN, "  hint: %s", hint);
 }
@@ -67,13 +69,13 @@ cmd_fail(struct cmd *cmd, const struct nd_why *why)
 		writer_json(&cmd->err, nd_buf_text(&problem), problem.len);
 		nd_buf_done(&problem);
 	} else {
-		tell(cmd, why->field, why->text, nd_why_hint(why));
+		tell(cmd, "", why->field, why->text, nd_why_hint(why));
 	}
 	return code != CMD_DONE ? code : code_of_status(nd_err_http(why->err));
 }
 
 int
-cmd_problem_tell(struct cmd *cmd, const struct json_node *problem)
+cmd_problem_tell(struct cmd *cmd, const char *where, const struct json_node *problem)
 {
 	const char *detail = json_get_text(problem, "detail"), *name = json_get_text(problem, "code");
 	int64_t status = 0;
@@ -82,7 +84,7 @@ cmd_problem_tell(struct cmd *cmd, const struct json_node *problem)
 	if (detail == NULL)
 		detail = json_get_text(problem, "title");
 	if (!cmd->json)
-		tell(cmd, json_get_text(problem, "field"),
+		tell(cmd, where, json_get_text(problem, "field"),
 		    detail != NULL ? detail : "the daemon refused without a reason", json_get_text(problem, "hint"));
 	if (!json_int(json_get(problem, "status"), 100, 599, &status))
 		status = 0;
@@ -115,7 +117,7 @@ cmd_problem(struct cmd *cmd, const struct link_reply *reply)
 			    reply->status);
 		code = cmd_fail(cmd, &why);
 	} else {
-		code = cmd_problem_tell(cmd, tree.root);
+		code = cmd_problem_tell(cmd, "", tree.root);
 		if (json_get(tree.root, "status") == NULL && code == CMD_PROTOCOL)
 			code = code_of_status(reply->status);
 		if (cmd->json)
@@ -234,14 +236,25 @@ cmd_state_words(const char *name)
 	return job_state_named(name, &state) ? job_state_words(state) : name;
 }
 
+struct color_row {
+	const char *name;
+	enum writer_color color;
+};
+
+static enum writer_color
+color_of(const struct color_row *rows, const char *name)
+{
+	for (; name != NULL && rows->name != NULL; rows++)
+		if (strcmp(rows->name, name) == 0)
+			return rows->color;
+	return WRITER_PLAIN;
+}
+
 /* States of jobs, recipients and accounts share their colours. */
 enum writer_color
 cmd_state_color(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum writer_color color;
-	} colors[] = {
+	static const struct color_row rows[] = {
 		{ "delivered", WRITER_GOOD },
 		{ "ok", WRITER_GOOD },
 		{ "failed", WRITER_BAD },
@@ -252,13 +265,27 @@ cmd_state_color(const char *name)
 		{ "failing", WRITER_BAD },
 		{ "paced", WRITER_WARN },
 		{ "paused", WRITER_WARN },
+		{ NULL, WRITER_PLAIN },
 	};
-	size_t i;
 
-	for (i = 0; name != NULL && i < sizeof(colors) / sizeof(colors[0]); i++)
-		if (strcmp(colors[i].name, name) == 0)
-			return colors[i].color;
-	return WRITER_PLAIN;
+	return color_of(rows, name);
+}
+
+enum writer_color
+cmd_severity_color(const char *name)
+{
+	static const struct color_row rows[] = {
+		{ "emergency", WRITER_BAD },
+		{ "alert", WRITER_BAD },
+		{ "critical", WRITER_BAD },
+		{ "error", WRITER_BAD },
+		{ "warning", WRITER_WARN },
+		{ "info", WRITER_DIM },
+		{ "debug", WRITER_DIM },
+		{ NULL, WRITER_PLAIN },
+	};
+
+	return color_of(rows, name);
 }
 
 void

@@ -40,7 +40,8 @@ struct cmd_row {
 	bool submits; /* its success must not be taken back by a broken stdout */
 };
 
-cmd_run cmd_backup_run, cmd_state_run;
+cmd_run cmd_backup_run, cmd_state_run, cmd_explain_run;
+extern const struct args_option cmd_explain_options[];
 cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;
 cmd_run cmd_retry_run, cmd_hold_run, cmd_release_run, cmd_cancel_run, cmd_flush_run;
 extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_list_options[], cmd_act_options[],
@@ -51,9 +52,9 @@ cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
 /* Tells a failure on stderr, as text or as a problem in JSON; returns its exit code. */
 int cmd_fail(struct cmd *cmd, const struct nd_why *why);
-/* Tells the daemon's problem in the same way. */
+/* Tells the daemon's problem in the same way; `where` is "" or what it is about, as "job 3: ". */
 int cmd_problem(struct cmd *cmd, const struct link_reply *reply);
-int cmd_problem_tell(struct cmd *cmd, const struct json_node *problem);
+int cmd_problem_tell(struct cmd *cmd, const char *where, const struct json_node *problem);
 /* Text of a command line mistake; returns CMD_USAGE. */
 int cmd_usage(struct cmd *cmd, const char *format, ...) ND_PRINTF(2, 3);
 /* GET `path`: 200 gives the reply (to be done), anything else is told. Returns CMD_DONE or the exit code. */
@@ -70,8 +71,11 @@ const char *cmd_stamp(const char *stamp, char out[48]);
 /* A state's name => its words and colour. */
 const char *cmd_state_words(const char *name);
 enum writer_color cmd_state_color(const char *name);
+enum writer_color cmd_severity_color(const char *name);
 /* The reply of a server: "250 2.0.0 OK", without what is missing. */
 void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
+/* The "hint" of a job or an account in the user's language: another one than English comes from the table, by its "reason". Owned; NULL none. */
+char *cmd_hint(const struct json_node *node);
 /* "accepted by smtp.office365.com" and kin, for a job. */
 void cmd_job_words(const struct json_node *job, struct nd_buf *out);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_act.c - notifyctl retry, hold, release, cancel, flush: what people do to jobs.  Layer: client. */
 #include "client/cmd.h"
+#include "client/progress.h"
 #include "common/str.h"
 #include "common/ulid.h"
 
@@ -25,17 +26,21 @@ const struct args_option cmd_act_options[] = {
 };
 /* clang-format on */
 
-/* POST without a body; 200 and 202 are fine. */
+/* POST without a body; 200 and 202 are fine. `progress` is cleared when there is an answer; NULL none. */
 static int
-post(struct cmd *cmd, const char *path, struct json_tree *tree)
+post(struct cmd *cmd, const char *path, struct progress *progress, struct json_tree *tree)
 {
 	struct link_request request = { .method = "POST", .path = path, .patience = ND_MIN(10) };
 	struct link_reply reply;
 	struct nd_why why;
+	enum nd_err err;
 	int code = CMD_DONE;
 
 	*tree = (struct json_tree){ 0 };
-	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
+	err = link_call(cmd->socket, &request, &reply, &why);
+	if (progress != NULL)
+		progress_clear(progress);
+	if (err != ND_OK)
 		code = cmd_fail(cmd, &why);
 	else if (reply.status != 200 && reply.status != 202)
 		code = cmd_problem(cmd, &reply);
@@ -87,7 +92,7 @@ act_one(struct cmd *cmd, const char *action, const char *word)
 	if (code != CMD_DONE)
 		return code;
 	(void)snprintf(path, sizeof(path), "/v1/jobs/%s/%s", id, action);
-	code = post(cmd, path, &tree);
+	code = post(cmd, path, NULL, &tree);
 	state = json_get_text(tree.root, "state");
 	if (code == CMD_DONE && state != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "%s %s%s", id, state,
@@ -110,15 +115,14 @@ add_filters(const struct args *args, struct nd_buf *path, char first)
 	}
 }
 
-/* How many jobs it is about: one page of the list tells, or that there are more. */
+/* "12 jobs", or "1000 or more jobs": one page of the list tells. */
 static int
-ask(struct cmd *cmd, const char *action, const struct args *args)
+count(struct cmd *cmd, const struct args *args, char words[32])
 {
 	struct cmd quiet = *cmd;
 	const struct json_node *jobs;
 	struct json_tree tree;
 	struct nd_buf path;
-	char line[8] = "";
 	int code;
 
 	nd_buf_init(&path, 65536);
@@ -128,34 +132,42 @@ ask(struct cmd *cmd, const char *action, const struct args *args)
 	code = cmd_get_json(&quiet, nd_buf_text(&path), &tree);
 	nd_buf_done(&path);
 	jobs = json_get(tree.root, "jobs");
-	if (code == CMD_DONE && jobs != NULL) {
-		(void)fprintf(stderr, "%s %u%s jobs, as far as it applies to them? [y/N] ", action, jobs->count,
-		    json_get_text(tree.root, "next") != NULL ? " or more" : "");
-		if (fgets(line, sizeof(line), stdin) == NULL || (line[0] != 'y' && line[0] != 'Y'))
-			code = cmd_usage(cmd, "nothing was done");
-	}
+	(void)snprintf(words, 32, "%u%s job%s", jobs != NULL ? jobs->count : 0,
+	    json_get_text(tree.root, "next") != NULL ? " or more" : "", jobs != NULL && jobs->count == 1 ? "" : "s");
 	json_done(&tree);
 	return code;
 }
 
 static int
-act_all(struct cmd *cmd, const char *action, const struct args *args)
+ask(struct cmd *cmd, const char *action, const char *words)
+{
+	char line[8] = "";
+
+	(void)fprintf(cmd->err.file, "%s %s, as far as it applies? [y/N] ", action, words);
+	(void)fflush(cmd->err.file);
+	if (fgets(line, sizeof(line), stdin) == NULL || (line[0] != 'y' && line[0] != 'Y'))
+		return cmd_usage(cmd, "nothing was done");
+	return CMD_DONE;
+}
+
+/* The daemon answers when all is done: meanwhile people see how many jobs it is about. */
+static int
+act_on_all(struct cmd *cmd, const char *action, const struct args *args, const char *words)
 {
 	int64_t matched = 0, changed = 0;
+	struct progress progress;
 	struct json_tree tree;
 	struct nd_buf path;
-	int code = CMD_DONE;
+	char text[96];
+	int code;
 
-	if (!args_has(args, OPT_YES) && !isatty(STDIN_FILENO))
-		return cmd_usage(cmd, "%s --all needs --yes when there is no terminal to ask at", action);
-	if (!args_has(args, OPT_YES))
-		code = ask(cmd, action, args);
-	if (code != CMD_DONE)
-		return code;
+	progress_init(&progress, &cmd->err, 0);
+	(void)snprintf(text, sizeof(text), "%s: %s, please wait", action, words);
+	progress_text(&progress, text);
 	nd_buf_init(&path, 65536);
 	nd_buf_addf(&path, "/v1/jobs/%s", action);
 	add_filters(args, &path, '?');
-	code = post(cmd, nd_buf_text(&path), &tree);
+	code = post(cmd, nd_buf_text(&path), &progress, &tree);
 	nd_buf_done(&path);
 	if (code == CMD_DONE && tree.root != NULL) {
 		(void)json_int(json_get(tree.root, "matched"), 0, INT64_MAX, &matched);
@@ -165,6 +177,22 @@ act_all(struct cmd *cmd, const char *action, const struct args *args)
 	}
 	json_done(&tree);
 	return code;
+}
+
+static int
+act_all(struct cmd *cmd, const char *action, const struct args *args)
+{
+	bool sure = args_has(args, OPT_YES);
+	int code = CMD_DONE;
+	char words[32] = "";
+
+	if (!sure && !isatty(STDIN_FILENO))
+		return cmd_usage(cmd, "%s --all needs --yes when there is no terminal to ask at", action);
+	if (!sure || cmd->err.terminal)
+		code = count(cmd, args, words);
+	if (code == CMD_DONE && !sure)
+		code = ask(cmd, action, words);
+	return code == CMD_DONE ? act_on_all(cmd, action, args, words) : code;
 }
 
 static int
@@ -217,7 +245,7 @@ int
 cmd_flush_run(struct cmd *cmd, const struct args *args)
 {
 	struct json_tree tree;
-	int code = post(cmd, "/v1/queue/flush", &tree);
+	int code = post(cmd, "/v1/queue/flush", NULL, &tree);
 
 	(void)args;
 	if (code == CMD_DONE && tree.root != NULL)

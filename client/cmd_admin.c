@@ -195,7 +195,8 @@ judge_rest(const struct json_node *status, struct finding *finding)
 			    NULL);
 	}
 	if (json_int(json_get(json_get(status, "queue"), "held"), 1, INT64_MAX, &held)) {
-		(void)snprintf(text, sizeof(text), "%lld jobs are held", (long long)held);
+		(void)snprintf(
+		    text, sizeof(text), held == 1 ? "%lld job is held" : "%lld jobs are held", (long long)held);
 		find(finding, LEVEL_WARNING, text, NULL);
 	}
 }

@@ -4,6 +4,7 @@
 #include "common/str.h"
 #include "common/ulid.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SHORT_ID 8
@@ -11,7 +12,7 @@
 /* Each filter is the API's parameter of the same name. */
 /* clang-format off */
 const struct args_option cmd_list_options[] = {
-	{ 0, "state", "STATE[,STATE]", "Only jobs in these states: queued sending held delivered failed expired cancelled merged." },
+	{ 0, "state", "STATE[,STATE]", "Only jobs in these states: queued sending held delivered failed expired cancelled merged; all unless given." },
 	{ 0, "account", "A[,A]", "Only jobs of these accounts." },
 	{ 0, "source", "S[,S]", "Only jobs of these sources." },
 	{ 0, "severity", "S[,S]", "Only jobs of these severities." },
@@ -25,20 +26,20 @@ const struct args_option cmd_list_options[] = {
 
 enum { COL_ID, COL_AGE, COL_STATE, COL_SEVERITY, COL_ACCOUNT, COL_TO, COL_SUBJECT };
 static const struct writer_column job_columns[] = {
-	[COL_ID]       = { "ID", false, false },
-	[COL_AGE]      = { "AGE", true, false },
-	[COL_STATE]    = { "STATE", false, false },
-	[COL_SEVERITY] = { "SEVERITY", false, false },
-	[COL_ACCOUNT]  = { "ACCOUNT", false, false },
-	[COL_TO]       = { "TO", false, true },
-	[COL_SUBJECT]  = { "SUBJECT", false, true },
+	[COL_ID]       = { "ID", false, 0 },
+	[COL_AGE]      = { "AGE", true, 0 },
+	[COL_STATE]    = { "STATE", false, 0 },
+	[COL_SEVERITY] = { "SEVERITY", false, 0 },
+	[COL_ACCOUNT]  = { "ACCOUNT", false, 0 },
+	[COL_TO]       = { "TO", false, 0.2 },
+	[COL_SUBJECT]  = { "SUBJECT", false, 0.2 },
 };
 static const struct writer_column rcpt_columns[] = {
-	{ "RECIPIENT", false, false }, { "STATE", false, false }, { "REPLY", false, true },
+	{ "RECIPIENT", false, 0 }, { "STATE", false, 0 }, { "REPLY", false, 0.2 },
 };
 static const struct writer_column attempt_columns[] = {
-	{ "TRY", true, false }, { "BEGAN", false, false }, { "ACCOUNT", false, false }, { "RELAY", false, true },
-	{ "STAGE", false, false }, { "VERDICT", false, false }, { "REPLY", false, true },
+	{ "TRY", true, 0 }, { "BEGAN", false, 0 }, { "ACCOUNT", false, 0 }, { "RELAY", false, 0.15 },
+	{ "STAGE", false, 0 }, { "VERDICT", false, 0 }, { "REPLY", false, 0.2 },
 };
 /* clang-format on */
 
@@ -88,13 +89,14 @@ static void
 add_job(struct writer_table *table, const struct json_node *job)
 {
 	const char *id = json_get_text(job, "id"), *state = json_get_text(job, "state");
+	const char *severity = json_get_text(job, "severity");
 	size_t len = id != NULL ? strlen(id) : 0;
 	char age[48];
 
 	writer_table_cell(table, WRITER_PLAIN, len > SHORT_ID ? id + len - SHORT_ID : id);
 	writer_table_cell(table, WRITER_PLAIN, cmd_age(json_get_text(job, "created"), age));
 	writer_table_cell(table, cmd_state_color(state), state);
-	writer_table_cell(table, WRITER_PLAIN, json_get_text(job, "severity"));
+	writer_table_cell(table, cmd_severity_color(severity), severity);
 	writer_table_cell(table, WRITER_PLAIN, json_get_text(job, "account"));
 	add_to(table, job);
 	writer_table_cell(table, WRITER_PLAIN, subject_of(job));
@@ -118,7 +120,7 @@ cmd_list_run(struct cmd *cmd, const struct args *args)
 		writer_table_init(&table, job_columns, COUNT(job_columns));
 		for (job = jobs->child; job != NULL; job = job->next)
 			add_job(&table, job);
-		writer_table_print(&table, &cmd->out, 0);
+		writer_table_print(&table, &cmd->out);
 		writer_table_done(&table);
 	} else if (jobs != NULL) {
 		writer_line(&cmd->out, WRITER_PLAIN, "no jobs");
@@ -205,11 +207,12 @@ origin_row(struct cmd *cmd, const struct json_node *origin)
 static void
 print_facts(struct cmd *cmd, const struct json_node *job)
 {
-	static const char *const early[] = { "reason", "hint", "severity", "status", "source", "key", "from",
-		"reply_to", "account", "route", "merged_into", "client_ref", NULL };
+	static const char *const early[] = { "severity", "status", "source", "key", "from", "reply_to", "account",
+		"route", "merged_into", "client_ref", NULL };
 	const struct json_node *uncertain = json_get(job, "uncertain");
 	const char *state = json_get_text(job, "state");
 	struct nd_buf words;
+	char *hint;
 	size_t i;
 
 	row(cmd, "job", json_get_text(job, "id"));
@@ -222,6 +225,10 @@ print_facts(struct cmd *cmd, const struct json_node *job)
 	if (uncertain != NULL && uncertain->boolean)
 		row(cmd, "uncertain",
 		    "it may have been delivered before: the daemon or a connection died while it was sent");
+	row(cmd, "reason", json_get_text(job, "reason"));
+	hint = cmd_hint(job);
+	row(cmd, "hint", hint);
+	free(hint);
 	for (i = 0; early[i] != NULL; i++)
 		row(cmd, early[i], json_get_text(job, early[i]));
 	list_rows(cmd, job);
@@ -260,7 +267,7 @@ print_recipients(struct cmd *cmd, const struct json_node *rcpts)
 		reply_cell(&table, rcpt);
 	}
 	(void)fputc('\n', cmd->out.file);
-	writer_table_print(&table, &cmd->out, 0);
+	writer_table_print(&table, &cmd->out);
 	writer_table_done(&table);
 }
 
@@ -287,7 +294,7 @@ print_attempts(struct cmd *cmd, const struct json_node *attempts)
 		reply_cell(&table, attempt);
 	}
 	(void)fputc('\n', cmd->out.file);
-	writer_table_print(&table, &cmd->out, 0);
+	writer_table_print(&table, &cmd->out);
 	writer_table_done(&table);
 }
 

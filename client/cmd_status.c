@@ -4,17 +4,18 @@
 #include "common/job.h"
 #include "common/stamp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* clang-format off */
 enum { COL_NAME, COL_STATE, COL_QUEUED, COL_SESSIONS, COL_TOKEN, COL_SECRET };
 static const struct writer_column columns[] = {
-	[COL_NAME]     = { "ACCOUNT", false, false },
-	[COL_STATE]    = { "STATE", false, false },
-	[COL_QUEUED]   = { "QUEUED", true, false },
-	[COL_SESSIONS] = { "SESSIONS", true, false },
-	[COL_TOKEN]    = { "TOKEN EXPIRES", false, false },
-	[COL_SECRET]   = { "SECRET EXPIRES", false, true },
+	[COL_NAME]     = { "ACCOUNT", false, 0 },
+	[COL_STATE]    = { "STATE", false, 0 },
+	[COL_QUEUED]   = { "QUEUED", true, 0 },
+	[COL_SESSIONS] = { "SESSIONS", true, 0 },
+	[COL_TOKEN]    = { "TOKEN EXPIRES", false, 0 },
+	[COL_SECRET]   = { "SECRET EXPIRES", false, 0.15 },
 };
 /* clang-format on */
 
@@ -77,14 +78,16 @@ static void
 print_reason(struct cmd *cmd, const struct json_node *account)
 {
 	const char *name = json_get_text(account, "name"), *reason = json_get_text(account, "reason");
-	const char *hint = json_get_text(account, "hint"), *state = json_get_text(account, "state");
-	char until[48];
+	const char *state = json_get_text(account, "state");
+	char until[48], *hint;
 
 	if (reason == NULL || name == NULL)
 		return;
 	writer_line(&cmd->out, cmd_state_color(state), "%s is %s: %s", name, state != NULL ? state : "?", reason);
+	hint = cmd_hint(account);
 	if (hint != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
+	free(hint);
 	if (cmd_until(json_get_text(account, "until"), until)[0] != '\0')
 		writer_line(&cmd->out, WRITER_PLAIN, "  next try: %s", until);
 }
@@ -103,7 +106,7 @@ print_accounts(struct cmd *cmd, const struct json_node *accounts)
 	for (account = accounts->child; account != NULL; account = account->next)
 		add_account(&table, account);
 	(void)fputc('\n', cmd->out.file);
-	writer_table_print(&table, &cmd->out, 0);
+	writer_table_print(&table, &cmd->out);
 	writer_table_done(&table);
 	for (account = accounts->child; account != NULL; account = account->next)
 		print_reason(cmd, account);

@@ -21,6 +21,7 @@ struct look {
 	bool several;   /* values one after another */
 	bool wants_key; /* a single object without a key of its own gets one, so that it may be tried again */
 	bool keyed;     /* every job has a key */
+	unsigned count; /* of the values that can be read */
 };
 
 static bool
@@ -59,6 +60,7 @@ look_at(const struct nd_buf *body)
 		count++;
 	}
 	look.several = count > 1 || (count == 1 && at < body->len && strchr("{[", body->octets[at]) != NULL);
+	look.count = count;
 	look.keyed = look.keyed && at == body->len;
 	look.wants_key = look.wants_key && at == body->len;
 	return look;
@@ -89,6 +91,7 @@ cmd_submit_run(struct cmd *cmd, const struct args *args)
 	}
 	post.again = look.wants_key || look.keyed;
 	post.several = look.several;
+	post.count = look.count;
 	post.body = nd_buf_text(&body);
 	post.len = body.len;
 	code = post_jobs(cmd, &post);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_wait.c - notifyctl wait: until jobs have come to an end.  Layer: client. */
 #include "client/post.h"
+#include "client/progress.h"
 #include "common/str.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -84,12 +86,17 @@ static int
 wait_one(struct cmd *cmd, const char *id, nd_ms end, bool *met)
 {
 	nd_ms away = 0; /* since when it cannot be asked */
+	struct progress progress;
+	char text[80];
 	struct link_reply reply;
 	struct nd_why why;
 	enum nd_err err;
 	int code;
 
+	progress_init(&progress, &cmd->err, 0);
+	(void)snprintf(text, sizeof(text), "waiting for %.32s", id);
 	for (;;) {
+		progress_text(&progress, away == 0 ? text : "notifyd is away; waiting for it");
 		err = ask(cmd, id, end - now(), &reply, &why);
 		/* One that never was there is not waited for. */
 		if (!*met && err == ND_ECONNECT)
@@ -108,6 +115,7 @@ wait_one(struct cmd *cmd, const char *id, nd_ms end, bool *met)
 		if (away != 0)
 			(void)poll(NULL, 0, PAUSE);
 	}
+	progress_clear(&progress);
 	code = err != ND_OK ? cmd_fail(cmd, &why) : tell(cmd, &reply);
 	link_reply_done(&reply);
 	return code;

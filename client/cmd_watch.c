@@ -4,6 +4,7 @@
  * It outlives the daemon: when the connection is lost it comes back and goes on behind the last event it saw.
  */
 #include "client/cmd.h"
+#include "client/progress.h"
 #include "common/str.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #define FOR_EVER ND_DAY(3650)
 #define FIRST_PAUSE 200
 #define LONGEST_PAUSE 2000
+#define NOTHING_YET "waiting for something to happen" /* it may take hours */
 
 enum { OPT_JOB, OPT_TYPE, OPT_SINCE };
 
@@ -31,6 +33,8 @@ struct watch {
 	const struct args *args;
 	char since[64]; /* the last event; "" none yet */
 	bool lost;      /* the connection, and it was told */
+	bool told;      /* an event: people see that it works */
+	struct progress progress;
 };
 
 static void
@@ -67,6 +71,7 @@ tell(struct watch *watch, const struct json_node *event)
 
 	if (name == NULL || json_get_text(event, "time") == NULL || strcmp(name, "begin") == 0)
 		return;
+	watch->told = true;
 	if (strcmp(name, "gap") == 0)
 		writer_line(&watch->cmd->err, WRITER_PLAIN, "notifyctl: events before this are not known any more");
 	else if (job != NULL)
@@ -102,7 +107,10 @@ take(void *arg, struct link_reply *reply)
 {
 	struct watch *watch = arg;
 
+	progress_clear(&watch->progress);
 	(void)link_lines(reply, each_line, watch);
+	if (!watch->told)
+		progress_text(&watch->progress, NOTHING_YET);
 	return fflush(watch->cmd->out.file) == 0 && ferror(watch->cmd->out.file) == 0;
 }
 
@@ -159,8 +167,10 @@ cmd_watch_run(struct cmd *cmd, const struct args *args)
 	struct nd_why why;
 	enum nd_err err;
 
+	progress_init(&watch.progress, &cmd->err, 0);
 	for (;;) {
 		err = follow(&watch, &reply, &why);
+		progress_clear(&watch.progress);
 		if (ferror(cmd->out.file) != 0 || !comes_back(&watch, err, &reply))
 			break;
 		link_reply_done(&reply);

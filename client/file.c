@@ -32,7 +32,7 @@ read_fd(int fd, const char *name, struct nd_buf *out, struct nd_why *why)
 		if (n == 0)
 			return ND_OK;
 		if (want == 0)
-			return nd_fail(why, ND_ETOOBIG, 0, "%.120s is larger than a job may be", name);
+			return nd_fail(why, ND_ETOOBIG, 0, "%.120s is too large", name);
 		nd_buf_grown(out, (size_t)n);
 	}
 }

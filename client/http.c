@@ -166,10 +166,9 @@ static enum nd_err
 chunk(struct http *http, struct link_reply *reply, struct nd_why *why)
 {
 	size_t len;
-	char *text;
 	enum nd_err err = body(http, reply, http->left, why);
 
-	if (err != ND_OK || http->left > 0 || (text = line(http, &len)) == NULL)
+	if (err != ND_OK || http->left > 0 || line(http, &len) == NULL)
 		return err;
 	if (len > 0)
 		return odd(why, "a chunk is longer than its size");

@@ -1,5 +1,6 @@
 # client/ - notifyctl: knows common/ only, and links nothing else but yajl.
 bin_PROGRAMS = notifyctl
+EXTRA_DIST += %D%/.clang-tidy
 notifyctl_SOURCES = \
 	%D%/args.c \
 	%D%/args.h \
@@ -8,6 +9,7 @@ notifyctl_SOURCES = \
 	%D%/cmd_act.c \
 	%D%/cmd_admin.c \
 	%D%/cmd_backup.c \
+	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_send.c \
 	%D%/cmd_state.c \
@@ -19,6 +21,8 @@ notifyctl_SOURCES = \
 	%D%/cmd_watch.c \
 	%D%/file.c \
 	%D%/file.h \
+	%D%/help.c \
+	%D%/help.h \
 	%D%/http.c \
 	%D%/http.h \
 	%D%/link.c \
@@ -26,6 +30,8 @@ notifyctl_SOURCES = \
 	%D%/main.c \
 	%D%/post.c \
 	%D%/post.h \
+	%D%/progress.c \
+	%D%/progress.h \
 	%D%/version.h \
 	%D%/writer.c \
 	%D%/writer.h \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - notifyctl: the commands, and the options that all of them share.  Layer: client. */
 #include "client/cmd.h"
+#include "client/help.h"
 #include "client/version.h"
 #include "common/api.h"
 #include "common/str.h"
@@ -29,6 +30,7 @@ static const struct cmd_row commands[] = {
 	{ "watch", "[filters]", "Tells what happens as it happens, until it is interrupted.", cmd_watch_options, cmd_watch_run, 0, 0, false },
 	{ "wait", "ID…", "Waits until jobs have come to an end, or are held.", cmd_wait_options, cmd_wait_run, 1, 1000, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
+	{ "explain", "TEXT…|-", "Says what a failure means and what to do about it; needs no daemon.", cmd_explain_options, cmd_explain_run, 1, 1000, false },
 	{ "backup", "FILE", "Writes a copy of the queue to a tar file, while notifyd runs.", NULL, cmd_backup_run, 1, 1, false },
 	{ "state", "adopt|new", "Whose the state of another machine is: adopt sends what is held, new cancels it and starts afresh.", cmd_state_options, cmd_state_run, 1, 1, false },
 };
@@ -46,6 +48,8 @@ static const struct args_option shared[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 #define MAX_OPTIONS 64u
+#define COMMAND_COLUMN 26u
+#define OPTION_COLUMN 31u
 
 /* What the shared options said, before or behind the command. */
 struct wish {
@@ -80,15 +84,24 @@ take(struct wish *wish, int option, const char *value)
 static void
 print_options(const struct args_option *options)
 {
-	char left[64], letter[8];
+	char left[80], letter[8];
 
 	for (; options->name != NULL; options++) {
 		(void)snprintf(letter, sizeof(letter), options->letter != 0 ? "-%c, " : "    ", options->letter);
-		(void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, options->name,
+		(void)snprintf(left, sizeof(left), "  %s--%s%s%s", letter, options->name,
 		    options->value != NULL && options->value[0] != '[' ? " " : "",
 		    options->value != NULL ? options->value : "");
-		(void)printf("  %-30s %s\n", left, options->words);
+		help_entry(stdout, left, OPTION_COLUMN, options->words);
 	}
+}
+
+static void
+print_command(const char *name, const char *arguments, const char *words)
+{
+	char left[80];
+
+	(void)snprintf(left, sizeof(left), "  %-10s %s", name, arguments);
+	help_entry(stdout, left, COMMAND_COLUMN, words);
 }
 
 static int
@@ -97,8 +110,9 @@ help(const struct cmd_row *row)
 	size_t i;
 
 	if (row != NULL) {
-		(void)printf("usage: notifyctl %s%s%s\n%s\n", row->name, row->arguments[0] != '\0' ? " " : "",
-		    row->arguments, row->words);
+		(void)printf(
+		    "usage: notifyctl %s%s%s\n", row->name, row->arguments[0] != '\0' ? " " : "", row->arguments);
+		help_entry(stdout, "", 0, row->words);
 		if (row->options != NULL) {
 			(void)printf("\noptions:\n");
 			print_options(row->options);
@@ -108,8 +122,8 @@ help(const struct cmd_row *row)
 		    "usage: notifyctl [options] COMMAND [arguments]\nTalks to notifyd, which delivers alerts by mail.\n"
 		    "\ncommands:\n");
 		for (i = 0; i < COMMANDS; i++)
-			(void)printf("  %-10s %-12s %s\n", commands[i].name, commands[i].arguments, commands[i].words);
-		(void)printf("  %-10s %-12s %s\n", "help", "[COMMAND]", "Prints help.");
+			print_command(commands[i].name, commands[i].arguments, commands[i].words);
+		print_command("help", "[COMMAND]", "Prints help, of a command when it is named.");
 	}
 	(void)printf("\noptions of all commands:\n");
 	print_options(shared);

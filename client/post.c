@@ -7,6 +7,7 @@
 #include "client/post.h"
 
 #include "client/dry.h"
+#include "client/progress.h"
 #include "common/str.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ struct lines {
 	unsigned seen;     /* of this try */
 	unsigned told;     /* of all tries: the same jobs with the same keys are answered with the same ids */
 	unsigned accepted; /* of those told */
+	struct progress progress;
 	int code;
 };
 
@@ -169,7 +171,8 @@ int
 post_tell_job(struct cmd *cmd, const struct json_node *job)
 {
 	const char *id = json_get_text(job, "id"), *state = json_get_text(job, "state");
-	const char *reason = json_get_text(job, "reason"), *hint = json_get_text(job, "hint");
+	const char *reason = json_get_text(job, "reason");
+	char *hint;
 	struct nd_buf words;
 
 	if (cmd->json)
@@ -180,8 +183,10 @@ post_tell_job(struct cmd *cmd, const struct json_node *job)
 	nd_buf_done(&words);
 	if (reason != NULL)
 		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: %s", reason);
+	hint = cmd_hint(job);
 	if (hint != NULL)
 		writer_line(&cmd->err, WRITER_PLAIN, "  hint: %s", hint);
+	free(hint);
 	return exit_of_wait(state);
 }
 
@@ -207,6 +212,31 @@ is_accepted(const struct json_node *node)
 	return json_get_text(node, "id") != NULL && json_get_text(node, "state") != NULL;
 }
 
+/* `where` says which job of many. */
+static int
+tell_refused(struct cmd *cmd, const char *where, const struct json_node *problem)
+{
+	const char *code = json_get_text(problem, "code");
+	char text[160];
+
+	(void)snprintf(text, sizeof(text), "%.80s was refused (%.48s): ", where, code != NULL ? code : "no code");
+	return cmd_problem_tell(cmd, text, problem);
+}
+
+/* What became of many; not for programs, which count the results. */
+static void
+sum_up(struct cmd *cmd, unsigned all, unsigned told, unsigned accepted)
+{
+	char lost[64] = "";
+
+	if (cmd->json || (all < 2 && told < 2))
+		return;
+	if (all > told)
+		(void)snprintf(lost, sizeof(lost), ", %u not answered", all - told);
+	writer_line(&cmd->err, WRITER_PLAIN, "%u jobs: %u accepted, %u refused%s", all > told ? all : told, accepted,
+	    told - accepted, lost);
+}
+
 /* Results of a batch, in order. All refused for one kind of reason: its exit code; else "refused". */
 static int
 tell_batch(struct cmd *cmd, const struct post *post, const struct json_node *array)
@@ -214,6 +244,7 @@ tell_batch(struct cmd *cmd, const struct post *post, const struct json_node *arr
 	const struct json_node *node;
 	int code = CMD_DONE, one;
 	unsigned accepted = 0, n = 0;
+	char where[48];
 
 	for (node = array->child; node != NULL; node = node->next, n++) {
 		if (is_accepted(node)) {
@@ -221,12 +252,11 @@ tell_batch(struct cmd *cmd, const struct post *post, const struct json_node *arr
 			(void)tell_accepted(cmd, post, node);
 			continue;
 		}
-		if (!cmd->json)
-			writer_line(
-			    &cmd->err, WRITER_PLAIN, "notifyctl: job %u of %u was refused:", n + 1, array->count);
-		one = cmd_problem_tell(cmd, node);
+		(void)snprintf(where, sizeof(where), "job %u of %u", n + 1, array->count);
+		one = tell_refused(cmd, where, node);
 		code = code == CMD_DONE || code == one ? one : CMD_REFUSED;
 	}
+	sum_up(cmd, array->count, n, accepted);
 	return code != CMD_DONE && accepted > 0 ? CMD_REFUSED : code;
 }
 
@@ -235,6 +265,7 @@ tell_line(struct lines *lines, const struct json_node *answer)
 {
 	struct cmd *cmd = lines->cmd;
 	const struct json_node *line;
+	char where[64];
 	int code;
 
 	if (is_accepted(answer)) {
@@ -243,10 +274,9 @@ tell_line(struct lines *lines, const struct json_node *answer)
 		return;
 	}
 	line = json_get(answer, "line");
-	if (!cmd->json)
-		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: job %u%s%s was refused:", lines->told,
-		    line != NULL ? " on line " : "", line != NULL && line->text != NULL ? line->text : "");
-	code = cmd_problem_tell(cmd, answer);
+	(void)snprintf(where, sizeof(where), "job %u%s%.20s", lines->told, line != NULL ? " on line " : "",
+	    line != NULL && line->text != NULL ? line->text : "");
+	code = tell_refused(cmd, where, answer);
 	lines->code = lines->code == CMD_DONE || lines->code == code ? code : CMD_REFUSED;
 }
 
@@ -279,8 +309,12 @@ take_lines(void *arg, struct link_reply *reply)
 
 	if (strcmp(reply->type, NDJSON) != 0)
 		return true;
+	if (memchr(nd_buf_text(&reply->body), '\n', reply->body.len) == NULL)
+		return true;
+	progress_clear(&lines->progress);
 	(void)link_lines(reply, each_line, lines);
 	(void)fflush(lines->cmd->out.file);
+	progress_step(&lines->progress, now(), lines->told, lines->post->count, lines->told - lines->accepted);
 	return true;
 }
 
@@ -320,14 +354,20 @@ post_jobs(struct cmd *cmd, const struct post *post)
 	struct lines lines = { .cmd = cmd, .post = post };
 	struct link_reply reply;
 	struct nd_why why;
+	enum nd_err err;
 	int code;
 
-	if (ask(cmd, post, &lines, &reply, &why) != ND_OK)
+	progress_init(&lines.progress, &cmd->err, now());
+	err = ask(cmd, post, &lines, &reply, &why);
+	progress_clear(&lines.progress);
+	if (err != ND_OK)
 		code = tell_lost(cmd, post, &why);
 	else if (post->several && reply.status == 202)
 		code = lines.code;
 	else
 		code = tell_reply(cmd, post, &reply);
+	if (lines.told > 0)
+		sum_up(cmd, post->count, lines.told, lines.accepted);
 	/* Some are accepted: nobody may take it that it can all be sent again. */
 	if (code != CMD_DONE && lines.accepted > 0)
 		code = CMD_REFUSED;

@@ -13,6 +13,7 @@ struct post {
 	bool again;             /* the job carries a key: a lost connection may be tried again */
 	unsigned wait_seconds;  /* the daemon may take that long to answer */
 	bool several;           /* values one after another (NDJSON), answered line by line */
+	unsigned count;         /* of several, as far as they can be counted; 0 not known */
 };
 
 /* --wait[=D] and --dry-run as the query; false after a usage failure was told. */

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #define TEXT_ROOM ((size_t)4 << 20)
 #define NARROWEST 40u
@@ -79,20 +78,10 @@ writer_clean(const char *text, size_t len, struct nd_buf *out)
 	}
 }
 
-unsigned
-writer_columns(const char *text)
+const char *
+writer_code(enum writer_color color)
 {
-	size_t len = strlen(text), n;
-	unsigned columns = 0;
-	int width;
-
-	for (; len > 0; text += n, len -= n) {
-		n = nd_str_utf8_len(text, len);
-		width = n > 1 ? wcwidth((wchar_t)decode(text, n)) : 1;
-		columns += width >= 0 ? (unsigned)width : 1;
-		n = n > 0 ? n : 1;
-	}
-	return columns;
+	return codes[color];
 }
 
 static void

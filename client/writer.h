@@ -24,8 +24,8 @@ struct writer {
 void writer_init(struct writer *writer, FILE *file, bool no_color);
 /* Text with all of its oddities replaced; line ends and TABs become spaces. */
 void writer_clean(const char *text, size_t len, struct nd_buf *out);
-/* Columns that clean text takes on a terminal. */
-unsigned writer_columns(const char *text);
+/* What a terminal is sent before text of this colour. */
+const char *writer_code(enum writer_color color);
 void writer_text(struct writer *writer, enum writer_color color, const char *text);
 /* Texts of our own and cleaned ones: printf, cleaned as a whole, with a line end. */
 void writer_line(struct writer *writer, enum writer_color color, const char *format, ...) ND_PRINTF(3, 4);
@@ -37,8 +37,8 @@ void writer_message(struct writer *writer, const char *octets, size_t len);
 /* A table is filled cell by cell, row by row, and printed at once: as wide as its texts, but not wider than the terminal. */
 struct writer_column {
 	const char *title;
-	bool right;    /* aligned to the right */
-	bool flexible; /* gives way when the terminal is too narrow */
+	bool right;   /* aligned to the right */
+	double share; /* of the terminal's width: what it gives way to when that is too narrow; 0: it gives nothing */
 };
 struct writer_cell;
 struct writer_table {
@@ -49,8 +49,7 @@ struct writer_table {
 };
 void writer_table_init(struct writer_table *table, const struct writer_column *columns, unsigned count);
 void writer_table_cell(struct writer_table *table, enum writer_color color, const char *text); /* NULL is empty */
-void writer_table_print(
-    struct writer_table *table, struct writer *writer, unsigned indent); /* columns without any text are left out */
+void writer_table_print(struct writer_table *table, struct writer *writer); /* columns without any text are left out */
 void writer_table_done(struct writer_table *table);
 
 #endif

@@ -1,23 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* writer_table.c - texts in columns.  Layer: client. */
+/* writer_table.c - texts in columns.  Layer: client.  The only user of libsmartcols.
+ *
+ * The library is loaded when the first table is printed: most runs of the program print none, and must not pay for it.
+ * Where it is not installed, a table is its texts with TABs between them.
+ */
 #include "client/writer.h"
 
 #include "common/mem.h"
-#include "common/str.h"
 
+#include <dlfcn.h>
+#include <libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LIBRARY "libsmartcols.so.1"
 #define MAX_COLUMNS 16
 #define CELL_ROOM 65536u
-#define GAP 2u
-#define NARROWEST_FLEXIBLE 16u
+#define GAP "  "
 
 struct writer_cell {
 	char *text; /* owned, clean */
-	unsigned columns;
 	enum writer_color color;
 };
+
+/* clang-format off */
+#define CALLS(X) \
+	X(new_table) X(unref_table) X(table_new_column) X(table_new_line) X(line_set_data) X(line_get_cell) \
+	X(cell_set_color) X(column_get_header) X(table_enable_colors) X(table_enable_noencoding) X(table_set_termforce) \
+	X(table_set_termwidth) X(table_set_column_separator) X(table_set_stream) X(print_table)
+#define MEMBER(name) __typeof__(scols_##name) *name; /* NOLINT(bugprone-macro-parentheses) */
+#define NAME(name) "scols_" #name,
+struct scols {
+	CALLS(MEMBER)
+};
+static const char *const names[] = { CALLS(NAME) };
+/* clang-format on */
 
 void
 writer_table_init(struct writer_table *table, const struct writer_column *columns, unsigned count)
@@ -39,148 +56,153 @@ writer_table_done(struct writer_table *table)
 void
 writer_table_cell(struct writer_table *table, enum writer_color color, const char *text)
 {
-	struct writer_cell *cell;
 	struct nd_buf clean;
 
 	if (table->cell_count == table->room) {
 		table->room = table->room > 0 ? 2 * table->room : 64;
 		table->cells = nd_xrealloc(table->cells, table->room * sizeof(*table->cells));
 	}
-	cell = &table->cells[table->cell_count++];
 	nd_buf_init(&clean, CELL_ROOM);
 	if (text != NULL)
 		writer_clean(text, strnlen(text, CELL_ROOM / 4), &clean);
-	*cell = (struct writer_cell){ nd_xstrdup(nd_buf_text(&clean)), writer_columns(nd_buf_text(&clean)), color };
+	table->cells[table->cell_count++] = (struct writer_cell){ nd_xstrdup(nd_buf_text(&clean)), color };
 	nd_buf_done(&clean);
 }
 
-/* What each column takes: its widest text, 0 when it has none. */
+/* Columns without any text are left out. */
 static void
-measure(const struct writer_table *table, unsigned width[MAX_COLUMNS])
+find_used(const struct writer_table *table, bool used[MAX_COLUMNS])
 {
-	unsigned column, title;
 	size_t i;
 
-	memset(width, 0, MAX_COLUMNS * sizeof(*width));
-	for (i = 0; i < table->cell_count; i++) {
-		column = (unsigned)(i % table->column_count);
-		if (table->cells[i].columns > width[column])
-			width[column] = table->cells[i].columns;
-	}
-	for (column = 0; column < table->column_count; column++) {
-		title = writer_columns(table->columns[column].title);
-		if (width[column] > 0 && width[column] < title)
-			width[column] = title;
-	}
+	memset(used, 0, MAX_COLUMNS * sizeof(*used));
+	for (i = 0; i < table->cell_count; i++)
+		if (table->cells[i].text[0] != '\0')
+			used[i % table->column_count] = true;
 }
 
-/* Takes from the flexible columns, widest first, what the terminal lacks. */
-static void
-squeeze(const struct writer_table *table, unsigned width[MAX_COLUMNS], unsigned limit, unsigned indent)
-{
-	unsigned sum, i, widest;
+/* -- without the library --------------------------------------------------------------------------------------- */
 
-	for (;;) {
-		sum = indent;
-		widest = MAX_COLUMNS;
-		for (i = 0; i < table->column_count; i++) {
-			sum += width[i] > 0 ? width[i] + GAP : 0;
-			if (table->columns[i].flexible && width[i] > NARROWEST_FLEXIBLE &&
-			    (widest == MAX_COLUMNS || width[i] > width[widest]))
-				widest = i;
+static void
+print_plain(const struct writer_table *table, const bool used[MAX_COLUMNS], FILE *file)
+{
+	size_t i, column, rows = table->cell_count / table->column_count;
+	const char *gap = "";
+
+	for (i = 0; i < (rows + 1) * table->column_count; i++) {
+		column = i % table->column_count;
+		if (used[column]) {
+			(void)fprintf(file, "%s%s", gap,
+			    i < table->column_count ? table->columns[column].title
+						    : table->cells[i - table->column_count].text);
+			gap = "\t";
 		}
-		if (sum <= limit + GAP || widest == MAX_COLUMNS)
-			return;
-		width[widest]--;
+		if (column + 1 == table->column_count) {
+			(void)fputc('\n', file);
+			gap = "";
+		}
 	}
 }
 
-/* The start of `text` that takes at most `columns`. */
-static size_t
-cut(const char *text, unsigned columns)
-{
-	size_t at = 0, n;
-	char one[8];
+/* -- with it --------------------------------------------------------------------------------------------------- */
 
-	while (text[at] != '\0') {
-		n = nd_str_utf8_len(text + at, strlen(text + at));
-		n = n > 0 ? n : 1;
-		memcpy(one, text + at, n);
-		one[n] = '\0';
-		if (writer_columns(one) > columns)
-			break;
-		columns -= writer_columns(one);
-		at += n;
+/* It stays loaded: the program ends soon. */
+static bool
+load(struct scols *scols)
+{
+	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *call;
+	size_t i;
+
+	for (i = 0; library != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+		call = dlsym(library, names[i]);
+		if (call == NULL)
+			return false;
+		memcpy((char *)scols + i * sizeof(call), &call, sizeof(call));
 	}
-	return at;
+	return library != NULL;
 }
 
-static void
-pad(struct writer *writer, unsigned columns)
+static bool
+add_columns(const struct scols *scols, struct libscols_table *out, const struct writer_table *table,
+    const bool used[MAX_COLUMNS])
 {
-	(void)fprintf(writer->file, "%*s", (int)columns, "");
-}
+	struct libscols_column *column;
+	unsigned i;
 
-/* One cell, cut with an ellipsis or filled up; the last one of a row is not filled. */
-static void
-print_cell(struct writer *writer, const struct writer_cell *cell, unsigned width, bool right, bool last)
-{
-	char *text = cell->text, *shorter = NULL;
-	unsigned columns = cell->columns;
-	struct writer plain = *writer;
-	size_t at;
-
-	if (columns > width) {
-		at = cut(text, width - 1);
-		shorter = nd_xalloc(at + 4);
-		memcpy(shorter, text, at);
-		memcpy(shorter + at, "…", 4);
-		text = shorter;
-		columns = writer_columns(text);
-	}
-	if (right)
-		pad(&plain, width > columns ? width - columns : 0);
-	writer_text(writer, cell->color, text);
-	if (!right && !last)
-		pad(&plain, width > columns ? width - columns : 0);
-	free(shorter);
-}
-
-static void
-print_row(const struct writer_table *table, struct writer *writer, const struct writer_cell *row,
-    const unsigned width[MAX_COLUMNS], unsigned indent)
-{
-	unsigned i, last = 0, due = indent;
-
-	for (i = 0; i < table->column_count; i++)
-		last = width[i] > 0 && row[i].columns > 0 ? i : last;
-	for (i = 0; i <= last; i++) {
-		if (width[i] == 0)
+	for (i = 0; i < table->column_count; i++) {
+		if (!used[i])
 			continue;
-		pad(writer, due);
-		print_cell(writer, &row[i], width[i], table->columns[i].right, i == last);
-		due = GAP;
+		column = scols->table_new_column(out, table->columns[i].title, table->columns[i].share,
+		    (table->columns[i].right ? SCOLS_FL_RIGHT : 0) |
+			(table->columns[i].share > 0 ? SCOLS_FL_TRUNC : 0));
+		if (column == NULL)
+			return false;
+		(void)scols->cell_set_color(scols->column_get_header(column), writer_code(WRITER_DIM));
 	}
-	(void)fputc('\n', writer->file);
+	return true;
+}
+
+static bool
+add_row(const struct scols *scols, struct libscols_table *out, const struct writer_table *table,
+    const bool used[MAX_COLUMNS], const struct writer_cell *row)
+{
+	struct libscols_line *line = scols->table_new_line(out, NULL);
+	size_t n = 0, i;
+
+	for (i = 0; line != NULL && i < table->column_count; i++) {
+		if (!used[i])
+			continue;
+		if (scols->line_set_data(line, n, row[i].text) != 0)
+			return false;
+		if (row[i].color != WRITER_PLAIN)
+			(void)scols->cell_set_color(scols->line_get_cell(line, n), writer_code(row[i].color));
+		n++;
+	}
+	return line != NULL;
+}
+
+static bool
+fill(const struct scols *scols, struct libscols_table *out, const struct writer_table *table,
+    const bool used[MAX_COLUMNS])
+{
+	size_t row;
+
+	if (!add_columns(scols, out, table, used))
+		return false;
+	for (row = 0; row + table->column_count <= table->cell_count; row += table->column_count)
+		if (!add_row(scols, out, table, used, table->cells + row))
+			return false;
+	return true;
+}
+
+/* False: nothing was printed. */
+static bool
+print_smart(const struct writer_table *table, const bool used[MAX_COLUMNS], const struct writer *writer)
+{
+	struct libscols_table *out;
+	struct scols scols;
+	bool printed = false;
+
+	if (!load(&scols) || (out = scols.new_table()) == NULL)
+		return false;
+	(void)scols.table_enable_colors(out, writer->color);
+	(void)scols.table_enable_noencoding(out, 1); /* the texts are clean */
+	(void)scols.table_set_termforce(out, writer->width > 0 ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+	(void)scols.table_set_termwidth(out, writer->width);
+	(void)scols.table_set_column_separator(out, GAP);
+	(void)scols.table_set_stream(out, writer->file);
+	if (fill(&scols, out, table, used))
+		printed = scols.print_table(out) == 0;
+	scols.unref_table(out);
+	return printed;
 }
 
 void
-writer_table_print(struct writer_table *table, struct writer *writer, unsigned indent)
+writer_table_print(struct writer_table *table, struct writer *writer)
 {
-	unsigned width[MAX_COLUMNS], i;
-	struct writer_cell titles[MAX_COLUMNS];
-	size_t row;
+	bool used[MAX_COLUMNS];
 
-	measure(table, width);
-	if (writer->width > 0)
-		squeeze(table, width, writer->width, indent);
-	for (i = 0; i < table->column_count; i++) {
-		titles[i] = (struct writer_cell){ nd_xstrdup(table->columns[i].title),
-			writer_columns(table->columns[i].title), WRITER_DIM };
-	}
-	print_row(table, writer, titles, width, indent);
-	for (i = 0; i < table->column_count; i++)
-		free(titles[i].text);
-	for (row = 0; row + table->column_count <= table->cell_count; row += table->column_count)
-		print_row(table, writer, table->cells + row, width, indent);
+	find_used(table, used);
+	if (!print_smart(table, used, writer))
+		print_plain(table, used, writer->file);
 }

@@ -17,6 +17,7 @@ static const struct {
 	{ API_SUBMIT, "application/x-www-form-urlencoded", NULL },
 	{ API_SUBMIT, "text/plain", NULL },
 	{ API_MESSAGES, "message/rfc822", NULL },
+	{ API_EXPLAIN, "application/json", NULL },
 	{ API_MESSAGES, "application/x-notifyd-message", NULL },
 	{ API_ACCOUNT_LOGIN, "application/json", NULL },
 	{ API_LOGIN, "application/json", NULL },

@@ -12,6 +12,8 @@
 #define FIRST_ROOM 256u
 /* Up to here a buffer that moves wipes its old place: it may hold a secret, and the cost is nothing. */
 #define WIPED_ROOM 65536u
+/* A sink is given so many octets at a time, or more. */
+#define PASSED 65536u
 /* So that no sum of a length and a room overflows. */
 #define MOST (SIZE_MAX / 4)
 
@@ -19,6 +21,39 @@ void
 nd_buf_init(struct nd_buf *buf, size_t limit)
 {
 	*buf = (struct nd_buf){ .limit = limit < MOST ? limit : MOST };
+}
+
+void
+nd_buf_init_sink(struct nd_buf *buf, size_t limit, nd_buf_sink *sink, void *arg)
+{
+	nd_buf_init(buf, limit);
+	buf->sink = sink;
+	buf->sink_arg = arg;
+}
+
+static void
+pass(struct nd_buf *buf, size_t len)
+{
+	if (buf->failed || len == 0)
+		return;
+	if (buf->sink(buf->sink_arg, buf->octets, len))
+		nd_buf_drop(buf, len);
+	else
+		buf->failed = true;
+}
+
+void
+nd_buf_pass(struct nd_buf *buf, size_t keep)
+{
+	if (buf->sink != NULL && buf->len >= PASSED + keep)
+		pass(buf, buf->len - keep);
+}
+
+bool
+nd_buf_flush(struct nd_buf *buf)
+{
+	pass(buf, buf->len);
+	return !buf->failed;
 }
 
 void

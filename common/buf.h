@@ -13,15 +13,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Takes octets for good; false: it cannot, and the buffer has failed. */
+typedef bool nd_buf_sink(void *arg, const char *octets, size_t len);
+
 struct nd_buf {
 	char *octets; /* owned; NULL while nothing was added */
 	size_t len;
 	size_t room;
 	size_t limit;
 	bool failed;
+	nd_buf_sink *sink; /* NULL: all octets stay */
+	void *sink_arg;
 };
 
 void nd_buf_init(struct nd_buf *buf, size_t limit);
+/* A writer of much that ends elsewhere: what nd_buf_pass lets go of is the sink's, and the limit is one of the rest. */
+void nd_buf_init_sink(struct nd_buf *buf, size_t limit, nd_buf_sink *sink, void *arg);
+/* A place where the writer needs nothing of what it wrote but the last `keep` octets. Nothing happens without a sink, or with few octets. */
+void nd_buf_pass(struct nd_buf *buf, size_t keep);
+bool nd_buf_flush(struct nd_buf *buf); /* the rest goes to the sink; false: it or a writer has failed */
 void nd_buf_done(struct nd_buf *buf);  /* frees; the buffer may be used again, with the same limit */
 void nd_buf_wipe(struct nd_buf *buf);  /* as done, for secrets: overwritten first */
 void nd_buf_clear(struct nd_buf *buf); /* empties, keeps the memory, forgets `failed` */

@@ -101,10 +101,22 @@ nd_fail(struct nd_why *why, enum nd_err err, int sys_errno, const char *format, 
 	why->err = err;
 	why->sys_errno = sys_errno;
 	why->line = 0;
+	why->retry_after = 0;
 	why->field[0] = '\0';
 	why->hint[0] = '\0';
 	put_clean(why->text, sizeof(why->text), text);
 	return err;
+}
+
+enum nd_err
+nd_fail_retry(struct nd_why *why, long long wait_ms)
+{
+	long long seconds = wait_ms > 1000LL * ND_RETRY_AFTER_MAX ? ND_RETRY_AFTER_MAX : (wait_ms + 999) / 1000;
+
+	if (why == NULL)
+		return ND_OK;
+	why->retry_after = seconds < 1 ? 1 : (unsigned)seconds;
+	return why->err;
 }
 
 enum nd_err

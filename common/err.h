@@ -23,11 +23,12 @@ enum nd_kind { ND_KIND_OK, ND_KIND_TRANSIENT, ND_KIND_PERMANENT, ND_KIND_CONFIG 
 
 struct nd_why {
 	enum nd_err err;
-	int sys_errno;  /* 0, or the errno that caused it */
-	unsigned line;  /* line of the input, 1-based; 0 = none */
-	char field[80]; /* the field, header or setting concerned; "" = none */
-	char text[320]; /* one sentence for people; never a secret */
-	char hint[240]; /* what to do; "" = the table's hint */
+	int sys_errno;        /* 0, or the errno that caused it */
+	unsigned line;        /* line of the input, 1-based; 0 = none */
+	unsigned retry_after; /* seconds until it is worth trying again; 0 = not known */
+	char field[80];       /* the field, header or setting concerned; "" = none */
+	char text[320];       /* one sentence for people; never a secret */
+	char hint[240];       /* what to do; "" = the table's hint */
 };
 
 enum nd_kind nd_err_kind(enum nd_err err);
@@ -41,6 +42,9 @@ const char *nd_err_hint(enum nd_err err);
 enum nd_err nd_fail(struct nd_why *why, enum nd_err err, int sys_errno, const char *format, ...) ND_PRINTF(4, 5);
 /* Adds the field, line (0 keeps) and hint (NULL keeps) to a filled `why`; returns why->err. */
 enum nd_err nd_fail_at(struct nd_why *why, const char *field, unsigned line, const char *hint);
+/* Adds when to try again, in milliseconds from now: rounded up to seconds, 1 to ND_RETRY_AFTER_MAX; returns why->err. */
+#define ND_RETRY_AFTER_MAX 86400
+enum nd_err nd_fail_retry(struct nd_why *why, long long wait_ms);
 /* The hint to show: the failure's own, else the table's. */
 const char *nd_why_hint(const struct nd_why *why);
 

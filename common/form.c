@@ -300,3 +300,60 @@ form_object(const struct form *form, const char *const *fields, struct nd_buf *j
 		err = nd_fail(why, ND_ETOOBIG, 0, "the job is larger than %zu octets", json->limit);
 	return err;
 }
+
+/* --- as a tree --- */
+
+#define LARGE 65536u
+/* What is left without the large texts, escaped. */
+#define OBJECT_LIMIT (64u << 20)
+
+static const struct json_limits tree_limits = { .octets = OBJECT_LIMIT, .depth = 16, .nodes = 10000 };
+
+static bool
+is_large(const struct form_pair *pair, const char *const *fields)
+{
+	const char *prefix;
+
+	if (pair->len <= LARGE || shape_of(pair->name, &prefix) != FREE_TEXT)
+		return false;
+	while (*fields != NULL && strcmp(*fields, pair->name) != 0)
+		fields++;
+	return *fields != NULL;
+}
+
+static enum nd_err
+read_small(const struct form *form, const char *const *fields, struct json_tree *tree, struct nd_why *why)
+{
+	struct form small = { .pairs = NULL };
+	struct nd_buf json;
+	enum nd_err err = ND_OK;
+
+	nd_buf_init(&json, OBJECT_LIMIT);
+	for (unsigned i = 0; i < form->count && err == ND_OK; i++)
+		if (!is_large(&form->pairs[i], fields))
+			err = form_add(&small, form->pairs[i].name, form->pairs[i].value, form->pairs[i].len, why);
+	if (err == ND_OK)
+		err = form_object(&small, fields, &json, why);
+	if (err == ND_OK)
+		err = json_read(tree, nd_buf_text(&json), json.len, &tree_limits, NULL, why);
+	nd_buf_done(&json);
+	form_done(&small);
+	return err;
+}
+
+enum nd_err
+form_tree(const struct form *form, const char *const *fields, struct json_tree *tree, struct nd_why *why)
+{
+	struct json_tree own = { NULL, NULL };
+	enum nd_err err = read_small(form, fields, &own, why);
+
+	for (unsigned i = 0; i < form->count && err == ND_OK; i++)
+		if (is_large(&form->pairs[i], fields))
+			err = json_add_text(&own, form->pairs[i].name, form->pairs[i].value, form->pairs[i].len, why);
+	if (err != ND_OK) {
+		json_done(&own);
+		return err;
+	}
+	*tree = own;
+	return ND_OK;
+}

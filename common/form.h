@@ -39,4 +39,9 @@ extern const char *const form_job_fields[];
 enum nd_err form_object(
     const struct form *form, const char *const *fields, struct nd_buf *json, struct nd_why *why) ND_MUST_CHECK;
 
+/* As form_object, and read; texts of more than 64 KiB are borrowed from the form where they can be. */
+struct json_tree;
+enum nd_err form_tree(
+    const struct form *form, const char *const *fields, struct json_tree *tree, struct nd_why *why) ND_MUST_CHECK;
+
 #endif

@@ -258,16 +258,6 @@ put_mailbox(struct json_out *out, const char *key, const struct nd_mailbox *box)
 	nd_buf_done(&text);
 }
 
-static size_t
-decoded_size(const char *content, size_t len)
-{
-	size_t pads = 0;
-
-	while (pads < 2 && pads < len && content[len - pads - 1] == '=')
-		pads++;
-	return len / 4 * 3 - pads;
-}
-
 static void
 put_labels(struct json_out *out, const struct job_draft *draft)
 {
@@ -300,7 +290,7 @@ put_lists(struct json_out *out, const struct job_draft *draft)
 			json_out_object(out, NULL);
 			json_out_text(out, "name", part->name);
 			json_out_text(out, "type", part->type);
-			json_out_int(out, "size", (int64_t)decoded_size(part->content, part->content_len));
+			json_out_int(out, "size", (int64_t)part->size);
 			json_out_object_end(out);
 		}
 		json_out_array_end(out);

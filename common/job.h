@@ -66,9 +66,10 @@ struct job_rcpt {
 
 struct job_attachment {
 	const char *name, *type; /* type NULL: application/octet-stream */
-	const char *content;     /* base64 as given, checked */
+	const char *content;     /* base64 as given, checked; white space may stand between its digits */
 	size_t content_len;
 	bool inline_part;
+	size_t size; /* of what the content stands for */
 };
 
 struct job_pair { /* a label, a header or a link (title, url) */

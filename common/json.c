@@ -6,6 +6,7 @@
  */
 #include "common/json.h"
 
+#include "common/json_here.h"
 #include "common/mem.h"
 #include "common/str.h"
 
@@ -20,6 +21,7 @@
 #define BLOCK_FIRST 8192u
 #define BLOCK_MAX 262144u
 #define WIPED_MAX 65536u
+#define LIFTED 64u /* octets: longer strings are taken where they lie */
 
 const struct json_limits json_limits_job = { .octets = 36700160, .depth = 16, .nodes = 200000 };
 const struct json_limits json_limits_small = { .octets = 65536, .depth = 16, .nodes = 2000 };
@@ -34,6 +36,11 @@ struct level {
 	struct json_node *node, *last;
 };
 
+struct json_text {
+	const char *octets;
+	size_t len;
+};
+
 struct reader {
 	struct block *blocks;
 	size_t block_size;
@@ -41,8 +48,9 @@ struct reader {
 	struct json_node *root;
 	struct level levels[DEPTH_MAX];
 	unsigned depth, nodes;
-	const char *key;   /* of the member that comes next */
-	struct nd_why why; /* err != ND_OK: a callback stopped the reading, and why */
+	const char *key;         /* of the member that comes next */
+	struct json_text lifted; /* what the next string or key really is; octets NULL: as yajl says */
+	struct nd_why why;       /* err != ND_OK: a callback stopped the reading, and why */
 };
 
 /* --- memory --- */
@@ -84,8 +92,13 @@ take(struct reader *reader, size_t size)
 static const char *
 keep(struct reader *reader, const void *octets, size_t len)
 {
-	char *copy = take(reader, len + 1);
+	const char *lifted = reader->lifted.octets;
+	char *copy;
 
+	reader->lifted.octets = NULL;
+	if (lifted != NULL)
+		return lifted;
+	copy = take(reader, len + 1);
 	if (copy == NULL)
 		return NULL;
 	if (len > 0)
@@ -168,8 +181,8 @@ add_text(struct reader *reader, enum json_type type, const void *octets, size_t 
 
 	if (node == NULL)
 		return 0;
+	node->len = reader->lifted.octets != NULL ? reader->lifted.len : len;
 	node->text = keep(reader, octets, len);
-	node->len = len;
 	return node->text != NULL;
 }
 
@@ -312,96 +325,16 @@ static const yajl_callbacks callbacks = {
 
 /* --- reading --- */
 
-static unsigned
-line_at(const char *octets, size_t at)
-{
-	unsigned line = 1;
-
-	for (size_t i = 0; i < at; i++)
-		line += octets[i] == '\n';
-	return line;
-}
-
 static enum nd_err
 fail_at(struct nd_why *why, const char *octets, size_t at)
 {
-	return nd_fail_at(why, NULL, line_at(octets, at), NULL);
+	return nd_fail_at(why, NULL, json_here_line(octets, at), NULL);
 }
 
 static bool
 is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Four hex digits, which yajl has checked. */
-static unsigned
-hex4(const char *digits)
-{
-	unsigned value = 0;
-
-	for (int i = 0; i < 4; i++) {
-		char c = digits[i];
-
-		value = value * 16 + (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	return value;
-}
-
-/* A backslash stands in strings only, and yajl has seen to it that each begins a whole escape.
- * NULL, or what is wrong at *at, which is moved behind the escape. */
-static const char *
-check_escape(const char *octets, size_t len, size_t *at)
-{
-	unsigned unit;
-	size_t i = *at;
-
-	if (octets[i + 1] != 'u' || len - i < 6) {
-		*at = i + 2;
-		return NULL;
-	}
-	unit = hex4(octets + i + 2);
-	*at = i + 6;
-	if (unit == 0)
-		return "a string has a NUL (\\u0000)";
-	if (unit < 0xd800 || unit > 0xdfff)
-		return NULL;
-	*at = i + 12;
-	if (unit < 0xdc00 && len - i >= 12 && octets[i + 6] == '\\' && octets[i + 7] == 'u') {
-		unsigned second = hex4(octets + i + 8);
-
-		if (second >= 0xdc00 && second <= 0xdfff)
-			return NULL;
-	}
-	*at = i;
-	return "a string has half a character (a lone surrogate such as \\ud800)";
-}
-
-/* What yajl lets pass in the octets that it took. */
-static enum nd_err
-check_octets(const char *octets, size_t len, struct nd_why *why)
-{
-	const char *backslash, *wrong;
-	size_t at = 0;
-
-	if (!nd_str_utf8(octets, len)) {
-		size_t n;
-
-		while ((n = nd_str_utf8_len(octets + at, len - at)) > 0)
-			at += n;
-		(void)nd_fail(
-		    why, ND_ESYNTAX, 0, "the JSON is not valid UTF-8 (octet 0x%02x)", (unsigned char)octets[at]);
-		return fail_at(why, octets, at);
-	}
-	while ((backslash = memchr(octets + at, '\\', len - at)) != NULL) {
-		at = (size_t)(backslash - octets);
-		wrong = check_escape(octets, len, &at);
-		if (wrong != NULL) {
-			(void)nd_fail(why, ND_ESYNTAX, 0, "%s", wrong);
-			return fail_at(why, octets, at);
-		}
-	}
-	return ND_OK;
 }
 
 /* yajl's words, without its first line's class ("lexical error: "), and the character it met: never more of the input,
@@ -432,36 +365,152 @@ tell(yajl_handle yajl, const char *octets, size_t len, struct nd_why *why)
 	return fail_at(why, octets, at);
 }
 
-/* Runs yajl over the first value; *taken is how many octets it has. */
-static enum nd_err
-parse(struct reader *reader, const char *octets, size_t len, size_t *taken, struct nd_why *why)
-{
-	yajl_alloc_funcs memory = { .malloc = yajl_take, .realloc = yajl_retake, .free = yajl_leave };
-	yajl_handle yajl = yajl_alloc(&callbacks, &memory, reader);
-	yajl_status status;
-	enum nd_err err = ND_OK;
+/* One reading. The input is fed to yajl whole; or, when strings are taken where they lie, in pieces: what stands between
+ * the long ones, each of which yajl sees as an empty string. */
+struct feeding {
+	struct reader *reader;
+	yajl_handle yajl;
+	const char *octets; /* the input */
+	size_t len;
+	size_t base;    /* where the piece that yajl has begins in it */
+	unsigned lines; /* line ends before that */
+	struct nd_why *why;
+};
 
-	(void)yajl_config(yajl, yajl_allow_trailing_garbage, 1);
-	(void)yajl_config(yajl, yajl_dont_validate_strings, 1);
-	status = yajl_parse(yajl, (const unsigned char *)octets, len);
-	*taken = yajl_get_bytes_consumed(yajl);
-	if (status == yajl_status_ok && (reader->root == NULL || reader->depth > 0)) {
-		/* A number at the very end is known to be whole only now. */
-		status = yajl_complete_parse(yajl);
-		*taken = len;
-		if (status != yajl_status_ok && reader->why.err == ND_OK) {
-			(void)nd_fail(why, ND_ESYNTAX, 0, "the JSON ends too early");
-			err = fail_at(why, octets, len);
-		}
+static bool
+is_whole(const struct reader *reader)
+{
+	return reader->root != NULL && reader->depth == 0;
+}
+
+/* What yajl or a callback has against the piece. */
+static enum nd_err
+refuse(struct feeding *feeding, size_t piece_len)
+{
+	const char *piece = feeding->octets + feeding->base;
+	size_t at = yajl_get_bytes_consumed(feeding->yajl);
+	enum nd_err err;
+
+	if (feeding->reader->why.err != ND_OK) {
+		*feeding->why = feeding->reader->why;
+		err = fail_at(feeding->why, piece, at > piece_len ? piece_len : at);
+	} else {
+		err = tell(feeding->yajl, piece, piece_len, feeding->why);
 	}
-	if (reader->why.err != ND_OK) {
-		*why = reader->why;
-		err = fail_at(why, octets, *taken > len ? len : *taken);
-	} else if (status != yajl_status_ok && err == ND_OK) {
-		err = tell(yajl, octets, len, why);
-	}
-	yajl_free(yajl);
+	feeding->why->line += feeding->lines;
 	return err;
+}
+
+/* yajl gets the next `len` octets; *taken are of the value. */
+static enum nd_err
+feed(struct feeding *feeding, size_t len, size_t *taken)
+{
+	const char *piece = feeding->octets + feeding->base;
+
+	if (yajl_parse(feeding->yajl, (const unsigned char *)piece, len) != yajl_status_ok)
+		return refuse(feeding, len);
+	*taken = yajl_get_bytes_consumed(feeding->yajl);
+	if (*taken > len || !is_whole(feeding->reader))
+		*taken = len;
+	return ND_OK;
+}
+
+static enum nd_err
+check_piece(struct feeding *feeding, size_t len)
+{
+	enum nd_err err = json_here_check(feeding->octets + feeding->base, len, feeding->why);
+
+	if (err != ND_OK)
+		feeding->why->line += feeding->lines;
+	return err;
+}
+
+/* The rest of the input. A number at its very end is known to be whole only when yajl is told that it was the end. */
+static enum nd_err
+feed_last(struct feeding *feeding, size_t *taken)
+{
+	size_t len = feeding->len - feeding->base;
+	enum nd_err err = feed(feeding, len, taken);
+
+	if (err != ND_OK)
+		return err;
+	if (is_whole(feeding->reader) || yajl_complete_parse(feeding->yajl) == yajl_status_ok)
+		return check_piece(feeding, *taken);
+	if (feeding->reader->why.err != ND_OK)
+		return refuse(feeding, len);
+	(void)nd_fail(feeding->why, ND_ESYNTAX, 0, "the JSON ends too early");
+	(void)fail_at(feeding->why, feeding->octets + feeding->base, len);
+	feeding->why->line += feeding->lines;
+	return ND_ESYNTAX;
+}
+
+/* --- strings where they lie --- */
+
+static enum nd_err
+wrong_string(struct feeding *feeding, const char *words, unsigned line)
+{
+	(void)nd_fail(feeding->why, ND_ESYNTAX, 0, "the JSON is malformed: %s", words);
+	return nd_fail_at(feeding->why, NULL, line, NULL);
+}
+
+/* yajl has seen the quote that opens the string: it gets the other one, and finds nothing between them. */
+static enum nd_err
+lift(struct feeding *feeding, char *string, size_t len)
+{
+	unsigned line = feeding->lines + 1;
+	enum nd_err err;
+	size_t decoded;
+
+	if (json_here_control(string, len) != NULL)
+		return wrong_string(
+		    feeding, "a string has a raw line break or control character, write \\n for it", line);
+	err = json_here_check(string, len, feeding->why);
+	if (err != ND_OK)
+		return nd_fail_at(feeding->why, NULL, line, NULL);
+	if (!json_here_decode(string, len, &decoded))
+		return wrong_string(feeding, "a string has an escape that JSON does not know", line);
+	feeding->reader->lifted = (struct json_text){ string, decoded };
+	if (yajl_parse(feeding->yajl, (const unsigned char *)"\"", 1) != yajl_status_ok)
+		return refuse(feeding, 0);
+	return ND_OK;
+}
+
+static unsigned
+count_lines(const char *octets, size_t len)
+{
+	return json_here_line(octets, len) - 1;
+}
+
+/* Feeds what stands before the long strings, takes those from under yajl's eyes, then feeds the rest. */
+static enum nd_err
+feed_pieces(struct feeding *feeding, char *octets, size_t *taken)
+{
+	size_t len = feeding->len, at = 0, end, piece;
+	enum nd_err err;
+	const char *quote;
+
+	while ((quote = memchr(octets + at, '"', len - at)) != NULL) {
+		at = (size_t)(quote - octets) + 1;
+		end = json_here_end(octets, len, at);
+		if (end - at < LIFTED || end == len) {
+			at = end < len ? end + 1 : len;
+			continue;
+		}
+		piece = at - feeding->base;
+		err = feed(feeding, piece, taken);
+		if (err == ND_OK)
+			err = check_piece(feeding, *taken);
+		/* The value ended before the string, or yajl does not take it for one. */
+		if (err != ND_OK || is_whole(feeding->reader))
+			return err;
+		feeding->lines += count_lines(octets + feeding->base, piece);
+		feeding->base = at;
+		err = lift(feeding, octets + at, end - at);
+		if (err != ND_OK)
+			return err;
+		feeding->base = at = end + 1;
+	}
+	return feed_last(feeding, taken);
 }
 
 /* What follows the value at *taken: nothing when it must be the only one; else a space or the next one's bracket. */
@@ -484,35 +533,135 @@ check_rest(const char *octets, size_t len, size_t *taken, bool alone, struct nd_
 	return ND_OK;
 }
 
-enum nd_err
-json_read(struct json_tree *tree, const char *octets, size_t len, const struct json_limits *limits, size_t *used,
-    struct nd_why *why)
+/* `here` NULL: strings are copied; else it is `octets`, and strings stay in it. */
+static enum nd_err
+read(struct feeding *feeding, char *here, size_t *used, const struct json_limits *limits)
+{
+	yajl_alloc_funcs memory = { .malloc = yajl_take, .realloc = yajl_retake, .free = yajl_leave };
+	enum nd_err err;
+	size_t taken = 0;
+
+	feeding->yajl = yajl_alloc(&callbacks, &memory, feeding->reader);
+	(void)yajl_config(feeding->yajl, yajl_allow_trailing_garbage, 1);
+	(void)yajl_config(feeding->yajl, yajl_dont_validate_strings, 1);
+	err = here != NULL ? feed_pieces(feeding, here, &taken) : feed_last(feeding, &taken);
+	yajl_free(feeding->yajl);
+	if (err == ND_OK && feeding->base + taken > limits->octets)
+		err = nd_fail(feeding->why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
+	if (err == ND_OK) {
+		err = check_rest(
+		    feeding->octets + feeding->base, feeding->len - feeding->base, &taken, used == NULL, feeding->why);
+		if (err != ND_OK)
+			feeding->why->line += feeding->lines;
+	}
+	if (err == ND_OK && used != NULL)
+		*used = feeding->base + taken;
+	if (err == ND_OK && here != NULL)
+		feeding->lines += count_lines(feeding->octets + feeding->base, taken);
+	return err;
+}
+
+static enum nd_err
+read_tree(struct json_tree *tree, struct feeding *feeding, char *here, size_t *used, const struct json_limits *limits)
 {
 	struct reader reader = { .block_size = BLOCK_FIRST, .limits = *limits };
 	struct nd_why own;
-	size_t taken = 0;
 	enum nd_err err;
 
-	if (why == NULL)
-		why = &own;
+	if (feeding->why == NULL)
+		feeding->why = &own;
+	feeding->reader = &reader;
 	if (reader.limits.depth > DEPTH_MAX)
 		reader.limits.depth = DEPTH_MAX;
-	if (used == NULL && len > limits->octets)
-		return nd_fail(why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
-	err = parse(&reader, octets, len, &taken, why);
-	if (err == ND_OK && taken > limits->octets)
-		err = nd_fail(why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
-	if (err == ND_OK)
-		err = check_octets(octets, taken, why);
-	if (err == ND_OK)
-		err = check_rest(octets, len, &taken, used == NULL, why);
+	if (used == NULL && feeding->len > limits->octets)
+		return nd_fail(feeding->why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
+	err = read(feeding, here, used, limits);
 	if (err != ND_OK) {
 		free_blocks(reader.blocks);
 		return err;
 	}
 	*tree = (struct json_tree){ .root = reader.root, .blocks = reader.blocks };
-	if (used != NULL)
-		*used = taken;
+	return ND_OK;
+}
+
+enum nd_err
+json_read(struct json_tree *tree, const char *octets, size_t len, const struct json_limits *limits, size_t *used,
+    struct nd_why *why)
+{
+	struct feeding feeding = { .octets = octets, .len = len, .why = why };
+
+	return read_tree(tree, &feeding, NULL, used, limits);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): json_read's parameters, and what only here must be told */
+enum nd_err
+json_read_here(struct json_tree *tree, char *octets, size_t len, const struct json_limits *limits, size_t *used,
+    unsigned *lines, struct nd_why *why)
+{
+	struct feeding feeding = { .octets = octets, .len = len, .why = why };
+	enum nd_err err = read_tree(tree, &feeding, octets, used, limits);
+
+	if (err == ND_OK && lines != NULL)
+		*lines += feeding.lines;
+	return err;
+}
+
+/* A copy that has U+FFFD for each octet that is no UTF-8, and for NUL. */
+static const char *
+keep_clean(struct reader *reader, const char *text, size_t len, size_t *kept)
+{
+	char *copy = take(reader, 3 * len + 1), *to = copy;
+
+	for (size_t i = 0, n; copy != NULL && i < len; i += n) {
+		n = text[i] != '\0' ? nd_str_utf8_len(text + i, len - i) : 0;
+		memcpy(to, n > 0 ? text + i : "\xef\xbf\xbd", n > 0 ? n : 3);
+		to += n > 0 ? n : 3;
+		n += n == 0;
+	}
+	if (copy != NULL)
+		*to = '\0';
+	*kept = (size_t)(to - copy);
+	return copy;
+}
+
+size_t
+json_weight(const struct json_node *node)
+{
+	size_t octets = node->len;
+
+	for (const struct json_node *child = node->child; child != NULL; child = child->next)
+		octets += sizeof(*child) + json_weight(child);
+	return octets;
+}
+
+enum nd_err
+json_add_text(struct json_tree *tree, const char *key, const char *text, size_t len, struct nd_why *why)
+{
+	struct json_node **end = &tree->root->child, *node;
+	struct reader reader = { .blocks = tree->blocks, .block_size = BLOCK_FIRST };
+	struct nd_why own;
+	bool clean = nd_str_utf8(text, len) && memchr(text, '\0', len) == NULL;
+
+	if (why == NULL)
+		why = &own;
+	for (; *end != NULL; end = &(*end)->next) {
+		if (strcmp((*end)->key, key) == 0) {
+			(void)nd_fail(why, ND_ESYNTAX, 0, "%s is given twice", key);
+			return nd_fail_at(why, key, 0, NULL);
+		}
+	}
+	node = take(&reader, sizeof(*node));
+	if (node != NULL) {
+		*node = (struct json_node){ .type = JSON_STRING, .text = text, .len = len };
+		node->key = keep(&reader, key, strlen(key));
+		if (!clean)
+			node->text = keep_clean(&reader, text, len, &node->len);
+	}
+	tree->blocks = reader.blocks;
+	if (node == NULL || node->key == NULL || node->text == NULL)
+		return nd_fail(why, ND_EMEMORY, 0, "no memory is left to read JSON");
+	*end = node;
+	tree->root->count++;
 	return ND_OK;
 }
 

@@ -42,7 +42,18 @@ struct json_tree {
  * (white space after it too). ND_ESYNTAX (why->line set, the text names what), ND_ETOOBIG, ND_EMEMORY. The tree must be done. */
 enum nd_err json_read(struct json_tree *tree, const char *octets, size_t len, const struct json_limits *limits,
     size_t *used, struct nd_why *why) ND_MUST_CHECK;
+/* As json_read, for large inputs that the caller needs no more: strings are decoded where they lie, and the tree borrows them, so
+ * `octets` must outlive it. What was taken is not JSON any longer, read or refused. *lines (NULL: not asked) grows by its line ends. */
+enum nd_err json_read_here(struct json_tree *tree, char *octets, size_t len, const struct json_limits *limits,
+    size_t *used, unsigned *lines, struct nd_why *why) ND_MUST_CHECK;
+/* How long the first object or array is, as its brackets and quotes tell; more than `len`: it has no end there. What begins otherwise has length 0. */
+size_t json_span(const char *octets, size_t len);
+/* One more member of a tree's object. The text is borrowed, unless it is no UTF-8 or holds a NUL: then a copy has U+FFFD there.
+ * ND_ESYNTAX: it has such a member, ND_EMEMORY. */
+enum nd_err json_add_text(
+    struct json_tree *tree, const char *key, const char *text, size_t len, struct nd_why *why) ND_MUST_CHECK;
 void json_done(struct json_tree *tree);
+size_t json_weight(const struct json_node *node); /* about the octets of all below it */
 const struct json_node *json_get(const struct json_node *object, const char *key); /* NULL: none, or not an object */
 /* A string member's text or NULL. */
 const char *json_get_text(const struct json_node *object, const char *key);

@@ -4,8 +4,9 @@
 #include "common/stamp.h"
 #include "common/str.h"
 
-#include <inttypes.h>
 #include <string.h>
+
+#define RUN 65536u /* octets that are added at a time: see nd_buf_pass */
 
 /* Octets that cannot stand in a string as they are, by their first octet: 'u' \u00XX, '8' UTF-8 to be checked. */
 static const char special[256] = {
@@ -53,12 +54,13 @@ put_string(struct nd_buf *buf, const char *text, size_t len)
 	while (at < len && !buf->failed) {
 		size_t run = at;
 
-		while (run < len && special[(unsigned char)text[run]] == 0)
+		while (run < len && run - at < RUN && special[(unsigned char)text[run]] == 0)
 			run++;
 		(void)nd_buf_add(buf, text + at, run - at);
 		at = run;
-		if (at < len)
+		if (at < len && special[(unsigned char)text[at]] != 0)
 			at += put_special(buf, text + at, len - at);
+		nd_buf_pass(buf, 0);
 	}
 	(void)nd_buf_addc(buf, '"');
 }
@@ -136,8 +138,17 @@ json_out_textn(struct json_out *out, const char *key, const char *text, size_t l
 void
 json_out_int(struct json_out *out, const char *key, int64_t value)
 {
+	char digits[20]; /* of 9223372036854775808, and the sign */
+	char *first = digits + sizeof(digits);
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do
+		*--first = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (value < 0)
+		*--first = '-';
 	begin(out, key);
-	(void)nd_buf_addf(out->buf, "%" PRId64, value);
+	(void)nd_buf_add(out->buf, first, (size_t)(digits + sizeof(digits) - first));
 }
 
 void

@@ -11,6 +11,9 @@ libcommon_a_SOURCES = \
 	%D%/err.h \
 	%D%/explain.c \
 	%D%/explain.h \
+	%D%/explain_inner.h \
+	%D%/explain_match.c \
+	%D%/explain_table.c \
 	%D%/form.c \
 	%D%/form.h \
 	%D%/job.c \
@@ -20,6 +23,8 @@ libcommon_a_SOURCES = \
 	%D%/job_lists.c \
 	%D%/json.c \
 	%D%/json.h \
+	%D%/json_here.c \
+	%D%/json_here.h \
 	%D%/json_out.c \
 	%D%/log.c \
 	%D%/log.h \
@@ -35,5 +40,12 @@ libcommon_a_SOURCES = \
 	%D%/ulid.h \
 	%D%/api.def \
 	%D%/err.def \
-	%D%/explain.def \
 	%D%/job.def
+
+# The table of explanations is built in, so that it is there without any file installed.
+nodist_libcommon_a_SOURCES = %D%/explain_built_in.c
+CLEANFILES += %D%/explain_built_in.c
+%D%/explain_built_in.c: share/explanations share/embed.awk
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	    LC_ALL=C $(AWK) -v header=common/explain_inner.h -v name=explain_built_in -f $(srcdir)/share/embed.awk $(srcdir)/share/explanations > $@.new && \
+	    mv $@.new $@

@@ -73,6 +73,17 @@ nd_log(enum nd_level level, const struct nd_field *fields, const char *format, .
 	errno = saved;
 }
 
+/* Printable ASCII at the beginning. */
+static size_t
+plain(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] >= ' ' && text[n] < 0x7f)
+		n++;
+	return n;
+}
+
 /* Nobody who sends us octets may write to the operator's terminal, or begin a line of his own. */
 static void
 put_escaped(struct nd_buf *line, const char *text)
@@ -80,7 +91,11 @@ put_escaped(struct nd_buf *line, const char *text)
 	size_t left = strlen(text);
 
 	while (left > 0 && !line->failed) {
-		size_t n = nd_str_utf8_len(text, left);
+		size_t n = plain(text, left);
+
+		/* One by one behind the limit: as much as fits is kept. */
+		if (n == 0 || n > line->limit - line->len)
+			n = nd_str_utf8_len(text, left);
 
 		if (n > 0 && !nd_str_has_control(text, n)) {
 			(void)nd_buf_add(line, text, n);

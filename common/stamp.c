@@ -163,6 +163,7 @@ nd_stamp_read(const char *text, nd_unix *out)
 {
 	struct civil c = { .year = 0 };
 	nd_ms offset = 0;
+	nd_unix when;
 
 	if (!read_date(&text, &c))
 		return false;
@@ -172,8 +173,11 @@ nd_stamp_read(const char *text, nd_unix *out)
 		if (!read_time(&text, &c) || !read_offset(&text, &offset) || *text != '\0')
 			return false;
 	}
-	*out = days_of(c.year, c.month, c.day) * DAY_MS + ND_HOUR(c.hour) + ND_MIN(c.minute) + ND_SEC(c.second) + c.ms -
+	when = days_of(c.year, c.month, c.day) * DAY_MS + ND_HOUR(c.hour) + ND_MIN(c.minute) + ND_SEC(c.second) + c.ms -
 	       offset;
+	if (when < FIRST_MS || when > LAST_MS) /* by its offset or a leap second: it could not be written */
+		return false;
+	*out = when;
 	return true;
 }
 

@@ -37,6 +37,8 @@ bool nd_str_match(const char *pattern, const char *text);
 bool nd_str_base64(struct nd_buf *out, const void *octets, size_t len);
 /* Decodes; white space inside is skipped when `lax`. false: not base64, or `out` refused. `out` NULL: only checks. */
 bool nd_str_unbase64(struct nd_buf *out, const char *text, size_t len, bool lax);
+/* Checks as nd_str_unbase64 does, and tells how many octets it would give. */
+bool nd_str_unbase64_size(const char *text, size_t len, bool lax, size_t *size);
 /* application/x-www-form-urlencoded and URL query parts (RFC 3986 unreserved stay, rest %XX). */
 bool nd_str_percent(struct nd_buf *out, const char *octets, size_t len);
 /* Undoes it; '+' is a space when `plus`. false on a bad %XX or a NUL. */

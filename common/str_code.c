@@ -91,6 +91,17 @@ count_base64(const char *text, size_t len, bool lax, size_t *count)
 }
 
 bool
+nd_str_unbase64_size(const char *text, size_t len, bool lax, size_t *size)
+{
+	size_t digits;
+
+	if (!count_base64(text, len, lax, &digits))
+		return false;
+	*size = digits / 4 * 3 + digits % 4 * 3 / 4;
+	return true;
+}
+
+bool
 nd_str_unbase64(struct nd_buf *out, const char *text, size_t len, bool lax)
 {
 	unsigned have = 0, bits = 0;

@@ -45,6 +45,14 @@ admit_job(struct app *app, const struct access_peer *peer, const struct queue_jo
 	return ND_OK;
 }
 
+enum nd_err
+admit_room(struct app *app, uint64_t octets, struct nd_why *why)
+{
+	struct intake_limit_load load = admit_load(app);
+
+	return intake_limit_check(app->conf, &load, octets, true, why);
+}
+
 void
 admit_over(struct app *app, uint64_t octets)
 {

@@ -2,11 +2,13 @@
 /* app.c - builds the daemon, runs it, stops it in order. */
 #include "daemon/app.h"
 
+#include "common/explain.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/io/child.h"
 #include "daemon/io/journal.h"
 #include "daemon/io/sd.h"
+#include "daemon/io/trim.h"
 #include "daemon/io/watch.h"
 
 #include <signal.h>
@@ -20,6 +22,7 @@
 #define STOP_LOOK 50
 #define DEAD_STORE_TIME ND_SEC(10) /* for clients to be told, before the daemon leaves to be restarted */
 #define DISK_LOOK ND_SEC(10)       /* a full disk: is there room again? */
+#define STATUS_PAUSE ND_SEC(1)     /* each status wakes systemd */
 
 /* The engine's wishes, one after another. */
 static void
@@ -32,7 +35,7 @@ obey(struct app *app, struct engine_action *action)
 		deliver_open(app, account, action->session);
 		break;
 	case ENGINE_SEND:
-		deliver_send(app, action->session);
+		deliver_send(app, action->session, action->job);
 		break;
 	case ENGINE_CLOSE:
 		deliver_close(action->session);
@@ -65,12 +68,15 @@ obey(struct app *app, struct engine_action *action)
 }
 
 static void
-say_status(struct app *app)
+say_status(void *arg)
 {
+	struct app *app = arg;
 	struct engine_account *account;
 	unsigned i, all = 0, well = 0;
 	char line[160];
 
+	if (app->stopping)
+		return;
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
 		all += !account->gone;
 		well += !account->gone && account->health.state == HEALTH_OK;
@@ -78,6 +84,7 @@ say_status(struct app *app)
 	(void)snprintf(line, sizeof(line), "%s%llu jobs in the queue; %u of %u accounts ok",
 	    app->degraded[0] ? "degraded; " : "", (unsigned long long)app->unfinished, well, all);
 	sd_status(line);
+	app->status_at = loop_now(app->loop).ms + STATUS_PAUSE;
 }
 
 static void check_stopped(struct app *app);
@@ -88,6 +95,7 @@ app_pump(void *arg)
 	struct app *app = arg;
 	struct engine_action action;
 
+	recover_leap(app);
 	while (engine_next(app->engine, loop_now(app->loop), &action))
 		obey(app, &action);
 	if (app->stopping) {
@@ -97,7 +105,10 @@ app_pump(void *arg)
 		return;
 	}
 	loop_timer_set(app->engine_timer, engine_deadline(app->engine, loop_now(app->loop)));
-	say_status(app);
+	if (app->status_at <= loop_now(app->loop).ms)
+		say_status(app);
+	else
+		loop_timer_set(app->status_timer, app->status_at);
 }
 
 static void
@@ -268,6 +279,7 @@ build_timers(struct app *app)
 	app->disk_timer = loop_timer_new(app->loop, touch_disk, app);
 	app->recover_timer = loop_timer_new(app->loop, recover_again, app);
 	app->retry_timer = loop_timer_new(app->loop, retry_outcomes, app);
+	app->status_timer = loop_timer_new(app->loop, say_status, app);
 	app->watchdog_timer = loop_timer_new(app->loop, on_watchdog, app);
 	if (sd_watchdog_interval() > 0)
 		loop_timer_set(app->watchdog_timer, 0);
@@ -297,6 +309,8 @@ serve(struct app *app)
 	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u accounts, %llu jobs in the queue",
 	    app->sockets.count > 0 ? app->sockets.socket[0].path : "no socket", app->conf->account_count,
 	    (unsigned long long)app->unfinished);
+	trim_heap();
+	trim_code(); /* of the start */
 	sd_ready("ready");
 	recover_start(app);
 }
@@ -345,6 +359,7 @@ build(struct app *app, struct nd_why *why)
 	feed_open(app);
 	app->files = worker_new("files", 1);
 	app->proofs = worker_new("proofs", 4);
+	app->composer = worker_new("composer", 1);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
 	app->quota = quota_new();
@@ -371,6 +386,7 @@ static void
 tear_down(struct app *app)
 {
 	app->down = true;
+	atomic_store(&app->composer_stop, true);
 	if (app->http_server)
 		http_server_free(app->http_server);
 	listen_close(&app->sockets);
@@ -384,6 +400,7 @@ tear_down(struct app *app)
 		store_close(app->store);
 	child_stop();
 	worker_free(app->proofs);
+	worker_free(app->composer); /* before the files: what it gave up goes */
 	worker_free(app->files);
 	watch_free(app->watch);
 	deliver_drop(app);
@@ -395,6 +412,7 @@ tear_down(struct app *app)
 	loop_timer_free(app->retry_timer);
 	loop_timer_free(app->disk_timer);
 	loop_timer_free(app->recover_timer);
+	loop_timer_free(app->status_timer);
 	loop_timer_free(app->watchdog_timer);
 	logins_stop(app);
 	if (app->engine)
@@ -411,6 +429,7 @@ tear_down(struct app *app)
 		accounts_free(app);
 	engine_free(app->engine);
 	quota_free(app->quota);
+	explain_use(NULL);
 }
 
 static int

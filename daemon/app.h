@@ -6,7 +6,7 @@
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   acts.c      retry, hold, release, cancel; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
- *   intake_stream.c several jobs one after another
+ *   intake_stream.c several jobs one after another    intake_large.c what is too large for the loop
  *   intake_message.c a ready message => such a job
  *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
  *   settings.c  the files                             reload.c   new settings in place of the old ones
@@ -16,6 +16,7 @@
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
  *   logins.c    people sign in                         logouts.c  and out
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
+ *   explanations.c  what failures mean, and POST /v1/explain
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -38,6 +39,8 @@
 #include "daemon/io/spool.h"
 #include "daemon/io/store.h"
 #include "daemon/io/tls.h"
+
+#include <stdatomic.h>
 
 struct app_options {
 	const char *config; /* NULL: the installed one */
@@ -86,9 +89,10 @@ struct app {
 	struct conf *conf; /* held: reload.c */
 	struct app_options options;
 	struct loop *loop;
-	struct worker *files;
-	struct worker *proofs; /* secrets and commands are read here */
-	struct watch *watch;   /* files of secrets */
+	struct worker *files, *composer;
+	struct worker *proofs;     /* secrets and commands are read here */
+	struct watch *watch;       /* files of secrets */
+	atomic_bool composer_stop; /* the loop has ended: nothing more is composed */
 	struct store *store;
 	struct spool *spool;
 	struct inflight *inflight;
@@ -98,7 +102,8 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer;
+	    *disk_timer, *recover_timer, *status_timer;
+	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
 	struct app_login *logins; /* people who are signing in */
@@ -133,12 +138,12 @@ struct app {
 
 /* app.c */
 int app_run(const struct app_options *options);               /* exit code */
-void app_pump(void *app);                                     /* asks the engine what to do, soon */
+void app_pump(void *arg);                                     /* asks the engine what to do, soon */
 void app_wrote(struct app *app, const struct store_req *req); /* a write came back: remembers faults of the disk */
 
 /* deliver.c */
 void deliver_open(struct app *app, struct engine_account *account, struct pool_session *session);
-void deliver_send(struct app *app, struct pool_session *session);
+void deliver_send(struct app *app, struct pool_session *session, struct sched_job *job);
 void deliver_close(struct pool_session *session);
 void deliver_cut(struct app *app, struct engine_account *account); /* ends sessions that are only being opened */
 void deliver_abandon(struct app *app);                             /* at the end: all links go */
@@ -152,7 +157,7 @@ void deliver_drop(struct app *app);
 
 /* tokens.c */
 void tokens_open(struct app *app, struct app_account *account); /* what STATE/tokens holds */
-void tokens_ask(struct app *app, struct engine_account *account);
+void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
 /* Sends a request to one of the account's endpoints; takes `wanted`. */
@@ -228,13 +233,15 @@ void identity_end(struct app *app); /* after the loop's end */
 
 /* recover.c */
 void recover_start(struct app *app);
-void recover_again(void *app);         /* what a full disk put off */
+void recover_again(void *arg);         /* what a full disk put off */
 void recover_orphans(struct app *app); /* jobs of accounts that are no more get another one */
 /* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
 void recover_ages(struct app *app);
 void recover_keep_ages(struct app *app);
-void recover_sweep(void *app); /* expiry; every minute while there are jobs */
-void recover_prune(void *app); /* history; hourly */
+/* Looks whether the wall clock leapt. */
+void recover_leap(struct app *app);
+void recover_sweep(void *arg); /* expiry; every minute while there are jobs */
+void recover_prune(void *arg); /* history; hourly */
 
 /* settings.c */
 /* Reads the files. names NULL: asks the resolver for the host's. The texts as read go to `texts`, for settings_keep. */
@@ -250,58 +257,23 @@ struct conf *reload_hold(struct conf *conf);
 void reload_release(struct conf *conf); /* frees it with its last holder */
 /* The files' settings take over, or nothing changes and `faults` says why. */
 enum nd_err reload_all(struct app *app, struct conf_faults *faults);
-void reload_signal(void *app); /* SIGHUP */
-void reload_handle(void *app, struct http_request *request);
-void reload_apply(struct app *app); /* what app->conf says beside accounts: log level, memory */
+void reload_signal(void *arg); /* SIGHUP */
+void reload_handle(void *owner, struct http_request *request);
+void reload_apply(struct app *app); /* what app->conf says beside accounts: log level, memory; the explanations */
 
 /* accounts.c */
 void accounts_build(struct app *app);  /* for each of the engine's accounts that has none */
 void accounts_change(struct app *app); /* after engine_reconfigure */
-void accounts_forget(struct app *app, struct engine_account *account);
+void accounts_forget(struct app *app, struct engine_account *engine);
 void accounts_free(struct app *app);
 void accounts_read_paused(struct app *app);                                           /* STATE/paused */
 struct engine_account *accounts_asked(struct app *app, struct http_request *request); /* NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 
-/* intake.c */
-struct job_draft;
-struct json_node;
-struct ready;
-struct intake_ask {                   /* what a request asks for */
-	const struct json_node *root; /* a job, or an array of jobs */
-	const struct ready *ready;    /* the message of the one job; NULL: it is composed from its fields */
-	nd_ms wait;                   /* 0: answered at once */
-};
-void intake_submit(void *app, struct http_request *request);
-enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
-/* Accepts what was asked and answers when it is on disk. All of `ask` is borrowed for the call only. */
-void intake_take(struct app *app, struct http_request *request, const struct intake_ask *ask);
-/* The draft as a row of the queue, its message composed or written. */
-enum nd_err intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft,
-    const struct ready *ready, struct queue_job *row, struct nd_why *why);
-
-/* intake_stream.c */
-/* Takes the values of the body one after another and answers each when it is on disk. */
-void intake_stream(struct app *app, struct http_request *request, bool wait, bool dry);
-
-/* intake_read.c */
-struct form;
-struct json_tree;
-/* The body as JSON: JSON itself, a form, or a text with the other fields in the query. `ours`: the parameters that are no fields (NULL-terminated). */
-enum nd_err intake_read(const struct http_request *request, const char *const *ours, struct json_tree *tree,
-    bool *several, struct nd_why *why); /* *several: it holds more than one JSON value; the tree is empty */
-/* The query as fields of a form, without `ours`. */
-enum nd_err intake_read_query(
-    const struct http_request *request, const char *const *ours, struct form *form, struct nd_why *why);
-bool intake_read_type(const struct http_request *request, const char *type); /* the Content-Type is this */
-
-/* intake_dry.c */
-bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
-/* Answers what would become of the job; nothing is stored. */
-void intake_dry(struct app *app, struct http_request *request, const struct json_node *root);
-
-/* intake_message.c */
+/* intake.c; more in intake_inner.h */
+void intake_submit(void *owner, struct http_request *request);
 void intake_message(void *owner, struct http_request *request);
+enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
 
 /* admit.c */
 struct intake_limit_load admit_load(struct app *app);
@@ -309,6 +281,8 @@ struct intake_limit_load admit_load(struct app *app);
 enum nd_err admit_job(
     struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why) ND_MUST_CHECK;
 void admit_over(struct app *app, uint64_t octets);
+/* Whether there is room for about so much, before it is composed. Nothing is taken. */
+enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_MUST_CHECK;
 
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
@@ -334,7 +308,7 @@ void waiters_end(struct app *app); /* all are answered: notifyd stops */
 
 /* feed.c */
 void feed_open(struct app *app);
-void feed_handle(void *app, struct http_request *request);
+void feed_handle(void *owner, struct http_request *request);
 /* What happened. A job has come to a state and the store knows it, by an attempt or not (NULL). */
 void feed_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempt);
 void feed_account(struct app *app, const struct engine_account *account);
@@ -348,7 +322,10 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
     bool full, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
-void shape_status(struct app *app, const struct store_req *totals, bool operator_right, struct json_out *out);
+void shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out);
+
+/* intake_dry.c */
+bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
 
 /* warnings.c: "warnings":[…] of the status. */
 void warnings_one(const char *code, const char *detail, const char *hint, struct json_out *out);
@@ -362,6 +339,10 @@ void warnings_put(struct app *app, struct json_out *out);
 http_handler operate_backup, operate_backup_drop, operate_adopt, operate_new;
 void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */
 void operate_border(struct app *app, const char *last_id); /* then: which jobs came with that state */
+
+/* explanations.c */
+void explanations_load(struct app *app); /* the table, with the changes of explain.d beside the configuration */
+http_handler explanations_answer;
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];

@@ -14,17 +14,22 @@
 
 #define LOAD_OCTETS (4u * 1024 * 1024)
 
+struct said {                     /* one mail */
+	struct settle_mail *mail; /* owned */
+	nd_unix start;
+};
+
 struct delivery { /* one session; pool_session.link */
 	struct app *app;
 	struct pool_session *session;
 	struct conf *held; /* what `conf` borrows from */
 	struct smtp_link_conf conf;
 	struct smtp_link *link;
-	struct settle_mail *mail;
+	struct said said[SMTP_WINDOW_MAX]; /* the mails under way, as in session->jobs */
+	unsigned said_count;
 	struct proof_reading *reading; /* of the password */
 	struct nd_secret password;     /* while the session opens */
 	struct nd_why why;             /* why it could not even begin */
-	nd_unix start;
 };
 
 static const enum smtp_security securities[] = {
@@ -54,7 +59,8 @@ free_delivery(struct delivery *delivery)
 	if (delivery->link)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
-	free(delivery->mail);
+	while (delivery->said_count > 0)
+		free(delivery->said[--delivery->said_count].mail);
 	loop_free_later(delivery->app->loop, free_late, delivery); /* as the link is, which borrows from it */
 }
 
@@ -90,16 +96,34 @@ on_ready(void *owner, struct smtp_link *link)
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
+/* Before its last octets leave. */
+static bool
+note(struct app *app, struct sched_job *job)
+{
+	if (job->slot < 0)
+		job->slot = inflight_note(app->inflight, job->job->id);
+	return job->slot >= 0;
+}
+
 static bool
 on_ending(void *owner, struct smtp_link *link)
 {
 	struct delivery *delivery = owner;
-	struct sched_job *job = delivery->session->job;
 
 	(void)link;
-	if (job->slot < 0)
-		job->slot = inflight_note(delivery->app->inflight, job->job->id);
-	return job->slot >= 0;
+	return note(delivery->app, delivery->session->jobs[0]); /* it is alone */
+}
+
+static void
+on_room(void *owner, struct smtp_link *link)
+{
+	struct delivery *delivery = owner;
+
+	(void)link;
+	if (delivery->session->account->conf->window <= 1)
+		return;
+	engine_room(delivery->app->engine, delivery->session);
+	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
 static void
@@ -107,8 +131,9 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 {
 	struct delivery *delivery = owner;
 	struct app *app = delivery->app;
-	struct sched_job *job = delivery->session->job;
-	struct engine_told told = { outcome, delivery->mail, smtp_link_relay(link), delivery->start };
+	struct sched_job *job = delivery->session->jobs[0];
+	struct said said = delivery->said[0];
+	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
 
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
@@ -116,8 +141,8 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
 	}
-	free(delivery->mail);
-	delivery->mail = NULL;
+	free(said.mail);
+	memmove(&delivery->said[0], &delivery->said[1], --delivery->said_count * sizeof(said));
 	loop_soon(app->loop, app_pump, app);
 }
 
@@ -131,6 +156,7 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 static const struct smtp_link_events events = {
 	.ready = on_ready,
 	.ending = on_ending,
+	.room = on_room,
 	.outcome = on_outcome,
 	.gone = on_gone,
 };
@@ -220,33 +246,55 @@ fail_mail(struct delivery *delivery, const struct nd_why *why)
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 }
 
+static void
+send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct queue_job *job)
+{
+	struct spool_body body;
+	struct nd_why why;
+
+	if (job->spooled) {
+		if (spool_body_open(delivery->app->spool, job, &body, &why) != ND_OK) {
+			fail_mail(delivery, &why);
+			return;
+		}
+		mail->fd = body.fd;
+		mail->seal = body.seal;
+	}
+	smtp_link_send(delivery->link, mail);
+}
+
+/* Beside those under way. false: not this one. */
+static bool
+send_beside(struct delivery *delivery, const struct smtp_link_mail *mail, struct sched_job *job)
+{
+	if (job->job->spooled || !smtp_link_fits(delivery->link, mail) || !note(delivery->app, job))
+		return false;
+	smtp_link_ahead(delivery->link, mail);
+	return true;
+}
+
 void
-deliver_send(struct app *app, struct pool_session *session)
+deliver_send(struct app *app, struct pool_session *session, struct sched_job *sched_job)
 {
 	struct delivery *delivery = session->link;
-	const struct queue_job *job = session->job->job;
-	struct smtp_link_mail mail = { .head = job->head,
+	const struct queue_job *job = sched_job->job;
+	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms };
+	struct smtp_link_mail mail = { .mail = said.mail->mail,
+		.head = job->head,
 		.head_len = strlen(job->head),
 		.body = job->body,
 		.body_len = (size_t)job->body_len,
 		.fd = -1 };
-	struct spool_body body;
-	struct nd_why why;
 
-	delivery->start = loop_now(app->loop).unix_ms;
-	delivery->mail = settle_mail_new(job);
-	delivery->mail->mail.size = strlen(job->head) + job->body_len;
-	delivery->mail->mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
-	if (job->spooled) {
-		if (spool_body_open(app->spool, job, &body, &why) != ND_OK) {
-			fail_mail(delivery, &why);
-			return;
-		}
-		mail.fd = body.fd;
-		mail.seal = body.seal;
+	mail.mail.size = mail.head_len + job->body_len;
+	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
+	delivery->said[delivery->said_count++] = said;
+	if (session->job_count == 1) {
+		send_first(delivery, &mail, job);
+	} else if (!send_beside(delivery, &mail, sched_job)) {
+		free(delivery->said[--delivery->said_count].mail);
+		engine_unfit(app->engine, session, loop_now(app->loop));
 	}
-	mail.mail = delivery->mail->mail;
-	smtp_link_send(delivery->link, &mail);
 }
 
 void

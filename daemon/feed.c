@@ -140,7 +140,7 @@ feed_end(struct app *app)
 	if (!app->feed)
 		return;
 	while ((follower = app->feed->followers) != NULL) {
-		(void)lead(follower);
+		(void)lead(follower); /* NOLINT(clang-analyzer-unix.Malloc): forget() took the last one off the list */
 		http_server_stream_end(follower->request);
 		forget(follower);
 	}
@@ -247,6 +247,7 @@ add_attempt(struct app *app, struct events_item *item, const struct queue_attemp
 	item->kind = EVENTS_ATTEMPT;
 	item->reason = reason;
 	add(app, item);
+	item->reason = NULL; /* it was ours */
 }
 
 void

@@ -579,6 +579,7 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_METRICS] = handlers_metrics,
 	[API_OPENAPI] = handlers_openapi,
 	[API_EVENTS] = feed_handle,
+	[API_EXPLAIN] = explanations_answer,
 	[API_RELOAD] = reload_handle,
 	[API_ACCOUNTS] = accounts_list,
 	[API_ACCOUNT] = accounts_show,

@@ -8,17 +8,16 @@
  */
 #include "daemon/intake_inner.h"
 
-#include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/core/mime.h"
-#include "daemon/core/ready.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define BATCH_MAX 1000u
-#define MESSAGE_LIMIT (64u * 1024 * 1024)
+
+static void pump(void *arg);
 
 static void
 client_left(void *context)
@@ -26,6 +25,32 @@ client_left(void *context)
 	struct submission *submission = context;
 
 	submission->request = NULL;
+	atomic_store(&submission->left, true);
+}
+
+static struct submission *
+open_submission(struct app *app, struct http_request *request)
+{
+	struct submission *submission = nd_xalloc(sizeof(*submission));
+
+	submission->app = app;
+	submission->request = request;
+	submission->peer = *http_request_peer(request);
+	submission->header_key = nd_xstrdup(http_request_header(request, "Idempotency-Key"));
+	return submission;
+}
+
+void
+intake_end(struct submission *submission)
+{
+	struct app *app = submission->app;
+
+	intake_read_done(&submission->reading);
+	intake_plan_done(&submission->plan);
+	http_server_body_done(app->down ? NULL : app->http_server, &submission->body);
+	free(submission->header_key);
+	if (!app->down)
+		loop_forget(app->loop, submission);
 }
 
 void
@@ -77,7 +102,7 @@ answer_array(struct submission *submission)
 	struct json_out out;
 	int status;
 
-	nd_buf_init(&buf, MESSAGE_LIMIT);
+	nd_buf_init(&buf, INTAKE_MESSAGE_MAX);
 	nd_buf_init(&problem, 8192);
 	json_out_init(&out, &buf);
 	json_out_array(&out, NULL);
@@ -114,7 +139,19 @@ end_submission(struct submission *submission)
 	for (i = 0; i < submission->count; i++)
 		free(submission->jobs[i].key);
 	free(submission->jobs);
+	intake_end(submission);
 	free(submission);
+}
+
+static void
+pump_soon(struct submission *submission)
+{
+	if (submission->taking || submission->busy)
+		return;
+	if (submission->app->down) /* no turn of the loop will end any more */
+		pump(submission);
+	else
+		loop_soon(submission->app->loop, pump, submission);
 }
 
 /* The job is committed or refused; the last one answers for all. */
@@ -127,11 +164,17 @@ intake_close(struct intake_job *job)
 		admit_over(submission->app, job->octets);
 	queue_job_free(job->row);
 	job->row = NULL;
+	submission->flying -= job->flying;
 	submission->app->intake--;
-	if (submission->closed)
+	if (submission->closed) {
 		submission->closed(job);
-	else if (--submission->open == 0)
+		return;
+	}
+	submission->open--;
+	if (submission->open == 0 && !submission->taking)
 		end_submission(submission);
+	else if (submission->next)
+		pump_soon(submission);
 }
 
 /* While the job was written its account may have gone, or the first one have come. */
@@ -267,7 +310,7 @@ set_facts(struct queue_job *row, const struct job_draft *draft, bool operator_ri
 	struct nd_buf subject, facts;
 
 	nd_buf_init(&subject, 4096);
-	nd_buf_init(&facts, MESSAGE_LIMIT);
+	nd_buf_init(&facts, INTAKE_MESSAGE_MAX);
 	if (!draft->sensitive)
 		mime_subject(draft, &subject);
 	job_facts(draft, nd_buf_text(&subject), &facts);
@@ -331,14 +374,13 @@ set_from(const struct job_draft *draft, struct queue_job *row)
 	row->from = nd_buf_take(&buf, NULL);
 }
 
-enum nd_err
-intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft, const struct ready *ready,
+/* The draft as a row of the queue, without its body. */
+static enum nd_err
+resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft, const struct ready *ready,
     struct queue_job *row, struct nd_why *why)
 {
 	const struct conf_account *account;
 	struct nd_why ignored;
-	struct nd_buf body;
-	size_t len;
 	enum nd_err err;
 
 	if ((err = find_account(app->conf, draft, &account, why)) != ND_OK ||
@@ -362,39 +404,65 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 		settle_reason(row, "no-account", NULL,
 		    "no account yet: add an [account NAME] to notifyd.conf, then: notifyctl reload");
 	}
-	nd_buf_init(&body, MESSAGE_LIMIT);
-	err = ready ? ready_write(ready, row->id, row->created, app->conf->hostname, &body, why)
-		    : mime_body(draft, row->id, row->created, app->conf->hostname, &body, why);
-	if (err != ND_OK) {
-		nd_buf_wipe(&body);
-		return err;
-	}
-	row->body = nd_buf_take(&body, &len);
-	row->body_len = len;
 	return ND_OK;
 }
 
-static void
-digest_of(const struct json_node *value, const struct ready *ready, uint8_t digest[32])
+enum nd_err
+intake_compose(const struct job_draft *draft, const struct ready *ready, const struct queue_job *row,
+    const char *hostname, struct nd_buf *body, struct nd_why *why)
 {
-	struct nd_buf buf;
-	struct json_out out;
+	return ready ? ready_write(ready, row->id, row->created, hostname, body, why)
+		     : mime_body(draft, row->id, row->created, hostname, body, why);
+}
 
-	nd_buf_init(&buf, MESSAGE_LIMIT);
-	json_out_init(&out, &buf);
-	json_out_node(&out, NULL, value);
-	if (ready) {
-		tls_sha256(ready->octets, ready->len, digest);
-		(void)nd_buf_add(&buf, digest, 32);
-	}
-	tls_sha256(nd_buf_text(&buf), buf.len, digest);
+static enum nd_err
+compose_here(struct submission *submission, const struct job_draft *draft, struct queue_job *row, struct nd_why *why)
+{
+	struct nd_buf body;
+	enum nd_err err;
+
+	nd_buf_init(&body, INTAKE_MESSAGE_MAX);
+	err = intake_compose(draft, submission->ready, row, submission->app->conf->hostname, &body, why);
+	if (err == ND_OK)
+		row->body_len = body.len;
+	if (err == ND_OK)
+		row->body = nd_buf_take(&body, NULL);
+	nd_buf_done(&body);
+	return err;
+}
+
+static bool
+add_to_digest(void *digest, const char *octets, size_t len)
+{
+	tls_digest_add(digest, octets, len);
+	return true;
+}
+
+static void
+digest_of(const struct json_node *value, const struct ready *ready, uint8_t out[32])
+{
+	struct tls_digest *digest = tls_digest_new();
+	struct nd_buf buf;
+	struct json_out json;
+
+	nd_buf_init_sink(&buf, 4 * (size_t)JOB_MAX_OCTETS, add_to_digest, digest);
+	json_out_init(&json, &buf);
+	json_out_node(&json, NULL, value);
+	(void)nd_buf_flush(&buf);
 	nd_buf_done(&buf);
+	if (ready) {
+		uint8_t message[32];
+
+		tls_sha256(ready->octets, ready->len, message);
+		tls_digest_add(digest, message, sizeof(message));
+	}
+	tls_digest_end(digest, out);
 }
 
 static enum nd_err
 read_key(const struct submission *submission, const struct job_draft *draft, struct intake_job *job, struct nd_why *why)
 {
-	const char *header = submission->array ? NULL : http_request_header(submission->request, "Idempotency-Key");
+	const char *header = submission->array ? NULL : submission->header_key;
 	const char *key = draft->idempotency_key ? draft->idempotency_key : header;
 	size_t len = key ? strlen(key) : 0;
 
@@ -406,36 +474,48 @@ read_key(const struct submission *submission, const struct job_draft *draft, str
 	return ND_OK;
 }
 
+enum nd_err
+intake_check(struct intake_job *job, const struct json_node *value, struct job_draft *draft)
+{
+	enum nd_err err = job_check(draft, NULL, value, &job->why);
+
+	if (err == ND_OK)
+		err = read_key(job->submission, draft, job, &job->why);
+	if (err == ND_OK && job->key)
+		digest_of(value, job->submission->ready, job->digest);
+	return err;
+}
+
+enum nd_err
+intake_place(struct intake_job *job, struct job_draft *draft)
+{
+	struct submission *submission = job->submission;
+
+	job->row = nd_xalloc(sizeof(*job->row));
+	return resolve(submission->app, &submission->peer, draft, submission->ready, job->row, &job->why);
+}
+
 void
-intake_one(struct intake_job *job, const struct json_node *value, const struct access_peer *peer)
+intake_enter(struct intake_job *job, bool in_spool)
 {
 	struct submission *submission = job->submission;
 	struct app *app = submission->app;
-	struct job_draft draft = { 0 };
-	struct queue_job *row = nd_xalloc(sizeof(*row));
-	enum nd_err err;
+	struct queue_job *row = job->row;
 
-	err = job_check(&draft, NULL, value, &job->why);
-	if (err == ND_OK)
-		err = read_key(submission, &draft, job, &job->why);
-	if (err == ND_OK)
-		err = intake_resolve(app, peer, &draft, submission->ready, row, &job->why);
-	if (err == ND_OK)
-		err = admit_job(app, peer, row, &job->why);
-	job_draft_done(&draft);
-	job->row = row;
-	if (err != ND_OK) {
+	if (admit_job(app, &submission->peer, row, &job->why) != ND_OK) {
+		if (in_spool)
+			spool_remove(app->spool, row->id);
 		intake_close(job);
 		return;
 	}
 	job->admitted = true;
 	job->octets = row->body_len;
+	job->flying = in_spool ? 0 : (size_t)row->body_len;
+	submission->flying += job->flying;
 	job->state = (enum job_state)row->state;
 	memcpy(job->id, row->id, sizeof(job->id));
-	if (job->key)
-		digest_of(value, submission->ready, job->digest);
-	if (row->sealed || row->body_len > SPOOL_OVER) {
-		row->spooled = true;
+	row->spooled = in_spool || row->sealed || row->body_len > SPOOL_OVER;
+	if (row->spooled && !in_spool) {
 		(row->sealed ? spool_seal : spool_put)(
 		    app->spool, row->id, row->body, (size_t)row->body_len, spooled, job);
 		row->body = NULL;
@@ -445,35 +525,91 @@ intake_one(struct intake_job *job, const struct json_node *value, const struct a
 }
 
 void
-intake_take(struct app *app, struct http_request *request, const struct intake_ask *ask)
+intake_one(struct intake_job *job, const struct json_node *value)
 {
-	const struct json_node *root = ask->root;
-	struct submission *submission = nd_xalloc(sizeof(*submission));
-	struct access_peer peer = *http_request_peer(request);
-	const struct json_node *value = root->type == JSON_ARRAY ? root->child : root;
+	struct job_draft draft = { 0 };
+	enum nd_err err = intake_check(job, value, &draft);
+
+	if (err == ND_OK)
+		err = intake_place(job, &draft);
+	if (err == ND_OK)
+		err = compose_here(job->submission, &draft, job->row, &job->why);
+	job_draft_done(&draft);
+	if (err == ND_OK && job->submission->dry)
+		intake_dry(job, value);
+	if (err == ND_OK && !job->submission->dry)
+		intake_enter(job, false);
+	else
+		intake_close(job);
+}
+
+/* Those that were not yet taken when the client left, or the loop ended. */
+static void
+refuse_rest(struct submission *submission)
+{
+	while (submission->next) {
+		struct intake_job *job = &submission->jobs[submission->taken++];
+
+		submission->next = submission->next->next;
+		(void)nd_fail(&job->why, ND_ESTOPPING, 0, "it was not taken any more");
+		intake_close(job);
+	}
+}
+
+/* Takes the next jobs: as many as fit into a turn, and into memory until their commits. */
+static void
+pump(void *arg)
+{
+	struct submission *submission = arg;
+	const struct json_node *value;
+	size_t turn = 0, weight;
+
+	submission->taking = true;
+	if (submission->app->down || submission->request == NULL)
+		refuse_rest(submission);
+	while ((value = submission->next) != NULL && !submission->busy && turn < INTAKE_TURN &&
+	       submission->flying < INTAKE_FLYING) {
+		weight = submission->body.octets ? json_weight(value) : 0; /* of a small body all are taken at once */
+		weight += submission->body.octets && submission->ready ? submission->ready->len : 0;
+		submission->next = value->next;
+		if (weight > INTAKE_LARGE)
+			intake_large_one(&submission->jobs[submission->taken++], value);
+		else
+			intake_one(&submission->jobs[submission->taken++], value);
+		turn += weight;
+	}
+	submission->taking = false;
+	if (submission->open == 0)
+		end_submission(submission);
+	else if (submission->next && !submission->busy && submission->flying < INTAKE_FLYING)
+		loop_soon(submission->app->loop, pump, submission);
+}
+
+static void
+take(struct submission *submission)
+{
+	const struct json_node *root = submission->reading.tree.root;
 	unsigned i;
 
-	submission->app = app;
-	submission->request = request;
-	submission->ready = ask->ready;
-	submission->wait = ask->wait;
+	if (submission->reading.ready.octets)
+		submission->ready = &submission->reading.ready;
 	submission->array = root->type == JSON_ARRAY;
-	submission->count = submission->array ? root->count : 1;
-	submission->open = submission->count + 1; /* + 1: nobody answers while the loop below runs */
+	submission->next = submission->array ? root->child : root;
+	submission->count = submission->open = submission->array ? root->count : 1;
 	submission->jobs = nd_xalloc(submission->count * sizeof(*submission->jobs));
-	http_request_own(request, submission, client_left);
-	app->intake += submission->count;
-	for (i = 0; i < submission->count; i++, value = value->next) {
+	for (i = 0; i < submission->count; i++)
 		submission->jobs[i].submission = submission;
-		intake_one(&submission->jobs[i], value, &peer);
-	}
-	if (--submission->open == 0)
-		end_submission(submission);
+	if (submission->request)
+		http_request_own(submission->request, submission, client_left);
+	submission->app->intake += submission->count;
+	pump(submission);
 }
 
 static enum nd_err
-check_root(const struct json_node *root, nd_ms wait, struct nd_why *why)
+check_root(const struct submission *submission, struct nd_why *why)
 {
+	const struct json_node *root = submission->reading.tree.root;
+
 	if (root->type != JSON_OBJECT && root->type != JSON_ARRAY)
 		return nd_fail(why, ND_ESYNTAX, 0, "a job is a JSON object, several are an array of them; this is %s",
 		    json_type_name(root->type));
@@ -482,9 +618,13 @@ check_root(const struct json_node *root, nd_ms wait, struct nd_why *why)
 	if (root->type == JSON_ARRAY && root->count > BATCH_MAX)
 		return nd_fail(
 		    why, ND_ETOOBIG, 0, "the array holds %u jobs; %u at a time are taken", root->count, BATCH_MAX);
-	if (root->type == JSON_ARRAY && wait > 0) {
+	if (root->type == JSON_ARRAY && submission->wait > 0) {
 		(void)nd_fail(why, ND_EINVALID, 0, "wait goes with one job, not with an array");
 		return nd_fail_at(why, "wait", 0, NULL);
+	}
+	if (root->type == JSON_ARRAY && submission->dry) {
+		(void)nd_fail(why, ND_EINVALID, 0, "dry_run goes with one job, not with an array");
+		return nd_fail_at(why, "dry_run", 0, NULL);
 	}
 	return ND_OK;
 }
@@ -501,29 +641,81 @@ intake_open(struct app *app, struct nd_why *why)
 	return ND_OK;
 }
 
+/* Nothing was taken. */
+static void
+refuse(struct submission *submission, const struct nd_why *why)
+{
+	if (submission->request) {
+		http_request_own(submission->request, NULL, NULL);
+		http_server_problem(submission->request, why);
+	}
+	intake_end(submission);
+	free(submission);
+}
+
+void
+intake_was_read(struct submission *submission, enum nd_err err, struct nd_why *why)
+{
+	bool several = submission->reading.several;
+
+	if (err == ND_OK && !several)
+		err = check_root(submission, why);
+	if (err == ND_OK && (submission->app->down || (submission->body.octets && !submission->request)))
+		err = nd_fail(why, ND_ESTOPPING, 0, "it was not taken any more");
+	if (err == ND_OK && several)
+		err = intake_stream(submission, why);
+	if (err != ND_OK)
+		refuse(submission, why);
+	else if (!several)
+		take(submission);
+}
+
+/* A small body is read at once, a large one by the composer. */
+static void
+submit(struct submission *submission)
+{
+	struct nd_why why;
+	enum nd_err err;
+	size_t len;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a small body is not changed */
+	char *octets = (char *)(uintptr_t)http_request_body(submission->request, &len);
+
+	if (len > INTAKE_LARGE) {
+		http_request_take_body(submission->request, &submission->body);
+		http_request_own(submission->request, submission, client_left);
+		intake_large_body(submission);
+		return;
+	}
+	err = intake_read(&submission->plan, octets, len, false, &submission->reading, &why);
+	intake_was_read(submission, err, &why);
+}
+
 void
 intake_submit(void *owner, struct http_request *request)
 {
 	static const char *const ours[] = { "wait", "dry_run", NULL };
 	struct app *app = owner;
-	struct json_tree tree = { 0 };
-	struct intake_ask ask = { 0 };
+	struct submission *submission = open_submission(app, request);
 	struct nd_why why;
-	bool dry, several = false;
 
-	if (intake_open(app, &why) != ND_OK || !handlers_wait(request, &ask.wait, &why) ||
-	    !intake_dry_asked(request, &dry, &why) || intake_read(request, ours, &tree, &several, &why) != ND_OK) {
-		http_server_problem(request, &why);
-		return;
-	}
-	ask.root = tree.root;
-	if (several)
-		intake_stream(app, request, ask.wait > 0, dry);
-	else if (check_root(ask.root, ask.wait, &why) != ND_OK)
-		http_server_problem(request, &why);
-	else if (dry)
-		intake_dry(app, request, ask.root);
+	if (intake_open(app, &why) != ND_OK || !handlers_wait(request, &submission->wait, &why) ||
+	    !intake_dry_asked(request, &submission->dry, &why) ||
+	    intake_plan(request, ours, &submission->plan, &why) != ND_OK)
+		refuse(submission, &why);
 	else
-		intake_take(app, request, &ask);
-	json_done(&tree);
+		submit(submission);
+}
+
+void
+intake_message(void *owner, struct http_request *request)
+{
+	struct app *app = owner;
+	struct submission *submission = open_submission(app, request);
+	struct nd_why why;
+
+	if (intake_open(app, &why) != ND_OK || !handlers_wait(request, &submission->wait, &why) ||
+	    intake_message_plan(request, &submission->plan, &why) != ND_OK)
+		refuse(submission, &why);
+	else
+		submit(submission);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intake_dry.c - ?dry_run=1: what would become of a job. It goes the way of every job up to the commit, and is forgotten there. */
-#include "daemon/app.h"
+#include "daemon/intake_inner.h"
 
-#include "common/job.h"
-#include "common/json.h"
 #include "common/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REPLY_LIMIT (128u * 1024 * 1024)
+#define PIECE 2048u /* octets: escaped they fit into HTTP_STREAM_ROOM */
 
 /* Fields that a job need not give, and what is used then. */
 /* clang-format off */
@@ -147,11 +147,10 @@ put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 		json_out_time(out, "eta", row->due > at ? row->due : at);
 }
 
+/* All but the message. The object stays open. */
 static void
 put_row(struct app *app, const struct json_node *job, const struct queue_job *row, struct json_out *out)
 {
-	struct nd_buf message;
-
 	json_out_object(out, NULL);
 	json_out_text(out, "state", job_state_name((enum job_state)row->state));
 	put_account(app, row, out);
@@ -164,6 +163,13 @@ put_row(struct app *app, const struct json_node *job, const struct queue_job *ro
 	json_out_time(out, "not_before", row->not_before);
 	json_out_time(out, "expires", settle_end(row, app->conf->max_age));
 	put_defaults(job, row, out);
+}
+
+static void
+put_message(const struct queue_job *row, struct json_out *out)
+{
+	struct nd_buf message;
+
 	nd_buf_init(&message, REPLY_LIMIT);
 	if (row->head)
 		(void)nd_buf_adds(&message, row->head);
@@ -174,36 +180,122 @@ put_row(struct app *app, const struct json_node *job, const struct queue_job *ro
 	(void)nd_buf_addc(out->buf, '\n');
 }
 
-void
-intake_dry(struct app *app, struct http_request *request, const struct json_node *root)
+/* -- a large message, shown piece by piece ---------------------------------------------------------------------- */
+
+struct showing {
+	struct http_request *request;
+	struct spool_file *file;
+	struct nd_buf front; /* what stands before the octets of the file */
+	const char *octets;
+	size_t front_at, at, len;
+};
+
+static void
+end_showing(void *context)
 {
-	struct access_peer peer = *http_request_peer(request);
-	struct queue_job *row = nd_xalloc(sizeof(*row));
-	struct job_draft draft = { 0 };
+	struct showing *showing = context;
+
+	spool_end(showing->file);
+	nd_buf_done(&showing->front);
+	free(showing);
+}
+
+/* A composed message has no octet over 127: it may be cut anywhere. */
+static bool
+show_piece(struct showing *showing)
+{
+	size_t len = showing->len - showing->at < PIECE ? showing->len - showing->at : PIECE;
 	struct json_out out;
 	struct nd_buf buf;
-	struct nd_why why;
-	enum nd_err err;
+	bool written;
 
+	nd_buf_init(&buf, HTTP_STREAM_ROOM);
+	json_out_init(&out, &buf);
+	json_out_textn(&out, NULL, showing->octets + showing->at, len);
+	written = http_server_stream_write(showing->request, buf.octets + 1, buf.len - 2);
+	nd_buf_done(&buf);
+	if (written)
+		showing->at += len;
+	return written;
+}
+
+static bool
+show_front(struct showing *showing)
+{
+	size_t left = showing->front.len - showing->front_at, len = left < PIECE ? left : PIECE;
+	bool written = http_server_stream_write(showing->request, showing->front.octets + showing->front_at, len);
+
+	if (written)
+		showing->front_at += len;
+	return written;
+}
+
+static void
+show(void *context)
+{
+	struct showing *showing = context;
+
+	while (showing->front_at < showing->front.len)
+		if (!show_front(showing))
+			return;
+	while (showing->at < showing->len)
+		if (!show_piece(showing))
+			return;
+	if (!http_server_stream_write(showing->request, "\"}\n", 3))
+		return;
+	spool_relax(showing->file);
+	http_server_stream_end(showing->request);
+	end_showing(showing);
+}
+
+void
+intake_dry_large(struct intake_job *job, const struct json_node *value, struct spool_file *file)
+{
+	struct submission *submission = job->submission;
+	struct showing *showing = nd_xalloc(sizeof(*showing));
+	struct json_out out;
+
+	showing->request = submission->request;
+	showing->file = file;
+	showing->len = (size_t)spool_len(file);
+	showing->octets = spool_map(file, &job->why);
+	nd_buf_init(&showing->front, REPLY_LIMIT);
+	json_out_init(&out, &showing->front);
+	put_row(submission->app, value, job->row, &out);
+	json_out_text(&out, "message", job->row->head ? job->row->head : "");
+	showing->front.len--; /* the quote: the message goes on */
+	submission->request = NULL;
+	http_request_own(showing->request, showing, end_showing);
+	if (showing->octets &&
+	    http_server_stream_begin(showing->request, 200, "application/json", show, &job->why) == ND_OK) {
+		show(showing);
+		return;
+	}
+	http_request_own(showing->request, NULL, NULL);
+	http_server_problem(showing->request, &job->why);
+	end_showing(showing);
+}
+
+void
+intake_dry(struct intake_job *job, const struct json_node *value)
+{
+	struct submission *submission = job->submission;
+	struct json_out out;
+	struct nd_buf buf;
+
+	if (!submission->request)
+		return;
 	nd_buf_init(&buf, REPLY_LIMIT);
 	json_out_init(&out, &buf);
-	if (root->type == JSON_ARRAY) {
-		err = nd_fail(&why, ND_EINVALID, 0, "dry_run goes with one job, not with an array");
-		(void)nd_fail_at(&why, "dry_run", 0, NULL);
+	put_row(submission->app, value, job->row, &out);
+	put_message(job->row, &out);
+	http_request_own(submission->request, NULL, NULL);
+	if (buf.failed) {
+		(void)nd_fail(&job->why, ND_ETOOBIG, 0, "the message is too large to be shown");
+		http_server_problem(submission->request, &job->why);
 	} else {
-		err = job_check(&draft, NULL, root, &why);
+		http_server_reply(submission->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
 	}
-	if (err == ND_OK)
-		err = intake_resolve(app, &peer, &draft, NULL, row, &why);
-	if (err == ND_OK)
-		put_row(app, root, row, &out);
-	if (err == ND_OK && buf.failed)
-		err = nd_fail(&why, ND_ETOOBIG, 0, "the message is too large to be shown");
-	if (err == ND_OK)
-		http_server_reply(request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	else
-		http_server_problem(request, &why);
-	job_draft_done(&draft);
-	queue_job_free(row);
+	submission->request = NULL;
 	nd_buf_done(&buf);
 }

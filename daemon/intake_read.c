@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intake_read.c - the body of a submission as JSON: JSON itself, a form, or a text with the rest in the query. */
-#include "daemon/app.h"
-
-#include "common/form.h"
-#include "common/job.h"
-#include "common/json.h"
+#include "daemon/intake_inner.h"
 
 #include <string.h>
 
-/* Escapes and U+FFFD make JSON longer than the octets it came from. */
-#define FORM_OCTETS (2 * (size_t)JOB_MAX_OCTETS)
-
-static const struct json_limits form_limits = { .octets = FORM_OCTETS, .depth = 16, .nodes = 10000 };
+#define QUERY_MAX (1024u * 1024) /* of the fields in a query, as JSON */
 
 static bool
 listed(const char *name, const char *const *names)
@@ -22,8 +15,8 @@ listed(const char *name, const char *const *names)
 	return false;
 }
 
-bool
-intake_read_type(const struct http_request *request, const char *type)
+static bool
+has_type(const struct http_request *request, const char *type)
 {
 	const char *given = http_request_header(request, "Content-Type");
 
@@ -48,8 +41,8 @@ refuse_double(const char *name, struct nd_why *why)
 	return nd_fail_at(why, name, 0, NULL);
 }
 
-enum nd_err
-intake_read_query(const struct http_request *request, const char *const *ours, struct form *form, struct nd_why *why)
+static enum nd_err
+read_query(const struct http_request *request, const char *const *ours, struct form *form, struct nd_why *why)
 {
 	const char *name, *value;
 	enum nd_err err = ND_OK;
@@ -63,75 +56,26 @@ intake_read_query(const struct http_request *request, const char *const *ours, s
 	return err;
 }
 
+/* The fields in the query, as JSON. */
 static enum nd_err
-read_object(const struct form *form, struct json_tree *tree, struct nd_why *why)
-{
-	struct nd_buf json;
-	enum nd_err err;
-
-	nd_buf_init(&json, FORM_OCTETS);
-	err = form_object(form, form_job_fields, &json, why);
-	if (err == ND_OK)
-		err = json_read(tree, nd_buf_text(&json), json.len, &form_limits, NULL, why);
-	nd_buf_done(&json);
-	return err;
-}
-
-static enum nd_err
-read_form(const struct http_request *request, struct json_tree *tree, struct nd_why *why)
+plan_query(const struct http_request *request, const char *const *ours, const char *const *fields,
+    struct intake_plan *plan, struct nd_why *why)
 {
 	struct form form;
-	const char *body;
 	enum nd_err err;
-	size_t len;
 
-	body = http_request_body(request, &len);
 	form_init(&form);
-	err = form_split(&form, body, len, why);
+	err = read_query(request, ours, &form, why);
 	if (err == ND_OK)
-		err = read_object(&form, tree, why);
+		err = form_object(&form, fields, &plan->query, why);
 	form_done(&form);
 	return err;
-}
-
-static enum nd_err
-read_text(const struct http_request *request, const char *const *ours, struct json_tree *tree, struct nd_why *why)
-{
-	struct form form;
-	const char *body;
-	enum nd_err err;
-	size_t len;
-
-	body = http_request_body(request, &len);
-	form_init(&form);
-	err = intake_read_query(request, ours, &form, why);
-	if (err == ND_OK)
-		err = form_add(&form, "text", body, len, why);
-	if (err == ND_OK)
-		err = read_object(&form, tree, why);
-	form_done(&form);
-	return err;
-}
-
-/* One value, or the first one of several: then the tree stays empty. */
-static enum nd_err
-read_json(const char *body, size_t len, struct json_tree *tree, bool *several, struct nd_why *why)
-{
-	size_t used;
-	enum nd_err err = json_read(tree, body, len, &json_limits_job, &used, why);
-
-	if (err != ND_OK || used == len)
-		return err;
-	json_done(tree);
-	*several = body[used] == '{' || body[used] == '[';
-	return *several ? ND_OK : json_read(tree, body, len, &json_limits_job, NULL, why);
 }
 
 /* curl calls everything a form, so what begins like JSON is JSON. But a text whose fields stand in the query is a text: lines of a log
  * often begin with "[". */
 enum nd_err
-intake_read(const struct http_request *request, const char *const *ours, struct json_tree *tree, bool *several,
-    struct nd_why *why)
+intake_plan(const struct http_request *request, const char *const *ours, struct intake_plan *plan, struct nd_why *why)
 {
 	const char *body;
 	enum nd_err err;
@@ -140,16 +84,121 @@ intake_read(const struct http_request *request, const char *const *ours, struct 
 
 	body = http_request_body(request, &len);
 	json = len > 0 && (body[0] == '{' || body[0] == '[');
-	if (intake_read_type(request, "text/plain") && (!json || has_fields(request, ours)))
-		return read_text(request, ours, tree, why);
+	nd_buf_init(&plan->query, QUERY_MAX);
+	plan->shape = INTAKE_TEXT;
+	if (has_type(request, "text/plain") && (!json || has_fields(request, ours)))
+		return plan_query(request, ours, form_job_fields, plan, why);
 	err = http_request_only(request, ours, why);
 	if (err != ND_OK)
 		return err;
-	if (!json && len > 0 && intake_read_type(request, "application/x-www-form-urlencoded"))
-		return read_form(request, tree, why);
-	if (intake_read_type(request, "application/x-ndjson")) {
-		*several = true;
+	plan->shape = INTAKE_JSON;
+	if (!json && len > 0 && has_type(request, "application/x-www-form-urlencoded"))
+		plan->shape = INTAKE_FORM;
+	else if (has_type(request, "application/x-ndjson"))
+		plan->shape = INTAKE_STREAM;
+	return ND_OK;
+}
+
+enum nd_err
+intake_message_plan(const struct http_request *request, struct intake_plan *plan, struct nd_why *why)
+{
+	static const char *const ours[] = { "wait", NULL };
+
+	nd_buf_init(&plan->query, QUERY_MAX);
+	plan->shape = INTAKE_MESSAGE;
+	if (has_type(request, "message/rfc822"))
+		return plan_query(request, ours, ready_fields, plan, why);
+	plan->shape = INTAKE_ENVELOPE;
+	if (has_type(request, "application/x-notifyd-message"))
+		return http_request_only(request, ours, why);
+	(void)nd_fail(why, ND_EMEDIATYPE, 0, "a ready message needs its Content-Type");
+	return nd_fail_at(why, "Content-Type", 0, "send message/rfc822, or application/x-notifyd-message");
+}
+
+void
+intake_plan_done(struct intake_plan *plan)
+{
+	nd_buf_done(&plan->query);
+}
+
+static enum nd_err
+read_form(const char *octets, size_t len, struct intake_reading *reading, struct nd_why *why)
+{
+	enum nd_err err;
+
+	form_init(&reading->form);
+	err = form_split(&reading->form, octets, len, why);
+	return err == ND_OK ? form_tree(&reading->form, form_job_fields, &reading->tree, why) : err;
+}
+
+static enum nd_err
+read_text(
+    const struct intake_plan *plan, const char *octets, size_t len, struct intake_reading *reading, struct nd_why *why)
+{
+	enum nd_err err =
+	    json_read(&reading->tree, nd_buf_text(&plan->query), plan->query.len, &json_limits_job, NULL, why);
+
+	return err == ND_OK && len > 0 ? json_add_text(&reading->tree, "text", octets, len, why) : err;
+}
+
+static bool
+begins_value(const char *octets, size_t len, size_t at)
+{
+	return at < len && (octets[at] == '{' || octets[at] == '[');
+}
+
+/* One value, or the first one of several: then the tree stays empty. */
+static enum nd_err
+read_json(const char *body, size_t len, struct intake_reading *reading, struct nd_why *why)
+{
+	size_t used;
+	enum nd_err err = json_read(&reading->tree, body, len, &json_limits_job, &used, why);
+
+	if (err != ND_OK || used == len)
+		return err;
+	json_done(&reading->tree);
+	reading->several = begins_value(body, len, used);
+	return reading->several ? ND_OK : json_read(&reading->tree, body, len, &json_limits_job, NULL, why);
+}
+
+/* The same where it lies: a first value that was read would be lost for the stream. */
+static enum nd_err
+read_json_here(char *octets, size_t len, struct intake_reading *reading, struct nd_why *why)
+{
+	size_t span = json_span(octets, len);
+
+	if (span > 0 && span < len)
+		reading->several = begins_value(octets, len, span + strspn(octets + span, " \t\r\n"));
+	if (reading->several)
 		return ND_OK;
+	return json_read_here(&reading->tree, octets, len, &json_limits_job, NULL, NULL, why);
+}
+
+enum nd_err
+intake_read(const struct intake_plan *plan, char *octets, size_t len, bool here, struct intake_reading *reading,
+    struct nd_why *why)
+{
+	switch (plan->shape) {
+	case INTAKE_STREAM:
+		reading->several = true;
+		return ND_OK;
+	case INTAKE_FORM:
+		return read_form(octets, len, reading, why);
+	case INTAKE_TEXT:
+		return read_text(plan, octets, len, reading, why);
+	case INTAKE_MESSAGE:
+	case INTAKE_ENVELOPE:
+		return intake_message_read(plan, octets, len, reading, why);
+	case INTAKE_JSON:
+		break;
 	}
-	return read_json(body, len, tree, several, why);
+	return here ? read_json_here(octets, len, reading, why) : read_json(octets, len, reading, why);
+}
+
+void
+intake_read_done(struct intake_reading *reading)
+{
+	json_done(&reading->tree);
+	form_done(&reading->form);
+	ready_done(&reading->ready);
 }

@@ -6,8 +6,7 @@
  */
 #include "daemon/intake_inner.h"
 
-#include "common/job.h"
-#include "common/json.h"
+#include "common/json_here.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -23,14 +22,12 @@ struct slot {
 };
 
 struct stream {
-	struct submission submission; /* first */
-	struct access_peer peer;
-	const char *body; /* borrowed from the request */
-	size_t len, at;
-	unsigned line;             /* at `at` */
-	unsigned taken, answered;  /* jobs */
-	struct slot *slot[WINDOW]; /* owned; job n is in n % WINDOW */
-	bool over;                 /* nothing more is taken */
+	struct submission submission; /* first; its body is the stream's */
+	size_t len, at;               /* in submission.body */
+	unsigned line;                /* at `at` */
+	unsigned taken, answered;     /* jobs */
+	struct slot *slot[WINDOW];    /* owned; job n is in n % WINDOW */
+	bool over;                    /* nothing more is taken */
 	bool running;
 };
 
@@ -63,7 +60,7 @@ client_left(void *context)
 	struct stream *stream = context;
 
 	stream->submission.request = NULL;
-	stream->body = NULL;
+	atomic_store(&stream->submission.left, true);
 	stream->over = true;
 	run_soon(stream);
 }
@@ -118,8 +115,8 @@ answer(struct stream *stream)
 static void
 move_on(struct stream *stream, size_t len)
 {
-	for (const char *c = stream->body + stream->at; len > 0; c++, len--, stream->at++)
-		stream->line += *c == '\n';
+	stream->line += json_here_line(stream->submission.body.octets + stream->at, len) - 1;
+	stream->at += len;
 }
 
 static struct slot *
@@ -135,23 +132,26 @@ open_slot(struct stream *stream)
 	return slot;
 }
 
+/* The composer has read it, and the octets are JSON no longer. */
 static void
-take_next(struct stream *stream)
+value_read(struct intake_job *job, size_t used, unsigned lines)
 {
-	struct app *app = stream->submission.app;
+	struct stream *stream = (struct stream *)job->submission;
+
+	stream->at += used;
+	stream->line += lines;
+	stream->over = stream->over || used == 0; /* where the next one begins is not known */
+}
+
+static void
+take_value(struct stream *stream, struct slot *slot)
+{
 	struct json_tree tree = { 0 };
-	struct slot *slot;
 	size_t used = 0;
 
-	move_on(stream, strspn(stream->body + stream->at, " \t\r\n"));
-	if (stream->at >= stream->len) {
-		stream->over = true;
-		return;
-	}
-	slot = open_slot(stream);
-	if (intake_open(app, &slot->job.why) != ND_OK ||
-	    json_read(&tree, stream->body + stream->at, stream->len - stream->at, &json_limits_job, &used,
-		&slot->job.why) != ND_OK) {
+	if (intake_open(stream->submission.app, &slot->job.why) != ND_OK ||
+	    json_read(&tree, stream->submission.body.octets + stream->at, stream->len - stream->at, &json_limits_job,
+		&used, &slot->job.why) != ND_OK) {
 		/* Where the next one begins is not known, or it would fare no better. */
 		stream->over = true;
 		intake_close(&slot->job);
@@ -159,7 +159,7 @@ take_next(struct stream *stream)
 	}
 	move_on(stream, used);
 	if (tree.root->type == JSON_OBJECT) {
-		intake_one(&slot->job, tree.root, &stream->peer);
+		intake_one(&slot->job, tree.root);
 	} else {
 		(void)nd_fail(&slot->job.why, ND_ESYNTAX, 0,
 		    "among several values each is a job, an object; this is %s", json_type_name(tree.root->type));
@@ -168,51 +168,94 @@ take_next(struct stream *stream)
 	json_done(&tree);
 }
 
-/* Takes and answers as far as it goes now. */
+static void
+take_next(struct stream *stream)
+{
+	char *body = stream->submission.body.octets;
+	size_t left;
+	struct slot *slot;
+
+	if (body)
+		move_on(stream, strspn(body + stream->at, " \t\r\n"));
+	left = stream->len - stream->at;
+	if (left == 0) {
+		stream->over = true;
+		return;
+	}
+	slot = open_slot(stream);
+	if (left > INTAKE_LARGE && json_span(body + stream->at, INTAKE_LARGE) > INTAKE_LARGE)
+		intake_large_value(&slot->job, body + stream->at, left, value_read);
+	else
+		take_value(stream, slot);
+}
+
+static bool
+may_take(const struct stream *stream)
+{
+	return !stream->over && !stream->submission.busy && stream->taken - stream->answered < WINDOW &&
+	       stream->submission.flying < INTAKE_FLYING;
+}
+
+/* Takes and answers as far as it goes in this turn. */
 static void
 run(void *arg)
 {
 	struct stream *stream = arg;
+	struct app *app = stream->submission.app;
+	size_t turn = stream->at;
+	bool room;
 
 	stream->running = true;
-	while (answer(stream) && !stream->over && stream->taken - stream->answered < WINDOW)
+	while ((room = answer(stream)) && may_take(stream) && stream->at - turn < INTAKE_TURN)
 		take_next(stream);
 	stream->running = false;
+	if (room && may_take(stream)) {
+		run_soon(stream);
+		return;
+	}
 	if (!stream->over || stream->answered < stream->taken)
 		return;
 	if (stream->submission.request)
 		http_server_stream_end(stream->submission.request);
-	if (!stream->submission.app->down)
-		loop_forget(stream->submission.app->loop, stream);
+	intake_end(&stream->submission);
+	if (!app->down)
+		loop_forget(app->loop, stream);
 	free(stream);
 }
 
 static enum nd_err
-check(bool wait, bool dry, struct nd_why *why)
+check(const struct submission *submission, struct nd_why *why)
 {
-	if (!wait && !dry)
+	const char *which = submission->wait > 0 ? "wait" : "dry_run";
+
+	if (submission->wait == 0 && !submission->dry)
 		return ND_OK;
-	(void)nd_fail(
-	    why, ND_EINVALID, 0, "%s does not go with several values one after another", wait ? "wait" : "dry_run");
-	return nd_fail_at(why, wait ? "wait" : "dry_run", 0, NULL);
+	(void)nd_fail(why, ND_EINVALID, 0, "%s does not go with several values one after another", which);
+	return nd_fail_at(why, which, 0, NULL);
 }
 
-void
-intake_stream(struct app *app, struct http_request *request, bool wait, bool dry)
+enum nd_err
+intake_stream(struct submission *submission, struct nd_why *why)
 {
+	struct http_request *request = submission->request;
 	struct stream *stream;
-	struct nd_why why;
+	enum nd_err err = check(submission, why);
 
-	if (check(wait, dry, &why) != ND_OK ||
-	    http_server_stream_begin(request, 202, "application/x-ndjson", run, &why) != ND_OK) {
-		http_server_problem(request, &why);
-		return;
-	}
+	if (err == ND_OK)
+		err = http_server_stream_begin(request, 202, "application/x-ndjson", run, why);
+	if (err != ND_OK)
+		return err;
 	stream = nd_xalloc(sizeof(*stream));
-	stream->submission = (struct submission){ .app = app, .request = request, .array = true, .closed = job_closed };
-	stream->peer = *http_request_peer(request);
-	stream->body = http_request_body(request, &stream->len);
+	if (!submission->body.octets)
+		http_request_take_body(request, &submission->body);
+	loop_forget(submission->app->loop, submission);
+	stream->submission = *submission;
+	free(submission);
+	stream->submission.array = true;
+	stream->submission.closed = job_closed;
+	stream->len = stream->submission.body.len;
 	stream->line = 1;
 	http_request_own(request, stream, client_left);
 	run(stream);
+	return ND_OK;
 }

@@ -32,6 +32,8 @@ libcore_a_SOURCES = \
 	%D%/core/grant.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
+	%D%/core/hint.c \
+	%D%/core/hint.h \
 	%D%/core/identity.c \
 	%D%/core/identity.h \
 	%D%/core/intake_limit.c \
@@ -162,6 +164,8 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/trim.c \
+	%D%/io/trim.h \
 	%D%/io/watch.c \
 	%D%/io/watch.h \
 	%D%/io/worker.c \
@@ -175,6 +179,7 @@ notifyd_SOURCES = \
 	%D%/admit.c \
 	%D%/app.h \
 	%D%/deliver.c \
+	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/grants.c \
 	%D%/handlers.c \
@@ -184,6 +189,7 @@ notifyd_SOURCES = \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \
+	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_stream.c \
 	%D%/logins.c \

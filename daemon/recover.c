@@ -316,6 +316,33 @@ look_for_expired(struct app *app, const char *account, nd_ms age)
 	store_submit(app->store, req);
 }
 
+static void
+hurried(struct store_req *req)
+{
+	struct app *app = req->owner;
+
+	app_wrote(app, req);
+	engine_flush(app->engine, loop_now(app->loop));
+	free(req);
+	loop_soon(app->loop, app_pump, app);
+}
+
+void
+recover_leap(struct app *app)
+{
+	struct store_req *req;
+
+	if (!engine_leap(app->engine, loop_now(app->loop)))
+		return;
+	nd_log(ND_LOG_WARNING, NULL, "the clock of this host went back: what waits for another try is due now");
+	req = nd_xalloc(sizeof(*req));
+	req->op = STORE_HURRY;
+	req->done = hurried;
+	req->owner = app;
+	req->until = loop_now(app->loop).unix_ms;
+	store_submit(app->store, req);
+}
+
 void
 recover_sweep(void *arg)
 {
@@ -326,10 +353,11 @@ recover_sweep(void *arg)
 
 	if (app->stopping)
 		return;
+	recover_leap(app);
 	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? now.ms + SWEEP : ND_NEVER);
 	if (app->unfinished == 0)
 		return;
-	look_for_expired(app, NULL, app->conf->max_age);
+	look_for_expired(app, NULL, engine_max_age(app->engine, now.unix_ms));
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		look_for_expired(app, account->conf->name,
 		    now.unix_ms - downtime_cutoff(&account->downtime, app->conf->expires_in, now.unix_ms));
@@ -358,12 +386,15 @@ recover_ages(struct app *app)
 	if (json_read(&tree, text, len, &json_limits_job, NULL, NULL) != ND_OK)
 		tree.root = NULL;
 	if (tree.root && json_get(tree.root, "alive"))
-		(void)json_int(json_get(tree.root, "alive"), 0, now, &alive);
+		(void)json_int(json_get(tree.root, "alive"), 0, INT64_MAX / 2, &alive);
+	downtime_read(engine_leaps(app->engine), json_get(tree.root, "leaps"));
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
 		downtime_read(&account->downtime, json_get(json_get(tree.root, "accounts"), account->conf->name));
 		downtime_begin(&account->downtime, alive);
 		downtime_end(&account->downtime, now);
 	}
+	if (alive > now)
+		engine_clock_was(app->engine, alive, loop_now(app->loop));
 	json_done(&tree);
 	free(text);
 }
@@ -391,6 +422,7 @@ recover_keep_ages(struct app *app)
 	json_out_init(&out, &buf);
 	json_out_object(&out, NULL);
 	json_out_int(&out, "alive", now);
+	downtime_write(engine_leaps(app->engine), "leaps", now, &out);
 	json_out_object(&out, "accounts");
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		downtime_write(&account->downtime, account->conf->name, now, &out);

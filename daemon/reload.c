@@ -73,6 +73,7 @@ reload_apply(struct app *app)
 		apply_proxy(app);
 	if (app->http_server)
 		http_server_memory(app->http_server, (size_t)app->conf->memory);
+	explanations_load(app);
 }
 
 static void

@@ -79,6 +79,7 @@ read_drop_ins(struct conf *conf, const char *path, struct nd_buf *texts, struct 
 	size_t i;
 
 	(void)snprintf(pattern, sizeof(pattern), "%.*sconf.d/*.conf", slash ? (int)(slash - path + 1) : 0, path);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): of use for "~" alone, which is not asked for */
 	if (glob(pattern, 0, NULL, &found) != 0)
 		return;
 	for (i = 0; i < found.gl_pathc; i++)

@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/stamp.h"
 #include "daemon/core/grant.h"
+#include "daemon/core/hint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,8 @@ static nd_unix
 expected_end(struct app *app, const struct queue_job *job)
 {
 	struct engine_account *account = engine_account_named(app->engine, job->account);
-	nd_unix now = loop_now(app->loop).unix_ms, end = settle_end(job, app->conf->max_age), usual;
+	nd_unix now = loop_now(app->loop).unix_ms, usual;
+	nd_unix end = settle_end(job, engine_max_age(app->engine, now));
 
 	if (job->expires != 0 || !account)
 		return end;

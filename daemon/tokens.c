@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/core/grant.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/oauth.h"
 
 #include <stdlib.h>
@@ -354,20 +355,30 @@ settle(struct app_asking *asking)
 		settled(NULL, why.err, &why);
 }
 
+static void
+tell_refusal(const struct conf_account *conf, enum nd_level level, const struct nd_why *why)
+{
+	struct nd_buf hint;
+
+	nd_buf_init(&hint, HINT_LIMIT);
+	(void)hint_of(conf, HINT_OPERATOR, why->text, why, &hint);
+	nd_log(level, ND_FIELDS({ "ACCOUNT", conf->name }, { "ERR", nd_err_name(why->err) }),
+	    "no token for account %s: %s%s%s", conf->name, why->text, hint.len > 0 ? "; " : "", nd_buf_text(&hint));
+	nd_buf_done(&hint);
+}
+
 /* No token, and why. What was refused with a secret of before may be good with the one that has come since. */
 static void
 give_up(struct app_asking *asking, bool later, nd_ms retry_after, const struct nd_why *why)
 {
 	struct app_account *account = asking->account;
 	struct app *app = account->app;
-	const char *name = account->engine->conf->name;
 	bool changed =
 	    asking->changes != account->secrets.changes || (asking->refresh && asking->settings != account->settings);
 
 	if (asking->posted && account->grant.refresh_token.len > 0)
 		settle(asking);
-	nd_log(later ? ND_LOG_WARNING : ND_LOG_ERR, ND_FIELDS({ "ACCOUNT", name }, { "ERR", nd_err_name(why->err) }),
-	    "no token for account %s: %s%s%s", name, why->text, nd_why_hint(why)[0] ? "; " : "", nd_why_hint(why));
+	tell_refusal(account->engine->conf, later ? ND_LOG_WARNING : ND_LOG_ERR, why);
 	if (later)
 		engine_token_later(app->engine, account->engine, retry_after, why, loop_now(app->loop));
 	else

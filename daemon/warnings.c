@@ -3,6 +3,7 @@
 #include "daemon/app.h"
 
 #include "common/json.h"
+#include "daemon/core/hint.h"
 
 #include <stdio.h>
 
@@ -14,6 +15,18 @@ warnings_one(const char *code, const char *detail, const char *hint, struct json
 	json_out_text(out, "detail", detail);
 	json_out_text(out, "hint", hint && hint[0] != '\0' ? hint : NULL);
 	json_out_object_end(out);
+}
+
+static void
+put_token_warning(const struct engine_account *account, struct json_out *out)
+{
+	const struct nd_why *why = &account->token_why;
+	struct nd_buf hint;
+
+	nd_buf_init(&hint, HINT_LIMIT);
+	warnings_one(
+	    "token-not-refreshed", why->text, hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint), out);
+	nd_buf_done(&hint);
 }
 
 static void
@@ -83,8 +96,7 @@ warnings_put(struct app *app, struct json_out *out)
 		warnings_one(filling.code, filling.detail, filling.hint, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
-			warnings_one(
-			    "token-not-refreshed", account->token_why.text, nd_why_hint(&account->token_why), out);
+			put_token_warning(account, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		put_next_secret(account, out);
 	grants_warn(app, out);

@@ -12,25 +12,32 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
+	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
 	%D%/unit/test_access \
 	%D%/unit/test_act \
 	%D%/unit/test_api \
 	%D%/unit/test_buf \
+	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
 	%D%/unit/test_downtime \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_faults \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
 	%D%/unit/test_grant \
 	%D%/unit/test_health \
+	%D%/unit/test_hint \
+	%D%/unit/test_identity \
 	%D%/unit/test_intake_limit \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
+	%D%/unit/test_jwt \
+	%D%/unit/test_keyfile \
 	%D%/unit/test_log \
 	%D%/unit/test_machine \
 	%D%/unit/test_mime \
@@ -47,6 +54,7 @@ UNIT_TESTS = \
 	%D%/unit/test_smtp_proto \
 	%D%/unit/test_smtp_reply \
 	%D%/unit/test_smtp_stuff \
+	%D%/unit/test_smtp_window \
 	%D%/unit/test_stamp \
 	%D%/unit/test_stats \
 	%D%/unit/test_store_port \
@@ -68,12 +76,14 @@ libiotest_a_SOURCES = \
 	%D%/io/store_kit.c \
 	%D%/io/store_kit.h
 IO_TESTS = \
+	%D%/io/test_child \
 	%D%/io/test_filer \
 	%D%/io/test_http_client \
 	%D%/io/test_http_server \
 	%D%/io/test_http_server_slow \
 	%D%/io/test_http_server_stream \
 	%D%/io/test_inflight \
+	%D%/io/test_jwt_sign \
 	%D%/io/test_listen \
 	%D%/io/test_loop \
 	%D%/io/test_peer \
@@ -88,8 +98,13 @@ IO_TESTS = \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
+	%D%/io/test_trim \
+	%D%/io/test_watch \
 	%D%/io/test_worker
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
+%C%_io_test_child_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_jwt_sign_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_watch_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_filer_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_client_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_server_LDADD = $(IO_TEST_LIBS)
@@ -110,6 +125,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_trim_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_worker_LDADD = $(IO_TEST_LIBS)
 check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)
 TESTS += $(UNIT_TESTS) $(IO_TESTS)
@@ -123,48 +139,74 @@ check_PROGRAMS += %D%/unit/mime_print
 %C%_unit_mime_print_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 check_PROGRAMS += %D%/io/http_echo
 %C%_io_http_echo_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
-PY_TESTS = \
+IO_PY_TESTS = \
 	%D%/io/http_rough.py \
-	%D%/io/test_notifyctl.py \
+	%D%/io/test_notifyctl.py
+PY_TESTS = \
 	%D%/unit/mime_oracle.py
-TESTS += $(PY_TESTS)
-EXTRA_DIST += $(PY_TESTS) %D%/io/certs.sh
+TESTS += $(IO_PY_TESTS) $(PY_TESTS)
+EXTRA_DIST += $(IO_PY_TESTS) $(PY_TESTS) %D%/io/certs.sh
 
 # Fuzz programs. Without libFuzzer their main() replays the corpus, so that every build runs it.
 FUZZ_TARGETS = \
+	%D%/fuzz/fuzz_answer \
 	%D%/fuzz/fuzz_conf \
+	%D%/fuzz/fuzz_explain \
 	%D%/fuzz/fuzz_intake \
 	%D%/fuzz/fuzz_job \
 	%D%/fuzz/fuzz_json \
+	%D%/fuzz/fuzz_mime \
 	%D%/fuzz/fuzz_oauth \
-	%D%/fuzz/fuzz_smtp
+	%D%/fuzz/fuzz_request \
+	%D%/fuzz/fuzz_smtp \
+	%D%/fuzz/fuzz_text
 check_PROGRAMS += $(FUZZ_TARGETS)
+%C%_fuzz_fuzz_answer_SOURCES = %D%/fuzz/fuzz_answer.c client/http.c client/http.h
+%C%_fuzz_fuzz_answer_LDADD = libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
+%C%_fuzz_fuzz_explain_SOURCES = %D%/fuzz/fuzz_explain.c
 %C%_fuzz_fuzz_conf_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_explain_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_intake_SOURCES = %D%/fuzz/fuzz_intake.c
 %C%_fuzz_fuzz_intake_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_job_SOURCES = %D%/fuzz/fuzz_job.c
 %C%_fuzz_fuzz_job_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_json_SOURCES = %D%/fuzz/fuzz_json.c
 %C%_fuzz_fuzz_json_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_mime_SOURCES = %D%/fuzz/fuzz_mime.c
+%C%_fuzz_fuzz_mime_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_oauth_SOURCES = %D%/fuzz/fuzz_oauth.c
 %C%_fuzz_fuzz_oauth_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_request_SOURCES = %D%/fuzz/fuzz_request.c
+%C%_fuzz_fuzz_request_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
 %C%_fuzz_fuzz_smtp_SOURCES = %D%/fuzz/fuzz_smtp.c
 %C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_text_SOURCES = %D%/fuzz/fuzz_text.c
+%C%_fuzz_fuzz_text_LDADD = libcommon.a $(YAJL_LIBS)
 if FUZZERS
+%C%_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_explain_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_intake_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_job_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_oauth_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 else
+%C%_fuzz_fuzz_answer_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_conf_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_explain_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_intake_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_job_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_mime_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_oauth_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_request_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_smtp_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_text_SOURCES += %D%/fuzz/main.c
 TESTS += %D%/fuzz/replay.sh
 endif
 EXTRA_DIST += %D%/fuzz/replay.sh %D%/fuzz/corpus

@@ -119,6 +119,7 @@ struct conf_account {
 	char *tls_name;              /* default: host */
 	char *ehlo;                  /* default: [daemon] hostname */
 	int64_t max_connections;
+	int64_t window;
 };
 
 struct conf {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): names of fields */
 #define DAEMON(key, field, kind) .section = "daemon", .name = key, .type = kind, .offset = offsetof(struct conf, field)
 #define QUEUE(key, field, kind) .section = "queue", .name = key, .type = kind, .offset = offsetof(struct conf, field)
 #define ACCESS(key, field, kind) .section = "access", .name = key, .type = kind, .offset = offsetof(struct conf, field)
@@ -15,6 +16,7 @@
 	(CONF_GRANT_BIT(CONF_CLIENT_CREDENTIALS) | CONF_GRANT_BIT(CONF_AUTHORIZATION_CODE) |                           \
 	    CONF_GRANT_BIT(CONF_DEVICE_CODE) | CONF_GRANT_BIT(CONF_REFRESH_TOKEN))
 #define DAYS(n) ((int64_t)(n)*86400)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* clang-format off */
 static const struct conf_keys_section sections[] = {
@@ -191,12 +193,14 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "A proxy to the mail server: http://host:port (CONNECT) or socks5://host:port." },
 	{ ACCOUNT("max_connections", max_connections, CONF_KEYS_INT), .min = 1, .max = 100, .initial = "2",
 	  .text = "The most sessions at a time." },
+	{ ACCOUNT("window", window, CONF_KEYS_INT), .min = 1, .max = 16, .initial = "1",
+	  .text = "The most messages under way at once in one session, where the server bears it; "
+		  "a lost connection leaves so many uncertain." },
 	{ LATER("account", "submitters"), .text = "Who may use this account." },
 	{ LATER("account", "messages_per_minute"), .text = "Messages sent in a minute." },
 	{ LATER("account", "recipients_per_day"), .text = "Recipients addressed in a day." },
 	{ LATER("account", "recipients_per_message"), .text = "Recipients of one transaction." },
 	{ LATER("account", "messages_per_recipient_hour"), .text = "Messages one recipient gets in an hour." },
-	{ LATER("account", "window"), .text = "Transactions under way in one session." },
 	{ LATER("account", "warm"), .text = "Keeps one session open." },
 	{ LATER("account", "share"), .text = "This host's part of the presets' limits." },
 };

@@ -66,6 +66,21 @@ before_comment(const char *line, size_t len, bool *quoted)
 	return len;
 }
 
+/* What is wrong with a whole line, or NULL. A tabulator is a blank. */
+static const char *
+complaint(struct nd_buf *line, bool quoted)
+{
+	if (quoted)
+		return "a quote is opened and not closed";
+	for (size_t i = 0; i < line->len; i++) {
+		if (line->octets[i] == '\t')
+			line->octets[i] = ' ';
+	}
+	if (line->len > 0 && nd_str_has_control(line->octets, line->len))
+		return "there is a control character in this line";
+	return NULL;
+}
+
 /* Puts a logical line together. Returns a complaint or NULL. */
 static const char *
 gather(struct conf_syntax *syntax)
@@ -93,15 +108,7 @@ gather(struct conf_syntax *syntax)
 		if (syntax->at >= syntax->len)
 			return "the file ends inside a continued line";
 	}
-	if (quoted)
-		return "a quote is opened and not closed";
-	for (size_t i = 0; i < syntax->line.len; i++) {
-		if (syntax->line.octets[i] == '\t')
-			syntax->line.octets[i] = ' ';
-	}
-	if (syntax->line.len > 0 && nd_str_has_control(syntax->line.octets, syntax->line.len))
-		return "there is a control character in this line";
-	return NULL;
+	return complaint(&syntax->line, quoted);
 }
 
 static char *

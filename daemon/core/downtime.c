@@ -47,6 +47,24 @@ downtime_end(struct downtime *downtime, nd_unix now)
 	downtime->since = 0;
 }
 
+void
+downtime_leap(struct downtime *downtime, nd_unix before, nd_unix now)
+{
+	unsigned i;
+
+	if (now >= before) {
+		if (downtime->since == 0)
+			add(downtime, before, now);
+		return;
+	}
+	for (i = 0; i < downtime->count; i++) {
+		downtime->span[i].from -= before - now;
+		downtime->span[i].to -= before - now;
+	}
+	if (downtime->since != 0)
+		downtime->since -= before - now;
+}
+
 nd_unix
 downtime_cutoff(const struct downtime *downtime, nd_ms usable, nd_unix now)
 {

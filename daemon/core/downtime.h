@@ -24,6 +24,8 @@ struct downtime {
 
 void downtime_begin(struct downtime *downtime, nd_unix now); /* again: nothing */
 void downtime_end(struct downtime *downtime, nd_unix now);
+/* The clock went from `before` to `now` in no time: ahead, what it left out does not count; back, what is known goes back with it. */
+void downtime_leap(struct downtime *downtime, nd_unix before, nd_unix now);
 /* The latest time T such that the account could be used for `usable` between T and now: jobs accepted by then have had their time. */
 nd_unix downtime_cutoff(const struct downtime *downtime, nd_ms usable, nd_unix now);
 /* As a JSON array of [from, to]; reading takes what is well-formed and in order, and joins it before what is there. */

@@ -2,9 +2,9 @@
 /* engine.c - composes window, sessions, tokens and account states.  Layer: core. */
 #include "daemon/core/engine_inner.h"
 
-#include "common/explain.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
 
 #include <stdio.h>
@@ -32,6 +32,15 @@ engine_by_token(const struct engine_account *account)
 }
 
 void
+engine_fit_pool(struct engine_account *account)
+{
+	const struct conf_account *conf = account->conf;
+
+	pool_limit(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window,
+	    conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS);
+}
+
+void
 engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now)
 {
 	struct engine_account *account = nd_xalloc(sizeof(*account));
@@ -39,7 +48,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	account->conf = conf;
 	account->change = CONF_OTHER;
 	health_init(&account->health, now);
-	pool_init(&account->pool, (unsigned)conf->max_connections);
+	engine_fit_pool(account);
 	sched_init(&account->sched);
 	account->sched.behind = true; /* what an earlier run or another account left */
 	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
@@ -62,6 +71,7 @@ engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 	unsigned i;
 
 	engine->conf = conf;
+	engine->epoch = now.unix_ms - now.ms;
 	engine->dice = seed | 1;
 	engine->notes_end = &engine->notes;
 	for (i = 0; i < conf->account_count; i++)
@@ -118,21 +128,30 @@ engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now)
 		queue_job_free(job);
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 void
+/* NOLINTNEXTLINE(readability-function-size): a page of the store as it came */
 engine_loaded(struct engine *engine, struct engine_account *account, struct queue_job **jobs, unsigned count, bool more,
     nd_unix next_due, struct nd_now now)
 {
-	unsigned i;
+	unsigned i, known_count;
+	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
 	sched_loaded(&account->sched, more, next_due);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
-		if (account->gone || sched_find(&account->sched, jobs[i]->id))
+		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
 			queue_job_free(jobs[i]);
 		else
 			(void)sched_add(&account->sched, jobs[i], now);
 	}
+	free(known);
 }
 
 void
@@ -169,29 +188,45 @@ fulfil(struct engine *engine, struct engine_account *account, struct sched_job *
 	return true;
 }
 
+/* SENDING no more, and nothing came of it. */
+static void
+put_back(struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms due, struct nd_now now)
+{
+	if (!fulfil(engine, account, job, now))
+		sched_back(&account->sched, job, due);
+}
+
 /* The account's own fault, in words, from a reply or a failure. */
 static void
-blame(struct engine *engine, struct engine_account *account, const struct verdict_word *word, enum smtp_stage stage,
-    const struct smtp_reply *reply, const struct nd_why *why, struct nd_now now)
+blame(struct engine *engine, struct engine_account *account, struct health_fault fault, const struct smtp_reply *reply,
+    const struct nd_why *why, struct nd_now now)
 {
 	char words[SMTP_REPLY_TEXT + 32];
-	const struct explain_row *row;
-	struct health_fault fault = { .reason = word->reason, .wait = word->wait };
+	struct nd_buf hint;
 
 	if (reply && reply->code != 0)
 		settle_reply_words(reply, words, sizeof(words));
 	else
 		(void)snprintf(words, sizeof(words), "%s", why ? why->text : "");
-	row = explain_find(words);
+	nd_buf_init(&hint, HINT_LIMIT);
 	fault.detail = words;
-	fault.hint = row ? row->remedy : why ? nd_why_hint(why) : "";
+	fault.hint = hint_of(account->conf, HINT_OPERATOR, words, why, &hint);
+	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
+	nd_buf_done(&hint);
+}
+
+static struct health_fault
+fault_of(const struct verdict_word *word, enum smtp_stage stage)
+{
+	struct health_fault fault = { .reason = word->reason, .wait = word->wait };
+
 	fault.in_mail = stage >= SMTP_AT_MAIL && stage <= SMTP_AT_END;
 	fault.state = word->verdict == VERDICT_THROTTLED ? HEALTH_THROTTLED
 		      : word->verdict == VERDICT_FAILING ? HEALTH_FAILING
 							 : HEALTH_HELD;
 	if (fault.state == HEALTH_THROTTLED && fault.wait <= 0)
 		fault.wait = ND_SEC(30);
-	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
+	return fault;
 }
 
 void
@@ -206,6 +241,22 @@ engine_ready(struct engine *engine, struct pool_session *session, struct nd_now 
 		health_proved(&account->health, false, now.ms);
 	}
 	pool_enter(&account->pool, session, POOL_IDLE_SESSION, now.ms);
+}
+
+void
+engine_room(struct engine *engine, struct pool_session *session)
+{
+	(void)engine;
+	session->room = session->job_count > 0;
+}
+
+void
+engine_unfit(struct engine *engine, struct pool_session *session, struct nd_now now)
+{
+	struct sched_job *job = session->jobs[session->job_count - 1];
+
+	pool_take(session, session->job_count - 1);
+	put_back(engine, session->account, job, job->due, now);
 }
 
 /* The server refused the token: another one is asked for, once. */
@@ -256,7 +307,7 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 			return;
 		}
 	}
-	blame(engine, account, &word, fault->stage, &fault->reply, &fault->why, now);
+	blame(engine, account, fault_of(&word, fault->stage), &fault->reply, &fault->why, now);
 }
 
 void
@@ -267,9 +318,9 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	struct engine_account *account = session->account;
 	bool opening = session->state == POOL_OPENING, probe = session->probe;
 
-	/* Its outcome never came: it was not begun. */
-	if (session->job && !fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
+	/* Their outcomes never came: they were not begun. */
+	for (; session->job_count > 0; pool_take(session, 0))
+		put_back(engine, account, session->jobs[0], session->jobs[0]->due, now);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);
@@ -285,7 +336,7 @@ attempt_of(
 	struct queue_attempt *attempt = nd_xalloc(sizeof(*attempt));
 	const struct smtp_reply *reply = word->reply;
 
-	attempt->n = session->job->job->attempt_count;
+	attempt->n = session->jobs[0]->job->attempt_count;
 	attempt->account = nd_xstrdup(session->account->conf->name);
 	attempt->relay = told->relay && told->relay[0] != '\0' ? nd_xstrdup(told->relay) : NULL;
 	attempt->session = nd_xstrdup(session->id);
@@ -303,6 +354,26 @@ attempt_of(
 	return attempt;
 }
 
+/* Who met what may be a fault of the account; a mail that passed clears all. */
+static void
+note_suspect(struct engine_account *account, const struct settle_word *word)
+{
+	if (word->delivered || (word->suspect.job[0] == '\0' && !word->account_fault))
+		account->suspect = (struct settle_suspect){ 0 };
+	else if (account->suspect.job[0] == '\0')
+		account->suspect = word->suspect;
+}
+
+/* All that were under way on one session are lost at once: that is one loss. */
+static unsigned
+count_lost(struct pool_session *session)
+{
+	if (!session->lost)
+		session->account->lost_in_row++;
+	session->lost = true;
+	return session->account->lost_in_row;
+}
+
 /* What an outcome says about the account. */
 static void
 judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
@@ -314,20 +385,22 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		word->fault.verdict = VERDICT_HELD;
 	else if (word->account_fault && word->fault.verdict == VERDICT_REFRESH) {
 		word->account_fault = false;
-		session->mails = POOL_MAILS; /* it is not used again */
+		session->mails = account->pool.mails; /* it is not used again */
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
-		if (!word->account_fault)
+		note_suspect(account, word);
+		if (!word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
 	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
-		   ++account->lost_in_row >= LOST_LIMIT) {
+		   count_lost(session) >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
 	}
 	if (word->account_fault)
-		blame(engine, account, &word->fault, word->fault_stage, word->fault_reply, &outcome->why, now);
+		blame(
+		    engine, account, fault_of(&word->fault, word->fault_stage), word->fault_reply, &outcome->why, now);
 	account->health.probing = false;
 }
 
@@ -335,20 +408,21 @@ void
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
-	struct settle_case c = { account->conf, told->outcome, told->mail, engine->conf->max_age, engine_roll(engine),
-		now.unix_ms };
+	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
+		engine_roll(engine), now.unix_ms, &account->suspect };
+	struct sched_job *job = session->jobs[0];
 	struct settle_word word;
 
-	settle_outcome(session->job->job, &c, &word);
+	settle_outcome(job->job, &c, &word);
 	smtp_habits_learn(&account->habits, told->outcome, now.ms);
 	session->mails++;
 	if (!session->old) /* settings that hold no more say nothing about the new ones */
 		judge(engine, session, told->outcome, &word, now);
 	if (word.counted)
-		engine_to_store(engine, account, session->job, attempt_of(session, told, &word, now.unix_ms));
-	else if (!fulfil(engine, account, session->job, now))
-		sched_back(&account->sched, session->job);
-	session->job = NULL;
+		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
+	else
+		put_back(engine, account, job, now.ms + 1, now); /* behind all that is due now */
+	pool_take(session, 0);
 	session->probe = false;
 }
 
@@ -386,9 +460,9 @@ engine_token_got(
 		account->health.until = now.ms;
 }
 
-/* Without a usable token the account is in trouble, from the moment the old one ends. */
-void
-engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now)
+/* answer: the endpoint has just given it; its words take the place of those of before also when the state stays. */
+static void
+mind_token(struct engine *engine, struct engine_account *account, bool answer, struct nd_now now)
 {
 	const struct nd_why *why = &account->token_why;
 	bool person = why->err == ND_ESIGNIN || why->err == ND_ETOKENSLOCKED;
@@ -396,12 +470,24 @@ engine_mind_token(struct engine *engine, struct engine_account *account, struct 
 		person              ? nd_err_name(why->err)
 		: account->token_no ? "token-refused"
 				    : "token-endpoint",
-		why->text, nd_why_hint(why), 0, false };
+		why->text, "", 0, false };
+	struct nd_buf hint;
 
-	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state >= fault.state)
+	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state > fault.state ||
+	    (account->health.state == fault.state && !answer))
 		return;
+	nd_buf_init(&hint, HINT_LIMIT);
+	fault.hint = person ? nd_why_hint(why) : hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint);
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
 	account->health.until = account->token.retry_at;
+	nd_buf_done(&hint);
+}
+
+/* Without a usable token the account is in trouble, from the moment the old one ends. */
+void
+engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	mind_token(engine, account, false, now);
 }
 
 void
@@ -411,9 +497,7 @@ engine_token_later(struct engine *engine, struct engine_account *account, nd_ms 
 	token_later(&account->token, retry_after, engine_roll(engine), now.ms);
 	account->token_why = *why;
 	account->token_no = false;
-	if (!token_usable(&account->token, now.ms) && account->health.state == HEALTH_FAILING)
-		account->health.until = account->token.retry_at;
-	engine_mind_token(engine, account, now);
+	mind_token(engine, account, true, now);
 }
 
 void
@@ -422,5 +506,5 @@ engine_token_refused(struct engine *engine, struct engine_account *account, cons
 	token_refused(&account->token, now.ms + TOKEN_PROBE, now.ms);
 	account->token_why = *why;
 	account->token_no = true;
-	engine_mind_token(engine, account, now);
+	mind_token(engine, account, true, now);
 }

@@ -27,9 +27,10 @@ struct engine_account {
 	struct health health;
 	struct pool pool;
 	struct sched sched;
-	struct token token;      /* oauth2 only */
-	bool reauth;             /* AUTH was refused and a new token forced: the next refusal holds the account */
-	unsigned lost_in_row;    /* transactions that ended by a lost connection */
+	struct token token;   /* oauth2 only */
+	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
+	unsigned lost_in_row; /* transactions that ended by a lost connection */
+	struct settle_suspect suspect;
 	struct nd_why token_why; /* why there is no newer token; err ND_OK: none is wanting */
 	bool token_no;           /* it was refused, not only put off */
 	struct smtp_habits habits;
@@ -42,7 +43,7 @@ struct engine_account {
 
 enum engine_act {
 	ENGINE_OPEN,   /* open session for account */
-	ENGINE_SEND,   /* send session->job on session */
+	ENGINE_SEND,   /* send `job` on session; beside others if it is not the only one of session->jobs */
 	ENGINE_CLOSE,  /* end session (idle) */
 	ENGINE_TOKEN,  /* ask for a token for account */
 	ENGINE_LOAD,   /* read due jobs of account */
@@ -78,9 +79,13 @@ void engine_loaded(struct engine *engine, struct engine_account *account, struct
 void engine_load_failed(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_ready(
     struct engine *engine, struct pool_session *session, struct nd_now now); /* opened, or its mail is over */
+/* The session can take another mail beside those under way. */
+void engine_room(struct engine *engine, struct pool_session *session);
+/* The job last given to the session is not for sending beside others: it waits for its turn. */
+void engine_unfit(struct engine *engine, struct pool_session *session, struct nd_now now);
 void engine_gone(
     struct engine *engine, struct pool_session *session, const struct smtp_fault *fault, struct nd_now now);
-struct engine_told {
+struct engine_told { /* of the oldest job under way on the session */
 	const struct smtp_outcome *outcome;
 	const struct settle_mail *mail;
 	const char *relay;
@@ -130,6 +135,15 @@ void engine_stop(struct engine *engine);
 
 /* Held: nothing is opened, sent, loaded or asked for, and the jobs' default age stands still; jobs come in as ever. */
 void engine_hold(struct engine *engine, bool held, struct nd_now now);
+
+/* Told each turn, before anything else. The wall clock is not where the time that passed would have put it: ahead, the leap makes no job
+ * older, except by an end of its own; back, true: the driver makes what waits in the store due, then engine_flush, for nobody knows when its time would come. */
+bool engine_leap(struct engine *engine, struct nd_now now);
+/* After a restart: the wall clock was at `wall` already. */
+void engine_clock_was(struct engine *engine, nd_unix wall, struct nd_now now);
+struct downtime *engine_leaps(struct engine *engine); /* to keep over a restart */
+nd_ms engine_max_age(
+    const struct engine *engine, nd_unix now); /* of a job that ends now: [queue] max_age and the leaps since */
 
 /* Questions. */
 bool engine_next(struct engine *engine, struct nd_now now, struct engine_action *action);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAP ND_MIN(1) /* less is what setting a clock right takes */
+
 enum engine_did
 engine_act(
     struct engine *engine, const struct queue_job *row, enum job_action action, struct nd_now now, struct nd_why *why)
@@ -33,12 +35,12 @@ engine_act(
 }
 
 void
-engine_look(struct engine *engine, const char *name)
+engine_look(struct engine *engine, const char *account)
 {
-	struct engine_account *account = engine_account_named(engine, name);
+	struct engine_account *found = engine_account_named(engine, account);
 
-	if (account)
-		account->sched.behind = true;
+	if (found)
+		found->sched.behind = true;
 }
 
 void
@@ -129,9 +131,10 @@ change(struct engine_account *account, const struct conf_account *conf, nd_ms no
 	account->gone = false;
 	if (account->change != CONF_SAME) {
 		pool_age(&account->pool);
-		account->pool.max = (unsigned)conf->max_connections;
+		engine_fit_pool(account);
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
+		account->suspect = (struct settle_suspect){ 0 };
 		account->reauth = false;
 		account->health.probing = false; /* its session is old now */
 	}
@@ -178,6 +181,39 @@ engine_forget(struct engine *engine, struct engine_account *account)
 	engine_free_account(account);
 	engine->count--;
 	memmove(&engine->accounts[i], &engine->accounts[i + 1], (engine->count - i) * sizeof(struct engine_account *));
+}
+
+bool
+engine_leap(struct engine *engine, struct nd_now now)
+{
+	const nd_unix before = engine->epoch + now.ms;
+	unsigned i;
+
+	if (now.unix_ms - before < LEAP && before - now.unix_ms < LEAP)
+		return false;
+	engine->epoch = now.unix_ms - now.ms;
+	downtime_leap(&engine->leaps, before, now.unix_ms);
+	for (i = 0; i < engine->count; i++)
+		downtime_leap(&engine->accounts[i]->downtime, before, now.unix_ms);
+	return now.unix_ms < before;
+}
+
+void
+engine_clock_was(struct engine *engine, nd_unix wall, struct nd_now now)
+{
+	engine->epoch = wall - now.ms;
+}
+
+struct downtime *
+engine_leaps(struct engine *engine)
+{
+	return &engine->leaps;
+}
+
+nd_ms
+engine_max_age(const struct engine *engine, nd_unix now)
+{
+	return now - downtime_cutoff(&engine->leaps, engine->conf->max_age, now);
 }
 
 void

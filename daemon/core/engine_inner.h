@@ -26,10 +26,13 @@ struct engine {
 	unsigned session_number;
 	uint32_t dice;
 	bool stopping, held;
+	nd_unix epoch; /* when CLOCK_BOOTTIME was 0, by the wall clock as it was last believed */
+	struct downtime leaps;
 	unsigned bars; /* enum engine_bar */
 };
 
-uint32_t engine_roll(struct engine *engine); /* a number for jitter */
+uint32_t engine_roll(struct engine *engine);          /* a number for jitter */
+void engine_fit_pool(struct engine_account *account); /* to its settings */
 bool engine_by_token(const struct engine_account *account);
 /* The job's row goes to the store; `attempt` is taken over. */
 void engine_to_store(

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define SETTLING_MAX 8u /* outcomes under way to the disk, for each session */
+#define SETTLING_MAX 8u /* outcomes under way to the disk, for each session; those of two windows beside */
 
 /* Nothing new is begun. */
 static bool
@@ -49,11 +49,24 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	return true;
 }
 
+/* An idle session, else one whose window has room for another mail. */
+static struct pool_session *
+next_carrier(const struct engine_account *account, enum health_leave leave, nd_ms now)
+{
+	struct pool_session *session = pool_idle(&account->pool);
+
+	if (session || leave == HEALTH_ONE)
+		return session;
+	return pool_roomy(
+	    &account->pool, smtp_habits_window(&account->habits, (unsigned)account->conf->window, now), now);
+}
+
 static bool
 next_mail(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
 {
-	struct pool_session *session = pool_idle(&account->pool);
 	enum health_leave leave = health_leave(&account->health, now.ms);
+	struct pool_session *session = next_carrier(account, leave, now.ms);
+	struct sched_job *job;
 
 	if (!session || quiet(engine) || engine->bars != 0 || leave == HEALTH_NOTHING)
 		return false;
@@ -61,15 +74,15 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	if (leave == HEALTH_ONE && (!session->probe || account->sched.sending > 0))
 		return false;
 	/* What is sent but not yet committed is what a crash would send twice. */
-	if (account->sched.settling >= SETTLING_MAX * account->pool.max)
+	if (account->sched.settling >= (SETTLING_MAX + 2 * (unsigned)account->conf->window) * account->pool.max)
 		return false;
-	session->job = sched_take(&account->sched);
-	if (!session->job)
+	job = sched_take(&account->sched);
+	if (!job)
 		return false;
-	pool_enter(&account->pool, session, POOL_BUSY, now.ms);
+	pool_give(&account->pool, session, job, now.ms);
 	action->act = ENGINE_SEND;
 	action->session = session;
-	action->job = session->job;
+	action->job = job;
 	return true;
 }
 

@@ -34,7 +34,7 @@ struct health {
 	enum health_state state;
 	char reason[48]; /* stable word; "" when ok */
 	char detail[320];
-	char hint[240];
+	char hint[1000];    /* with commands to paste */
 	nd_ms since, until; /* until: next probe or end of the throttle; ND_NEVER none */
 	unsigned probes;
 	bool probing; /* the one session of a probe is out */

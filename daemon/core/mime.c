@@ -15,7 +15,7 @@
 
 #define SUBJECT_CHARS 78
 #define NO_SUBJECT "(no subject)"
-#define EXTRA_ROOM 4096 /* what text made from html may need beyond the html */
+#define LOOKED_AT 16384u /* of the text made from html, for its first line */
 
 /* How mail says that it is urgent; the middle severities say nothing. */
 /* clang-format off */
@@ -102,7 +102,7 @@ mime_subject(const struct job_draft *draft, struct nd_buf *out)
 		return;
 	found = false;
 	if (draft->html != NULL) {
-		nd_buf_init(&text, 2 * draft->html_len + EXTRA_ROOM);
+		nd_buf_init(&text, LOOKED_AT); /* it ends there */
 		mime_text_from_html(&text, draft->html, draft->html_len);
 		found = first_line(nd_buf_text(&text), text.len, out);
 		nd_buf_done(&text);
@@ -235,7 +235,7 @@ mime_body(const struct job_draft *draft, const char *id, nd_unix created, const 
 	nd_buf_adds(out, ">\r\n");
 	add_header(draft, out);
 	err = mime_parts_add(draft, id, hostname, out, why);
-	if (err != ND_OK && out->octets != NULL) {
+	if (err != ND_OK && out->octets != NULL && out->sink == NULL) {
 		out->len = begin;
 		out->octets[begin] = '\0';
 	}

@@ -152,18 +152,34 @@ as_is(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
 	size_t len;
 
 	nd_buf_adds(out, "Content-Transfer-Encoding: 7bit\r\n\r\n");
-	while (next_line(&cursor, &line, &len)) {
+	while (next_line(&cursor, &line, &len) && !out->failed) {
 		nd_buf_add(out, line, len);
 		nd_buf_adds(out, "\r\n");
+		nd_buf_pass(out, 0);
 	}
 }
 
 /* A row of quoted-printable. */
 struct row {
-	struct nd_buf *out;
+	struct nd_buf *out; /* NULL: only counted */
+	size_t *size;
 	size_t used;
 	char octets[ROW + 2];
 };
+
+static void
+end_row(struct row *row, const char *end)
+{
+	size_t len = strlen(end);
+
+	memcpy(row->octets + row->used, end, len);
+	*row->size += row->used + len;
+	if (row->out != NULL) {
+		nd_buf_add(row->out, row->octets, row->used + len);
+		nd_buf_pass(row->out, 0);
+	}
+	row->used = 0;
+}
 
 /* `widest`: the last octet of a line may take the column that is else kept free for the '=' of a soft break. */
 static void
@@ -171,11 +187,8 @@ put(struct row *row, unsigned char c, bool plain, size_t widest)
 {
 	static const char hex[] = "0123456789ABCDEF";
 
-	if (row->used + (plain ? 1 : 3) > widest) {
-		memcpy(row->octets + row->used, "=\r\n", 3);
-		nd_buf_add(row->out, row->octets, row->used + 3);
-		row->used = 0;
-	}
+	if (row->used + (plain ? 1 : 3) > widest)
+		end_row(row, "=\r\n");
 	if (plain) {
 		row->octets[row->used++] = (char)c;
 	} else {
@@ -186,9 +199,9 @@ put(struct row *row, unsigned char c, bool plain, size_t widest)
 }
 
 static void
-quote_line(struct nd_buf *out, const char *line, size_t len)
+quote_line(struct nd_buf *out, const char *line, size_t len, size_t *size)
 {
-	struct row row = { .out = out, .used = 0 };
+	struct row row = { .out = out, .size = size, .used = 0 };
 	const unsigned char *p = (const unsigned char *)line, *last = p + (len > 0 ? len - 1 : 0);
 
 	if (len > 1 && fragile(line, len))
@@ -202,19 +215,20 @@ quote_line(struct nd_buf *out, const char *line, size_t len)
 	}
 	if (len > 0)
 		put(&row, *last, cost[*last] == 0 && !blank(line[len - 1]) && !(len == 1 && fragile(line, len)), ROW);
-	memcpy(row.octets + row.used, "\r\n", 2);
-	nd_buf_add(out, row.octets, row.used + 2);
+	end_row(&row, "\r\n");
 }
 
-static void
+/* How many octets it takes; `out` NULL: that only. */
+static size_t
 quoted(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
 {
 	struct cursor cursor = start(pieces, count);
 	const char *line;
-	size_t len;
+	size_t len, size = 0;
 
-	while (next_line(&cursor, &line, &len))
-		quote_line(out, line, len);
+	while (next_line(&cursor, &line, &len) && (out == NULL || !out->failed))
+		quote_line(out, line, len, &size);
+	return size;
 }
 
 /* Gathers octets until they fill a row of base64. */
@@ -231,6 +245,7 @@ flush_row(struct rows *rows)
 		return;
 	nd_str_base64(rows->out, rows->octets, rows->used);
 	nd_buf_adds(rows->out, "\r\n");
+	nd_buf_pass(rows->out, 0);
 	rows->used = 0;
 }
 
@@ -261,7 +276,7 @@ based(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
 	size_t len;
 
 	nd_buf_adds(out, "Content-Transfer-Encoding: base64\r\n\r\n");
-	while (next_line(&cursor, &line, &len)) {
+	while (next_line(&cursor, &line, &len) && !out->failed) {
 		gather(&rows, line, len);
 		gather(&rows, "\r\n", 2);
 	}
@@ -276,27 +291,32 @@ base64_size(size_t octets)
 	return chars + (chars + ROW - 1) / ROW * 2;
 }
 
+/* Soft line breaks are counted only where they decide: each stands behind at least ROW - 3 columns and takes 3 octets. */
+static bool
+quoted_is_shorter(const struct facts *facts, const struct mime_piece *pieces, unsigned count)
+{
+	size_t most = base64_size(facts->octets), least = facts->octets + 2 * facts->escapes;
+
+	if (least > most)
+		return false;
+	return least + 3 * (least / (ROW - 3)) <= most || quoted(NULL, pieces, count) <= most;
+}
+
 void
 mime_encode_text(struct nd_buf *out, const struct mime_piece *pieces, unsigned count, bool in_multipart)
 {
 	struct facts facts = look(pieces, count, in_multipart);
-	size_t begin = out->len, body, most = base64_size(facts.octets);
 
 	if (facts.plain) {
 		as_is(out, pieces, count);
 		return;
 	}
-	if (facts.octets + 2 * facts.escapes <= most) {
+	if (quoted_is_shorter(&facts, pieces, count)) {
 		nd_buf_adds(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
-		body = out->len;
-		quoted(out, pieces, count);
-		if (out->failed || out->len - body <= most)
-			return;
-		/* The soft breaks made it longer after all. */
-		out->len = begin;
-		out->octets[begin] = '\0';
+		(void)quoted(out, pieces, count);
+	} else {
+		based(out, pieces, count);
 	}
-	based(out, pieces, count);
 }
 
 static bool
@@ -312,7 +332,7 @@ mime_encode_rewrap(struct nd_buf *out, const char *base64, size_t len)
 	char row[ROW + 2];
 	size_t used = 0, i;
 
-	for (i = 0; i < len; i++) {
+	for (i = 0; i < len && !out->failed; i++) {
 		if (blank(base64[i]) || base64[i] == '\r' || base64[i] == '\n')
 			continue;
 		if (!alphabet(base64[i]))
@@ -322,6 +342,7 @@ mime_encode_rewrap(struct nd_buf *out, const char *base64, size_t len)
 			continue;
 		memcpy(row + used, "\r\n", 2);
 		nd_buf_add(out, row, used + 2);
+		nd_buf_pass(out, 0);
 		used = 0;
 	}
 	if (used > 0) {

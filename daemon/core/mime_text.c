@@ -13,7 +13,8 @@
 struct page {
 	struct nd_buf *out;
 	const char *p, *end;
-	size_t begin;     /* where our text begins in out */
+	size_t passed;    /* octets that out has let go of */
+	size_t begin;     /* where our text begins: as `at` tells */
 	unsigned breaks;  /* line ends due before the next character: at most 2 */
 	bool space;       /* a space is due */
 	bool pre;         /* white space counts */
@@ -50,11 +51,18 @@ static const struct {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+/* How many octets came before the next one. */
+static size_t
+at(const struct page *page)
+{
+	return page->passed + page->out->len;
+}
+
 /* The line ends or the space that became due, once something follows them. */
 static void
 settle(struct page *page)
 {
-	if (page->out->len == page->begin) {
+	if (at(page) == page->begin) {
 		page->breaks = 0;
 		page->space = false;
 	}
@@ -242,7 +250,7 @@ attribute(const char *p, const char *end, const char *name, char out[URL_SIZE])
 static void
 close_link(struct page *page)
 {
-	size_t shown = page->out->len > page->link_text ? page->out->len - page->link_text : 0, len = strlen(page->url);
+	size_t shown = at(page) - page->link_text, len = strlen(page->url);
 	const char *target = page->url;
 
 	if (len == 0)
@@ -253,7 +261,7 @@ close_link(struct page *page)
 	if (target[0] != '#' && strncasecmp(target, "javascript:", 11) != 0 &&
 	    (shown < strlen(target) ||
 		memcmp(page->out->octets + page->out->len - strlen(target), target, strlen(target)) != 0)) {
-		page->space = page->out->len > page->begin;
+		page->space = at(page) > page->begin;
 		say(page, "<", 1);
 		say(page, target, strlen(target));
 		say(page, ">", 1);
@@ -310,7 +318,7 @@ act(struct page *page, enum action action, bool closing, const char *from, const
 		close_link(page);
 		if (!closing)
 			attribute(from, to, "href", page->url);
-		page->link_text = page->out->len;
+		page->link_text = at(page);
 		break;
 	case TAG_NONE:
 	case TAG_DROP:
@@ -358,8 +366,9 @@ mime_text_from_html(struct nd_buf *out, const char *html, size_t len)
 {
 	struct page page = { .out = out, .p = html, .end = html + len, .begin = out->len };
 	const char *close;
+	size_t len_before;
 
-	while (page.p < page.end) {
+	while (page.p < page.end && !out->failed) {
 		if (!markup(&page)) {
 			text(&page);
 		} else if (page.end - page.p >= 4 && memcmp(page.p, "<!--", 4) == 0) {
@@ -368,8 +377,11 @@ mime_text_from_html(struct nd_buf *out, const char *html, size_t len)
 		} else {
 			tag(&page);
 		}
+		len_before = out->len;
+		nd_buf_pass(out, URL_SIZE); /* close_link looks back */
+		page.passed += len_before - out->len;
 	}
 	close_link(&page);
-	if (out->len > page.begin)
+	if (at(&page) > page.begin)
 		nd_buf_addc(out, '\n');
 }

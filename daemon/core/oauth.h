@@ -47,8 +47,7 @@ struct oauth_reply {
 	nd_ms life;                /* TOKEN: expires_in missing or <= 0 -> 60 s, > 24 h -> 24 h */
 	nd_ms retry_after;         /* LATER: the endpoint's wish, 0 none */
 	char error[64];            /* "invalid_client"; "" none */
-	struct nd_why
-	    why; /* LATER, REFUSED: a sentence with the provider's words, the hint from the table of explanations */
+	struct nd_why why;         /* LATER, REFUSED: a sentence with the provider's words; hint_of has the remedy */
 };
 /* status 0: no reply, `failure` says why (LATER, or REFUSED for TLS and bad URLs). retry_after in s, -1 none.
  * Tokens with octets outside 0x21-0x7e, or longer than 12,000, are refused. */

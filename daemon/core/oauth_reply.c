@@ -6,7 +6,6 @@
  */
 #include "daemon/core/oauth.h"
 
-#include "common/explain.h"
 #include "common/json.h"
 #include "common/str.h"
 #include "daemon/core/oauth_inner.h"
@@ -57,6 +56,20 @@ breaks(char c)
 	return c == '\0' || strchr(" \t\r\n'\"()<>[]{},;", c) != NULL;
 }
 
+static void
+add_word(struct nd_buf *out, const char *word, size_t len)
+{
+	const char *url = memmem(word, len, "://", 3);
+	const char *query = memchr(word, url != NULL ? '?' : '=', len);
+	size_t kept = query != NULL ? (size_t)(query - word) : len;
+
+	if (kept < len || (url == NULL && len >= OPAQUE_MIN && !is_guid(word, len))) {
+		nd_buf_add(out, word, kept < len ? kept + 1 : 0);
+		nd_buf_adds(out, "…");
+	} else
+		nd_buf_add(out, word, len);
+}
+
 /* Copies a description as far as it says something: the first line, without what may be a secret. */
 static void
 tidy(const char *text, struct nd_buf *out)
@@ -71,14 +84,7 @@ tidy(const char *text, struct nd_buf *out)
 		}
 		while (!breaks(text[len]))
 			len++;
-		const char *url = memmem(text, len, "://", 3);
-		const char *query = memchr(text, url != NULL ? '?' : '=', len);
-		size_t kept = query != NULL ? (size_t)(query - text) : len;
-		if (kept < len || (url == NULL && len >= OPAQUE_MIN && !is_guid(text, len))) {
-			nd_buf_add(out, text, kept < len ? kept + 1 : 0);
-			nd_buf_adds(out, "…");
-		} else
-			nd_buf_add(out, text, len);
+		add_word(out, text, len);
 		text += len;
 	}
 	while (out->len > 0 && out->octets[out->len - 1] == ' ')
@@ -153,11 +159,10 @@ read_life(const struct json_node *node)
 }
 
 static void
-refuse(struct oauth_reply *out, const char *text, const char *hint)
+refuse(struct oauth_reply *out, const char *text)
 {
 	out->class = OAUTH_REFUSED;
 	(void)nd_fail(&out->why, ND_ETOKEN, 0, "the token endpoint %s", text);
-	(void)nd_fail_at(&out->why, "", 0, hint);
 }
 
 /* What comes beside the token after a sign-in. */
@@ -182,13 +187,12 @@ read_token(const struct json_node *root, struct oauth_reply *out)
 	const struct json_node *type = json_get(root, "token_type");
 
 	if (token == NULL)
-		refuse(out, "answered 200 without an access_token", "check token_url");
+		refuse(out, "answered 200 without an access_token");
 	else if (!oauth_inner_token_ok(token))
 		refuse(out,
-		    "gave an access token that cannot be used: it is too long, or holds octets a token may not have",
-		    NULL);
+		    "gave an access token that cannot be used: it is too long, or holds octets a token may not have");
 	else if (type != NULL && (type->type != JSON_STRING || !nd_str_eq_nocase(type->text, "bearer")))
-		refuse(out, "gave a token of a type that is not Bearer", "only Bearer tokens can be used for SMTP");
+		refuse(out, "gave a token of a type that is not Bearer");
 	else {
 		out->class = OAUTH_TOKEN;
 		nd_secret_set(&out->token, token->text, token->len);
@@ -220,7 +224,6 @@ static void
 tell_error(int status, const char *error, const char *description, struct oauth_reply *out)
 {
 	bool later = out->class == OAUTH_LATER;
-	const struct explain_row *row = explain_find(description);
 	struct nd_buf words;
 
 	nd_buf_init(&words, 65536);
@@ -232,10 +235,6 @@ tell_error(int status, const char *error, const char *description, struct oauth_
 	(void)nd_fail(&out->why, later ? ND_ETOKENLATER : ND_ETOKEN, 0, "the token endpoint %s (%d%s%s)%s%.*s",
 	    later ? "cannot answer now" : "refused", status, out->error[0] != '\0' ? ", " : "", out->error,
 	    cut > 0 ? ": " : "", cut, nd_buf_text(&words));
-	if (row == NULL)
-		row = explain_find(out->error);
-	if (row != NULL)
-		(void)nd_fail_at(&out->why, "", 0, row->remedy);
 	nd_buf_done(&words);
 }
 
@@ -253,9 +252,6 @@ tell_stranger(int status, const char *body, size_t len, struct oauth_reply *out)
 	out->class = OAUTH_REFUSED;
 	(void)nd_fail(
 	    &out->why, ND_ETOKEN, 0, "the token endpoint answered %d with %s instead of a token", status, what);
-	(void)nd_fail_at(&out->why, "", 0,
-	    html ? "something stands between, such as a proxy's log-in page, or token_url is wrong"
-		 : "check token_url");
 }
 
 static void
@@ -295,7 +291,7 @@ oauth_read(
 		char text[80];
 
 		(void)snprintf(text, sizeof(text), "answered with a redirect (%d), which is not followed", status);
-		refuse(out, text, "check token_url");
+		refuse(out, text);
 	} else
 		read_body(status, body, len, out);
 	if (out->class == OAUTH_LATER && retry_after > 0)
@@ -321,8 +317,8 @@ oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret)
 		return;
 	redact(reply->why.text, secret);
 	if (reply->class == OAUTH_REFUSED && reply->why.err == ND_ETOKEN && is_guid(secret->octets, secret->len))
-		(void)nd_fail_at(&reply->why, "", 0,
-		    "you pasted the secret's ID, not its value: create a new client secret and copy its Value column");
+		(void)nd_fail(
+		    &reply->why, ND_ETOKEN, 0, "the client secret looks like the ID of one: %s", reply->why.text);
 }
 
 bool

@@ -6,11 +6,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void
-pool_init(struct pool *pool, unsigned max)
+pool_limit(struct pool *pool, unsigned max, unsigned window, unsigned mails)
 {
-	*pool = (struct pool){ .max = max };
+	pool->max = max;
+	pool->mails = mails * window;
 }
 
 void
@@ -57,9 +59,9 @@ pool_enter(struct pool *pool, struct pool_session *session, enum pool_state stat
 }
 
 static bool
-worn(const struct pool_session *session, nd_ms now)
+worn(const struct pool *pool, const struct pool_session *session, nd_ms now)
 {
-	return session->old || session->mails >= POOL_MAILS || now - session->opened >= POOL_AGE;
+	return session->old || session->mails >= pool->mails || now - session->opened >= POOL_AGE;
 }
 
 struct pool_session *
@@ -71,6 +73,36 @@ pool_idle(const struct pool *pool)
 		if (session->state == POOL_IDLE_SESSION && (!best || session->idle_since > best->idle_since))
 			best = session;
 	return best;
+}
+
+struct pool_session *
+pool_roomy(const struct pool *pool, unsigned window, nd_ms now)
+{
+	struct pool_session *session, *best = NULL;
+
+	for (session = pool->sessions; session; session = session->next)
+		if (session->state == POOL_BUSY && session->room && session->job_count < window &&
+		    !worn(pool, session, now) && session->mails + session->job_count < pool->mails &&
+		    (!best || session->job_count < best->job_count))
+			best = session;
+	return best;
+}
+
+void
+pool_give(struct pool *pool, struct pool_session *session, struct sched_job *job, nd_ms now)
+{
+	session->jobs[session->job_count++] = job;
+	session->room = false; /* until the driver says so again */
+	if (session->state != POOL_BUSY)
+		pool_enter(pool, session, POOL_BUSY, now);
+}
+
+void
+pool_take(struct pool_session *session, unsigned n)
+{
+	session->job_count--;
+	session->room = session->room && session->job_count > 0; /* beside what? */
+	memmove(&session->jobs[n], &session->jobs[n + 1], (session->job_count - n) * sizeof(struct sched_job *));
 }
 
 void
@@ -104,7 +136,7 @@ pool_stale(const struct pool *pool, bool all, nd_ms now)
 
 	for (session = pool->sessions; session; session = session->next)
 		if (session->state == POOL_IDLE_SESSION &&
-		    (all || worn(session, now) || now - session->idle_since >= POOL_IDLE))
+		    (all || worn(pool, session, now) || now - session->idle_since >= POOL_IDLE))
 			return session;
 	return NULL;
 }

@@ -5,19 +5,25 @@
 
 #include "common/clock.h"
 #include "daemon/core/sched.h"
+#include "daemon/core/smtp_proto.h"
 
 #include <stdbool.h>
 
 #define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
 #define POOL_AGE ND_MIN(10)
-#define POOL_MAILS 100u /* of one session */
+/* Mails of one session, for each that it may have under way: so it lasts as long with a window as without. */
+#define POOL_MAILS 100u     /* providers ask for it, their load balancers need it */
+#define POOL_MAILS_OWN 500u /* with a server that is no provider's; Exim ends a session after 1000 */
 
 enum pool_state { POOL_OPENING, POOL_IDLE_SESSION, POOL_BUSY, POOL_CLOSING };
 
 struct pool_session {
 	char id[16]; /* "m365-7"-like short name for logs and attempts */
 	enum pool_state state;
-	struct sched_job *job; /* BUSY; borrowed */
+	struct sched_job *jobs[SMTP_WINDOW_MAX]; /* under way, in the order they were given; borrowed */
+	unsigned job_count;                      /* BUSY: 1 or more, until the last outcome is told */
+	bool room;                               /* BUSY: another one may be given beside them */
+	bool lost;                               /* that it broke was counted */
 	nd_ms opened, idle_since;
 	unsigned mails;
 	bool probe;
@@ -32,15 +38,21 @@ struct pool {
 	struct pool_session *sessions;
 	unsigned count[4]; /* by enum pool_state */
 	unsigned max;
+	unsigned mails;   /* of one session */
 	nd_ms open_after; /* a session could not be opened while others work: not before */
 };
 
-void pool_init(struct pool *pool, unsigned max);
+/* A zeroed pool begins by this; later it changes one that is at work. mails: POOL_MAILS… */
+void pool_limit(struct pool *pool, unsigned max, unsigned window, unsigned mails);
 void pool_done(struct pool *pool);
 struct pool_session *pool_add(struct pool *pool, unsigned number, nd_ms now); /* OPENING */
 void pool_remove(struct pool *pool, struct pool_session *session);            /* frees */
 void pool_enter(struct pool *pool, struct pool_session *session, enum pool_state state, nd_ms now);
 struct pool_session *pool_idle(const struct pool *pool); /* the one used last (its TLS state is warm), or NULL */
+/* A busy one that takes another job beside fewer than `window`: the one with the fewest; NULL none. */
+struct pool_session *pool_roomy(const struct pool *pool, unsigned window, nd_ms now);
+void pool_give(struct pool *pool, struct pool_session *session, struct sched_job *job, nd_ms now); /* ─► BUSY */
+void pool_take(struct pool_session *session, unsigned n); /* job n is under way no more */
 /* Whether another session should be opened for `ready` waiting jobs. */
 bool pool_needs(const struct pool *pool, size_t ready, nd_ms now);
 /* An idle session that is over its idle time, age or count, or that nobody may use (`all`); NULL none. */

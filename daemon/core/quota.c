@@ -170,9 +170,10 @@ name_of(const struct access_peer *peer, char *out, size_t size)
 }
 
 static enum nd_err
-over_rate(const struct quota_ask *ask, const char *setting, const char *what, int64_t n, enum window window, nd_ms wait,
-    struct nd_why *why)
+over_rate(const struct quota_ask *ask, bool of_jobs, int64_t n, enum window window, nd_ms wait, struct nd_why *why)
 {
+	const char *setting = of_jobs ? "quota_jobs" : "quota_recipients";
+	const char *what = of_jobs ? "jobs" : "recipients outside the accounts' own domains";
 	char name[128], span[ND_STAMP_SIZE], hint[160];
 
 	name_of(ask->peer, name, sizeof(name));
@@ -180,6 +181,7 @@ over_rate(const struct quota_ask *ask, const char *setting, const char *what, in
 	    why, ND_EOVERQUOTA, 0, "%s is beyond its quota of %s: %" PRId64 "/%s", name, what, n, windows[window].name);
 	(void)snprintf(hint, sizeof(hint), "try again in %s, or raise [access] %s",
 	    nd_stamp_span(wait < ND_SEC(1) ? ND_SEC(1) : wait, span), setting);
+	(void)nd_fail_retry(why, wait);
 	return nd_fail_at(why, setting, 0, hint);
 }
 
@@ -192,9 +194,7 @@ check_rate(const struct quota_ask *ask, const struct meter *meter, const struct 
 
 	if (wait == 0)
 		return ND_OK;
-	return over_rate(ask, of_jobs ? "quota_jobs" : "quota_recipients",
-	    of_jobs ? "jobs" : "recipients outside the accounts' own domains", rate_of(rate, window), window, wait,
-	    why);
+	return over_rate(ask, of_jobs, rate_of(rate, window), window, wait, why);
 }
 
 static enum nd_err
@@ -209,6 +209,8 @@ check_octets(const struct conf *conf, const struct quota_ask *ask, struct nd_why
 	(void)nd_fail(why, ND_EOVERQUOTA, 0,
 	    "%s has %" PRIu64 " octets in the queue, and with this job of %" PRIu64 " more than its quota of %" PRId64,
 	    name, ask->queued, ask->octets, conf->quota_bytes);
+	/* When that is, the relay decides. */
+	(void)nd_fail_retry(why, ND_MIN(1));
 	return nd_fail_at(
 	    why, "quota_bytes", 0, "try again when some of its jobs are delivered, or raise [access] quota_bytes");
 }

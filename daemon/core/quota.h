@@ -23,7 +23,7 @@ struct quota_ask {
 	unsigned foreign; /* recipients outside the own domains */
 	bool severe;      /* critical or worse */
 };
-/* ND_OK, and the job counts; else ND_EOVERQUOTA, the setting and when to come again, and nothing counts. Operators have no quota. */
+/* ND_OK, and the job counts; else ND_EOVERQUOTA, the setting and when to come again (retry_after), and nothing counts. Operators have no quota. */
 enum nd_err quota_take(struct quota *quota, const struct conf *conf, const struct quota_ask *ask, nd_ms now,
     struct nd_why *why) ND_MUST_CHECK;
 unsigned quota_count(const struct quota *quota); /* submitters remembered */

@@ -230,9 +230,10 @@ write_lines(struct nd_buf *out, const char *octets, size_t len)
 	struct cursor cursor = { octets, octets + len, 0 };
 	const char *line;
 
-	while (next_line(&cursor, &line, &len)) {
+	while (next_line(&cursor, &line, &len) && !out->failed) {
 		(void)nd_buf_add(out, line, len);
 		(void)nd_buf_add(out, "\r\n", 2);
+		nd_buf_pass(out, 0);
 	}
 }
 

@@ -220,8 +220,9 @@ sched_take(struct sched *sched)
 }
 
 void
-sched_back(struct sched *sched, struct sched_job *job)
+sched_back(struct sched *sched, struct sched_job *job, nd_ms due)
 {
+	job->due = due;
 	enter(sched, job, SCHED_READY);
 }
 

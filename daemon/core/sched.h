@@ -53,7 +53,8 @@ struct sched_job *sched_add(struct sched *sched, struct queue_job *job, struct n
 void sched_ripen(struct sched *sched, nd_ms now);
 /* The next ready job, now SENDING; NULL none. */
 struct sched_job *sched_take(struct sched *sched);
-void sched_back(struct sched *sched, struct sched_job *job);   /* SENDING ─► READY: the attempt does not count */
+/* SENDING ─► READY: the attempt does not count. `due` is its place among the ready ones: now for one that others shall go before. */
+void sched_back(struct sched *sched, struct sched_job *job, nd_ms due);
 void sched_settle(struct sched *sched, struct sched_job *job); /* ─► SETTLING, from any place */
 /* SETTLING ends: final jobs are freed, others wait for their due time, here or in the store. */
 void sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now);

@@ -2,30 +2,62 @@
 /* settle.c - what a transaction came to.  Layer: core. */
 #include "daemon/core/settle.h"
 
-#include "common/explain.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static bool
+goes_along(const struct queue_rcpt *rcpt)
+{
+	return rcpt->state == RCPT_PENDING && !rcpt->alone;
+}
+
+/* How many go in one transaction; 0: only such as go alone are left. */
+static unsigned
+together(const struct queue_job *job)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < job->rcpt_count && count < SETTLE_RCPTS; i++)
+		count += goes_along(&job->rcpts[i]);
+	return count;
+}
+
+/* Of those that go alone, another one at each attempt; rcpt_count: nobody is left. */
+static unsigned
+whose_turn(const struct queue_job *job)
+{
+	unsigned i, left = 0, turn;
+
+	for (i = 0; i < job->rcpt_count; i++)
+		left += job->rcpts[i].state == RCPT_PENDING;
+	turn = left > 0 ? job->attempt_count % left : 0;
+	for (i = 0; i < job->rcpt_count; i++)
+		if (job->rcpts[i].state == RCPT_PENDING && turn-- == 0)
+			break;
+	return i;
+}
+
 struct settle_mail *
 settle_mail_new(const struct queue_job *job)
 {
 	struct settle_mail *mail;
-	unsigned i, n = 0, most = 0;
+	unsigned i, n = 0, most = together(job), lone = most == 0 ? whose_turn(job) : job->rcpt_count;
 
-	for (i = 0; i < job->rcpt_count && most < SETTLE_RCPTS; i++)
-		most += job->rcpts[i].state == RCPT_PENDING;
+	if (lone < job->rcpt_count)
+		most = 1;
 	/* One block: this is done for every mail. */
 	mail = nd_xalloc(sizeof(*mail) + most * (sizeof(*mail->results) + sizeof(*mail->rcpts) + sizeof(*mail->index)));
 	mail->rcpts = (const char **)(mail + 1);
 	mail->results = (struct smtp_rcpt_result *)(mail->rcpts + most);
 	mail->index = (unsigned *)(mail->results + most);
 	for (i = 0; i < job->rcpt_count && n < most; i++)
-		if (job->rcpts[i].state == RCPT_PENDING) {
+		if (i == lone || goes_along(&job->rcpts[i])) {
 			mail->rcpts[n] = job->rcpts[i].address;
 			mail->index[n++] = i;
 		}
@@ -84,10 +116,65 @@ judge(const struct settle_case *c, enum smtp_stage stage, const struct smtp_repl
 	return verdict_of(&v);
 }
 
+static bool
+taken(const struct smtp_outcome *outcome)
+{
+	return outcome->end == SMTP_ENDED_REPLY && outcome->stage == SMTP_AT_END && outcome->reply.code / 100 == 2;
+}
+
+static bool
+ended_by_rcpt(const struct smtp_outcome *outcome)
+{
+	return outcome->end == SMTP_ENDED_REPLY && outcome->stage == SMTP_AT_RCPT;
+}
+
+/* "Not now" in the middle of a mail may mean the account or this mail alone. The account's it is when mails of two jobs met it, to different recipients, and
+ * none passed in between. Till then it is tried once more at once, on a new session and behind the others; then it waits as any mail that is put off. */
+static struct verdict_word
+own_or_account(const struct settle_case *c, const struct queue_rcpt *rcpt, const struct settle_suspect *who,
+    struct verdict_word verdict, const struct smtp_reply *reply)
+{
+	const struct settle_suspect *other = c->suspect;
+
+	if (verdict.verdict != VERDICT_FAILING)
+		return verdict;
+	if (taken(c->outcome) || rcpt->code == reply->code)
+		verdict.verdict = VERDICT_RETRY;
+	else if (other->job[0] == '\0' || strcmp(other->job, who->job) == 0)
+		verdict.verdict = VERDICT_RESEND;
+	else if (who->rcpt[0] != '\0' && strcmp(other->rcpt, who->rcpt) == 0)
+		verdict.verdict = VERDICT_RETRY;
+	return verdict;
+}
+
+static void
+suspect(struct settle_suspect *who, const struct queue_job *job, const char *rcpt)
+{
+	memcpy(who->job, job->id, sizeof(who->job));
+	(void)snprintf(who->rcpt, sizeof(who->rcpt), "%s", rcpt);
+}
+
+/* The reply to one RCPT ended all: what it is for the others. */
+static struct verdict_word
+judge_ended_by_rcpt(const struct settle_case *c, const struct queue_job *job, struct verdict_word verdict)
+{
+	struct settle_suspect who;
+	unsigned k = 0;
+
+	while (k + 1 < c->mail->mail.rcpt_count && c->mail->results[k].reply.code != c->outcome->reply.code)
+		k++;
+	suspect(&who, job, c->mail->rcpts[k]);
+	verdict = own_or_account(c, &job->rcpts[c->mail->index[k]], &who, verdict, &c->outcome->reply);
+	if (of_account(verdict.verdict))
+		return verdict;
+	return (struct verdict_word){ VERDICT_SPLIT, 0, "untried" };
+}
+
 /* The verdict on everybody whose RCPT was accepted, or never said. */
 static struct verdict_word
-judge_mail(const struct settle_case *c)
+judge_mail(const struct settle_case *c, const struct queue_job *job, struct settle_word *word)
 {
+	struct verdict_word verdict;
 	const struct smtp_outcome *outcome = c->outcome;
 
 	if (outcome->end == SMTP_ENDED_LOST) {
@@ -103,9 +190,14 @@ judge_mail(const struct settle_case *c)
 	/* Nobody is left for whom the reply speaks. */
 	if (outcome->end == SMTP_ENDED_RCPTS)
 		return (struct verdict_word){ VERDICT_SPLIT, 0, "untried" };
-	if (outcome->stage == SMTP_AT_END && outcome->reply.code / 100 == 2)
+	if (taken(outcome))
 		return (struct verdict_word){ VERDICT_DELIVERED, 0, "delivered" };
-	return judge(c, outcome->stage, &outcome->reply);
+	verdict = judge(c, outcome->stage, &outcome->reply);
+	if (ended_by_rcpt(outcome))
+		return judge_ended_by_rcpt(c, job, verdict);
+	if (verdict.verdict == VERDICT_FAILING)
+		suspect(&word->suspect, job, "");
+	return own_or_account(c, &job->rcpts[c->mail->index[0]], &word->suspect, verdict, &outcome->reply);
 }
 
 static void
@@ -145,6 +237,23 @@ weight(enum verdict verdict)
 	return weights[verdict];
 }
 
+/* The verdict on one whose RCPT was refused. */
+static struct verdict_word
+judge_rcpt(struct queue_job *job, const struct settle_case *c, unsigned k, struct settle_word *word)
+{
+	const struct smtp_reply *reply = &c->mail->results[k].reply;
+	struct queue_rcpt *rcpt = &job->rcpts[c->mail->index[k]];
+	struct verdict_word verdict = judge(c, SMTP_AT_RCPT, reply);
+
+	if (verdict.verdict != VERDICT_FAILING)
+		return verdict;
+	suspect(&word->suspect, job, rcpt->address);
+	verdict = own_or_account(c, rcpt, &word->suspect, verdict, reply);
+	if (verdict.verdict != VERDICT_FAILING && ended_by_rcpt(c->outcome))
+		rcpt->alone = true;
+	return verdict;
+}
+
 /* A filter that refuses the content likes to say what it did not like in it. */
 static void
 hush(const struct queue_job *job, const struct smtp_outcome *outcome, struct settle_word *word)
@@ -157,18 +266,37 @@ hush(const struct queue_job *job, const struct smtp_outcome *outcome, struct set
 	    "(its words are not kept: they may quote a sensitive message)");
 }
 
+/* The weightiest verdict is the attempt's. */
+static void
+weigh(struct settle_word *word, struct verdict_word verdict, const struct smtp_reply *reply)
+{
+	if (!word->verdict.reason || weight(verdict.verdict) > weight(word->verdict.verdict)) {
+		word->verdict = verdict;
+		word->reply = reply;
+	}
+	if (verdict.verdict != VERDICT_DELIVERED &&
+	    (!word->cause.reason || weight(verdict.verdict) > weight(word->cause.verdict))) {
+		word->cause = verdict;
+		word->cause_reply = reply;
+	}
+}
+
 /* One recipient; returns the verdict that holds for it. */
 static struct verdict_word
-settle_one(struct queue_rcpt *rcpt, const struct settle_case *c, unsigned k, struct verdict_word mail,
-    struct settle_word *word)
+settle_one(
+    struct queue_job *job, const struct settle_case *c, unsigned k, struct verdict_word mail, struct settle_word *word)
 {
 	const struct smtp_rcpt_result *result = &c->mail->results[k];
+	struct queue_rcpt *rcpt = &job->rcpts[c->mail->index[k]];
 	bool refused = result->asked && result->reply.code >= 400;
 	const struct smtp_reply *reply = refused                               ? &result->reply
 					 : c->outcome->end != SMTP_ENDED_REPLY ? NULL
 					 : word->hushed.code != 0              ? &word->hushed
 									       : &c->outcome->reply;
-	struct verdict_word verdict = refused ? judge(c, SMTP_AT_RCPT, reply) : mail;
+	struct verdict_word verdict = refused ? judge_rcpt(job, c, k, word) : mail;
+
+	if (verdict.verdict == VERDICT_SPLIT && !refused)
+		reply = NULL; /* it spoke of another one */
 
 	if (of_account(verdict.verdict)) {
 		word->account_fault = true;
@@ -184,15 +312,7 @@ settle_one(struct queue_rcpt *rcpt, const struct settle_case *c, unsigned k, str
 		end_rcpt(rcpt, RCPT_REFUSED, c->now);
 	else if (c->outcome->uncertain)
 		rcpt->uncertain = true;
-	if (!word->verdict.reason || weight(verdict.verdict) > weight(word->verdict.verdict)) {
-		word->verdict = verdict;
-		word->reply = reply;
-	}
-	if (verdict.verdict != VERDICT_DELIVERED &&
-	    (!word->cause.reason || weight(verdict.verdict) > weight(word->cause.verdict))) {
-		word->cause = verdict;
-		word->cause_reply = reply;
-	}
+	weigh(word, verdict, reply);
 	return verdict;
 }
 
@@ -240,8 +360,8 @@ static void
 tell(struct queue_job *job, const struct settle_case *c, const struct settle_word *word)
 {
 	char text[SMTP_REPLY_TEXT + 32];
-	const struct explain_row *row;
 	const char *words = c->outcome->why.text;
+	struct nd_buf hint;
 
 	if (!word->cause.reason) {
 		free(job->reason);
@@ -253,22 +373,25 @@ tell(struct queue_job *job, const struct settle_case *c, const struct settle_wor
 		settle_reply_words(word->cause_reply, text, sizeof(text));
 		words = text;
 	}
-	row = explain_find(words);
-	settle_reason(job, word->cause.reason, words, row ? row->remedy : NULL);
+	nd_buf_init(&hint, HINT_LIMIT);
+	settle_reason(job, word->cause.reason, words, hint_of(c->account, HINT_OWNER, words, NULL, &hint));
+	nd_buf_done(&hint);
 }
 
 void
 settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle_word *word)
 {
-	struct verdict_word mail = judge_mail(c), one;
+	struct verdict_word mail, one;
 	nd_ms wait = 0;
 	unsigned k, changed = 0;
-	bool later = false;
+	bool later = false, resend = false;
 
 	*word = (struct settle_word){ 0 };
+	mail = judge_mail(c, job, word);
 	hush(job, c->outcome, word);
 	for (k = 0; k < c->mail->mail.rcpt_count; k++) {
-		one = settle_one(&job->rcpts[c->mail->index[k]], c, k, mail, word);
+		one = settle_one(job, c, k, mail, word);
+		resend = resend || one.verdict == VERDICT_RESEND;
 		changed +=
 		    one.verdict == VERDICT_DELIVERED || one.verdict == VERDICT_REFUSED || one.verdict == VERDICT_RETRY;
 		word->delivered = word->delivered || one.verdict == VERDICT_DELIVERED;
@@ -278,7 +401,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 		}
 	}
 	/* Everybody put off to another transaction, in one that took nobody: the next one would end the same way. */
-	if (changed == 0 && !word->account_fault && c->outcome->end != SMTP_ENDED_LOST && !c->outcome->misfit)
+	if (changed == 0 && !word->account_fault && !resend)
 		changed = later = true;
 	word->counted = changed > 0;
 	if (!word->counted) {
@@ -289,6 +412,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 	}
 	job->attempt_count++;
 	job->uncertain = job->uncertain || c->outcome->uncertain;
-	settle_job(job, c, word, wait, !later);
+	/* Those that go alone do not keep the others waiting. */
+	settle_job(job, c, word, wait, !later || (ended_by_rcpt(c->outcome) && together(job) > 0));
 	tell(job, c, word);
 }

@@ -26,6 +26,11 @@ struct settle_mail {
 /* Borrows the addresses of the job; free() it. */
 struct settle_mail *settle_mail_new(const struct queue_job *job);
 
+/* Whose mail met what would be a fault of the account, since the last mail that passed. */
+struct settle_suspect {
+	char job[ND_ULID_LEN + 1]; /* "" nobody */
+	char rcpt[324];            /* "" not a matter of one recipient */
+};
 struct settle_case {
 	const struct conf_account *account;
 	const struct smtp_outcome *outcome;
@@ -33,6 +38,7 @@ struct settle_case {
 	nd_ms max_age;
 	uint32_t dice;
 	nd_unix now;
+	const struct settle_suspect *suspect; /* of the account */
 };
 struct settle_word {
 	bool counted;       /* an attempt of the job: `attempt` tells it, the store must know */
@@ -41,9 +47,10 @@ struct settle_word {
 	struct verdict_word fault;
 	enum smtp_stage fault_stage;
 	const struct smtp_reply *fault_reply; /* borrowed of the case; NULL none */
-	struct verdict_word verdict;          /* of the attempt, for its row */
-	const struct smtp_reply *reply;       /* the reply that decided; NULL none */
-	struct verdict_word cause;            /* why somebody has not got it; reason NULL: everybody has */
+	struct settle_suspect suspect;  /* what may be a fault of the account, or this mail's own; job "": nothing */
+	struct verdict_word verdict;    /* of the attempt, for its row */
+	const struct smtp_reply *reply; /* the reply that decided; NULL none */
+	struct verdict_word cause;      /* why somebody has not got it; reason NULL: everybody has */
 	const struct smtp_reply *cause_reply;
 	struct smtp_reply hushed; /* what is kept of a reply that may quote a sensitive message; code 0: all of it is */
 };

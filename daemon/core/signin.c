@@ -2,8 +2,8 @@
 /* signin.c - a person signs in: what the browser is sent to, and what comes back.  Layer: core.  Pure. */
 #include "daemon/core/signin.h"
 
-#include "common/explain.h"
 #include "common/form.h"
+#include "daemon/core/hint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -170,19 +170,23 @@ foreign(struct nd_why *why, const char *what)
 }
 
 static enum nd_err
-refused(const struct back *back, struct nd_why *why)
+refused(const struct conf_account *account, const struct back *back, struct nd_why *why)
 {
 	const char *words = back->words != NULL ? back->words->value : "";
-	const struct explain_row *row = explain_find(words);
+	struct nd_buf hint;
 	size_t len = strcspn(words, "\r\n");
 	bool denied = strcmp(back->error->value, "access_denied") == 0;
 
 	(void)nd_fail(why, ND_ELOGIN, 0, "the provider refused the sign-in (%.40s)%s%.*s", back->error->value,
 	    len > 0 ? ": " : "", (int)nd_str_utf8_cut(words, len, WORDS_MAX), words);
-	if (row == NULL && denied)
-		return nd_fail_at(why, "", 0,
-		    "sign in again and accept; an administrator may have to grant consent to the application");
-	return nd_fail_at(why, "", 0, row != NULL ? row->remedy : "begin again: notifyctl account login NAME");
+	nd_buf_init(&hint, HINT_LIMIT);
+	if (hint_of(account, HINT_OPERATOR, words, NULL, &hint)[0] == '\0')
+		nd_buf_adds(&hint,
+		    denied ? "sign in again and accept; an administrator may have to grant consent to the application"
+			   : "begin again: notifyctl account login NAME");
+	(void)nd_fail_at(why, "", 0, nd_buf_text(&hint));
+	nd_buf_done(&hint);
+	return ND_ELOGIN;
 }
 
 static enum nd_err
@@ -208,7 +212,7 @@ judge(const struct conf_account *account, const char *state, const struct back *
 	    (origin(back->iss->value) != len || strncmp(back->iss->value, account->authorize_url, len) != 0))
 		return foreign(why, "it comes from another authorization server than the account's (RFC 9207)");
 	if (back->error != NULL)
-		return refused(back, why);
+		return refused(account, back, why);
 	return take_code(
 	    back->code != NULL ? back->code->value : "", back->code != NULL ? back->code->len : 0, code, why);
 }

@@ -21,12 +21,21 @@ get_shy(struct smtp_habits *habits, enum smtp_pace pace, nd_ms now)
 	habits->shy_until = now + SMTP_HABITS_SHY;
 }
 
+unsigned
+smtp_habits_window(const struct smtp_habits *habits, unsigned window, nd_ms now)
+{
+	return now < habits->alone_until || smtp_habits_pace(habits, now) != SMTP_ONE_FLIGHT ? 1 : window;
+}
+
 void
 smtp_habits_learn(struct smtp_habits *habits, const struct smtp_outcome *outcome, nd_ms now)
 {
 	const bool lost = outcome->end == SMTP_ENDED_LOST;
 
-	if (outcome->misfit || (lost && outcome->why.err == ND_EPROTOCOL))
+	/* A host that bears one flight need not bear several: that is left first. */
+	if (outcome->company && (outcome->misfit || lost || outcome->reply.code == 421))
+		habits->alone_until = now + SMTP_HABITS_SHY;
+	else if (outcome->misfit || (lost && outcome->why.err == ND_EPROTOCOL))
 		get_shy(habits, outcome->pace, now);
 	/* Something on the way may not bear a flight: without this each of its tries might arrive and look lost. */
 	if (lost && outcome->uncertain && outcome->pace == SMTP_ONE_FLIGHT)

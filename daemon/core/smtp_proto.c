@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define INPUT_MAX_OCTETS (65536u + 4096u)               /* more than a reply may have */
 #define OUTPUT_MAX_OCTETS ((size_t)64 * 1024 * 1024)    /* the driver feeds slices and takes what was made of them */
@@ -32,6 +33,21 @@ smtp_proto_stage_name(enum smtp_stage stage)
 	return names[stage];
 }
 
+/* Those behind the mail that ended last learn why they will get no replies. What has not left by now never will. */
+static void
+end_session(struct smtp_proto *proto)
+{
+	const struct smtp_reply *reply = &proto->outcome.reply;
+
+	proto->owed = 0;
+	proto->unsent += proto->out.len;
+	nd_buf_done(&proto->body);
+	if (proto->behind_count > 0 && proto->over.err == ND_OK)
+		(void)nd_fail(&proto->over, ND_ECLOSED, 0,
+		    "the session with %s ended while other messages were under way: %d %s%s%.160s",
+		    proto->settings->host, reply->code, reply->enhanced, reply->enhanced[0] ? " " : "", reply->text);
+}
+
 static void
 forget_exchange(struct smtp_proto *proto)
 {
@@ -45,13 +61,19 @@ enter(struct smtp_proto *proto, enum smtp_state state)
 {
 	const struct smtp_row *row;
 
-	if (proto->owed > 0 && (state == STATE_READY || state == STATE_RSET))
+	const bool over = state == STATE_READY || state == STATE_RSET;
+
+	if (proto->owed > 0 && over)
 		state = STATE_ECHO;
+	else if (proto->behind_count > 0 && over)
+		state = STATE_NEXT; /* which begins with a RSET of its own */
 	if (state == STATE_READY && proto->quitting)
 		state = STATE_QUIT;
-	if (state == STATE_CLOSED) {
-		proto->owed = 0;
-		nd_buf_done(&proto->body);
+	if (state == STATE_CLOSED)
+		end_session(proto);
+	if (state != STATE_ECHO && proto->withheld) {
+		proto->withheld = false;
+		proto->ended = true;
 	}
 	row = &smtp_talk_rows[state];
 	if (state == STATE_CLOSED || (proto->out_secret && proto->out.len == 0)) {
@@ -128,7 +150,7 @@ smtp_proto_free(struct smtp_proto *proto)
 static void
 hear(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
-	const bool early = proto->out.len > 0;
+	const bool early = proto->out.len > proto->behind_octets;
 	const bool sending = proto->state == STATE_CONTENT || proto->state == STATE_END || proto->state == STATE_BDAT;
 	enum smtp_state next;
 
@@ -144,7 +166,8 @@ hear(struct smtp_proto *proto, const struct smtp_reply *reply)
 static void
 hear_replies(struct smtp_proto *proto)
 {
-	while (proto->in.len > 0 && proto->state != STATE_CLOSED) {
+	/* What is said about the next mail waits until the outcome of this one was taken. */
+	while (proto->in.len > 0 && proto->state != STATE_CLOSED && proto->state != STATE_NEXT) {
 		struct smtp_caps *caps = proto->state == STATE_EHLO ? &proto->caps : NULL;
 		struct smtp_reply reply;
 		struct nd_why why;
@@ -179,7 +202,7 @@ smtp_proto_input(struct smtp_proto *proto, const char *octets, size_t len, nd_ms
 		const size_t room = INPUT_MAX_OCTETS - proto->in.len;
 		const size_t take = len < room ? len : room;
 
-		if (!nd_buf_add(&proto->in, octets, take)) {
+		if (take == 0 || !nd_buf_add(&proto->in, octets, take)) {
 			(void)nd_fail(
 			    &why, ND_EMEMORY, 0, "there was no memory for a reply of %s", proto->settings->host);
 			enter(proto, smtp_talk_break(proto, &why, false));
@@ -258,7 +281,10 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 	proto->mail = *mail;
 	proto->rcpt = 0;
 	proto->accepted = 0;
-	proto->given = proto->unsent = false;
+	proto->given = proto->follower = false;
+	proto->unsent = 0;
+	if (now - proto->ready_since >= IDLE_FROM)
+		proto->proved = false;
 	proto->reused = proto->transactions > 0 || now - proto->ready_since >= IDLE_FROM;
 	for (unsigned n = 0; n < mail->rcpt_count; n++)
 		mail->results[n] = (struct smtp_rcpt_result){ 0 };
@@ -307,9 +333,71 @@ smtp_proto_content(struct smtp_proto *proto, const char *octets, size_t len, boo
 }
 
 void
-smtp_proto_unsent(struct smtp_proto *proto)
+smtp_proto_unsent(struct smtp_proto *proto, size_t octets)
 {
-	proto->unsent = true;
+	if (proto->state != STATE_CLOSED)
+		proto->unsent = octets;
+}
+
+/* ---- several at once ---- */
+
+/* The first mail after a pause goes alone: a session that died meanwhile shall not take a whole window with it. */
+bool
+smtp_proto_room(const struct smtp_proto *proto, const struct smtp_mail *mail)
+{
+	const struct smtp_row *row = &smtp_talk_rows[proto->state];
+	struct smtp_reply reply;
+
+	if (!proto->given || proto->pace != SMTP_ONE_FLIGHT || row->phase != PHASE_MAILING || !proto->proved ||
+	    proto->quitting || proto->behind_count == SMTP_WINDOW_MAX - 1)
+		return false;
+	return !mail || (smtp_talk_flies(proto, mail) && smtp_check_address(mail->from, &proto->caps, &reply) &&
+			    smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply));
+}
+
+void
+smtp_proto_ahead(struct smtp_proto *proto, const struct smtp_mail *mail, const char *content, size_t len, nd_ms now)
+{
+	struct smtp_flight *flight = &proto->behind[proto->behind_count];
+	const size_t before = proto->out.len;
+	bool failed;
+
+	assert(smtp_proto_room(proto, mail));
+	proto->now = now;
+	for (unsigned n = 0; n < mail->rcpt_count; n++)
+		mail->results[n] = (struct smtp_rcpt_result){ 0 };
+	(void)nd_buf_adds(&proto->out, "RSET\r\n");
+	*flight = (struct smtp_flight){ .mail = *mail, .replies = 2 + smtp_talk_write_envelope(proto, mail) };
+	proto->stuff = (struct smtp_stuff){ .chunk = true };
+	smtp_stuff_add(&proto->stuff, &proto->body, content, len);
+	smtp_talk_say_bdat(proto);
+	failed = proto->out.failed || proto->body.failed;
+	flight->octets = proto->out.len - before + failed; /* what could not be written whole has not left */
+	proto->unsent += failed;
+	proto->behind_octets += flight->octets;
+	proto->behind_count++;
+	proto->transactions++;
+	check_output(proto);
+}
+
+/* The oldest of those behind is the one whose replies come now. */
+static void
+turn(struct smtp_proto *proto)
+{
+	const struct smtp_flight flight = proto->behind[0];
+
+	memmove(proto->behind, proto->behind + 1, --proto->behind_count * sizeof(flight));
+	proto->behind_octets -= flight.octets;
+	proto->mail = flight.mail;
+	proto->rcpt = proto->accepted = 0;
+	proto->given = proto->reused = proto->follower = true;
+	if (proto->state == STATE_CLOSED) {
+		smtp_talk_orphan(proto);
+		return;
+	}
+	proto->owed = flight.replies;
+	enter(proto, STATE_MARK);
+	hear_replies(proto);
 }
 
 void
@@ -356,6 +444,8 @@ smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out)
 	*out = proto->outcome;
 	proto->ended = false;
 	proto->mail = (struct smtp_mail){ 0 };
+	if (proto->behind_count > 0)
+		turn(proto);
 }
 
 const struct smtp_question *

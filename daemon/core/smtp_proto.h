@@ -6,7 +6,8 @@
  *
  *   init ─► greeting ─► EHLO ─► STARTTLS ─► (TLS) ─► EHLO ─► AUTH … ─► READY ─► MAIL ─► RCPT × n ─► DATA ─► content ─► end ─► READY
  *                                                                      └─► QUIT ─► CLOSED
- * Commands may be said ahead of their replies (enum smtp_pace); each reply is heard in the state of its own command all the same.
+ * Commands may be said ahead of their replies (enum smtp_pace); each reply is heard in the state of its own command all the same. And so may whole mails
+ * (smtp_proto_ahead): they wait in a row, and when the results of one are out the replies to the next are heard.
  */
 #ifndef ND_CORE_SMTP_PROTO_H
 #define ND_CORE_SMTP_PROTO_H
@@ -20,6 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define SMTP_WINDOW_MAX 16u /* mails of one session whose replies are owed */
 
 enum smtp_security { SMTP_STARTTLS, SMTP_TLS, SMTP_PLAINTEXT };
 enum smtp_auth { SMTP_AUTH_NONE, SMTP_AUTH_PASSWORD, SMTP_AUTH_OAUTH };
@@ -92,7 +95,7 @@ struct smtp_mail {
 };
 
 /* Delivered is who has a 2xx of his own, when `end` is REPLY, `stage` END and `reply` 2xx. In any other outcome an accepted RCPT counts for nothing.
- * A 421 to RCPT ends all: REPLY at RCPT with that 421 (a matter of the account); recipients after it are not asked. */
+ * A 421 to RCPT ends all: REPLY at RCPT with that 421; recipients after it are not asked. */
 enum smtp_end {
 	SMTP_ENDED_REPLY, /* `reply` ended the transaction: 250 to the content, or a refusal at `stage` */
 	SMTP_ENDED_RCPTS, /* every recipient was refused; reply unused */
@@ -107,6 +110,7 @@ struct smtp_outcome { /* of one transaction */
 	bool local;     /* the driver's own trouble before anything was said: no fault of relay or account */
 	bool unharmed;  /* lost on a reused session before the content was complete: no attempt is counted */
 	bool misfit;    /* `reply` refuses the way it was said, not the mail: nothing was taken, say it more plainly */
+	bool company;   /* replies to another mail were owed as well */
 	enum smtp_pace pace; /* how it was said */
 };
 struct smtp_fault { /* of a session: why it never became ready, or ended */
@@ -145,8 +149,15 @@ void smtp_proto_answer(struct smtp_proto *proto, const struct smtp_answer *answe
 void smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms now);
 /* Content, dot-stuffed here (RFC 5321 4.5.2); last: the end of data follows. The driver notes the job as in flight BEFORE it says last. */
 void smtp_proto_content(struct smtp_proto *proto, const char *octets, size_t len, bool last, nd_ms now);
-/* Something of the output that was taken never left: told before `lost` or `late`, it makes them harmless. */
-void smtp_proto_unsent(struct smtp_proto *proto);
+/* So many octets at the end of the output that was taken have not left yet. Told before `lost`, `late` and input: a mail of which something is among
+ * them cannot have been taken by the server. */
+void smtp_proto_unsent(struct smtp_proto *proto, size_t octets);
+/* Whether this mail may be said now, behind those whose replies are owed: in one flight, on a session that has just taken a mail. `mail` may be
+ * NULL: any such mail. */
+bool smtp_proto_room(const struct smtp_proto *proto, const struct smtp_mail *mail);
+/* Says it, all at once, when there is room for it. The outcomes come in the same order. The driver notes the job as in flight BEFORE. */
+void smtp_proto_ahead(
+    struct smtp_proto *proto, const struct smtp_mail *mail, const char *content, size_t len, nd_ms now);
 void smtp_proto_quit(struct smtp_proto *proto, nd_ms now);
 
 /* Questions. */

@@ -3,7 +3,8 @@
  *
  * In the order it happens. say_X writes a command; heard_X reads its reply and returns the next state; both are used in the table only, so a deleted row
  * is a compile error. With PIPELINING say_mail says what follows too; its replies are heard in the same states, in the same order. When the first error
- * has spoken, the replies that are still owed are only counted (ECHO).
+ * has spoken, the replies that are still owed are only counted (ECHO). A mail that was said behind another begins with a RSET (MARK): whatever became
+ * of the one before, its recipients and its content are not taken for those of this one.
  */
 #include "daemon/core/smtp_talk.h"
 
@@ -36,6 +37,7 @@ static enum smtp_state heard_auth_refusal(struct smtp_proto *proto, const struct
 static enum smtp_state heard_auth_answer(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_flight(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_mark(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_rcpt(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_data(struct smtp_proto *proto, const struct smtp_reply *reply);
@@ -73,6 +75,8 @@ const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
 	                  SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_MAIL },
 	[STATE_FLIGHT] = { "nothing", "preparing the message", ND_MIN(3), say_mail, heard_flight,
 	                   SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_CONTENT },
+	[STATE_MARK] = { "RSET", "waiting for the relay to take the message", ND_MIN(5), NULL, heard_mark,
+	                 SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_READ },
 	[STATE_MAIL] = { "MAIL", "naming the sender", ND_MIN(5), say_mail, heard_mail,
 	                 SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_READ },
 	[STATE_RCPT] = { "RCPT", "naming a recipient", ND_MIN(5), say_rcpt, heard_rcpt,
@@ -93,6 +97,8 @@ const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
 	                     SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
 	[STATE_RSET] = { "RSET", "clearing the transaction", ND_SEC(20), say_rset, heard_rset,
 	                 SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
+	[STATE_NEXT] = { "nothing", "turning to the next message", 0, NULL, NULL,
+	                 SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
 	[STATE_QUIT] = { "QUIT", "leaving", ND_SEC(10), say_quit, heard_quit,
 	                 SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_READ },
 	[STATE_CLOSED] = { "nothing", "closing", 0, NULL, NULL,
@@ -112,12 +118,49 @@ smtp_talk_fault(struct smtp_proto *proto, enum smtp_stage stage, const struct nd
 enum smtp_state
 smtp_talk_outcome(struct smtp_proto *proto, enum smtp_end end, const struct smtp_reply *reply, enum smtp_state next)
 {
-	proto->ended = true;
-	proto->outcome =
-	    (struct smtp_outcome){ .end = end, .stage = smtp_talk_rows[proto->state].stage, .pace = proto->pace };
+	const bool company = proto->follower || proto->behind_count > 0;
+
+	/* A server that refuses the sender and takes the content all the same is out of step: what it says next belongs elsewhere. */
+	proto->withheld = company && proto->owed > 0;
+	proto->ended = !proto->withheld;
+	proto->outcome = (struct smtp_outcome){
+		.end = end, .stage = smtp_talk_rows[proto->state].stage, .company = company, .pace = proto->pace
+	};
 	if (reply)
 		proto->outcome.reply = *reply;
+	if (reply && reply->code / 100 == 2)
+		proto->proved = true;
 	return next;
+}
+
+/* While the end of it is still here, nobody can have taken it. */
+bool
+smtp_talk_left(const struct smtp_proto *proto)
+{
+	return proto->out.len + proto->unsent <= proto->behind_octets;
+}
+
+static void
+lose(struct smtp_proto *proto, const struct nd_why *why, bool cut)
+{
+	const bool uncertain = proto->given && smtp_talk_left(proto);
+
+	(void)smtp_talk_outcome(proto, SMTP_ENDED_LOST, NULL, STATE_CLOSED);
+	proto->outcome.why = *why;
+	proto->outcome.uncertain = uncertain;
+	proto->outcome.unharmed = !uncertain && (proto->follower || (cut && proto->reused));
+	if (uncertain)
+		proto->outcome.stage = SMTP_AT_END;
+}
+
+void
+smtp_talk_orphan(struct smtp_proto *proto)
+{
+	lose(proto, &proto->over, true);
+	if (!proto->outcome.uncertain)
+		proto->outcome.stage = SMTP_AT_MAIL;
+	proto->withheld = false;
+	proto->ended = true;
 }
 
 enum smtp_state
@@ -128,14 +171,11 @@ smtp_talk_break(struct smtp_proto *proto, const struct nd_why *why, bool cut)
 
 	if (row->phase == PHASE_OPENING)
 		return smtp_talk_fault(proto, row->stage, why);
+	proto->over = *why;
 	if (row->phase == PHASE_MAILING) {
-		(void)smtp_talk_outcome(proto, SMTP_ENDED_LOST, NULL, STATE_CLOSED);
-		proto->outcome.why = *why;
-		/* While the end of it is still here, nobody can have taken it. */
-		proto->outcome.uncertain = proto->given && !proto->unsent && proto->out.len == 0;
-		proto->outcome.unharmed = cut && proto->reused && !proto->outcome.uncertain;
-		if (proto->outcome.uncertain)
-			proto->outcome.stage = SMTP_AT_END;
+		lose(proto, why, cut);
+	} else if (proto->withheld || proto->behind_count > 0) {
+		return STATE_CLOSED; /* told by the outcomes */
 	} else if (!cut && state != STATE_QUIT) {
 		return smtp_talk_fault(proto, row->stage, why);
 	}
@@ -341,15 +381,21 @@ say_auth_nothing(struct smtp_proto *proto)
 /* ---- one mail ---- */
 
 static unsigned
-count_askable(const struct smtp_proto *proto)
+count_askable(const struct smtp_proto *proto, const struct smtp_mail *mail)
 {
-	const struct smtp_mail *mail = &proto->mail;
 	struct smtp_reply refusal;
 	unsigned n, askable = 0;
 
 	for (n = 0; n < mail->rcpt_count; n++)
 		askable += smtp_check_address(mail->rcpts[n], &proto->caps, &refusal);
 	return askable;
+}
+
+bool
+smtp_talk_flies(const struct smtp_proto *proto, const struct smtp_mail *mail)
+{
+	return mail->pace == SMTP_ONE_FLIGHT && mail->size <= SMTP_TALK_CHUNK_MAX &&
+	       mail->rcpt_count <= SMTP_TALK_FLIGHT_RCPTS && count_askable(proto, mail) > 0;
 }
 
 /* A larger content goes by DATA: that takes no more turns than BDAT, and its length need not be known. */
@@ -360,8 +406,7 @@ smtp_talk_choose(struct smtp_proto *proto)
 	const struct smtp_caps *caps = &proto->caps;
 	enum smtp_pace pace = mail->pace;
 
-	if (pace == SMTP_ONE_FLIGHT &&
-	    (!caps->pipelining || mail->rcpt_count > SMTP_TALK_FLIGHT_RCPTS || count_askable(proto) == 0))
+	if (pace == SMTP_ONE_FLIGHT && (!caps->pipelining || !smtp_talk_flies(proto, mail)))
 		pace = SMTP_CHUNKED;
 	if (pace >= SMTP_CHUNKED && (!caps->chunking || mail->size > SMTP_TALK_CHUNK_MAX))
 		pace = SMTP_GROUPED;
@@ -400,38 +445,61 @@ write_rcpt(struct smtp_proto *proto, const char *address)
 	(void)nd_buf_addf(&proto->out, "RCPT TO:<%s>\r\n", address);
 }
 
-/* RFC 2920 3.1: DATA may end a group. */
 static void
-say_ahead(struct smtp_proto *proto)
+write_mail(struct smtp_proto *proto, const struct smtp_mail *mail)
 {
-	const struct smtp_mail *mail = &proto->mail;
-	struct smtp_reply refusal;
-
-	for (unsigned n = 0; n < mail->rcpt_count; n++) {
-		if (!smtp_check_address(mail->rcpts[n], &proto->caps, &refusal))
-			continue;
-		write_rcpt(proto, mail->rcpts[n]);
-		proto->owed++;
-	}
-	if (proto->pace != SMTP_GROUPED || proto->owed == 0)
-		return;
-	(void)nd_buf_adds(&proto->out, "DATA\r\n");
-	proto->owed++;
-}
-
-static void
-say_mail(struct smtp_proto *proto)
-{
-	const struct smtp_mail *mail = &proto->mail;
-
 	(void)nd_buf_addf(&proto->out, "MAIL FROM:<%s>", mail->from);
 	if (proto->caps.size)
 		(void)nd_buf_addf(&proto->out, " SIZE=%" PRIu64, mail->size);
 	if (proto->caps.smtputf8 && smtp_check_needs_utf8(mail))
 		(void)nd_buf_adds(&proto->out, proto->caps.eightbitmime ? " BODY=8BITMIME SMTPUTF8" : " SMTPUTF8");
 	(void)nd_buf_adds(&proto->out, "\r\n");
-	if (proto->ahead)
-		say_ahead(proto);
+}
+
+unsigned
+smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail)
+{
+	struct smtp_reply refusal;
+	unsigned count = 1;
+
+	write_mail(proto, mail);
+	for (unsigned n = 0; n < mail->rcpt_count; n++) {
+		if (!smtp_check_address(mail->rcpts[n], &proto->caps, &refusal))
+			continue;
+		write_rcpt(proto, mail->rcpts[n]);
+		count++;
+	}
+	return count;
+}
+
+/* RFC 2920 3.1: DATA may end a group. */
+static void
+say_mail(struct smtp_proto *proto)
+{
+	if (!proto->ahead) {
+		write_mail(proto, &proto->mail);
+		return;
+	}
+	proto->owed += smtp_talk_write_envelope(proto, &proto->mail) - 1;
+	if (proto->pace != SMTP_GROUPED || proto->owed == 0)
+		return;
+	(void)nd_buf_adds(&proto->out, "DATA\r\n");
+	proto->owed++;
+}
+
+/* The reply that keeps two mails apart. RSET cannot be refused (RFC 5321 4.2.4): without its 250 nobody knows whose replies these are. */
+static enum smtp_state
+heard_mark(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	struct nd_why why;
+
+	if (reply->code / 100 == 2)
+		return STATE_MAIL;
+	if (reply->code != 421)
+		return smtp_talk_nonsense(proto, reply);
+	(void)nd_fail(&why, ND_ECLOSED, 0, "%s ended the session: %d %s%s%.160s", proto->settings->host, reply->code,
+	    reply->enhanced, reply->enhanced[0] ? " " : "", reply->text);
+	return smtp_talk_break(proto, &why, true);
 }
 
 /* After the recipients. */
@@ -472,10 +540,10 @@ heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply)
 		return next_recipient(proto);
 	if (reply->code < 400)
 		return smtp_talk_nonsense(proto, reply);
-	if (proto->reused && smtp_check_timeout(reply)) {
+	if (proto->reused && !proto->follower && smtp_check_timeout(reply)) {
 		(void)nd_fail(&why, ND_ECLOSED, 0, "%s had given up the idle session: %d %.160s", proto->settings->host,
 		    reply->code, reply->text);
-		proto->given = false; /* whatever was said behind MAIL, it was not taken */
+		proto->unsent = SIZE_MAX / 2; /* whatever was said behind MAIL, it was not taken */
 		return smtp_talk_break(proto, &why, true);
 	}
 	if (misfits(proto, reply))
@@ -589,6 +657,16 @@ heard_bdat(struct smtp_proto *proto, const struct smtp_reply *reply)
 static enum smtp_state
 heard_echo(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
+	struct nd_why why;
+
+	if (proto->withheld && reply->code < 400) {
+		(void)nd_fail(&why, ND_EPROTOCOL, 0,
+		    "%s is out of step: it refused a message and then said %d %.160s while others were under way",
+		    proto->settings->host, reply->code, reply->text);
+		proto->over = why;
+		lose(proto, &why, false);
+		return STATE_CLOSED;
+	}
 	if (proto->owed > 0)
 		return STATE_ECHO;
 	return reply->code / 100 == 3 ? STATE_LONE_DOT : STATE_RSET;

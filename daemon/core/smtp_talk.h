@@ -26,6 +26,7 @@ enum smtp_state {
 	STATE_AUTH_VERIFIED,
 	STATE_READY,
 	STATE_FLIGHT,
+	STATE_MARK,
 	STATE_MAIL,
 	STATE_RCPT,
 	STATE_DATA,
@@ -36,6 +37,7 @@ enum smtp_state {
 	STATE_ECHO,
 	STATE_LONE_DOT,
 	STATE_RSET,
+	STATE_NEXT,
 	STATE_QUIT,
 	STATE_CLOSED,
 	STATE_COUNT
@@ -53,6 +55,12 @@ struct smtp_row {
 	enum smtp_stage stage;
 	enum smtp_phase phase;
 	enum smtp_wish wish;
+};
+
+struct smtp_flight { /* a mail that was said before the replies to the one before it came */
+	struct smtp_mail mail;
+	size_t octets; /* from its RSET to the end of its content */
+	unsigned replies;
 };
 
 struct smtp_proto {
@@ -77,8 +85,15 @@ struct smtp_proto {
 	unsigned owed;       /* replies to commands said ahead, behind the one that is awaited now */
 	struct nd_buf body;  /* the content, until BDAT can tell its length */
 	bool given;          /* the content and its end were said */
-	bool unsent;         /* but something of it never left the driver */
-	bool ended;          /* `outcome` waits to be taken */
+	size_t unsent;       /* of what the driver took: octets that never left it */
+	bool follower;       /* this mail was said behind another one */
+	bool proved;         /* the server has taken a mail since the session last lay idle */
+	struct smtp_flight behind[SMTP_WINDOW_MAX - 1]; /* first the oldest */
+	unsigned behind_count;
+	size_t behind_octets; /* of all of them */
+	struct nd_why over;   /* why those behind get no replies any more */
+	bool ended;           /* `outcome` waits to be taken */
+	bool withheld;        /* `outcome` stands only when the replies still owed refuse too */
 	struct smtp_outcome outcome;
 	bool faulted;
 	struct smtp_fault fault;
@@ -97,8 +112,16 @@ enum smtp_state smtp_talk_outcome(
 enum smtp_state smtp_talk_break(struct smtp_proto *proto, const struct nd_why *why, bool cut);
 /* How the mail is said: what it asks for, as far as the server offers it. */
 void smtp_talk_choose(struct smtp_proto *proto);
+/* Whether a mail can be one flight on a server that offers what that needs. */
+bool smtp_talk_flies(const struct smtp_proto *proto, const struct smtp_mail *mail);
+/* MAIL and each RCPT; returns how many commands. */
+unsigned smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail);
 /* BDAT with the content that was gathered. */
 void smtp_talk_say_bdat(struct smtp_proto *proto);
+/* All octets of the present mail have left. */
+bool smtp_talk_left(const struct smtp_proto *proto);
+/* The present mail was said on a session that is over now. */
+void smtp_talk_orphan(struct smtp_proto *proto);
 /* The reply is one that nothing allows here. */
 enum smtp_state smtp_talk_nonsense(struct smtp_proto *proto, const struct smtp_reply *reply);
 

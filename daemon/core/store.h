@@ -25,6 +25,7 @@ struct queue_rcpt {
 	char enhanced[12];
 	char *text; /* of the last reply; NULL none */
 	nd_unix at; /* when the state was reached; 0 pending */
+	bool alone; /* RCPT for it ended a session: it goes alone, after the others. Not stored */
 };
 
 /* A job as the queue knows it. All pointers owned; queue_job_free frees them. */

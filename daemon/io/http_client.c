@@ -121,28 +121,26 @@ deliver(void *arg)
 static const struct {
 	CURLcode code;
 	enum nd_err err;
-	const char *hint;
 } failures[] = {
-	{ CURLE_COULDNT_RESOLVE_HOST,     ND_ERESOLVE, NULL },
-	{ CURLE_COULDNT_RESOLVE_PROXY,    ND_ERESOLVE, "check [daemon] proxy" },
-	{ CURLE_PROXY,                    ND_ECONNECT, "check [daemon] proxy" },
-	{ CURLE_COULDNT_CONNECT,          ND_ECONNECT, NULL },
-	{ CURLE_OPERATION_TIMEDOUT,       ND_EDEADLINE, NULL },
-	{ CURLE_GOT_NOTHING,              ND_ECLOSED, NULL },
-	{ CURLE_SEND_ERROR,               ND_ECLOSED, NULL },
-	{ CURLE_RECV_ERROR,               ND_ECLOSED, NULL },
-	{ CURLE_PARTIAL_FILE,             ND_ECLOSED, NULL },
-	{ CURLE_PEER_FAILED_VERIFICATION, ND_ETLS,
-	  "if the authority that signed it is your own, name its file in token_ca_file" },
-	{ CURLE_SSL_CONNECT_ERROR,        ND_ETLS, NULL },
-	{ CURLE_SSL_CACERT_BADFILE,       ND_ETLS, "check that token_ca_file or ca_file is a readable PEM file" },
-	{ CURLE_SSL_CIPHER,               ND_ETLS, NULL },
-	{ CURLE_SSL_ISSUER_ERROR,         ND_ETLS, NULL },
-	{ CURLE_SSL_CERTPROBLEM,          ND_ETLS, NULL },
-	{ CURLE_SSL_INVALIDCERTSTATUS,    ND_ETLS, NULL },
-	{ CURLE_URL_MALFORMAT,            ND_ECONF, "check token_url" },
-	{ CURLE_UNSUPPORTED_PROTOCOL,     ND_ECONF, "token_url must begin with https://" },
-	{ CURLE_OUT_OF_MEMORY,            ND_EMEMORY, NULL },
+	{ CURLE_COULDNT_RESOLVE_HOST,     ND_ERESOLVE },
+	{ CURLE_COULDNT_RESOLVE_PROXY,    ND_ERESOLVE },
+	{ CURLE_PROXY,                    ND_ECONNECT },
+	{ CURLE_COULDNT_CONNECT,          ND_ECONNECT },
+	{ CURLE_OPERATION_TIMEDOUT,       ND_EDEADLINE },
+	{ CURLE_GOT_NOTHING,              ND_ECLOSED },
+	{ CURLE_SEND_ERROR,               ND_ECLOSED },
+	{ CURLE_RECV_ERROR,               ND_ECLOSED },
+	{ CURLE_PARTIAL_FILE,             ND_ECLOSED },
+	{ CURLE_PEER_FAILED_VERIFICATION, ND_ETLS },
+	{ CURLE_SSL_CONNECT_ERROR,        ND_ETLS },
+	{ CURLE_SSL_CACERT_BADFILE,       ND_ETLS },
+	{ CURLE_SSL_CIPHER,               ND_ETLS },
+	{ CURLE_SSL_ISSUER_ERROR,         ND_ETLS },
+	{ CURLE_SSL_CERTPROBLEM,          ND_ETLS },
+	{ CURLE_SSL_INVALIDCERTSTATUS,    ND_ETLS },
+	{ CURLE_URL_MALFORMAT,            ND_ECONF },
+	{ CURLE_UNSUPPORTED_PROTOCOL,     ND_ECONF },
+	{ CURLE_OUT_OF_MEMORY,            ND_EMEMORY },
 };
 /* clang-format on */
 
@@ -162,11 +160,8 @@ tell_refused(struct call *call, const char *host, int host_len)
 {
 	const struct tls_refused *refused = &call->refused;
 
-	(void)nd_fail(&call->reply.why, ND_ETLS, 0, "%.*s: the certificate is not trusted: %s; issuer is %s", host_len,
-	    host, refused->reason, refused->issuer[0] != '\0' ? refused->issuer : "not named");
-	(void)nd_fail_at(&call->reply.why, "", 0,
-	    "a box on the way may inspect TLS, or the CA is your own: name the CA's file in token_ca_file, if you "
-	    "trust it");
+	(void)nd_fail(&call->reply.why, ND_ETLS, 0, "%.*s: SSL certificate problem: %s; issuer is %s", host_len, host,
+	    refused->reason, refused->issuer[0] != '\0' ? refused->issuer : "not named");
 }
 
 static void
@@ -174,7 +169,7 @@ tell_failure(struct call *call, CURLcode code)
 {
 	const char *words = call->words[0] != '\0' ? call->words : curl_easy_strerror(code);
 	enum nd_err err = ND_EPROTOCOL;
-	const char *hint = NULL, *host;
+	const char *host;
 	int host_len = host_of(call->request.url, &host);
 
 	if (call->refused.reason[0] != '\0') {
@@ -182,10 +177,8 @@ tell_failure(struct call *call, CURLcode code)
 		return;
 	}
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-		if (failures[i].code == code) {
+		if (failures[i].code == code)
 			err = failures[i].err;
-			hint = failures[i].hint;
-		}
 	}
 	/* a connection that breaks during the handshake says nothing about trust */
 	if (code == CURLE_SSL_CONNECT_ERROR &&
@@ -194,7 +187,6 @@ tell_failure(struct call *call, CURLcode code)
 	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
 		words = "the reply is larger than 64 KiB";
 	(void)nd_fail(&call->reply.why, err, 0, "%.*s: %s", host_len, host, words);
-	(void)nd_fail_at(&call->reply.why, "", 0, hint);
 }
 
 /* --- on the thread --- */

@@ -8,9 +8,10 @@
  *  3. NOTIFY_CONNECTION: peer, caps, list of connections, deadline.
  *  4. NOTIFY_COMPLETED is the only place that frees a request.
  *  5. A suspended connection is not watched: an event of our own notices a client that leaves, on long waits only.
+ *     It is suspended after the handler's call, not in it: see http_server_answer_suspend().
  *  6. Headers and lengths are checked in the first call of the handler.
  *  7. Own checks instead of MHD_OPTION_STRICT_FOR_CLIENT.
- *  8. Memory limit 16 KiB; CONNECTION_LIMIT above our own cap (at it, clients would hang in the backlog); the logger
+ *  8. Memory limit 32 KiB, so that what is over HTTP_HEAD_MAX is refused in our words and not in HTML; CONNECTION_LIMIT above our own cap (at it, clients would hang in the backlog); the logger
  *     is the first option.
  *  9. One daemon for each listening socket.
  * 10. Stop: quiesce, close idle connections, finish what is suspended, then stop.
@@ -31,7 +32,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define POOL_OCTETS ((size_t)16384) /* of one connection: read buffer, headers, head of the reply */
+#define POOL_OCTETS ((size_t)32768) /* of one connection: read buffer, headers, head of the reply */
 #define RESERVE 64u                 /* connections beyond the cap that are told "busy" */
 #define OPERATOR_RESERVE 32u        /* operators get in when the cap is reached */
 #define REFUSED_TIME ND_SEC(2)      /* one that is refused has this long to ask */
@@ -290,6 +291,7 @@ work(void *arg)
 
 	do {
 		(void)MHD_run(listener->daemon);
+		http_server_answer_suspend(listener);
 		more = wants_more(listener->daemon);
 	} while (more && ++round < ROUNDS);
 	loop_timer_set(listener->again, more ? loop_now(listener->server->loop).ms : ND_NEVER);

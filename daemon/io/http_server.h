@@ -54,6 +54,13 @@ const char *http_request_body(const struct http_request *request, size_t *len); 
  * it must not be answered; `context` is the owner's to free. With gone NULL the request stays until it is answered (or
  * the server is freed), and the reply goes nowhere. */
 void http_request_own(struct http_request *request, void *context, void (*gone)(void *context));
+/* The body, taken out of the request for as long as the caller needs it. It counts against limits.memory until http_server_body_done. */
+struct http_body {
+	char *octets; /* owned; NULL none */
+	size_t len, charged;
+};
+void http_request_take_body(struct http_request *request, struct http_body *body);
+void http_server_body_done(struct http_server *server, struct http_body *body); /* server NULL: it is no more */
 void *http_request_context(const struct http_request *request);
 
 /* Answers: once; the request is no more after it. `body` is copied. `type` and `location` NULL none. */
@@ -68,7 +75,7 @@ void http_server_problem(
  * a write that does not fit is refused whole, and room(context) is called once some of it was taken. HTTP/1.1 gets
  * chunks, HTTP/1.0 a reply that ends with the connection. The request's body stays until the end. */
 #define HTTP_STREAM_ROOM 16384u
-/* ND_ESYNTAX when the client has closed its half already: it would not see the reply. Refused, nothing has begun. */
+/* ND_EMEMORY: nothing has begun. */
 enum nd_err http_server_stream_begin(struct http_request *request, int status, const char *type,
     void (*room)(void *context), struct nd_why *why) ND_MUST_CHECK;
 bool http_server_stream_write(struct http_request *request, const char *octets, size_t len);

@@ -17,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET_MAX 20480u /* more than libmicrohttpd's pool of 16 KiB lets through */
-#define POOL_MAX 64u      /* spare requests that are kept */
-#define KEPT_ROOM 16384u  /* the largest buffer a spare request keeps */
-#define PACE 102400u      /* octets a second of a body: slow, but fair */
+#define TARGET_MAX HTTP_HEAD_MAX
+#define POOL_MAX 64u     /* spare requests that are kept */
+#define KEPT_ROOM 16384u /* the largest buffer a spare request keeps */
+#define PACE 102400u     /* octets a second of a body: slow, but fair */
 
 const struct http_server_limits http_server_limits_default = {
 	.body = JOB_MAX_OCTETS,
@@ -196,6 +196,20 @@ check_framing(const struct facts *facts, const char *version, struct nd_why *why
 }
 
 static enum nd_err
+check_head(const struct http_request *request, struct nd_why *why)
+{
+	const union MHD_ConnectionInfo *info;
+
+	if (request->target.failed)
+		return nd_fail(why, ND_EURILONG, 0, "the request line has more than %u octets", HTTP_HEAD_MAX);
+	info = MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	if (info != NULL && info->header_size > HTTP_HEAD_MAX)
+		return nd_fail(why, ND_EHEADERBIG, 0, "the request's head has %zu octets; at most %u are taken",
+		    info->header_size, HTTP_HEAD_MAX);
+	return ND_OK;
+}
+
+static enum nd_err
 check_admission(const struct http_request *request, struct nd_why *why)
 {
 	if (request->connection->refused)
@@ -287,7 +301,8 @@ enter(struct http_request *request, const char *method, const char *version)
 	request->head = strcmp(method, "HEAD") == 0;
 	server_of(request)->pending++;
 	(void)MHD_get_connection_values(request->mhd, MHD_HEADER_KIND, note_header, &facts);
-	if (check_framing(&facts, version, &why) != ND_OK || check_admission(request, &why) != ND_OK)
+	if (check_head(request, &why) != ND_OK || check_framing(&facts, version, &why) != ND_OK ||
+	    check_admission(request, &why) != ND_OK)
 		return refuse(request, &why, true);
 	if (facts.lengths == 1 && !nd_str_int(facts.length, 0, INT64_MAX, &announced)) {
 		(void)nd_fail(&why, ND_EHEADER, 0, "the Content-Length is not a number");
@@ -335,12 +350,41 @@ finish(struct http_request *request)
 	server->handlers[request->route](server->owner, request);
 	if (request->answered)
 		return request->dead ? MHD_NO : http_server_queue(request);
-	MHD_suspend_connection(request->mhd);
-	request->suspended = true;
-	/* Its body has come and the work is ours: however long it takes, the client is not cut. */
-	http_server_phase(
-	    request->connection, HTTP_WAIT, request->gone != NULL ? now_of(request) + HTTP_WATCH_AFTER : ND_NEVER);
+	request->next = request->connection->listener->due;
+	request->connection->listener->due = request;
 	return MHD_YES;
+}
+
+/* Suspended in its own call, a connection would be read from when it is resumed, before its reply is written; and
+ * libmicrohttpd takes the end of the client's half for the end of all, so "nc -N" would never see the reply. */
+void
+http_server_answer_suspend(struct http_listener *listener)
+{
+	struct http_request *request;
+
+	while ((request = listener->due) != NULL) {
+		listener->due = request->next;
+		request->next = NULL;
+		if (request->answered)
+			continue;
+		MHD_suspend_connection(request->mhd);
+		request->suspended = true;
+		/* Its body has come and the work is ours: however long it takes, the client is not cut. */
+		http_server_phase(request->connection, HTTP_WAIT,
+		    request->gone != NULL ? now_of(request) + HTTP_WATCH_AFTER : ND_NEVER);
+	}
+}
+
+static void
+forget_due(struct http_request *request)
+{
+	struct http_request **at = &request->connection->listener->due;
+
+	while (*at != NULL && *at != request)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = request->next;
+	request->next = NULL;
 }
 
 /* -- libmicrohttpd's callbacks --------------------------------------------------------------------------------- */
@@ -406,6 +450,7 @@ http_server_answer_done(
 		return;
 	*request_slot = NULL;
 	connection = request->connection;
+	forget_due(request);
 	if ((!request->answered || request->stream != NULL) && request->gone != NULL)
 		request->gone(request->context);
 	if (request->response != NULL)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #define HTTP_SMALL_BODY 65536u /* always admitted; more is counted against limits.memory */
+#define HTTP_HEAD_MAX 16384u   /* request line and headers; libmicrohttpd's pool must hold more */
 #define HTTP_PARAMS_MAX 64u
 /* Most replies come sooner: those requests are spared the two system calls of a watch. */
 #define HTTP_WATCH_AFTER 100
@@ -28,6 +29,7 @@ struct http_listener {
 	struct MHD_Daemon *daemon; /* owned */
 	struct event *event;       /* owned: its epoll descriptor */
 	struct loop_timer *again;  /* owned: it has more to do than one turn's share */
+	struct http_request *due;  /* borrowed list: to be suspended when libmicrohttpd's call has returned */
 	bool operator_right;
 };
 
@@ -57,7 +59,7 @@ struct http_param { /* offsets into words */
 };
 
 struct http_request {
-	struct http_request *next;          /* in the pool */
+	struct http_request *next;          /* in the pool, or of those to be suspended */
 	struct http_connection *connection; /* borrowed */
 	struct MHD_Connection *mhd;         /* borrowed */
 	nd_ms begun;                        /* when its request line was read */
@@ -123,6 +125,7 @@ enum MHD_Result http_server_answer(void *listener, struct MHD_Connection *mhd, c
     const char *version, const char *upload, size_t *upload_len, void **request);
 void http_server_answer_done(
     void *listener, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode code);
+void http_server_answer_suspend(struct http_listener *listener); /* those whose handlers have not answered */
 void http_server_answer_pool_free(struct http_server *server);
 void http_server_drop_body(struct http_request *request);
 
@@ -131,7 +134,6 @@ enum MHD_Result http_server_queue(struct http_request *request); /* its reply, t
 /* The client left while the handler has the request: tells the handler and lets the connection be closed. */
 void http_server_gone(struct http_request *request);
 void http_server_resume(struct http_request *request); /* it is suspended no longer */
-bool http_server_half_closed(const struct http_request *request);
 
 /* http_server_stream.c */
 void http_server_stream_free(struct http_request *request);

@@ -2,13 +2,11 @@
 /* http_server_reply.c - replies: made, kept until libmicrohttpd asks again, handed over.  Layer: io. */
 #include "daemon/io/http_server_internal.h"
 
-#include <poll.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define PACE 1048576u /* octets a second of a reply: slow, but fair */
 #define PROBLEM_MAX 8192u
-#define HEAD_MAX 1024u
 #define HEADERS_MAX 4u
 
 struct header {
@@ -22,18 +20,18 @@ struct reply {
 	struct header headers[HEADERS_MAX];
 };
 
-/* Seconds, for the failures after which trying at once would be in vain. */
+/* Seconds, for the failures after which trying at once would be in vain and which do not know better. */
 /* clang-format off */
 static const struct {
 	enum nd_err err;
-	const char *seconds;
+	unsigned seconds;
 } retry_after[] = {
-	{ ND_EMEMORY,    "1" },
-	{ ND_EBUSY,      "1" },
-	{ ND_ESTOPPING,  "2" },
-	{ ND_EQUEUEFULL, "10" },
-	{ ND_EDISKFULL,  "10" },
-	{ ND_EDISK,      "10" },
+	{ ND_EMEMORY,    1 },
+	{ ND_EBUSY,      1 },
+	{ ND_ESTOPPING,  2 },
+	{ ND_EQUEUEFULL, 10 },
+	{ ND_EDISKFULL,  10 },
+	{ ND_EDISK,      10 },
 };
 /* clang-format on */
 
@@ -60,43 +58,6 @@ make_response(const struct reply *reply)
 	return response;
 }
 
-/* -- clients that closed their half ---------------------------------------------------------------------------- */
-
-bool
-http_server_half_closed(const struct http_request *request)
-{
-	struct pollfd state = { request->connection->fd, POLLRDHUP, 0 };
-
-	return poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
-}
-
-/* libmicrohttpd reads from a resumed connection before it writes, takes the end of the client's half for the end of
- * all, and closes: "nc -N" would never see its reply. So it is written here. What does not fit into the socket at once
- * (about 200 KB) is lost; Content-Length tells. */
-static void
-write_directly(struct http_request *request, const struct reply *reply)
-{
-	struct msghdr message = { 0 };
-	struct iovec parts[2];
-	struct nd_buf head;
-
-	nd_buf_init(&head, HEAD_MAX);
-	(void)nd_buf_addf(&head, "HTTP/1.1 %u %s\r\n", reply->status, MHD_get_reason_phrase_for(reply->status));
-	for (unsigned i = 0; i < HEADERS_MAX; i++)
-		if (reply->headers[i].value != NULL)
-			(void)nd_buf_addf(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
-	(void)nd_buf_addf(&head, "Content-Length: %zu\r\nConnection: close\r\n\r\n", reply->len);
-	memcpy(&parts[1].iov_base, &reply->body, sizeof(parts[1].iov_base));
-	parts[1].iov_len = request->head ? 0 : reply->len;
-	parts[0] = (struct iovec){ head.octets, head.len };
-	message.msg_iov = parts;
-	message.msg_iovlen = 2;
-	if (!head.failed)
-		(void)sendmsg(request->connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	nd_buf_done(&head);
-	request->dead = true;
-}
-
 /* -- the way out ----------------------------------------------------------------------------------------------- */
 
 void
@@ -112,10 +73,7 @@ http_server_resume(struct http_request *request)
 static void
 settle(struct http_request *request, const struct reply *reply)
 {
-	if (request->suspended && http_server_half_closed(request))
-		write_directly(request, reply);
-	else
-		request->response = make_response(reply);
+	request->response = make_response(reply);
 	request->response_len = reply->len;
 	request->status = reply->status;
 	request->answered = true;
@@ -160,21 +118,22 @@ http_server_reply(
 		settle(request, &reply);
 }
 
-static const char *
-seconds_after(enum nd_err err, unsigned status)
+static unsigned
+seconds_after(const struct nd_why *why)
 {
-	if (status != 429 && status != 503)
-		return NULL;
+	if (why->retry_after > 0)
+		return why->retry_after;
 	for (size_t i = 0; i < sizeof(retry_after) / sizeof(retry_after[0]); i++)
-		if (retry_after[i].err == err)
+		if (retry_after[i].err == why->err)
 			return retry_after[i].seconds;
-	return "5";
+	return 5;
 }
 
 void
 http_server_problem(struct http_request *request, const struct nd_why *why)
 {
 	struct reply reply = { .status = (unsigned)nd_err_http(why->err) };
+	char seconds[16];
 	struct nd_buf body;
 
 	if (request->answered)
@@ -184,7 +143,10 @@ http_server_problem(struct http_request *request, const struct nd_why *why)
 	reply.body = nd_buf_text(&body);
 	reply.len = body.len;
 	reply.headers[0] = (struct header){ "Content-Type", "application/problem+json" };
-	reply.headers[1] = (struct header){ "Retry-After", seconds_after(why->err, reply.status) };
+	if (reply.status == 429 || reply.status == 503) {
+		(void)snprintf(seconds, sizeof(seconds), "%u", seconds_after(why));
+		reply.headers[1] = (struct header){ "Retry-After", seconds };
+	}
 	if (why->err == ND_EMETHOD && why->hint[0] != '\0') /* RFC 9110 15.5.6 */
 		reply.headers[2] = (struct header){ "Allow", why->hint };
 	settle(request, &reply);

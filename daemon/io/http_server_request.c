@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* -- the target ------------------------------------------------------------------------------------------------ */
@@ -75,8 +76,6 @@ http_request_parse(struct http_request *request, struct nd_why *why)
 	size_t path_len = strcspn(target, "?");
 	size_t path;
 
-	if (request->target.failed)
-		return malformed(why, "the request line is too long", NULL);
 	if (target[0] != '/')
 		return malformed(why, "the request names a whole URL or a host where only a path belongs",
 		    "send the path alone: curl --unix-socket /run/notifyd.sock http://localhost/v1/status");
@@ -181,6 +180,23 @@ http_request_body(const struct http_request *request, size_t *len)
 	if (len != NULL)
 		*len = request->body.len;
 	return nd_buf_text(&request->body);
+}
+
+void
+http_request_take_body(struct http_request *request, struct http_body *body)
+{
+	body->octets = nd_buf_take(&request->body, &body->len);
+	body->charged = request->charged;
+	request->charged = 0;
+}
+
+void
+http_server_body_done(struct http_server *server, struct http_body *body)
+{
+	free(body->octets);
+	if (server != NULL)
+		server->memory -= body->charged;
+	*body = (struct http_body){ NULL, 0, 0 };
 }
 
 void *

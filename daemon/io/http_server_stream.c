@@ -97,11 +97,6 @@ http_server_stream_begin(
 {
 	struct MHD_Response *response;
 
-	if (http_server_half_closed(request)) {
-		(void)nd_fail(
-		    why, ND_ESYNTAX, 0, "the answer comes piece by piece, but your half of the connection is closed");
-		return nd_fail_at(why, NULL, 0, "keep the connection open until the answer has ended");
-	}
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_stream, request, NULL);
 	if (response == NULL)
 		return nd_fail(why, ND_EMEMORY, 0, "there is no memory for the answer");

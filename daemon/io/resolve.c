@@ -70,16 +70,16 @@ struct resolver {
 
 struct words_row {
 	int result;
-	const char *words, *hint;
+	const char *words;
 };
 
 /* clang-format off */
 static const struct words_row words_rows[] = {
-	{ EAI_NONAME,     "the name is not known",             "is the host name spelled right? try: getent ahosts NAME" },
-	{ EAI_NODATA,     "the name has no address",           "is the host name spelled right? try: getent ahosts NAME" },
-	{ EAI_ADDRFAMILY, "it has no address of a kind that this host uses", "" },
-	{ EAI_AGAIN,      "the name servers do not answer",    "see /etc/resolv.conf, and whether the network is up" },
-	{ EAI_FAIL,       "the name servers refuse to answer", "see /etc/resolv.conf" },
+	{ EAI_NONAME,     "the name is not known" },
+	{ EAI_NODATA,     "the name has no address" },
+	{ EAI_ADDRFAMILY, "it has no address of a kind that this host uses" },
+	{ EAI_AGAIN,      "the name servers do not answer" },
+	{ EAI_FAIL,       "the name servers refuse to answer" },
 };
 /* clang-format on */
 
@@ -248,8 +248,6 @@ fail(struct resolve_ask *ask, int result, int sys_errno)
 			row = &words_rows[i];
 	(void)nd_fail(&ask->why, ND_ERESOLVE, sys_errno, "the address of %.120s cannot be found: %s", ask->host,
 	    row ? row->words : words);
-	if (row != NULL)
-		(void)nd_fail_at(&ask->why, NULL, 0, row->hint);
 	settle(ask);
 }
 

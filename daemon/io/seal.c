@@ -2,9 +2,10 @@
 /* seal.c - a message in a file that only its key can open.  Layer: io.
  *
  *   file   = chunk … chunk          chunk = the octets, encrypted, and their tag
- *   nonce  = 1 for the last chunk, else 0 (4 octets); its number (8)      beside it: the id, the length (8)
+ *   nonce  = 1 for the last chunk, else 0 (4 octets); its number (8)      beside it: the id
  *
- * No nonce comes twice under a key, because a key has one message only.
+ * No nonce comes twice under a key, because a key has one message only. A full chunk is closed when the next octet comes: only then
+ * is it known not to be the last one.
  */
 #include "daemon/io/seal.h"
 
@@ -33,8 +34,11 @@
 struct seal {
 	EVP_CIPHER_CTX *context;
 	uint8_t key[SEAL_KEY];
-	uint8_t bound[ND_ULID_LEN + 8]; /* what each tag covers beside the octets */
-	uint64_t len, chunk;            /* chunk: the one that is open in `plain` */
+	uint8_t bound[ND_ULID_LEN]; /* what each tag covers beside the octets */
+	uint64_t len;
+	uint64_t chunk; /* the one that is open in `plain`; NO_CHUNK none */
+	size_t held;    /* writing: octets of the message in `plain` */
+	uint64_t written;
 	uint8_t plain[SEAL_CHUNK];
 	uint8_t sealed[SEAL_CHUNK + TAG];
 };
@@ -66,7 +70,6 @@ seal_new(const uint8_t key[SEAL_KEY], const char *id, uint64_t len)
 
 	memcpy(seal->key, key, SEAL_KEY);
 	memcpy(seal->bound, id, strnlen(id, ND_ULID_LEN));
-	put_number(seal->bound + ND_ULID_LEN, len);
 	seal->len = len;
 	seal->chunk = NO_CHUNK;
 	seal->context = EVP_CIPHER_CTX_new();
@@ -98,41 +101,54 @@ chunk_len(const struct seal *seal, uint64_t chunk)
 
 /* The cipher for one chunk, with what its tag covers already told. */
 static void
-begin(struct seal *seal, uint64_t chunk, int encrypt)
+begin(struct seal *seal, uint64_t chunk, bool last, int encrypt)
 {
 	uint8_t nonce[NONCE] = { 0 };
 	int len;
 
-	nonce[3] = chunk == last_chunk(seal);
+	nonce[3] = last;
 	put_number(nonce + 4, chunk);
 	must(EVP_CipherInit_ex(seal->context, EVP_aes_256_gcm(), NULL, seal->key, nonce, encrypt) == 1);
 	must(EVP_CipherUpdate(seal->context, NULL, &len, seal->bound, sizeof(seal->bound)) == 1);
 }
 
-static void
-close_chunk(struct seal *seal, uint64_t chunk, const char *octets, size_t len)
+/* What is held goes into the file as the next chunk. */
+static int
+close_chunk(struct seal *seal, int fd, bool last)
 {
+	const size_t len = seal->held;
 	int done = 0, rest = 0;
 
-	begin(seal, chunk, 1);
-	must(EVP_CipherUpdate(seal->context, seal->sealed, &done, (const uint8_t *)octets, (int)len) == 1);
+	begin(seal, seal->written++, last, 1);
+	must(EVP_CipherUpdate(seal->context, seal->sealed, &done, seal->plain, (int)len) == 1);
 	must(EVP_CipherFinal_ex(seal->context, seal->sealed + done, &rest) == 1);
 	must(EVP_CIPHER_CTX_ctrl(seal->context, EVP_CTRL_AEAD_GET_TAG, TAG, seal->sealed + len) == 1);
+	seal->held = 0;
+	return filer_write_all(fd, (const char *)seal->sealed, len + TAG);
 }
 
 int
-seal_write(struct seal *seal, int fd, const char *octets)
+seal_add(struct seal *seal, int fd, const char *octets, size_t len)
 {
-	uint64_t chunk, last = last_chunk(seal);
-	size_t len;
+	while (len > 0) {
+		size_t take = SEAL_CHUNK - seal->held;
 
-	for (chunk = 0; chunk <= last; chunk++, octets += len) {
-		len = chunk_len(seal, chunk);
-		close_chunk(seal, chunk, octets, len);
-		if (filer_write_all(fd, (const char *)seal->sealed, len + TAG) != 0)
+		if (take == 0 && close_chunk(seal, fd, false) != 0)
 			return -1;
+		take = SEAL_CHUNK - seal->held;
+		take = len < take ? len : take;
+		memcpy(seal->plain + seal->held, octets, take);
+		seal->held += take;
+		octets += take;
+		len -= take;
 	}
 	return 0;
+}
+
+int
+seal_end(struct seal *seal, int fd)
+{
+	return close_chunk(seal, fd, true);
 }
 
 /* -- reading -- */
@@ -180,7 +196,7 @@ open_chunk(struct seal *seal, int fd, uint64_t chunk, struct nd_why *why)
 		    (const char *)seal->bound);
 	if ((size_t)got != want)
 		return damaged(seal, "is shorter than it was", why);
-	begin(seal, chunk, 0);
+	begin(seal, chunk, chunk == last_chunk(seal), 0);
 	good = EVP_CipherUpdate(seal->context, seal->plain, &done, seal->sealed, (int)len) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(seal->context, EVP_CTRL_AEAD_SET_TAG, TAG, seal->sealed + len) == 1 &&
 	       EVP_CipherFinal_ex(seal->context, seal->plain + done, &rest) == 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seal.h - a message in a file that only its key can open: AES-256-GCM, chunk by chunk.  Layer: io.  Knows OpenSSL.
  *
- * A key seals one message, once. Each chunk has its own tag, bound to the job, the length of the message, its place and whether it is the last: a file
+ * A key seals one message, once. Each chunk has its own tag, bound to the job, its place and whether it is the last: a file
  * that was changed, cut or swapped is known as damaged before an octet of the bad chunk is given out.
  */
 #ifndef ND_IO_SEAL_H
@@ -20,11 +20,13 @@
 
 struct seal;
 void seal_fresh(uint8_t key[SEAL_KEY]); /* a key out of randomness; aborts when there is none */
-/* For a message of `len` octets of the job `id`. The key is copied; seal_free wipes it, and what was read. NULL is fine to free. */
+/* For the message of the job `id`; `len`: its octets, when it is to be read. The key is copied; seal_free wipes it, and what was read or is not yet
+ * written. NULL is fine to free. */
 struct seal *seal_new(const uint8_t key[SEAL_KEY], const char *id, uint64_t len);
 void seal_free(struct seal *seal);
-/* Writes the whole message, sealed: 0, or -1 with errno. */
-int seal_write(struct seal *seal, int fd, const char *octets) ND_MUST_CHECK;
+/* Writes the next octets, sealed; seal_end what is left: 0, or -1 with errno. */
+int seal_add(struct seal *seal, int fd, const char *octets, size_t len) ND_MUST_CHECK;
+int seal_end(struct seal *seal, int fd) ND_MUST_CHECK;
 /* Opens up to `len` octets from `at` on; 0 at the end. -1: why is ND_EBODYGONE when the file is damaged or the key another one's, ND_EDISK when it
  * cannot be read. */
 ssize_t seal_read(struct seal *seal, int fd, uint64_t at, void *out, size_t len, struct nd_why *why) ND_MUST_CHECK;

@@ -110,6 +110,16 @@ open_secret(const char *path)
 	return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* systemd guards its folder: up to version 252 with mode 0400, since then with lists of rights that look like 0440. */
+static bool
+below_credentials(const char *path)
+{
+	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	size_t len = folder != NULL && folder[0] == '/' ? strlen(folder) : 0;
+
+	return len > 1 && strncmp(path, folder, len) == 0 && path[len] == '/' && strstr(path, "/../") == NULL;
+}
+
 static enum nd_err
 read_path(const char *path, const char *reference, struct nd_secret *out, struct nd_why *why)
 {
@@ -120,7 +130,7 @@ read_path(const char *path, const char *reference, struct nd_secret *out, struct
 		return fail(why, errno, reference, "its file cannot be opened",
 		    errno == EACCES ? "the user of notifyd must be able to read it: see credential: in notifyd.conf(5)"
 				    : "create the file, mode 0600, or mend the name");
-	err = read_fd(fd, reference, true, out, why);
+	err = read_fd(fd, reference, !below_credentials(path), out, why);
 	(void)close(fd);
 	return err;
 }
@@ -144,7 +154,7 @@ read_loaded(const char *folder, const char *name, const char *reference, struct 
 			continue;
 		if (fd < 0)
 			return fail(why, errno, reference, "its file cannot be opened", NULL);
-		err = read_fd(fd, reference, false, out, why); /* systemd guards that folder */
+		err = read_fd(fd, reference, false, out, why);
 		(void)close(fd);
 		return err;
 	}

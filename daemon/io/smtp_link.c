@@ -199,6 +199,18 @@ offer(struct smtp_link *link)
 	return true;
 }
 
+/* Whether something was done. */
+static bool
+offer_room(struct smtp_link *link)
+{
+	if (link->events->room == NULL || link->room_told || link->quit || link->lost ||
+	    !smtp_proto_room(link->proto, NULL) || !smtp_link_roomy(link))
+		return false;
+	link->room_told = true;
+	link->events->room(link->owner, link);
+	return true;
+}
+
 static void
 tell_outcome(struct smtp_link *link)
 {
@@ -207,7 +219,7 @@ tell_outcome(struct smtp_link *link)
 	memset(&outcome, 0, sizeof(outcome));
 	smtp_proto_result(link->proto, &outcome);
 	end_mail(link);
-	link->told = false;
+	link->told = link->room_told = false;
 	link->events->outcome(link->owner, link, &outcome);
 }
 
@@ -233,7 +245,7 @@ step_talking(struct smtp_link *link)
 	smtp_link_flush(link, false);
 	switch (smtp_proto_wish(link->proto)) {
 	case SMTP_WISH_READ:
-		return link->lost && !link->lost_told;
+		return (link->lost && !link->lost_told) || offer_room(link);
 	case SMTP_WISH_TLS:
 		return upgrade(link);
 	case SMTP_WISH_PROOF:
@@ -332,6 +344,31 @@ smtp_link_send(struct smtp_link *link, const struct smtp_link_mail *mail)
 			link->total += (uint64_t)st.st_size;
 	}
 	smtp_proto_mail(link->proto, &link->mail.mail, smtp_link_now(link));
+	smtp_link_due(link);
+}
+
+bool
+smtp_link_fits(struct smtp_link *link, const struct smtp_link_mail *mail)
+{
+	link->room_told = false;
+	return link->phase == TALKING && !link->quit && !link->lost && mail->fd < 0 && smtp_link_roomy(link) &&
+	       smtp_proto_room(link->proto, &mail->mail);
+}
+
+void
+smtp_link_ahead(struct smtp_link *link, const struct smtp_link_mail *mail)
+{
+	struct nd_buf content;
+
+	nd_buf_init(&content, mail->head_len + mail->body_len + 1);
+	(void)nd_buf_add(&content, mail->head, mail->head_len);
+	if (mail->body_len > 0)
+		(void)nd_buf_add(&content, mail->body, mail->body_len);
+	if (content.failed)
+		abort(); /* no memory for 64 KiB */
+	smtp_proto_ahead(link->proto, &mail->mail, nd_buf_text(&content), content.len, smtp_link_now(link));
+	nd_buf_done(&content);
+	smtp_link_fly(link);
 	smtp_link_due(link);
 }
 

@@ -38,7 +38,9 @@ struct smtp_link_events {
 	bool (*ending)(void *owner,
 	    struct smtp_link *link); /* before the last octets leave: note it; false: not now, drop the session */
 	void (*outcome)(void *owner, struct smtp_link *link,
-	    const struct smtp_outcome *outcome); /* of the mail; `ready` follows if the session goes on */
+	    const struct smtp_outcome
+		*outcome); /* of the oldest mail; after that of the last one `ready`, if the session goes on */
+	void (*room)(void *owner, struct smtp_link *link); /* another mail fits beside those under way; may be NULL */
 	void (*gone)(void *owner, struct smtp_link *link,
 	    const struct smtp_fault *fault); /* last event; fault NULL: ended as asked or while idle */
 };
@@ -46,7 +48,11 @@ struct smtp_link_events {
 struct smtp_link *smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_link_conf *conf,
     const struct smtp_link_events *events, void *owner);
 void smtp_link_send(struct smtp_link *link, const struct smtp_link_mail *mail); /* when ready; borrowed until outcome */
-void smtp_link_quit(struct smtp_link *link);                                    /* QUIT, then gone(NULL) */
+/* Whether this mail, all of it in memory, may be said now beside those under way; and says it. Note it as in flight between the two: its last
+ * octets leave at once, `ending` is not told. */
+bool smtp_link_fits(struct smtp_link *link, const struct smtp_link_mail *mail);
+void smtp_link_ahead(struct smtp_link *link, const struct smtp_link_mail *mail);
+void smtp_link_quit(struct smtp_link *link); /* QUIT, then gone(NULL) */
 void smtp_link_free(struct smtp_link *link); /* at once, without QUIT and without events */
 const char *smtp_link_relay(
     const struct smtp_link *link);                       /* "smtp.office365.com[192.0.2.1]:587"; "" before connected */

@@ -15,15 +15,6 @@
 #define CONNECT_STAGGER 250         /* ms until the next is tried beside it (RFC 8305 5) */
 #define TLS_PATIENCE ND_SEC(60)     /* implicit TLS; after STARTTLS the machine's patience rules */
 
-/* clang-format off */
-static const struct { int sys_errno; const char *hint; } connect_hints[] = {
-	{ ECONNREFUSED, "nothing listens there: are host and port right?" },
-	{ ETIMEDOUT,    "is the port right, and does a firewall let it out?" },
-	{ ENETUNREACH,  "is the network up?" },
-	{ EHOSTUNREACH, "is the network up?" },
-};
-/* clang-format on */
-
 /* A socket whose connecting has begun, or -1 and errno. */
 static int
 begin_connecting(const struct resolve_addr *to)
@@ -125,14 +116,8 @@ look_at(const struct smtp_link_try *try, nd_ms now)
 static void
 tell_unconnected(struct smtp_link *link)
 {
-	const char *hint = NULL;
-
-	for (size_t i = 0; i < sizeof(connect_hints) / sizeof(connect_hints[0]); i++)
-		if (connect_hints[i].sys_errno == link->last_errno)
-			hint = connect_hints[i].hint;
 	(void)nd_fail(&link->why, ND_ECONNECT, 0, "no connection to %.100s, port %u: %s", link->conf->host,
 	    (unsigned)link->conf->port, link->tried);
-	(void)nd_fail_at(&link->why, NULL, 0, hint);
 	link->why.sys_errno = link->last_errno;
 	smtp_link_fail(link, SMTP_AT_CONNECT);
 }

@@ -69,6 +69,7 @@ struct smtp_link {
 	struct smtp_link_mail mail;
 	uint64_t at, total; /* octets of the content: given, in all */
 	bool full;          /* waiting for room in the output */
+	bool room_told;     /* the owner knows that another mail fits */
 	char *piece;        /* owned; of the file */
 	size_t piece_used;  /* octets at its start that are secret */
 	size_t shown;       /* of the machine's output: in the trace already */
@@ -98,6 +99,8 @@ void smtp_link_say(const struct smtp_link *link, const char *what, const char *v
 void smtp_link_listen(struct smtp_link *link); /* tells the machine what came, and the end of it */
 void smtp_link_tell_lost(struct smtp_link *link);
 void smtp_link_flush(struct smtp_link *link, bool content); /* writes what the machine has to say */
+void smtp_link_fly(struct smtp_link *link);                 /* writes a mail that was said beside others */
+bool smtp_link_roomy(struct smtp_link *link);               /* the output has room for another mail; else `full` */
 bool smtp_link_give(
     struct smtp_link *link); /* content, while there is room; true: the machine may wish something else now */
 

@@ -129,8 +129,8 @@ feed_rest(struct smtp_link *link)
 static void
 note_unsent(struct smtp_link *link)
 {
-	if (link->bev != NULL && evbuffer_get_length(bufferevent_get_output(link->bev)) > 0)
-		smtp_proto_unsent(link->proto);
+	if (link->bev != NULL)
+		smtp_proto_unsent(link->proto, evbuffer_get_length(bufferevent_get_output(link->bev)));
 }
 
 void
@@ -155,10 +155,10 @@ smtp_link_listen(struct smtp_link *link)
 {
 	enum smtp_wish wish;
 
+	note_unsent(link);
 	feed(link);
 	if (link->late) {
 		link->late = false;
-		note_unsent(link);
 		if (smtp_proto_deadline(link->proto) <= smtp_link_now(link)) /* it may have moved in this turn */
 			smtp_proto_late(link->proto, smtp_link_now(link));
 	}
@@ -182,17 +182,67 @@ wipe(const void *octets, size_t len, void *arg)
 	nd_wipe_free(arg, len);
 }
 
+static void
+discard(const void *octets, size_t len, void *arg)
+{
+	(void)octets;
+	(void)len;
+	free(arg);
+}
+
+/* Referenced, not copied. */
 static bool
-hand_over_secret(struct evbuffer *to, struct nd_buf *out)
+hand_over(struct smtp_link *link, struct nd_buf *out, evbuffer_ref_cleanup_cb release)
 {
 	size_t len;
 	char *octets = nd_buf_take(out, &len);
 
-	/* Referenced, not copied: it is wiped as soon as it is written. */
-	if (evbuffer_add_reference(to, octets, len, wipe, octets) == 0)
+	if (evbuffer_add_reference(bufferevent_get_output(link->bev), octets, len, release, octets) == 0)
 		return true;
-	nd_wipe_free(octets, len);
+	release(octets, len, octets);
 	return false;
+}
+
+static void
+lack_memory(struct smtp_link *link)
+{
+	link->lost = true;
+	(void)nd_fail(&link->why, ND_EMEMORY, 0, "there is no memory to write to %.120s", link->relay);
+}
+
+/* A mail beside others is a piece of the output of its own: TLS takes it whole or not at all, and then says so. Otherwise the end of one mail might have
+ * left in a write that is not done yet because of the next. */
+void
+smtp_link_fly(struct smtp_link *link)
+{
+	bool secret;
+	struct nd_buf *out = smtp_proto_output(link->proto, &secret);
+	const char *bdat = out->len > 0 ? memmem(out->octets, out->len, "\nBDAT ", 6) : NULL;
+	const char *body = bdat ? memchr(bdat + 1, '\n', out->len - (size_t)(bdat + 1 - out->octets)) : NULL;
+
+	if (body != NULL && traced(link)) {
+		const struct nd_buf commands = { .octets = out->octets, .len = (size_t)(body + 1 - out->octets) };
+
+		trace_output(link, &commands, NULL);
+		link->shown = commands.len;
+		trace_output(link, out, "content");
+		link->shown = 0;
+	}
+	if (out->len > 0 && !hand_over(link, out, discard))
+		lack_memory(link);
+}
+
+/* What is small goes into the socket at once: libevent would watch it for room, write in the next turn, and stop watching. Not when something has
+ * come: it may be the end, and what is said into a closed connection is in doubt. */
+static bool
+write_now(const struct smtp_link *link, const struct nd_buf *out)
+{
+	char c;
+
+	if (!link->secure || out->len > TLS_WRITE_MAX || evbuffer_get_length(bufferevent_get_output(link->bev)) > 0 ||
+	    recv(bufferevent_getfd(link->bev), &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		return false;
+	return tls_write(bufferevent_openssl_get_ssl(link->bev), out->octets, out->len);
 }
 
 void
@@ -220,18 +270,26 @@ smtp_link_flush(struct smtp_link *link, bool content)
 	trace_output(link, out, hidden);
 	link->shown = 0;
 	if (secret) {
-		done = hand_over_secret(bufferevent_get_output(link->bev), out);
+		done = hand_over(link, out, wipe); /* it is wiped as soon as it is written */
 	} else {
-		done = evbuffer_add(bufferevent_get_output(link->bev), out->octets, out->len) == 0;
+		/* A record that TLS could not write yet must be the same octets at the same place when it is tried again. */
+		done = write_now(link, out) ||
+		       (link->secure ? hand_over(link, out, discard)
+				     : evbuffer_add(bufferevent_get_output(link->bev), out->octets, out->len) == 0);
 		if (out->room > ROOM_KEPT)
 			nd_buf_done(out);
 		else
 			nd_buf_clear(out);
 	}
-	if (!done) {
-		link->lost = true;
-		(void)nd_fail(&link->why, ND_EMEMORY, 0, "there is no memory to write to %.120s", link->relay);
-	}
+	if (!done)
+		lack_memory(link);
+}
+
+bool
+smtp_link_roomy(struct smtp_link *link)
+{
+	link->full = evbuffer_get_length(bufferevent_get_output(link->bev)) > SMTP_LINK_OUTPUT_LOW;
+	return !link->full;
 }
 
 /* The next piece of the content, at most `room` octets. */

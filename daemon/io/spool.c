@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct spool {
@@ -120,13 +121,24 @@ end(struct task *task)
 
 /* -- writing -- */
 
+struct spool_file {
+	struct spool *spool;
+	char id[ND_ULID_LEN + 1]; /* "" it has no name */
+	int fd;
+	struct seal *seal; /* NULL: in the open */
+	bool kept;
+	uint64_t len;
+	void *map;         /* NULL none */
+	struct nd_why why; /* what failed first */
+};
+
 static enum nd_err
-fail(struct task *task, const char *what)
+fail(struct spool_file *file, const char *what)
 {
 	int error = errno;
 
-	return nd_fail(&task->why, error == ENOSPC || error == EDQUOT ? ND_EDISKFULL : ND_EDISK, error,
-	    "%s/%s cannot be %s", task->spool->path, task->id, what);
+	return nd_fail(&file->why, error == ENOSPC || error == EDQUOT ? ND_EDISKFULL : ND_EDISK, error,
+	    "%s/%s cannot be %s", file->spool->path, file->id, what);
 }
 
 /* The key can be read nowhere any more: it is written over before its file goes. A file that is not there is fine. */
@@ -148,59 +160,154 @@ wipe_key(int keys, const char *id)
 }
 
 static enum nd_err
-write_key(struct task *task, const uint8_t key[SEAL_KEY])
+write_key(struct spool_file *file, const uint8_t key[SEAL_KEY])
 {
-	int keys = task->spool->keys;
-	int fd = openat(keys, task->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int keys = file->spool->keys;
+	int fd = openat(keys, file->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	enum nd_err err = ND_OK;
 
 	if (fd < 0)
-		return fail(task, "given a key");
+		return fail(file, "given a key");
 	if (filer_write_all(fd, (const char *)key, SEAL_KEY) != 0 || fsync(fd) != 0)
-		err = fail(task, "given a key");
+		err = fail(file, "given a key");
 	(void)close(fd);
 	if (err == ND_OK && fsync(keys) != 0)
-		err = fail(task, "given a key");
+		err = fail(file, "given a key");
 	if (err != ND_OK)
-		(void)wipe_key(keys, task->id);
+		(void)wipe_key(keys, file->id);
 	return err;
 }
 
-static int
-write_octets(const struct task *task, int fd, const uint8_t key[SEAL_KEY])
+/* What follows is sealed; the key is on disk before anything it opens. */
+static enum nd_err
+begin_sealing(struct spool_file *file)
 {
-	struct seal *seal;
-	int rc, error;
+	uint8_t key[SEAL_KEY];
 
-	if (!task->sealed)
-		return filer_write_all(fd, task->octets, task->len);
-	seal = seal_new(key, task->id, task->len);
-	rc = seal_write(seal, fd, task->octets);
-	error = errno;
-	seal_free(seal);
-	errno = error;
-	return rc;
+	seal_fresh(key);
+	if (write_key(file, key) == ND_OK)
+		file->seal = seal_new(key, file->id, 0);
+	explicit_bzero(key, sizeof(key));
+	return file->why.err;
+}
+
+struct spool_file *
+spool_begin(struct spool *spool, const char *id, bool sealed, struct nd_why *why)
+{
+	struct spool_file *file = nd_xalloc(sizeof(*file));
+	int flags = O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+
+	file->spool = spool;
+	if (id != NULL) {
+		(void)snprintf(file->id, sizeof(file->id), "%s", id);
+		file->fd = openat(spool->folder, id, O_WRONLY | flags, 0600);
+	} else {
+		(void)unlinkat(spool->folder, "scratch", 0); /* of one that died in between */
+		file->fd = openat(spool->folder, "scratch", O_RDWR | flags, 0600);
+		(void)unlinkat(spool->folder, "scratch", 0);
+	}
+	if (file->fd < 0) {
+		(void)fail(file, "made");
+		*why = file->why;
+		free(file);
+		return NULL;
+	}
+	atomic_fetch_add(&spool->users, 1);
+	if (sealed && begin_sealing(file) != ND_OK) {
+		*why = file->why;
+		spool_end(file);
+		return NULL;
+	}
+	return file;
+}
+
+bool
+spool_add(void *arg, const char *octets, size_t len)
+{
+	struct spool_file *file = arg;
+
+	int failed = 0;
+
+	if (file->why.err == ND_OK)
+		failed =
+		    file->seal ? seal_add(file->seal, file->fd, octets, len) : filer_write_all(file->fd, octets, len);
+	if (failed)
+		(void)fail(file, "written");
+	file->len += len;
+	return file->why.err == ND_OK;
+}
+
+uint64_t
+spool_len(const struct spool_file *file)
+{
+	return file->len;
+}
+
+enum nd_err
+spool_keep(struct spool_file *file, struct nd_why *why)
+{
+	if (file->why.err == ND_OK && file->seal && seal_end(file->seal, file->fd) != 0)
+		(void)fail(file, "written");
+	if (file->why.err == ND_OK && fsync(file->fd) != 0)
+		(void)fail(file, "synced");
+	if (file->why.err == ND_OK && fsync(file->spool->folder) != 0)
+		(void)fail(file, "synced with its folder");
+	file->kept = file->why.err == ND_OK;
+	if (!file->kept)
+		*why = file->why;
+	return file->why.err;
+}
+
+const char *
+spool_map(struct spool_file *file, struct nd_why *why)
+{
+	if (file->why.err == ND_OK && file->map == NULL && file->len > 0) {
+		file->map = mmap(NULL, (size_t)file->len, PROT_READ, MAP_SHARED, file->fd, 0);
+		if (file->map == MAP_FAILED) {
+			file->map = NULL;
+			(void)nd_fail(&file->why, ND_EMEMORY, errno, "a scratch file cannot be mapped");
+		}
+	}
+	if (file->why.err != ND_OK)
+		*why = file->why;
+	return file->why.err != ND_OK ? NULL : file->map != NULL ? file->map : "";
+}
+
+void
+spool_relax(struct spool_file *file)
+{
+	if (file->map != NULL)
+		(void)madvise(file->map, (size_t)file->len, MADV_DONTNEED);
+}
+
+void
+spool_end(struct spool_file *file)
+{
+	if (file == NULL)
+		return;
+	if (file->map != NULL)
+		(void)munmap(file->map, (size_t)file->len);
+	(void)close(file->fd);
+	if (!file->kept && file->seal)
+		(void)wipe_key(file->spool->keys, file->id);
+	seal_free(file->seal);
+	if (!file->kept && file->id[0] != '\0')
+		(void)unlinkat(file->spool->folder, file->id, 0);
+	leave(file->spool);
+	free(file);
 }
 
 static enum nd_err
-write_body(struct task *task, const uint8_t key[SEAL_KEY])
+write_body(struct task *task)
 {
-	int folder = task->spool->folder;
-	int fd = openat(folder, task->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	enum nd_err err = ND_OK;
+	struct spool_file *file = spool_begin(task->spool, task->id, task->sealed, &task->why);
+	enum nd_err err;
 
-	if (fd < 0)
-		return fail(task, "made");
-	if (write_octets(task, fd, key) != 0)
-		err = fail(task, "written");
-	else if (fsync(fd) != 0)
-		err = fail(task, "synced");
-	if (close(fd) != 0 && err == ND_OK)
-		err = fail(task, "closed");
-	if (err == ND_OK && fsync(folder) != 0)
-		err = fail(task, "synced with its folder");
-	if (err != ND_OK)
-		(void)unlinkat(folder, task->id, 0);
+	if (file == NULL)
+		return task->why.err;
+	(void)spool_add(file, task->octets, task->len);
+	err = spool_keep(file, &task->why);
+	spool_end(file);
 	return err;
 }
 
@@ -217,18 +324,10 @@ static void
 run_put(struct worker_task *worker_task)
 {
 	struct task *task = (struct task *)worker_task;
-	uint8_t key[SEAL_KEY];
 
-	if (task->sealed) {
-		seal_fresh(key);
-		task->err = write_key(task, key);
-	}
-	if (task->err == ND_OK && (task->err = write_body(task, key)) != ND_OK && task->sealed)
-		(void)wipe_key(task->spool->keys, task->id);
-	if (task->sealed) {
-		explicit_bzero(key, sizeof(key));
+	task->err = write_body(task);
+	if (task->sealed)
 		explicit_bzero(task->octets, task->len);
-	}
 	free(task->octets);
 	loop_post(task->spool->loop, &task->note);
 }

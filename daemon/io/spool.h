@@ -23,6 +23,17 @@ void spool_close(struct spool *spool);
 /* Writes a body; takes `octets` (frees them). done(arg, err, why) on the loop, after the sync. spool_seal: under a key of its own; wipes `octets`. */
 void spool_put(struct spool *spool, const char *id, char *octets, size_t len, filer_done *done, void *arg);
 void spool_seal(struct spool *spool, const char *id, char *octets, size_t len, filer_done *done, void *arg);
+/* A file that is written piece by piece, on a thread that may wait for the disk: begin, add …, keep, end. id NULL: a scratch file without
+ * a name, in the open, gone with its end. `sealed`: under a key of its own. NULL: why. */
+struct spool_file;
+struct spool_file *spool_begin(struct spool *spool, const char *id, bool sealed, struct nd_why *why);
+bool spool_add(void *file, const char *octets, size_t len); /* an nd_buf_sink; false: spool_keep tells why */
+uint64_t spool_len(const struct spool_file *file);
+enum nd_err spool_keep(struct spool_file *file, struct nd_why *why) ND_MUST_CHECK; /* synced: it stays */
+const char *spool_map(
+    struct spool_file *file, struct nd_why *why); /* a scratch file's octets, until its end; NULL: why */
+void spool_relax(struct spool_file *file); /* what is in memory of the map may go: it is read again when needed */
+void spool_end(struct spool_file *file);   /* frees; removes what was not kept. NULL is fine */
 int spool_read_open(struct spool *spool, const char *id, struct nd_why *why); /* fd, or -1 */
 void spool_remove(struct spool *spool, const char *id); /* on the file thread, the key first; a missing file is fine */
 /* The body of a spooled job, in the open or sealed. */

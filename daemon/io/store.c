@@ -9,9 +9,9 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
+#include "daemon/io/trim.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,7 +350,8 @@ rest(struct store *store, bool *used)
 		must(pthread_mutex_lock(&store->db_lock));
 		(void)sqlite3_db_release_memory(store->db);
 		must(pthread_mutex_unlock(&store->db_lock));
-		(void)malloc_trim(0);
+		trim_heap();
+		trim_code();
 		must(pthread_mutex_lock(&store->lock));
 	}
 }
@@ -437,6 +438,8 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	err = store_db_open(store, why);
 	if (err == ND_OK) {
 		rc = store_count_open(store);
+		if (rc == SQLITE_OK)
+			rc = store_write_open(store);
 		if (rc != SQLITE_OK) {
 			store_db_note(store, rc);
 			err = nd_fail(why, ND_EDISK, store->trouble_errno, "%s: %s, while counting the jobs",

@@ -346,6 +346,8 @@ store_db_open(struct store *store, struct nd_why *why)
 		return nd_fail(
 		    why, errno == ENOSPC ? ND_EDISKFULL : ND_EDISK, errno, "%s cannot be opened", store->path);
 	(void)close(fd);
+	/* Its sums of memory that nobody asks for cost a mutex with each allocation. Refused when SQLite is in use already: then it stays as it is. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	rc = sqlite3_open_v2(
 	    store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc != SQLITE_OK)

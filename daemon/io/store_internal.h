@@ -38,6 +38,7 @@
 #define STORE_LIST_OCTETS (16u * 1024u * 1024u)
 #define STORE_KEY_LIFE ND_HOUR(24) /* of an idempotency key */
 #define STORE_OWNER_CHAINS 256u
+#define STORE_TRIED_BITS 65536u
 
 /* The columns that job and history have in common, in the order of enum store_row. */
 #define STORE_COLUMNS                                                                                                  \
@@ -119,6 +120,7 @@ enum store_sql {
 	SQL_RCPT_CHANGE,
 	SQL_RCPTS,
 	SQL_RCPTS_DROP,
+	SQL_ATTEMPT_JOB,
 	SQL_ATTEMPT_LAST,
 	SQL_ATTEMPT_PUT,
 	SQL_ATTEMPT_TRIM,
@@ -192,6 +194,9 @@ struct store {
 	/* Queued jobs with seq <= uncertain_seq and due <= uncertain_due are uncertain: one row instead of a million (see STORE_UNCERTAIN). */
 	int64_t uncertain_seq, new_uncertain_seq;
 	nd_unix uncertain_due, new_uncertain_due;
+	/* Which jobs may have rows in `attempt`: those up to a seq, and those whose bit is set. Most jobs never have one. */
+	int64_t tried_before;
+	uint64_t tried[STORE_TRIED_BITS / 64];
 	int64_t pruned_to; /* history rows below are looked at in this round of PRUNE */
 
 	struct store_req *batch[STORE_BATCH_REQUESTS];
@@ -277,6 +282,7 @@ struct store_end { /* how a job leaves the queue */
 	size_t data_len;
 };
 int store_write_history(struct store *store, const struct store_end *end);
+int store_write_open(struct store *store);
 
 /* store_read.c */
 int store_read_load(struct store *store, struct store_req *req);

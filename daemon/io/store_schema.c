@@ -125,6 +125,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_RCPTS]        = "SELECT address,state,uncertain,code,enhanced,text,at FROM rcpt WHERE job=?1 ORDER BY n",
 	[SQL_RCPTS_DROP]   = "DELETE FROM rcpt WHERE job=?1",
 
+	[SQL_ATTEMPT_JOB]  = "SELECT ifnull(max(job),0) FROM attempt",
 	[SQL_ATTEMPT_LAST] = "SELECT max(place) FROM attempt WHERE job=?1",
 	[SQL_ATTEMPT_PUT]  = "INSERT INTO attempt VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
 	[SQL_ATTEMPT_TRIM] = "DELETE FROM attempt WHERE job=?1 AND place<=?2",

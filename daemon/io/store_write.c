@@ -238,6 +238,37 @@ drop(struct store *store, enum store_sql which, int64_t seq)
 	return store_db_run(stmt);
 }
 
+/* Any job of an earlier run may have been tried. */
+int
+store_write_open(struct store *store)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ATTEMPT_JOB);
+	bool row;
+	int rc = store_db_step(stmt, &row);
+
+	if (row)
+		store->tried_before = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+static void
+note_tried(struct store *store, int64_t seq)
+{
+	uint64_t bit = (uint64_t)seq % STORE_TRIED_BITS;
+
+	store->tried[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+/* false: it surely has no row in `attempt`. */
+static bool
+tried(const struct store *store, int64_t seq)
+{
+	uint64_t bit = (uint64_t)seq % STORE_TRIED_BITS;
+
+	return seq <= store->tried_before || (store->tried[bit / 64] >> (bit % 64) & 1) != 0;
+}
+
 int
 store_write_history(struct store *store, const struct store_end *end)
 {
@@ -259,7 +290,7 @@ store_write_history(struct store *store, const struct store_end *end)
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = drop(store, SQL_RCPTS_DROP, end->seq);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && tried(store, end->seq))
 		rc = drop(store, SQL_ATTEMPTS_DROP, end->seq);
 	if (rc == SQLITE_OK)
 		rc = drop(store, SQL_JOB_DROP, end->seq);
@@ -275,8 +306,10 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 	struct store_end end = { .seq = seq, .ended = ended, .job = req->job };
 	struct store_facts facts = { .job = req->job, .attempt = req->attempt, .evidence = req->evidence };
 	struct nd_buf buf = { .limit = 0 };
-	int rc = store_row_attempts(store, seq, &attempts, &facts.attempt_count);
+	int rc = SQLITE_OK;
 
+	if (tried(store, seq))
+		rc = store_row_attempts(store, seq, &attempts, &facts.attempt_count);
 	facts.attempts = attempts;
 	if (rc == SQLITE_OK && req->job->rcpt_count == 0) { /* as they were */
 		rc = store_row_rcpts(store, seq, stored_job);
@@ -335,6 +368,7 @@ put_attempt(struct store *store, const struct queue_attempt *attempt, int64_t se
 	(void)sqlite3_reset(stmt);
 	if (rc != SQLITE_OK)
 		return rc;
+	note_tried(store, seq);
 	stmt = store_db_stmt(store, SQL_ATTEMPT_PUT);
 	store_db_int(stmt, 1, seq);
 	store_db_int(stmt, 2, place);

@@ -34,46 +34,6 @@ struct tls {
 	char name[256]; /* they are for */
 };
 
-struct hint_row {
-	int code;
-	const char *hint;
-};
-
-#define HINT_CA                                                                                                        \
-	"a private CA, or a box on the way that inspects TLS: set ca_file to the CA's certificate, if you trust it"
-#define HINT_TIME "mend the server's certificate, or the clock of this host"
-
-/* clang-format off */
-static const struct hint_row verify_hints[] = {
-	{ X509_V_ERR_HOSTNAME_MISMATCH,                    "is the host name right? tls_name sets another name to expect" },
-	{ X509_V_ERR_IP_ADDRESS_MISMATCH,                  "give the server's name as host, or set tls_name" },
-	{ X509_V_ERR_CERT_HAS_EXPIRED,                     HINT_TIME },
-	{ X509_V_ERR_CERT_NOT_YET_VALID,                   HINT_TIME },
-	{ X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,          HINT_CA },
-	{ X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,            HINT_CA },
-	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,            HINT_CA },
-	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,    HINT_CA },
-	{ X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,      HINT_CA },
-	{ 0, NULL }
-};
-
-static const struct hint_row protocol_hints[] = {
-	{ SSL_R_WRONG_VERSION_NUMBER,           "the port does not speak TLS from the start: try security = starttls" },
-	{ SSL_R_UNSUPPORTED_PROTOCOL,           "the server is too old: TLS 1.2 or newer is needed" },
-	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,   "the server is too old: TLS 1.2 or newer is needed" },
-	{ SSL_R_DH_KEY_TOO_SMALL,               "the server's keys are too weak" },
-	{ 0, NULL }
-};
-/* clang-format on */
-
-static const char *
-find_hint(const struct hint_row *row, int code)
-{
-	while (row->hint != NULL && row->code != code)
-		row++;
-	return row->hint;
-}
-
 /* -- what a refused certificate said -- */
 
 static int refused_index;
@@ -268,7 +228,6 @@ tls_new(const char *ca_file, struct nd_why *why)
 	/* Replies are framed, so a missing close_notify cannot cut one short unseen. */
 	(void)SSL_CTX_set_options(
 	    context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context, keep_ticket);
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
@@ -360,7 +319,6 @@ tell_refused(const SSL *ssl, long code, const char *name, struct nd_why *why)
 
 	(void)nd_fail(why, ND_ETLS, 0, "the certificate for %.60s is not trusted: %s; it names %s, issued by %s", name,
 	    X509_verify_cert_error_string(code), names, issuer);
-	(void)nd_fail_at(why, NULL, 0, find_hint(verify_hints, (int)code));
 	return ND_ETLS;
 }
 
@@ -385,7 +343,6 @@ tls_failure(struct bufferevent *bev, const char *name, struct nd_why *why)
 			continue;
 		(void)nd_fail(why, err, 0, "%s %.60s: %s", stands ? "the TLS session broke with" : "TLS failed with",
 		    name, reason_of(error));
-		(void)nd_fail_at(why, NULL, 0, find_hint(protocol_hints, ERR_GET_REASON(error)));
 		return err;
 	}
 	if (sys_errno != ECONNRESET && sys_errno != EPIPE && sys_errno != ETIMEDOUT)
@@ -429,11 +386,34 @@ tls_rest(struct ssl_st *ssl, void *out, size_t size)
 	return len;
 }
 
+bool
+tls_write(struct ssl_st *ssl, const void *octets, size_t len)
+{
+	size_t written;
+	bool done;
+
+	ERR_clear_error();
+	done = SSL_is_init_finished(ssl) && SSL_write_ex(ssl, octets, len, &written) == 1;
+	ERR_clear_error();
+	return done;
+}
+
 /* -- digests, randomness -- */
 
 struct tls_digest {
 	EVP_MD_CTX *context;
 };
+
+static EVP_MD *sha256; /* for ever; looked up once, which takes longer than a small digest */
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void
+fetch_sha256(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (sha256 == NULL)
+		abort();
+}
 
 void
 tls_sha256(const void *octets, size_t len, uint8_t out[32])
@@ -455,7 +435,8 @@ tls_digest_new(void)
 	struct tls_digest *digest = nd_xalloc(sizeof(*digest));
 
 	digest->context = EVP_MD_CTX_new();
-	if (digest->context == NULL || EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) != 1)
+	if (pthread_once(&sha256_once, fetch_sha256) != 0 || digest->context == NULL ||
+	    EVP_DigestInit_ex(digest->context, sha256, NULL) != 1)
 		abort();
 	return digest;
 }

@@ -37,6 +37,9 @@ bool tls_resumed(const struct ssl_st *ssl); /* it continues an earlier session *
 void tls_shutdown(struct ssl_st *ssl);      /* close_notify, once */
 /* What can still be read of a session whose writing has failed; 0: nothing. */
 size_t tls_rest(struct ssl_st *ssl, void *out, size_t size);
+/* Writes all at once, at most TLS_WRITE_MAX octets: one record. false: nothing was written now; write the same octets again, through libevent. */
+#define TLS_WRITE_MAX 15000u
+bool tls_write(struct ssl_st *ssl, const void *octets, size_t len);
 
 /* Other uses of OpenSSL, so that one file knows it. */
 void tls_sha256(const void *octets, size_t len, uint8_t out[32]);

@@ -72,7 +72,7 @@ class Dialogue:
             self.steps.append((number, word[0], rest))
         elif word in ("TLS", "EOF", "LATE") and rest:
             self.steps.append((number, word + " " + rest, ""))
-        elif word in ("TLS", "EOF", "LATE", "CONTENT", "CHUNK", "INJECT", "IDLE", "NEXT", "QUIT"):
+        elif word in ("TLS", "EOF", "LATE", "CONTENT", "CHUNK", "INJECT", "IDLE", "NEXT", "BESIDE", "QUIT"):
             self.steps.append((number, word, rest))
         else:
             raise ValueError(f"{self.path}:{number}: not a step: {line}")
@@ -132,6 +132,10 @@ class Session:
         steps = self.dialogue.steps
         return steps[self.at][1] if self.at < len(steps) else None
 
+    def following(self):
+        """The next step that is not the client's own matter."""
+        return next((kind for _, kind, _ in self.dialogue.steps[self.at:] if kind not in ("BESIDE", "NEXT", "QUIT", "IDLE")), None)
+
     def say(self, text):
         """S: lines in a row, and what is injected behind them, are one write."""
         octets = text.encode("utf-8") + b"\r\n"
@@ -173,7 +177,8 @@ class Session:
         if self.relay.save:
             self.relay.save.write(self.buffer[:size])
         self.buffer = self.buffer[size:]
-        if self.buffer:
+        self.fills = 0  # the next mail is a record of its own
+        if self.buffer and self.following() in SERVER_STEPS + ("TLS", None):
             raise Mismatch(f"more came behind the content: {self.buffer[:80]!r}")
 
     def content_line(self, text):
@@ -245,7 +250,7 @@ class Session:
             return True
         elif kind == "IDLE":
             select.select([self.sock], [], [], IDLE_SECONDS)
-        return False  # NEXT QUIT concern the client alone
+        return False  # NEXT BESIDE QUIT concern the client alone
 
     def play(self):
         """Returns a complaint or None."""
@@ -319,6 +324,162 @@ class Relay:
         if self.thread.is_alive():
             return self.complaints + ["not all dialogues were played"]
         return self.complaints
+
+
+class Lenient:
+    """A relay without a dialogue: takes what comes, keeps it, and answers a stage as `faults` wants.
+
+    faults: {stage: reply, or function of the argument that gives one or None}; stages GREETING EHLO STARTTLS AUTH MAIL RCPT
+    DATA END RSET QUIT, IDLE (said and closed once a mail was taken). After a 421 the session is over; "FIN" and "RST" end
+    it without a word. offer: lines of EHLO. mails: (recipients, content) of each mail taken."""
+
+    def __init__(self, offer=("8BITMIME",), faults=None, cert=None, key=None):
+        self.offer, self.faults = list(offer), faults or {}
+        self.mails, self.heard, self.sessions, self.ended = [], [], 0, 0
+        self.gate = threading.Event()  # while it is clear the reply to the end of data waits
+        self.gate.set()
+        self.waiting = threading.Event()
+        self.context = None
+        if cert:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(cert, key)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        self.peers = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                peer = self.listener.accept()[0]
+            except OSError:
+                return
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sessions += 1
+            self.peers.append(peer)
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def close(self):
+        self.gate.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for peer in self.peers:
+            peer.close()
+
+    def serve(self, peer):
+        session = LenientSession(self, peer)
+        try:
+            session.run()
+        except (OSError, ClientGone):
+            pass
+        finally:
+            session.file.close()
+            session.peer.close()
+            self.ended += 1
+
+
+class LenientSession:
+    def __init__(self, relay, peer):
+        self.relay, self.peer = relay, peer
+        self.file = peer.makefile("rb")
+        self.rcpts = []
+        self.secure = False
+
+    def say(self, *lines):
+        self.peer.sendall("".join(line + "\r\n" for line in lines).encode())
+
+    def bye(self, reset=False):
+        if reset:
+            self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.file.close()
+        self.peer.close()
+        raise ClientGone("told to go")
+
+    def fault(self, stage, what=""):
+        """Whether a fault was wanted here, and said."""
+        self.relay.heard.append((stage, what))
+        wanted = self.relay.faults.get(stage)
+        reply = wanted(what) if callable(wanted) else wanted
+        if reply is None:
+            return False
+        if reply in ("FIN", "RST"):
+            self.bye(reply == "RST")
+        self.say(reply)
+        if reply.startswith("421") or stage == "GREETING":
+            self.bye()
+        return True
+
+    def run(self):
+        if not self.fault("GREETING"):
+            self.say("220 relay ESMTP")
+        while True:  # STARTTLS changes self.file
+            line = self.file.readline()
+            if not line:
+                return
+            verb, _, rest = line.decode("utf-8", "replace").rstrip("\r\n").partition(" ")
+            verb = verb.upper()
+            if verb == "BDAT":
+                self.end(self.file.read(int(rest.split()[0])))
+            elif self.fault(verb, rest):
+                if verb == "RSET":
+                    self.rcpts = []
+            else:
+                getattr(self, "do_" + verb.lower(), self.do_other)(rest)
+            if verb == "QUIT":
+                self.bye()
+
+    def do_other(self, _):
+        self.say("250 2.0.0 ok")
+
+    def do_ehlo(self, _):
+        offer = ["STARTTLS"] if self.relay.context and not self.secure else []
+        lines = ["relay"] + self.relay.offer + offer
+        self.say(*["250-" + line for line in lines[:-1]], "250 " + lines[-1])
+
+    def do_starttls(self, _):
+        self.say("220 2.0.0 go ahead")
+        self.peer = self.relay.context.wrap_socket(self.peer, server_side=True)
+        self.file = self.peer.makefile("rb")
+        self.secure = True
+
+    def do_auth(self, _):
+        self.say("235 2.7.0 welcome")
+
+    def do_mail(self, _):
+        self.rcpts = []
+        self.do_other(_)
+
+    def do_rcpt(self, rest):
+        self.rcpts.append(re.sub(r"^TO:<(.*?)>.*", r"\1", rest))
+        self.do_other(rest)
+
+    def do_data(self, _):
+        if not self.rcpts:
+            self.say("503 5.5.1 nobody to send to")
+            return
+        self.say("354 go on")
+        content = b""
+        for line in iter(self.file.readline, b".\r\n"):
+            if not line:
+                return
+            content += line
+        self.end(content)
+
+    def do_quit(self, _):
+        self.say("221 2.0.0 bye")
+
+    def end(self, content):
+        self.relay.waiting.set()
+        self.relay.gate.wait(60)
+        rcpts, self.rcpts = self.rcpts, []
+        if self.fault("END", content):
+            return
+        if not rcpts:
+            self.say("503 5.5.1 nobody to send to")
+            return
+        self.relay.mails.append((rcpts, content))
+        self.say("250 2.0.0 taken")
+        self.fault("IDLE")
 
 
 def main():

@@ -49,7 +49,7 @@ check_lists(const struct job_draft *draft)
 
 		check_line(part->name);
 		check_line(part->type);
-		must(nd_str_unbase64(NULL, part->content, part->content_len, false));
+		must(nd_str_unbase64(NULL, part->content, part->content_len, true)); /* white space is let pass */
 	}
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_json.c - any octets are read as JSON or refused; what is read can be written and read again, and says the same. */
+/* fuzz_json.c - any octets are read as JSON or refused; what is read can be written and read again, and says the same.
+ *
+ * Values may follow one another, as jobs do in a stream.
+ */
 #include "common/json.h"
 #include "common/str.h"
 
@@ -48,8 +51,9 @@ write_tree(const struct json_tree *tree, struct nd_buf *buf)
 	must(!buf->failed);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
+/* The first value of these octets; the octets it took, 0: there is none. */
+static size_t
+check_value(const char *octets, size_t len)
 {
 	static const struct json_limits again_limits = { .octets = (size_t)1 << 24, .depth = 16, .nodes = 2000 };
 	struct json_tree tree, again;
@@ -57,13 +61,11 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	struct nd_why why;
 	size_t used = 0;
 
-	if (json_read(&tree, (const char *)octets, len, &json_limits_small, NULL, &why) != ND_OK)
+	if (json_read(&tree, octets, len, &json_limits_small, &used, &why) != ND_OK) {
 		must(why.text[0] != '\0' && nd_str_utf8(why.text, strlen(why.text)));
-	else
-		json_done(&tree);
-	if (json_read(&tree, (const char *)octets, len, &json_limits_small, &used, &why) != ND_OK)
 		return 0;
-	must(used > 0 && used <= len && nd_str_utf8((const char *)octets, used));
+	}
+	must(used > 0 && used <= len && nd_str_utf8(octets, used));
 	must(check_node(tree.root, 1) <= json_limits_small.nodes);
 	write_tree(&tree, &first);
 	must(json_read(&again, first.octets, first.len, &again_limits, NULL, &why) == ND_OK);
@@ -73,5 +75,24 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	nd_buf_done(&second);
 	json_done(&tree);
 	json_done(&again);
+	return used;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
+{
+	const char *text = (const char *)octets;
+	struct json_tree tree;
+	struct nd_why why;
+	size_t at = 0, used;
+
+	if (json_read(&tree, text, len, &json_limits_small, NULL, &why) != ND_OK)
+		must(why.text[0] != '\0' && nd_str_utf8(why.text, strlen(why.text)));
+	else
+		json_done(&tree);
+	do {
+		used = check_value(text + at, len - at);
+		at += used;
+	} while (used > 0 && at < len);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define MAILS 3u
+#define BESIDE 4u /* more, while others are under way */
 #define RCPTS 2u
 
 /* Not assert(): it must hold in every build. */
@@ -26,11 +27,11 @@ struct world {
 	struct smtp_settings settings;
 	struct smtp_proto *proto;
 	nd_ms now;
-	unsigned mails;
+	unsigned mails, ended;
 	enum smtp_pace pace;
-	bool whole; /* the content of the present mail was given to its end */
+	bool whole[MAILS + BESIDE]; /* the content of the mail was given to its end */
 	bool tls;
-	struct smtp_rcpt_result results[RCPTS];
+	struct smtp_rcpt_result results[MAILS + BESIDE][RCPTS];
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,22 +48,23 @@ take_output(struct world *w)
 }
 
 static void
-check_outcome(const struct world *w, const struct smtp_outcome *outcome)
+check_outcome(const struct world *w, unsigned mail, const struct smtp_outcome *outcome)
 {
+	const struct smtp_rcpt_result *results = w->results[mail];
 	const bool at_end = outcome->stage == SMTP_AT_END;
 
-	MUST(!at_end || w->whole);
+	MUST(mail < w->mails && (!at_end || w->whole[mail]));
 	MUST(outcome->uncertain == (outcome->end == SMTP_ENDED_LOST && at_end));
 	MUST(!outcome->unharmed || (outcome->end == SMTP_ENDED_LOST && !outcome->uncertain));
 	MUST(!outcome->misfit || (outcome->end == SMTP_ENDED_REPLY && outcome->pace != SMTP_STEPWISE));
 	MUST(outcome->pace <= w->pace);
 	MUST(outcome->end != SMTP_ENDED_REPLY || outcome->reply.code >= 400 || (at_end && outcome->reply.code < 300));
 	for (unsigned n = 0; n < RCPTS; n++)
-		MUST(!w->results[n].asked || w->results[n].reply.code / 100 != 3);
+		MUST(!results[n].asked || results[n].reply.code / 100 != 3);
 }
 
 static void
-give_mail(struct world *w)
+give_mail(struct world *w, bool beside)
 {
 	static const char *const rcpts[RCPTS] = { "a@example.com", "gr\xc3\xb6\xc3\x9f"
 								   "e@example.com" };
@@ -70,14 +72,19 @@ give_mail(struct world *w)
 		.from = "x@example.com",
 		.rcpts = rcpts,
 		.rcpt_count = RCPTS,
-		.results = w->results,
+		.results = w->results[w->mails],
 		.size = 22,
 		.pace = w->pace,
 	};
 
-	w->whole = false;
-	w->mails++;
-	smtp_proto_mail(w->proto, &mail, w->now);
+	if (beside && !smtp_proto_room(w->proto, &mail))
+		return;
+	w->whole[w->mails++] = beside;
+	if (beside)
+		smtp_proto_ahead(w->proto, &mail, "Subject: x\r\n\r\n.hidden\n", 22, w->now);
+	else
+		smtp_proto_mail(w->proto, &mail, w->now);
+	take_output(w);
 }
 
 /* Does what the machine wishes until it waits for the server. */
@@ -100,24 +107,26 @@ obey(struct world *w)
 		case SMTP_WISH_CONTENT:
 			smtp_proto_content(w->proto, "Subject: x\r\n\r\n", 14, false, w->now);
 			take_output(w);
-			w->whole = true;
+			w->whole[w->mails - 1] = true;
 			smtp_proto_content(w->proto, ".hidden\n", 8, true, w->now);
 			break;
 		case SMTP_WISH_RESULT:
 			smtp_proto_result(w->proto, &outcome);
-			check_outcome(w, &outcome);
+			check_outcome(w, w->ended++, &outcome);
 			break;
 		case SMTP_WISH_MAIL:
 			if (w->mails < MAILS)
-				give_mail(w);
+				give_mail(w, false);
 			else
 				smtp_proto_quit(w->proto, w->now);
 			break;
 		case SMTP_WISH_READ:
+			if (w->mails < MAILS + BESIDE)
+				give_mail(w, true);
 			MUST(smtp_proto_deadline(w->proto) != ND_NEVER);
 			return;
 		case SMTP_WISH_CLOSE:
-			MUST(smtp_proto_deadline(w->proto) == ND_NEVER);
+			MUST(smtp_proto_deadline(w->proto) == ND_NEVER && w->ended == w->mails);
 			return;
 		}
 	}

@@ -18,9 +18,10 @@ import unittest
 
 BUILDDIR = os.environ.get('ND_BUILDDIR', 'build-test')
 NOTIFYD = os.path.join(BUILDDIR, 'notifyd')
+UNDER = os.environ.get('ND_UNDER', '').split()    # a command that runs the daemon: valgrind
 NOTIFYCTL = os.path.join(BUILDDIR, 'notifyctl')
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:).*')
+SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:).*')
 FINAL = {'delivered', 'failed', 'expired', 'cancelled', 'merged'}
 
 
@@ -103,7 +104,7 @@ class Daemon:
             file.write(config)
 
     def command(self, *more):
-        return [NOTIFYD, '--config', self.config, '--state-dir', self.state, '--socket', self.socket, *more]
+        return [*UNDER, NOTIFYD, '--config', self.config, '--state-dir', self.state, '--socket', self.socket, *more]
 
     def start(self, *more, seconds=30):
         if not os.path.isdir(self.state):

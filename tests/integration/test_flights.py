@@ -4,13 +4,16 @@ import glob
 import json
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
-from notifyd import ProgramTest
+from notifyd import ProgramTest, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
@@ -124,6 +127,117 @@ class Misfits(ProgramTest):
                 self.assertEqual((job['state'], job['attempt_count'], job.get('uncertain', False)), ('delivered', 1, False), job)
             daemon.stop()
             self.assertEqual(fake.wait(), [])
+
+
+class Pile:
+    """A relay that answers when the client is silent, or has `full` mails under way; then it answers the first of them and hangs up, once."""
+
+    def __init__(self, full):
+        self.full, self.cut, self.most, self.taken = full, False, [], []
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except OSError:
+                return
+            self.most.append(0)
+            with client, client.makefile('rb') as lines:
+                client.sendall(b'220 relay.example\r\n')
+                self.talk(client, lines)
+
+    def talk(self, client, lines):
+        replies, mails, first = b'', 0, b''
+        while True:
+            if replies and not self.more(client, lines):
+                client.sendall(replies)
+                replies, mails = b'', 0
+            line = lines.readline()
+            if not line:
+                return
+            word = line[:4].upper()
+            if word == b'EHLO':
+                replies += b'250-relay.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n'
+            elif word == b'BDAT':
+                content = lines.read(int(line.split()[1]))
+                replies, mails = replies + b'250 2.0.0 taken\r\n', mails + 1
+                self.taken.append(re.search(rb'Subject: (\S+)', content).group(1).decode())
+                self.most[-1] = max(self.most[-1], mails)
+                first = replies if mails == 1 else first
+                if mails == self.full and not self.cut:
+                    self.cut = True
+                    client.sendall(first)
+                    return
+            else:
+                replies += b'221 bye\r\n' if word == b'QUIT' else b'250 2.0.0 ok\r\n'
+
+    @staticmethod
+    def more(client, lines):
+        """Whether anything comes within a moment."""
+        return bool(Pile.buffered(client, lines) or select.select([client], [], [], 0.7)[0])
+
+    @staticmethod
+    def buffered(client, lines):
+        client.setblocking(False)
+        try:
+            return lines.peek(1)
+        finally:
+            client.setblocking(True)
+
+
+class Windows(ProgramTest):
+    def relay_daemon(self, pile, window):
+        return self.daemon('[daemon]\nhostname = host.example\n[access]\nto_allow = *\n[account relay]\nprovider = smtp\n'
+                           'host = 127.0.0.1:%d\nsecurity = none\nauth = none\nmax_connections = 1\nwindow = %d\n'
+                           'from = alerts@example.com\n' % (pile.port, window))
+
+    def together(self, daemon, subjects):
+        """Submits these so that they are ready at the same time."""
+        daemon.post('/v1/queue/pause', None, True)
+        jobs = [daemon.submit(to='ops@example.com', subject=subject, text='x') for subject in subjects]
+        daemon.post('/v1/queue/resume', None, True)
+        return jobs
+
+    def test_a_session_lost_amid_a_window_leaves_what_was_unanswered_uncertain_and_ends_the_window(self):
+        pile = Pile(4)
+        self.addCleanup(pile.listener.close)
+        daemon = self.relay_daemon(pile, 4)
+        daemon.final(daemon.submit(to='ops@example.com', subject='first', text='x'))
+        subjects = ['s%d' % n for n in range(9)]
+        jobs = self.together(daemon, subjects)
+        until(lambda: pile.cut, 'four are under way')
+        until(lambda: sum(daemon.job(job)['attempt_count'] == 1 and daemon.job(job)['uncertain'] for job in jobs) >= 3, 'three are uncertain')
+        daemon.post('/v1/queue/flush', None, True)
+        done = [daemon.final(job) for job in jobs]
+        self.assertEqual([job['state'] for job in done], ['delivered'] * 9)
+        # A fifth one may have left before the end of the session was seen.
+        again = sum(job['attempt_count'] == 2 for job in done)
+        self.assertIn(again, (3, 4))
+        self.assertEqual(sum(job['attempt_count'] for job in done), 9 + again)
+        self.assertEqual(max(pile.most[pile.most.index(4) + 1:]), 1, pile.most)
+        self.assertEqual(sorted(pile.taken.count(s) for s in subjects), [1] * 6 + [2] * 3)
+
+    def test_a_full_window_is_delivered_once_each(self):
+        pile = Pile(99)
+        self.addCleanup(pile.listener.close)
+        daemon = self.relay_daemon(pile, 8)
+        daemon.final(daemon.submit(to='ops@example.com', subject='first', text='x'))
+        subjects = ['s%d' % n for n in range(30)]
+        done = [daemon.final(job) for job in self.together(daemon, subjects)]
+        self.assertEqual([(job['state'], job['attempt_count']) for job in done], [('delivered', 1)] * 30)
+        self.assertEqual(sorted(pile.taken), sorted(subjects + ['first']))
+        self.assertEqual(max(pile.most), 8)
+
+    def test_without_the_setting_one_mail_is_under_way(self):
+        pile = Pile(99)
+        self.addCleanup(pile.listener.close)
+        daemon = self.relay_daemon(pile, 1)
+        for job in self.together(daemon, ['s%d' % n for n in range(4)]):
+            daemon.final(job)
+        self.assertEqual(max(pile.most), 1)
 
 
 if __name__ == '__main__':

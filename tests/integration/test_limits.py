@@ -85,7 +85,7 @@ class Limits(ProgramTest):
             d.submit(admin=False, **JOB)
         refused = d.post('/v1/jobs', JOB)
         self.assert_problem(refused, 429, 'over-quota', 'uid %d' % os.getuid(), '8/day', 'try again in', '[access] quota_jobs')
-        self.assertGreater(int(refused.headers['Retry-After']), 0)
+        self.assertAlmostEqual(int(refused.headers['Retry-After']), 86400 / 8, delta=120)
         self.assert_problem(d.post('/v1/jobs', dict(JOB, key='disk:sda')), 429, 'over-quota')
         d.submit(admin=True, **JOB)
         d.submit(admin=False, **URGENT)

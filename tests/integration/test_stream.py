@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -127,6 +128,43 @@ class Streams(Api):
             sock.recv(100)
             sock.close()
         self.assertEqual(self.d.post('/v1/jobs', JOB, admin=True).status, 202)
+
+
+class HalfClosed(Api):
+    """Clients such as nc -N, which close their half behind the request."""
+
+    def ask(self, head, body=b'', follow=False):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(self.d.socket)
+            client.sendall(b'%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s' % (head, len(body), body))
+            client.shutdown(socket.SHUT_WR)
+            octets = b''
+            while piece := client.recv(65536):
+                octets += piece
+                if follow and follow in octets:
+                    break
+        return octets
+
+    def test_every_kind_of_answer_comes_whole(self):
+        before = len(self.d.get('/v1/jobs?limit=1000').json['jobs'])
+        body = json.dumps(JOB).encode()
+        for _ in range(20):
+            self.assertRegex(self.ask(b'POST /v1/jobs', body), b'(?s)^HTTP/1.1 202 .*"state":"queued"}\n?$')
+        answer = self.ask(b'POST /v1/jobs', body * 300)
+        self.assertEqual(answer.count(b'"state":"queued"'), 300)
+        self.assertTrue(answer.endswith(b'0\r\n\r\n'))
+        self.assertEqual(self.ask(b'GET /v1/jobs?limit=1000').count(b'"subject"'), before + 320)
+        self.assertIn(b'HTTP/1.1 202 ', self.ask(b'POST /v1/jobs?wait=1', body))
+
+    def test_events_are_told_as_they_happen(self):
+        self.assertIn(b'"event":"begin"', self.ask(b'GET /v1/events', follow=b'"begin"'))
+        told = []
+        follower = threading.Thread(target=lambda: told.append(self.ask(b'GET /v1/events?since=0:0', follow=b'"job.queued"')))
+        follower.start()
+        self.d.submit(admin=False, **JOB)
+        follower.join(60)
+        self.assertIn(b'"job.queued"', told[0])
 
 
 class Events(ProgramTest):

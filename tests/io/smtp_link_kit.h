@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define RCPTS_MAX 16
-#define MAILS_MAX 4
+#define MAILS_MAX 10
 #define PATIENCE ND_SEC(20)
 #define BIG (5u * 1024 * 1024)
 
@@ -33,6 +33,7 @@ struct mail {
 	struct nd_buf body;
 	bool body_given;
 	enum smtp_pace pace;
+	bool beside; /* said before the replies to the one before it */
 };
 
 struct play {
@@ -45,7 +46,8 @@ struct play {
 	struct nd_secret secret;
 
 	struct mail mails[MAILS_MAX];
-	unsigned mail_count, mails_sent;
+	unsigned mail_count, mails_sent, mails_ended;
+	bool numbered;
 	bool from_file;      /* the content, but for its head */
 	size_t file_missing; /* octets the file loses before it is read */
 	bool stays;          /* does not quit when there is nothing more to send */
@@ -222,10 +224,9 @@ open_body(const struct mail *mail, size_t skip)
 	return fd;
 }
 
-static inline void
-send_next(struct smtp_link *link)
+static inline struct smtp_link_mail
+describe(struct mail *mail)
 {
-	struct mail *mail = &play.mails[play.mails_sent++];
 	struct smtp_link_mail send = { .fd = -1 };
 
 	for (unsigned i = 0; i < mail->rcpt_count; i++)
@@ -240,6 +241,15 @@ send_next(struct smtp_link *link)
 		send.body = mail->body.octets + send.head_len;
 		send.body_len = mail->body.len - send.head_len;
 	}
+	return send;
+}
+
+static inline void
+send_next(struct smtp_link *link)
+{
+	struct mail *mail = &play.mails[play.mails_sent++];
+	const struct smtp_link_mail send = describe(mail);
+
 	smtp_link_send(link, &send);
 	if (play.file_missing > 0)
 		assert_int_equal(
@@ -263,6 +273,21 @@ on_ready(void *owner, struct smtp_link *link)
 		smtp_link_quit(link);
 }
 
+static inline void
+on_room(void *owner, struct smtp_link *link)
+{
+	struct mail *mail = &play.mails[play.mails_sent];
+	struct smtp_link_mail send;
+
+	(void)owner;
+	if (play.mails_sent == play.mail_count || !mail->beside)
+		return;
+	send = describe(mail);
+	assert_true(smtp_link_fits(link, &send));
+	play.mails_sent++;
+	smtp_link_ahead(link, &send);
+}
+
 static inline bool
 on_ending(void *owner, struct smtp_link *link)
 {
@@ -271,6 +296,31 @@ on_ending(void *owner, struct smtp_link *link)
 	did("ending");
 	(void)leave(AT_ENDING);
 	return !play.refuses_ending;
+}
+
+/* What came of a mail, with its number too if there are several at once. */
+static inline void did_mail(const char *format, ...) ND_PRINTF(1, 2);
+
+static inline void
+did_mail(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	did("= %s", line);
+	if (play.numbered)
+		did("=%u %s", play.mails_ended, line);
+}
+
+static inline void
+did_mail_reply(const char *start, const struct smtp_reply *reply)
+{
+	did_mail("%s %d", start, reply->code);
+	if (reply->enhanced[0] != '\0')
+		did_mail("%s %d %s", start, reply->code, reply->enhanced);
 }
 
 static inline void
@@ -284,7 +334,7 @@ did_reply(const char *start, const struct smtp_reply *reply)
 static inline void
 on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outcome)
 {
-	const struct mail *mail = &play.mails[play.mails_sent - 1];
+	const struct mail *mail = &play.mails[play.mails_ended++];
 	const char *stage = smtp_proto_stage_name(outcome->stage);
 	char start[256];
 
@@ -294,31 +344,31 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	for (unsigned i = 0; i < mail->rcpt_count; i++) {
 		const struct smtp_rcpt_result *result = &mail->results[i];
 
-		(void)snprintf(start, sizeof(start), "= %s", mail->rcpts[i]);
+		(void)snprintf(start, sizeof(start), "%s", mail->rcpts[i]);
 		if (!result->asked)
-			did("%s unasked", start);
+			did_mail("%s unasked", start);
 		else if (result->reply.code / 100 == 2)
-			did("%s ok", start);
+			did_mail("%s ok", start);
 		else
-			did_reply(start, &result->reply);
+			did_mail_reply(start, &result->reply);
 	}
-	(void)snprintf(start, sizeof(start), "= reply %s", stage);
+	(void)snprintf(start, sizeof(start), "reply %s", stage);
 	if (outcome->end == SMTP_ENDED_REPLY)
-		did_reply(start, &outcome->reply);
+		did_mail_reply(start, &outcome->reply);
 	else if (outcome->end == SMTP_ENDED_RCPTS)
-		did("= rcpts");
+		did_mail("rcpts");
 	else
-		did("= lost %s %s", stage, nd_err_name(outcome->why.err));
+		did_mail("lost %s %s", stage, nd_err_name(outcome->why.err));
 	if (outcome->end == SMTP_ENDED_LOST)
 		play.why = outcome->why;
 	(void)snprintf(play.words, sizeof(play.words), "%s",
 	    outcome->end == SMTP_ENDED_LOST ? outcome->why.text : outcome->reply.text);
 	if (outcome->uncertain)
-		did("= uncertain");
+		did_mail("uncertain");
 	if (outcome->unharmed)
-		did("= unharmed");
+		did_mail("unharmed");
 	if (outcome->misfit)
-		did("= misfit");
+		did_mail("misfit");
 	(void)leave(AT_OUTCOME);
 }
 
@@ -347,7 +397,7 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 	loop_stop(play.loop);
 }
 
-static const struct smtp_link_events events = { on_ready, on_ending, on_outcome, on_gone };
+static const struct smtp_link_events events = { on_ready, on_ending, on_outcome, on_room, on_gone };
 
 static inline void
 too_long(void *arg)
@@ -401,7 +451,7 @@ forget_dialogue(void)
 		nd_buf_init(&play.mails[i].body, 2 * BIG);
 		(void)snprintf(play.mails[i].from, sizeof(play.mails[i].from), "alerts@example.com");
 	}
-	play.mail_count = play.mails_sent = 0;
+	play.mail_count = play.mails_sent = play.mails_ended = 0;
 	play.challenge[0] = '\0';
 	nd_buf_clear(&play.did);
 	for (size_t i = 0; i < 3; i++)
@@ -412,7 +462,7 @@ forget_dialogue(void)
 		.host = play.text[2],
 		.security = SMTP_PLAINTEXT,
 		.secret = &play.secret };
-	play.stays = false;
+	play.stays = play.numbered = false;
 }
 
 static inline int

@@ -155,6 +155,12 @@ deferred_replies_may_come_in_any_order(void **state)
 
 #define BAD_HEADER "bad-request-header"
 
+/* Just over what is taken. */
+#define X256 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X4K X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256
+#define X16K X4K X4K X4K X4K
+
 struct refusal {
 	const char *request;
 	int status;
@@ -191,6 +197,8 @@ static const struct refusal refusals[] = {
 	{ POST("Content-Length: 200001\r\n", ""), 413, "too-big", "200000" },
 	{ POST("Content-Length: 200001\r\nExpect: 100-continue\r\n", ""), 413, "too-big", "200000" },
 	{ POST("Content-Length: 99999999999\r\n", ""), 413, "too-big", "200000" },
+	{ GET("/v1/health?live=" X16K), 414, "uri-too-long", "send long values in the body" },
+	{ "GET /v1/health HTTP/1.1\r\nX-Large: " X16K "\r\n\r\n", 431, "headers-too-big", "16384" },
 };
 /* clang-format on */
 #define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))

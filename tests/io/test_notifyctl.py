@@ -135,21 +135,25 @@ class Case(unittest.TestCase):
         self.out, self.err = (done.stdout or b"").decode(), done.stderr.decode()
         return done.returncode
 
-    def terminal(self, *args, columns=60, **env):
-        """Its output on a terminal of that width."""
+    def terminal(self, *args, columns=60, stdin=subprocess.DEVNULL, seen=None, **env):
+        """Its output on a terminal of that width; seen(octets) may be told of it as it comes."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen([PROGRAM, *args], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
+        process = subprocess.Popen([PROGRAM, *args], stdin=slave if stdin == "terminal" else stdin, stdout=slave, stderr=slave,
                                    env=self.environment(**env))
         os.close(slave)
+        if stdin == "terminal":
+            os.write(master, b"y\n")
         octets = b""
         try:
             while piece := os.read(master, 65536):
                 octets += piece
+                if seen:
+                    seen(octets)
         except OSError:
             pass
         os.close(master)
-        process.wait(60)
+        self.code = process.wait(60)
         return octets.decode().replace("\r\n", "\n")
 
     def file(self, name, octets):
@@ -370,17 +374,89 @@ class Submit(Case):
         self.daemon.answers = [(207, [ACCEPTED[1], refused])]
         self.assertEqual(self.ctl("submit", "-", stdin=b"[{},{}]"), 65)
         self.assertEqual(self.out, ID + "\n")
-        self.assertEqual(self.err, "notifyctl: job 2 of 2 was refused:\nnotifyctl: there is no account x\n")
+        self.assertEqual(self.err, "notifyctl: job 2 of 2 was refused (no-such-account): there is no account x\n"
+                         "2 jobs: 1 accepted, 1 refused\n")
         self.daemon.answers = [(422, [dict(refused, status=403)] * 2)]
         self.assertEqual(self.ctl("submit", "-", stdin=b"[{},{}]"), 77)
         self.assertEqual(self.ctl("--json", "submit", "-", stdin=b"[{},{}]"), 77)
         self.assertEqual((len(json.loads(self.out)), self.err), (2, ""))
+
+    def stream(self, count, until):
+        """Answers to so many lines, one of them refused; the last one when it is time."""
+        refused = {"status": 403, "code": "recipient-not-allowed", "detail": "not to x@y", "hint": "allow it", "line": 1}
+
+        def answer(handler):
+            handler.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n")
+            for n in range(count):
+                handler.wfile.write(json.dumps(refused if n == 0 else ACCEPTED[1]).encode() + b"\n")
+                handler.wfile.flush()
+                if n == count - 3:
+                    until.wait(0.5)
+            until.wait(30)
+        return answer
+
+    def test_a_long_run_shows_on_a_terminal_how_far_it_is(self):
+        path, drawn = self.file("jobs", b'{"text":"x"}\n' * 500), threading.Event()
+        self.daemon.answers = [self.stream(500, drawn)]
+
+        def seen(octets):
+            if b" of 500 (" in octets:
+                drawn.set()
+        octets = self.terminal("submit", path, columns=70, seen=seen)
+        self.assertEqual(self.code, 65)
+        lines = octets.split("\n")
+        self.assertRegex(octets, r"\r(498|499|500) of 500 \((99|100) %\) jobs, [0-9]+/s, 1 refused")
+        self.assertTrue(drawn.is_set())
+        self.assertEqual(lines[0], "notifyctl: job 1 on line 1 was refused (recipient-not-allowed): not to x@y")
+        self.assertEqual(lines[1], "  hint: allow it")
+        self.assertEqual(lines[-2].rsplit("\r", 1)[-1], "500 jobs: 499 accepted, 1 refused")
+        for line in lines:
+            self.assertTrue(all(len(part) < 140 for part in line.split("\r")), line)
+
+    def test_a_long_run_shows_nothing_but_its_end_to_a_pipe(self):
+        path, over = self.file("jobs", b'{"text":"x"}\n' * 500), threading.Event()
+        self.daemon.answers = [self.stream(500, over)]
+        threading.Timer(0.7, over.set).start()
+        self.assertEqual(self.ctl("submit", path), 65)
+        self.assertEqual(self.err, "notifyctl: job 1 on line 1 was refused (recipient-not-allowed): not to x@y\n  hint: allow it\n"
+                         "500 jobs: 499 accepted, 1 refused\n")
+        self.assertEqual(self.out, (ID + "\n") * 499)
+
+    def test_answers_that_are_missing_are_counted(self):
+        def answer(handler):
+            handler.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n")
+            line = json.dumps(ACCEPTED[1]).encode() + b"\n"
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.daemon.answers = [answer]
+        self.assertEqual(self.ctl("submit", "-", stdin=b'{"text":"x"}\n' * 3), 65)
+        self.assertTrue(self.err.endswith("3 jobs: 1 accepted, 0 refused, 2 not answered\n"), self.err)
 
     def test_json_that_is_none_is_the_daemons_to_refuse(self):
         self.daemon.answers = [(400, {"status": 400, "code": "malformed", "detail": "line 1: no value", "line": 1})]
         self.assertEqual(self.ctl("submit", "-", stdin=b"{"), 65)
         self.assertEqual(self.ctl("submit", self.folder + "/none"), 66)
         self.assertEqual(self.ctl("submit"), 64)
+
+
+class Bulk(Case):
+    def test_a_terminal_sees_how_many_jobs_it_is_about(self):
+        self.daemon.answers = [(200, {"jobs": [JOB] * 12, "next": "C"}), (200, {"matched": 2012, "changed": 12})]
+        octets = self.terminal("cancel", "--all", "--state=held", "--yes")
+        self.assertTrue(octets.startswith("\rcancel: 12 or more jobs, please wait\r  "), repr(octets))
+        self.assertTrue(octets.endswith("\r12 of 2012 jobs changed\n"), repr(octets))
+        self.assertEqual([r.path for r in self.daemon.requests], ["/v1/jobs?limit=1000&state=held", "/v1/jobs/cancel?state=held"])
+
+    def test_a_terminal_is_asked_first(self):
+        self.daemon.answers = [(200, {"jobs": [JOB], "next": None}), (200, {"matched": 1, "changed": 1})]
+        octets = self.terminal("retry", "--all", stdin="terminal")
+        self.assertIn("retry 1 job, as far as it applies? [y/N]", octets)
+        self.assertIn("1 of 1 jobs changed", octets)
+
+    def test_a_pipe_sees_the_end_alone(self):
+        self.daemon.answers = [(200, {"matched": 2012, "changed": 12})]
+        self.assertEqual(self.ctl("hold", "--all", "--yes"), 0)
+        self.assertEqual((self.out, self.err, len(self.daemon.requests)), ("12 of 2012 jobs changed\n", "", 1))
+        self.assertEqual(self.ctl("hold", "--all"), 64)
 
 
 class Look(Case):
@@ -403,15 +479,43 @@ class Look(Case):
         self.assertIn("--cursor CUR", lines[3])
 
     def test_a_terminal_gets_colours_and_no_line_too_long(self):
-        long = dict(JOB, subject="日本語の件名" * 20)
+        long = dict(JOB, subject="日本語の件名" * 20, recipients=[{"address": "a" * 60 + "@contoso.com"}])
         self.daemon.answers = [(200, {"jobs": [long], "next": None})]
         colored = self.terminal("list", columns=90)
         self.assertIn("\033[32mdelivered\033[0m", colored)
-        for plain in (self.terminal("list", columns=90, NO_COLOR="1"), self.terminal("--no-color", "list", columns=90)):
-            self.assertNotIn("\033", plain)
-            row = plain.split("\n")[1]
-            self.assertTrue(row.endswith("…"))
-            self.assertLessEqual(sum(2 if ord(c) > 0x2fff else 1 for c in row), 90)
+        self.assertIn("\033[31mcritical\033[0m", colored)
+        for columns in (70, 90, 91, 132):
+            for plain in (self.terminal("list", columns=columns, NO_COLOR="1"), self.terminal("--no-color", "list", columns=columns)):
+                self.assertNotIn("\033", plain)
+                row = plain.split("\n")[1]
+                self.assertIn("  a" + "a" * (columns // 9), row)
+                self.assertIn("a  日本", row)
+                taken = sum(2 if ord(c) > 0x2fff else 1 for c in row)
+                self.assertLessEqual(taken, columns)
+                self.assertGreaterEqual(taken, columns - 1, row)
+
+    def test_a_pipe_gets_every_text_whole_and_no_colours(self):
+        long = dict(JOB, subject="日本語の件名" * 60, recipients=[{"address": "a" * 60 + "@contoso.com"}])
+        self.daemon.answers = [(200, {"jobs": [long], "next": None})]
+        self.assertEqual(self.ctl("list"), 0)
+        self.assertTrue(self.out.split("\n")[1].endswith("  " + "a" * 60 + "@contoso.com  " + long["subject"]), self.out)
+        self.assertNotIn("\033", self.out)
+
+    def test_without_the_library_of_tables_tabs_part_the_texts(self):
+        self.daemon.answers = [(200, {"jobs": [JOB, dict(JOB, subject="")], "next": None})]
+        self.file("libsmartcols.so.1", b"")
+        octets = self.terminal("list", LD_LIBRARY_PATH=self.folder)
+        lines = octets.split("\n")
+        self.assertEqual(lines[0], "ID\tAGE\tSTATE\tSEVERITY\tACCOUNT\tTO\tSUBJECT")
+        self.assertRegex(lines[1], "^" + ID[-8:] + "\t[0-9dhms]+\tdelivered\tcritical\tm365\tops@contoso.com \\+1\tDisk failing$")
+        self.assertTrue(lines[2].endswith("\t"))
+        self.daemon.answers = [(200, {"jobs": [dict(JOB, subject="")], "next": None})]
+        self.assertNotIn("SUBJECT", self.terminal("list", LD_LIBRARY_PATH=self.folder))
+
+    def test_the_library_of_tables_is_loaded_for_tables_alone(self):
+        self.daemon.answers = [(200, {"jobs": [JOB], "next": None})]
+        self.assertIn("libsmartcols", self.terminal("list", LD_DEBUG="files"))
+        self.assertNotIn("libsmartcols", self.terminal("--json", "list", LD_DEBUG="files"))
 
     def test_nothing_from_the_daemon_drives_the_terminal(self):
         evil = "a\x1b]0;x\x07\r\n\u202e\x9b31m\x7f"
@@ -493,6 +597,49 @@ class Look(Case):
                 self.assertIn(self.ctl(*command), (0, 76), (command, reply, self.err))
 
 
+class Watch(Case):
+    @staticmethod
+    def events(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n")
+        handler.wfile.write(b'{"event":"begin","time":"2026-11-21T08:00:00.000Z"}\n')
+        handler.wfile.flush()
+        handler.server.daemon.seen.wait(30)
+        handler.wfile.write(b'{"event":"job.failed","time":"2026-11-21T08:00:00.000Z","job":"%s","account":"m365","state":"failed"}\n' % ID.encode())
+
+    def test_a_terminal_sees_that_nothing_has_happened_yet(self):
+        self.daemon.seen, self.daemon.answers = threading.Event(), [self.events, (404, {"status": 404, "code": "x", "detail": "gone"})]
+
+        def seen(octets):
+            if b"waiting for something to happen" in octets:
+                self.daemon.seen.set()
+        octets = self.terminal("watch", "--no-color", columns=100, seen=seen)
+        self.assertTrue(self.daemon.seen.is_set())
+        self.assertIn("\r2026-11-21 08:00:00Z  job.failed      %s  m365\n" % ID[-8:], octets)
+        self.assertEqual(octets.count("waiting for something"), 1)
+
+    def test_a_terminal_sees_what_is_waited_for(self):
+        self.daemon.answers = [(200, JOB)]
+        octets = self.terminal("wait", ID)
+        self.assertTrue(octets.startswith("\rwaiting for " + ID + "\r"), repr(octets))
+        self.assertTrue(octets.endswith("\r%s delivered: accepted by smtp.office365.com\n" % ID), repr(octets))
+        self.assertEqual(self.ctl("wait", ID), 0)
+        self.assertEqual((self.out, self.err), ("%s delivered: accepted by smtp.office365.com\n" % ID, ""))
+
+
+class Help(Case):
+    def test_help_is_aligned_and_fits_a_terminal(self):
+        self.assertEqual(self.ctl("--help"), 0)
+        commands = [line.split()[0] for line in self.out.split("commands:")[1].split("options")[0].split("\n") if line[:3].strip()]
+        self.assertIn("send", commands)
+        for words in [["--help"]] + [[command, "--help"] for command in commands]:
+            self.assertEqual(self.ctl(*words), 0)
+            self.assertLessEqual(max(map(len, self.out.split("\n"))), 80, self.out)
+            self.assertNotIn("  \n", self.out)
+            for line in self.out.split("options")[-1].split("\n")[1:-1]:
+                self.assertTrue(line[:31].strip() == "" or line.startswith(("  -", "      --")), line)
+                self.assertIn(line[30:31], ("", " "), line)
+
+
 class Where(Case):
     def test_the_operators_socket_is_used_where_it_may_be_opened(self):
         self.ctl("send", "-m", "x")
@@ -547,7 +694,7 @@ class Words(Case):
 
     def test_help_names_every_command_and_option(self):
         self.assertEqual(self.ctl("--help"), 0)
-        commands = [line.split()[0] for line in self.out.split("commands:\n")[1].split("\n\n")[0].split("\n")]
+        commands = [line.split()[0] for line in self.out.split("commands:\n")[1].split("\n\n")[0].split("\n") if line[2] != " "]
         self.assertEqual((commands[0], commands[-1], len(set(commands))), ("send", "help", len(commands)))
         for command in commands[:-1]:
             self.assertEqual(self.ctl("help", command), 0)

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/explain.h"
 #include "daemon/io/resolve.h"
 
 #include <dlfcn.h>
@@ -194,6 +195,19 @@ the_families_of_a_name_take_turns(void **state)
 	assert_int_equal(((struct sockaddr_in *)&asked.answer.addr[1].addr)->sin_port, htons(587));
 }
 
+/* The words are those that the table of explanations looks for. */
+static bool
+explained(const struct nd_why *why, const char *remedy)
+{
+	struct nd_buf hint;
+	bool found;
+
+	nd_buf_init(&hint, 4096);
+	found = explain_hint(why->text, NULL, EXPLAIN_EN, &hint) && strstr(nd_buf_text(&hint), remedy) != NULL;
+	nd_buf_done(&hint);
+	return found;
+}
+
 static void
 an_unknown_name_is_told_in_words_and_asked_for_again(void **state)
 {
@@ -204,7 +218,7 @@ an_unknown_name_is_told_in_words_and_asked_for_again(void **state)
 	assert_int_equal(asked.why.err, ND_ERESOLVE);
 	assert_non_null(strstr(asked.why.text, "gone.test"));
 	assert_non_null(strstr(asked.why.text, "not known"));
-	assert_non_null(strstr(asked.why.hint, "getent"));
+	assert_true(explained(&asked.why, "getent"));
 	(void)ask_and_wait("gone.test");
 	assert_int_equal(lookups, 2);
 }

@@ -242,6 +242,33 @@ a_failed_job_keeps_its_message_and_can_be_queued_again(void **state)
 }
 
 static void
+an_attempt_of_an_earlier_run_goes_to_history_with_the_last_one(void **state)
+{
+	struct queue_job *once = kit_job(&kit), *twice = kit_job(&kit);
+	struct store_req req;
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, once), ND_OK);
+	assert_int_equal(kit_put(&kit, twice), ND_OK);
+	assert_int_equal(kit_outcome(&kit, twice, JOB_QUEUED, KIT_NOW + 1), ND_OK);
+	kit_stop(&kit);
+	kit_start(&kit);
+	assert_int_equal(kit_outcome(&kit, once, JOB_DELIVERED, KIT_NOW + 2), ND_OK);
+	assert_int_equal(kit_outcome(&kit, twice, JOB_DELIVERED, KIT_NOW + 3), ND_OK);
+	assert_int_equal(kit_show(&kit, &req, once->id), ND_OK);
+	assert_int_equal(req.attempt_count, 1);
+	kit_forget(&req);
+	assert_int_equal(kit_show(&kit, &req, twice->id), ND_OK);
+	assert_int_equal(req.attempt_count, 2);
+	kit_forget(&req);
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM attempt"), 0);
+	kit_start(&kit);
+	queue_job_free(once);
+	queue_job_free(twice);
+}
+
+static void
 only_the_newest_attempts_are_kept(void **state)
 {
 	struct queue_job *job = kit_job(&kit);
@@ -545,6 +572,7 @@ main(void)
 		TEST(a_delivered_job_leaves_its_facts_only),
 		TEST(words_of_a_relay_that_are_no_utf8_do_not_spoil_the_facts),
 		TEST(a_failed_job_keeps_its_message_and_can_be_queued_again),
+		TEST(an_attempt_of_an_earlier_run_goes_to_history_with_the_last_one),
 		TEST(only_the_newest_attempts_are_kept),
 		TEST(a_job_that_is_being_sent_is_queued_on_disk),
 		TEST(many_puts_share_a_commit),

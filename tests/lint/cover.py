@@ -20,7 +20,7 @@ top = os.path.realpath(os.path.join(os.path.dirname(__file__), '..', '..'))
 lines = collections.defaultdict(dict)   # file -> line -> times reached
 for folder, _, names in os.walk(options.build):
     for name in names:
-        if not name.endswith('.gcda'):
+        if not name.endswith('.gcno'):    # every object, reached or not
             continue
         out = subprocess.run(['gcov', '--json-format', '--stdout', os.path.join(folder, name)], cwd=options.build,
                              capture_output=True, check=True).stdout

@@ -70,7 +70,7 @@ metric METRICS
 TITLES
 
 # The client: its commands, and the options of each.
-"$build/notifyctl" --help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/command \1/p' | sort > "$work/list"
+"$build/notifyctl" --help | sed -n '/^commands:/,/^$/s/^  \([a-z-][a-z-]*\) .*/command \1/p' | sort > "$work/list"
 section notifyctl.1 COMMANDS | sed -n 's/^\.It Ic \([a-z-]*\).*/command \1/p' | sort > "$work/manual"
 compare "$work/list" "$work/manual"
 options() { sed -n 's/^[[:space:]]*\(-[a-z], \)\{0,1\}--\([a-z-]*\).*/option \2/p' | sort; }

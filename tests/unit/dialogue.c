@@ -9,8 +9,8 @@
  *   S: TEXT   R: OCTETS                 the server says a line, or raw octets
  *   C: TEXT                             the client must say this line: {xoauth2} {plain} {size} {any} … are filled in
  *   D: TEXT   CONTENT   CHUNK           the content as it travels, or any; as one chunk
- *   TLS [FAIL]  INJECT OCTETS  EOF [PART]  LATE [PART]  IDLE SECONDS  NEXT  QUIT
- *   = …                                 what must have come of it by now
+ *   TLS [FAIL]  INJECT OCTETS  EOF [PART]  LATE [PART]  IDLE SECONDS  NEXT  BESIDE  QUIT
+ *   = …  =N …                           what must have come of it, or of mail N, by now
  */
 #include "tests/unit/dialogue_inner.h"
 
@@ -45,18 +45,28 @@ static void
 give_mail(struct play *p)
 {
 	const struct smtp_mail mail = {
-		.from = p->from,
-		.rcpts = p->rcpt_list,
-		.rcpt_count = p->rcpt_count,
-		.results = p->results,
-		.size = p->body.len,
+		.from = p->mail->from,
+		.rcpts = p->mail->rcpt_list,
+		.rcpt_count = p->mail->rcpt_count,
+		.results = p->mail->results,
+		.size = p->mail->body.len,
 		.pace = p->pace,
 	};
 
-	for (unsigned n = 0; n < p->rcpt_count; n++)
-		p->rcpt_list[n] = p->rcpts[n];
-	p->due = false;
-	smtp_proto_mail(p->proto, &mail, p->now);
+	for (unsigned n = 0; n < p->mail->rcpt_count; n++)
+		p->mail->rcpt_list[n] = p->mail->rcpts[n];
+	p->mail->due = false;
+	p->mail->begun = true;
+	if (!p->mail->ahead) {
+		smtp_proto_mail(p->proto, &mail, p->now);
+		return;
+	}
+	if (!smtp_proto_room(p->proto, &mail)) {
+		dialogue_complain(p, "there is no room for this mail: %s", smtp_proto_doing(p->proto));
+		return;
+	}
+	smtp_proto_ahead(p->proto, &mail, nd_buf_text(&p->mail->body), p->mail->body.len, p->now);
+	p->mail->content_given = true;
 }
 
 /* Does what the machine wishes, but for the content: that the steps decide. */
@@ -67,11 +77,16 @@ obey(struct play *p)
 		drain(p);
 		switch (smtp_proto_wish(p->proto)) {
 		case SMTP_WISH_RESULT:
-			smtp_proto_result(p->proto, &p->outcome);
-			p->have_outcome = true;
+			if (p->next > p->mail || !p->next->begun || p->next->have_outcome) {
+				dialogue_complain(p, "there is an outcome, but no mail it is of");
+				return;
+			}
+			p->next->have_outcome = true;
+			smtp_proto_result(p->proto, &p->next->outcome);
+			p->next++;
 			break;
 		case SMTP_WISH_MAIL:
-			if (!p->due)
+			if (!p->mail->due || p->mail->ahead)
 				return;
 			give_mail(p);
 			break;
@@ -106,16 +121,30 @@ send_garbage(struct play *p)
 	smtp_proto_input(p->proto, garbage, sizeof(garbage), p->now);
 }
 
+static void
+check_broken(struct play *p, const struct play_mail *mail)
+{
+	if (!mail->have_outcome)
+		dialogue_complain(
+		    p, "broken after %zu octets, but mail %d has no outcome", p->fed, (int)(mail - p->mails) + 1);
+	/* Beside others a refusal may have been heard, and waited for the rest of its replies. */
+	if (mail->outcome.end != SMTP_ENDED_LOST && !(mail->outcome.company && mail->outcome.reply.code / 100 != 2))
+		dialogue_complain(p, "broken after %zu octets, but a mail ended otherwise", p->fed);
+	if (mail->outcome.uncertain != (mail->content_given && mail->outcome.end == SMTP_ENDED_LOST))
+		dialogue_complain(p, "broken after %zu octets: uncertain is %d", p->fed, mail->outcome.uncertain);
+	if (smtp_proto_fault(p->proto))
+		dialogue_complain(p, "broken after %zu octets: told twice", p->fed);
+}
+
 /* dialogue_break: the session ends here, in one of three ways. */
 static void
 break_here(struct play *p)
 {
 	const nd_ms deadline = smtp_proto_deadline(p->proto);
 	const bool idle = smtp_proto_wish(p->proto) == SMTP_WISH_MAIL;
-	const bool ended = p->have_outcome;
+	struct play_mail *mail = p->next;
 
 	p->over = true;
-	p->have_outcome = false;
 	if (p->how == DIALOGUE_LATE && deadline != ND_NEVER) {
 		p->now = deadline;
 		smtp_proto_late(p->proto, p->now);
@@ -127,12 +156,8 @@ break_here(struct play *p)
 	obey(p);
 	if (smtp_proto_wish(p->proto) != SMTP_WISH_CLOSE)
 		dialogue_complain(p, "broken after %zu octets, but not over: %s", p->fed, smtp_proto_doing(p->proto));
-	if (p->have_outcome && (ended || p->outcome.end != SMTP_ENDED_LOST))
-		dialogue_complain(p, "broken after %zu octets, but a mail ended otherwise", p->fed);
-	if (p->have_outcome && p->outcome.uncertain != p->content_given)
-		dialogue_complain(p, "broken after %zu octets: uncertain is %d", p->fed, p->outcome.uncertain);
-	if (p->have_outcome && smtp_proto_fault(p->proto))
-		dialogue_complain(p, "broken after %zu octets: told twice", p->fed);
+	for (; mail <= p->mail && mail->begun; mail++)
+		check_broken(p, mail);
 	if (idle && p->how != DIALOGUE_GARBAGE && smtp_proto_fault(p->proto))
 		dialogue_complain(p, "a session lost while idle has a fault");
 }
@@ -174,17 +199,18 @@ begin(struct play *p)
 	if (p->settings.auth != SMTP_AUTH_NONE)
 		p->settings.secret = &p->secret;
 	p->proto = smtp_proto_new(&p->settings, p->now);
-	p->due = p->rcpt_count > 0;
+	p->mail->due = p->mail->rcpt_count > 0;
 }
 
 static void
 start_mail(struct play *p)
 {
-	if (!p->body_said && p->body.len == 0)
-		(void)nd_buf_adds(&p->body, "hello\r\n");
-	if (p->proto && p->rcpt_count > 0 && !p->due && !p->have_outcome && !p->content_given &&
-	    smtp_proto_wish(p->proto) == SMTP_WISH_MAIL)
-		p->due = true;
+	if (!p->mail->body_said && p->mail->body.len == 0)
+		(void)nd_buf_adds(&p->mail->body, "hello\r\n");
+	if (p->proto && p->mail->rcpt_count > 0 && !p->mail->begun && p->mail->ahead)
+		give_mail(p);
+	else if (p->proto && p->mail->rcpt_count > 0 && !p->mail->begun && smtp_proto_wish(p->proto) == SMTP_WISH_MAIL)
+		p->mail->due = true;
 }
 
 /* ---- what the client says ---- */
@@ -230,7 +256,7 @@ expect_line(struct play *p, const char *text, bool content)
 static void
 give_content(struct play *p, bool all)
 {
-	const size_t total = all ? p->body.len : p->body.len / 2;
+	const size_t total = all ? p->mail->body.len : p->mail->body.len / 2;
 	size_t at = 0;
 
 	if (smtp_proto_wish(p->proto) != SMTP_WISH_CONTENT) {
@@ -242,11 +268,11 @@ give_content(struct play *p, bool all)
 		const size_t take = p->slice > 0 && p->slice < left ? p->slice : left;
 		const bool last = all && at + take == total;
 
-		smtp_proto_content(p->proto, nd_buf_text(&p->body) + at, take, last, p->now);
+		smtp_proto_content(p->proto, nd_buf_text(&p->mail->body) + at, take, last, p->now);
 		at += take;
 		drain(p);
 	} while (at < total);
-	p->content_given = all;
+	p->mail->content_given = all;
 	if (!all)
 		nd_buf_clear(&p->said); /* the relay has it, and does not look */
 }
@@ -258,16 +284,17 @@ expect_chunk(struct play *p)
 	char want[64];
 	size_t len = 0;
 
-	if (!p->content_given)
+	if (!p->mail->content_given)
 		give_content(p, true);
-	(void)snprintf(want, sizeof(want), "BDAT %zu LAST", p->body.len);
+	(void)snprintf(want, sizeof(want), "BDAT %zu LAST", p->mail->body.len);
 	if (p->failed)
 		return;
 	if (!take_line(p, &len) || !dialogue_matches(want, p->said.octets, len))
 		dialogue_complain(p, "expected \"%s\", got \"%.300s\"", want, nd_buf_text(&p->said));
-	else if (p->said.len != len + 2 + p->body.len ||
-		 memcmp(p->said.octets + len + 2, p->body.octets, p->body.len) != 0)
-		dialogue_complain(p, "the chunk differs: %zu octets, got %zu", p->body.len, p->said.len - len - 2);
+	else if (p->said.len != len + 2 + p->mail->body.len ||
+		 memcmp(p->said.octets + len + 2, p->mail->body.octets, p->mail->body.len) != 0)
+		dialogue_complain(
+		    p, "the chunk differs: %zu octets, got %zu", p->mail->body.len, p->said.len - len - 2);
 	nd_buf_clear(&p->said);
 }
 
@@ -293,8 +320,9 @@ expect_content(struct play *p)
 	}
 	if (!dot)
 		dialogue_complain(p, "the content has no end");
-	else if (got.len != p->body.len || (got.len > 0 && memcmp(got.octets, p->body.octets, got.len) != 0))
-		dialogue_complain(p, "the content differs: %zu octets, got %zu", p->body.len, got.len);
+	else if (got.len != p->mail->body.len ||
+		 (got.len > 0 && memcmp(got.octets, p->mail->body.octets, got.len) != 0))
+		dialogue_complain(p, "the content differs: %zu octets, got %zu", p->mail->body.len, got.len);
 	nd_buf_done(&got);
 }
 
@@ -395,15 +423,22 @@ do_idle(struct play *p, const char *rest)
 	p->now += ND_SEC(seconds);
 }
 
+/* Another mail, after those before or beside them. */
 static void
-do_next(struct play *p)
+do_next(struct play *p, bool ahead)
 {
-	dialogue_check_marks(p);
-	p->have_outcome = p->outcome_told = p->uncertain_told = p->unharmed_told = p->misfit_told = false;
-	p->content_given = p->body_said = false;
-	p->rcpt_count = 0;
-	nd_buf_clear(&p->body);
-	dialogue_set_text(p, p->from, sizeof(p->from), "alerts@example.com");
+	if (!ahead)
+		dialogue_check_marks(p);
+	if (p->mail + 1 == p->mails + MAILS_MAX) {
+		dialogue_complain(p, "too many mails");
+		return;
+	}
+	p->mail++;
+	p->mail->ahead = ahead;
+	if (!ahead)
+		p->next = p->mail;
+	nd_buf_init(&p->mail->body, BUF_MAX);
+	dialogue_set_text(p, p->mail->from, sizeof(p->mail->from), "alerts@example.com");
 }
 
 /* Steps at which what the server has sent must have arrived. */
@@ -425,7 +460,9 @@ do_step(struct play *p, const char *step, const char *rest)
 	} else if (strcmp(step, "IDLE") == 0) {
 		do_idle(p, rest);
 	} else if (strcmp(step, "NEXT") == 0) {
-		do_next(p);
+		do_next(p, false);
+	} else if (strcmp(step, "BESIDE") == 0) {
+		do_next(p, true);
 	} else if (strcmp(step, "QUIT") == 0) {
 		smtp_proto_quit(p->proto, p->now);
 		obey(p);
@@ -438,7 +475,7 @@ do_step(struct play *p, const char *step, const char *rest)
 			give_content(p, true);
 		expect_line(p, rest, false);
 	} else if (strcmp(step, "D:") == 0) {
-		if (!p->content_given)
+		if (!p->mail->content_given)
 			give_content(p, true);
 		expect_line(p, rest, true);
 	} else {
@@ -480,6 +517,11 @@ do_line(struct play *p, char *line)
 	if (*rest)
 		*rest++ = '\0';
 	if (line[0] == '=') {
+		int64_t n = p->mail - p->mails + 1;
+
+		if (line[1] && !nd_str_int(line + 1, 1, MAILS_MAX, &n))
+			dialogue_complain(p, "there is no mail \"%s\"", line + 1);
+		p->of = &p->mails[n - 1];
 		if (p->proto)
 			flush(p);
 		if (p->proto && !p->over)
@@ -494,15 +536,16 @@ do_line(struct play *p, char *line)
 static void
 prepare(struct play *p)
 {
+	p->mail = p->next = p->of = p->mails;
 	dialogue_set_text(p, p->user, sizeof(p->user), "alerts@example.com");
 	dialogue_set_text(p, p->ehlo, sizeof(p->ehlo), "host.example");
 	dialogue_set_text(p, p->host, sizeof(p->host), "relay.example");
-	dialogue_set_text(p, p->from, sizeof(p->from), "alerts@example.com");
+	dialogue_set_text(p, p->mail->from, sizeof(p->mail->from), "alerts@example.com");
 	p->settings = (struct smtp_settings){
 		.ehlo = p->ehlo, .host = p->host, .user = p->user, .security = SMTP_PLAINTEXT, .loopback = true
 	};
 	p->now = ND_SEC(1000);
-	nd_buf_init(&p->body, BUF_MAX);
+	nd_buf_init(&p->mail->body, BUF_MAX);
 	nd_buf_init(&p->server, BUF_MAX);
 	nd_buf_init(&p->said, BUF_MAX);
 }
@@ -533,7 +576,8 @@ play(struct play *p)
 		dialogue_check_end(p);
 	smtp_proto_free(p->proto);
 	nd_secret_done(&p->secret);
-	nd_buf_done(&p->body);
+	for (struct play_mail *mail = p->mails; mail <= p->mail; mail++)
+		nd_buf_done(&mail->body);
 	nd_buf_done(&p->server);
 	nd_buf_done(&p->said);
 	return !p->failed;

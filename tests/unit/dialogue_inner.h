@@ -9,7 +9,23 @@
 #include "tests/unit/dialogue.h"
 
 #define RCPT_MAX 16u
+#define MAILS_MAX 24u
 #define BUF_MAX ((size_t)16 * 1024 * 1024)
+
+struct play_mail {
+	char from[320];
+	char rcpts[RCPT_MAX][320];
+	const char *rcpt_list[RCPT_MAX];
+	struct smtp_rcpt_result results[RCPT_MAX];
+	unsigned rcpt_count;
+	struct nd_buf body;
+	bool body_said;
+	bool due;   /* it is to be given when the session is ready, or has room */
+	bool ahead; /* beside the one before */
+	bool content_given, begun;
+	bool have_outcome, outcome_told, uncertain_told, unharmed_told, misfit_told;
+	struct smtp_outcome outcome;
+};
 
 struct play {
 	const char *path;
@@ -20,16 +36,12 @@ struct play {
 
 	struct smtp_settings settings;
 	struct nd_secret secret;
-	char user[256], ehlo[256], host[256], from[320];
-	char rcpts[RCPT_MAX][320];
-	const char *rcpt_list[RCPT_MAX];
-	struct smtp_rcpt_result results[RCPT_MAX];
-	unsigned rcpt_count;
-	struct nd_buf body;
-	bool body_said;
+	char user[256], ehlo[256], host[256];
 	enum smtp_pace pace;
-	bool due; /* the mail is to be given when the session is ready */
-	bool content_given;
+	struct play_mail mails[MAILS_MAX];
+	struct play_mail *mail; /* the one that is described, or was begun last */
+	struct play_mail *next; /* the one that ends next */
+	struct play_mail *of;   /* the one an expectation is about */
 
 	struct smtp_proto *proto;
 	nd_ms now;
@@ -37,8 +49,7 @@ struct play {
 	struct nd_buf said;   /* what the client has sent and no step has taken */
 	bool secret_said;     /* the last of it was marked as secret */
 
-	bool have_outcome, outcome_told, fault_told, uncertain_told, unharmed_told, refused_told, misfit_told;
-	struct smtp_outcome outcome;
+	bool fault_told, refused_told;
 
 	bool breaking; /* dialogue_break */
 	enum dialogue_cut how;
@@ -53,7 +64,7 @@ void dialogue_set(struct play *p, const char *name, const char *value);
 /* The line of the client with its names filled in; {any} becomes '\1'. Returns whether it carries a secret. */
 bool dialogue_expand(struct play *p, const char *text, struct nd_buf *out);
 bool dialogue_matches(const char *pattern, const char *text, size_t len);
-/* One line of expectations, without its "= "; at the end of a mail; at the end of the file. */
+/* One line of expectations, without its "= "; at the end of its mails; at the end of the file. */
 void dialogue_expect(struct play *p, char *line);
 void dialogue_check_marks(struct play *p);
 void dialogue_check_end(struct play *p);

@@ -41,16 +41,16 @@ set_body_octets(struct play *p, const char *value)
 
 	if (!nd_str_int(value, 3, 1000000, &octets))
 		dialogue_complain(p, "body-octets takes 3 to 1000000");
-	nd_buf_clear(&p->body);
-	while (!p->failed && p->body.len < (size_t)octets) {
-		const size_t left = (size_t)octets - p->body.len;
+	nd_buf_clear(&p->mail->body);
+	while (!p->failed && p->mail->body.len < (size_t)octets) {
+		const size_t left = (size_t)octets - p->mail->body.len;
 		const size_t line = left > 78 + 3 ? 78 : left > 78 ? 40 : left; /* never leave less than a line needs */
 
 		for (size_t n = 0; n + 2 < line; n++)
-			(void)nd_buf_addc(&p->body, 'x');
-		(void)nd_buf_adds(&p->body, "\r\n");
+			(void)nd_buf_addc(&p->mail->body, 'x');
+		(void)nd_buf_adds(&p->mail->body, "\r\n");
 	}
-	p->body_said = true;
+	p->mail->body_said = true;
 }
 
 static void
@@ -93,12 +93,12 @@ static bool
 set_mail(struct play *p, const char *name, const char *value)
 {
 	if (strcmp(name, "from") == 0) {
-		dialogue_set_text(p, p->from, sizeof(p->from), value);
-	} else if (strcmp(name, "to") == 0 && p->rcpt_count < RCPT_MAX) {
-		dialogue_set_text(p, p->rcpts[p->rcpt_count++], sizeof(p->rcpts[0]), value);
+		dialogue_set_text(p, p->mail->from, sizeof(p->mail->from), value);
+	} else if (strcmp(name, "to") == 0 && p->mail->rcpt_count < RCPT_MAX) {
+		dialogue_set_text(p, p->mail->rcpts[p->mail->rcpt_count++], sizeof(p->mail->rcpts[0]), value);
 	} else if (strcmp(name, "body") == 0) {
-		(void)nd_buf_addf(&p->body, "%s\r\n", value);
-		p->body_said = true;
+		(void)nd_buf_addf(&p->mail->body, "%s\r\n", value);
+		p->mail->body_said = true;
 	} else if (strcmp(name, "pace") == 0) {
 		p->pace = (enum smtp_pace)choose(p, "stepwise grouped chunked one-flight", value);
 	} else if (strcmp(name, "body-octets") == 0) {
@@ -164,7 +164,7 @@ expand_name(struct play *p, const char *name, size_t len, struct nd_buf *out)
 	} else if (len == 8 && memcmp(name, "password", len) == 0) {
 		(void)nd_buf_adds(&plain, secret);
 	} else if (len == 4 && memcmp(name, "size", len) == 0) {
-		(void)nd_buf_addf(out, "%zu", p->body.len);
+		(void)nd_buf_addf(out, "%zu", p->mail->body.len);
 		return false;
 	} else {
 		dialogue_complain(p, "there is no {%.*s}", (int)len, name);
@@ -234,19 +234,19 @@ expect_end(struct play *p, const char *want)
 {
 	char got[160], reply[64];
 
-	p->outcome_told = true;
-	if (!p->have_outcome) {
+	p->of->outcome_told = true;
+	if (!p->of->have_outcome) {
 		dialogue_complain(p, "the mail has no outcome yet: %s", smtp_proto_doing(p->proto));
 		return;
 	}
-	if (p->outcome.end == SMTP_ENDED_LOST)
-		(void)snprintf(got, sizeof(got), "lost %s %s", smtp_proto_stage_name(p->outcome.stage),
-		    nd_err_name(p->outcome.why.err));
-	else if (p->outcome.end == SMTP_ENDED_RCPTS)
+	if (p->of->outcome.end == SMTP_ENDED_LOST)
+		(void)snprintf(got, sizeof(got), "lost %s %s", smtp_proto_stage_name(p->of->outcome.stage),
+		    nd_err_name(p->of->outcome.why.err));
+	else if (p->of->outcome.end == SMTP_ENDED_RCPTS)
 		(void)snprintf(got, sizeof(got), "rcpts");
 	else
-		(void)snprintf(got, sizeof(got), "reply %s %s", smtp_proto_stage_name(p->outcome.stage),
-		    reply_words(&p->outcome.reply, reply, sizeof(reply)));
+		(void)snprintf(got, sizeof(got), "reply %s %s", smtp_proto_stage_name(p->of->outcome.stage),
+		    reply_words(&p->of->outcome.reply, reply, sizeof(reply)));
 	expect_text(p, "outcome", want, got);
 }
 
@@ -273,11 +273,11 @@ expect_fault(struct play *p, const char *want)
 static bool
 expect_rcpt(struct play *p, const char *address, const char *want)
 {
-	for (unsigned n = 0; n < p->rcpt_count; n++) {
-		const struct smtp_rcpt_result *result = &p->results[n];
+	for (unsigned n = 0; n < p->of->rcpt_count; n++) {
+		const struct smtp_rcpt_result *result = &p->of->results[n];
 		char got[64];
 
-		if (strcmp(p->rcpts[n], address) != 0)
+		if (strcmp(p->of->rcpts[n], address) != 0)
 			continue;
 		if (!result->asked)
 			(void)snprintf(got, sizeof(got), "unasked");
@@ -298,7 +298,7 @@ words_of(struct play *p)
 
 	if (fault)
 		return fault->why.text;
-	return p->outcome.end == SMTP_ENDED_LOST ? p->outcome.why.text : p->outcome.reply.text;
+	return p->of->outcome.end == SMTP_ENDED_LOST ? p->of->outcome.why.text : p->of->outcome.reply.text;
 }
 
 static void
@@ -334,11 +334,11 @@ dialogue_expect(struct play *p, char *line)
 	if (strcmp(line, "reply") == 0 || strcmp(line, "rcpts") == 0 || strcmp(line, "lost") == 0)
 		expect_end(p, whole);
 	else if (strcmp(line, "uncertain") == 0)
-		p->uncertain_told = true;
+		p->of->uncertain_told = true;
 	else if (strcmp(line, "unharmed") == 0)
-		p->unharmed_told = true;
+		p->of->unharmed_told = true;
 	else if (strcmp(line, "misfit") == 0)
-		p->misfit_told = true;
+		p->of->misfit_told = true;
 	else if (strcmp(line, "token-refused") == 0)
 		p->refused_told = true;
 	else if (strcmp(line, "words") != 0)
@@ -347,19 +347,29 @@ dialogue_expect(struct play *p, char *line)
 		dialogue_complain(p, "expected words like \"%s\", got \"%s\"", rest, words_of(p));
 }
 
+static void
+check_marks(struct play *p)
+{
+	if (p->of->begun && !p->of->have_outcome && (p->of < p->next || smtp_proto_wish(p->proto) == SMTP_WISH_CLOSE))
+		dialogue_complain(p, "mail %d has no outcome", (int)(p->of - p->mails) + 1);
+	if (p->of->have_outcome && !p->of->outcome_told)
+		dialogue_complain(p, "the mail's outcome is not told: end %d at %s: %d %s %s", (int)p->of->outcome.end,
+		    smtp_proto_stage_name(p->of->outcome.stage), p->of->outcome.reply.code, p->of->outcome.reply.text,
+		    p->of->outcome.end == SMTP_ENDED_LOST ? p->of->outcome.why.text : "");
+	if (p->of->have_outcome && p->of->outcome.uncertain != p->of->uncertain_told)
+		dialogue_complain(p, "uncertain is %d", p->of->outcome.uncertain);
+	if (p->of->have_outcome && p->of->outcome.unharmed != p->of->unharmed_told)
+		dialogue_complain(p, "unharmed is %d", p->of->outcome.unharmed);
+	if (p->of->have_outcome && p->of->outcome.misfit != p->of->misfit_told)
+		dialogue_complain(p, "misfit is %d", p->of->outcome.misfit);
+}
+
 void
 dialogue_check_marks(struct play *p)
 {
-	if (p->have_outcome && !p->outcome_told)
-		dialogue_complain(p, "the mail's outcome is not told: end %d at %s: %d %s %s", (int)p->outcome.end,
-		    smtp_proto_stage_name(p->outcome.stage), p->outcome.reply.code, p->outcome.reply.text,
-		    p->outcome.end == SMTP_ENDED_LOST ? p->outcome.why.text : "");
-	if (p->have_outcome && p->outcome.uncertain != p->uncertain_told)
-		dialogue_complain(p, "uncertain is %d", p->outcome.uncertain);
-	if (p->have_outcome && p->outcome.unharmed != p->unharmed_told)
-		dialogue_complain(p, "unharmed is %d", p->outcome.unharmed);
-	if (p->have_outcome && p->outcome.misfit != p->misfit_told)
-		dialogue_complain(p, "misfit is %d", p->outcome.misfit);
+	for (p->of = p->mails; p->of < p->mail; p->of++)
+		check_marks(p);
+	check_marks(p);
 }
 
 void
@@ -380,7 +390,7 @@ dialogue_check_end(struct play *p)
 		dialogue_complain(p, "the session has a fault that is not told: %s", fault->why.text);
 	if (fault && fault->token_refused != p->refused_told)
 		dialogue_complain(p, "token_refused is %d", fault->token_refused);
-	if (p->settings.secret && p->secret.len > 5 && (fault || p->have_outcome) &&
+	if (p->settings.secret && p->secret.len > 5 && (fault || p->of->have_outcome) &&
 	    strstr(words_of(p), p->secret.octets))
 		dialogue_complain(p, "the secret stands in the words");
 }

@@ -52,6 +52,7 @@ rows_conf(struct conf *conf, const char *const *names, unsigned max_connections)
 		conf->account[i].provider = CONF_SMTP;
 		conf->account[i].auth = CONF_PASSWORD;
 		conf->account[i].max_connections = max_connections;
+		conf->account[i].window = 1;
 	}
 }
 

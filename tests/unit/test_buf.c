@@ -162,6 +162,48 @@ the_octets_can_be_taken(void **state)
 	nd_buf_done(&buf);
 }
 
+static bool
+gather(void *arg, const char *octets, size_t len)
+{
+	return nd_buf_add(arg, octets, len);
+}
+
+static void
+a_sink_gets_all_but_what_is_still_needed(void **state)
+{
+	struct nd_buf all, buf;
+
+	(void)state;
+	nd_buf_init(&all, 200000);
+	nd_buf_init_sink(&buf, 100000, gather, &all);
+	for (int i = 0; i < 150000; i++) {
+		assert_true(nd_buf_addc(&buf, (char)('a' + i % 26)));
+		nd_buf_pass(&buf, 10);
+		assert_true(buf.len + all.len == (size_t)i + 1 && (all.len == 0 || buf.len >= 10));
+	}
+	assert_true(all.len >= 65536);
+	assert_true(nd_buf_flush(&buf));
+	assert_int_equal(all.len, 150000);
+	assert_int_equal(all.octets[149999], 'a' + 149999 % 26);
+	nd_buf_done(&buf);
+	nd_buf_done(&all);
+}
+
+static void
+a_sink_that_refuses_fails_the_buffer(void **state)
+{
+	struct nd_buf all, buf;
+
+	(void)state;
+	nd_buf_init(&all, 10);
+	nd_buf_init_sink(&buf, 100, gather, &all);
+	assert_true(nd_buf_adds(&buf, "more than ten"));
+	assert_false(nd_buf_flush(&buf));
+	assert_false(nd_buf_addc(&buf, 'x'));
+	nd_buf_done(&buf);
+	nd_buf_done(&all);
+}
+
 int
 main(void)
 {
@@ -175,6 +217,8 @@ main(void)
 		cmocka_unit_test(reserved_room_is_used_in_place),
 		cmocka_unit_test(the_beginning_can_be_dropped),
 		cmocka_unit_test(the_octets_can_be_taken),
+		cmocka_unit_test(a_sink_gets_all_but_what_is_still_needed),
+		cmocka_unit_test(a_sink_that_refuses_fails_the_buffer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,40 @@ a_clock_that_steps_back_harms_nothing(void **state)
 	assert_int_equal(downtime.span[1].from, 700);
 }
 
+static void
+a_clock_that_leaps_ahead_makes_nothing_older(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	downtime_leap(&downtime, 1000, 50000);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 50040), 940);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 50140), 50040);
+	downtime_begin(&downtime, 50200); /* during trouble it counts once */
+	downtime_leap(&downtime, 50300, 90000);
+	downtime_end(&downtime, 90100);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 90150), 50150);
+}
+
+static void
+trouble_is_known_and_counted_also_when_the_clock_leaps_back(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	downtime_begin(&downtime, 90000);
+	downtime_end(&downtime, 90500);
+	downtime_begin(&downtime, 90600);
+	downtime_leap(&downtime, 90700, 10700);
+	assert_int_equal(downtime.since, 10600);
+	downtime_end(&downtime, 11000);
+	assert_int_equal(downtime_cutoff(&downtime, 200, 11050), 9950);
+	downtime_leap(&downtime, 11050, 50); /* to before there was any time */
+	downtime_begin(&downtime, 100);
+	downtime_end(&downtime, 200);
+	assert_int_equal(downtime_cutoff(&downtime, 20, 210), 90);
+}
+
 int
 main(void)
 {
@@ -114,6 +148,8 @@ main(void)
 		cmocka_unit_test(a_full_list_errs_towards_keeping_jobs),
 		cmocka_unit_test(it_survives_a_restart),
 		cmocka_unit_test(a_clock_that_steps_back_harms_nothing),
+		cmocka_unit_test(a_clock_that_leaps_ahead_makes_nothing_older),
+		cmocka_unit_test(trouble_is_known_and_counted_also_when_the_clock_leaps_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

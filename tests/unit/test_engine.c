@@ -371,6 +371,40 @@ a_paused_queue_sends_nothing_and_a_flush_hurries(void **state)
 }
 
 static void
+the_newest_refusal_is_what_is_told(void **state)
+{
+	struct conf conf;
+	struct engine *engine;
+	struct engine_account *account;
+	struct nd_why why;
+	nd_unix since;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	(void)nd_fail(&why, ND_ETOKEN, 0, "the secret is wrong");
+	engine_token_refused(engine, account, &why, at(0));
+	assert_string_equal(account->health.detail, "the secret is wrong");
+	since = account->health.since;
+	engine_refresh(engine, account, at(ND_SEC(10)));
+	(void)nd_fail(&why, ND_ESECRET, 0, "the file is empty");
+	engine_token_refused(engine, account, &why, at(ND_SEC(10)));
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	assert_string_equal(account->health.detail, "the file is empty");
+	assert_int_equal(account->health.since, since);
+	assert_int_equal(account->health.until, account->token.retry_at);
+	/* what only means "later" does not end it */
+	(void)nd_fail(&why, ND_ETOKENLATER, 0, "the endpoint is busy");
+	engine_token_later(engine, account, 0, &why, at(ND_SEC(20)));
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	assert_string_equal(account->health.detail, "the file is empty");
+	finish(engine, &conf);
+}
+
+static void
 a_token_refused_early_holds_the_account_when_the_old_one_ends(void **state)
 {
 	struct conf conf;
@@ -761,6 +795,22 @@ an_unchanged_account_goes_on_as_if_nothing_were(void **state)
 }
 
 static void
+a_session_with_a_provider_is_worn_sooner_than_one_with_another_server(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+
+	(void)state;
+	assert_int_equal(engine_account_nth(engine, 0)->pool.mails, POOL_MAILS_OWN);
+	rows_conf(&next, one, 1);
+	next.account[0].provider = CONF_SES;
+	engine_reconfigure(engine, &next, at(2));
+	assert_int_equal(engine_account_nth(engine, 0)->pool.mails, POOL_MAILS);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
 a_changed_account_ends_its_session_after_its_mail(void **state)
 {
 	struct conf conf, next;
@@ -1007,10 +1057,142 @@ another_identity_asks_for_a_token_of_its_own(void **state)
 	finish(engine, &third);
 }
 
+/* ---- several under way in one session ---- */
+
+static void
+tell_beside(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, nd_ms now)
+{
+	struct settle_mail *mail = settle_mail_new(session->jobs[0]->job);
+	struct engine_told told = { outcome, mail, "relay", 0 };
+
+	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
+		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+	engine_outcome(engine, session, &told, at(now));
+	free(mail);
+}
+
+/* One session that has taken a mail, with three of five further jobs under way. */
+static struct pool_session *
+three_under_way(struct engine *engine, struct conf *conf, struct sched_job *jobs[3])
+{
+	struct engine_action action;
+	struct pool_session *session;
+
+	conf->account[0].window = 3;
+	pool_limit(&engine_account_nth(engine, 0)->pool, 1, 3, POOL_MAILS);
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	session = expect(engine, ENGINE_OPEN, 0).session;
+	engine_ready(engine, session, at(0));
+	action = expect(engine, ENGINE_SEND, 0);
+	engine_room(engine, session); /* but nothing was taken yet */
+	tell(engine, &action, 250, 0);
+	action = expect(engine, ENGINE_STORE, 0);
+	stored(engine, &action, 0);
+	for (unsigned n = 2; n < 7; n++)
+		engine_accepted(engine, row_make(n, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	for (unsigned n = 0; n < 3; n++) {
+		action = expect(engine, ENGINE_SEND, 0);
+		assert_ptr_equal(action.session, session);
+		assert_int_equal(session->job_count, n + 1);
+		jobs[n] = action.job;
+		expect_rest(engine, 0);
+		engine_room(engine, session);
+	}
+	expect_rest(engine, 0); /* the window is full */
+	return session;
+}
+
+static void
+a_window_fills_one_session_and_outcomes_come_in_order(void **state)
+{
+	const struct smtp_outcome taken = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct sched_job *jobs[3];
+	struct pool_session *session = three_under_way(engine, &conf, jobs);
+	struct engine_action action;
+
+	(void)state;
+	tell_beside(engine, session, &taken, 1);
+	action = expect(engine, ENGINE_STORE, 1);
+	assert_ptr_equal(action.job, jobs[0]);
+	stored(engine, &action, 1);
+	action = expect(engine, ENGINE_SEND, 1); /* the place it left */
+	assert_int_equal(session->job_count, 3);
+	assert_ptr_equal(session->jobs[0], jobs[1]);
+	engine_unfit(engine, session, at(1));
+	assert_int_equal(action.job->place, SCHED_READY);
+	expect_rest(engine, 1); /* not before the driver says that there is room */
+	finish(engine, &conf);
+}
+
+static void
+a_session_lost_with_three_under_way_is_one_loss_and_ends_the_window(void **state)
+{
+	struct smtp_outcome lost = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_END, .uncertain = true, .company = true };
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct sched_job *jobs[3];
+	struct pool_session *session = three_under_way(engine, &conf, jobs);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+
+	(void)state;
+	(void)nd_fail(&lost.why, ND_ECLOSED, 0, "gone");
+	tell_beside(engine, session, &lost, 1);
+	tell_beside(engine, session, &lost, 1);
+	lost.uncertain = false; /* of the last one something had not left */
+	lost.unharmed = true;
+	tell_beside(engine, session, &lost, 1);
+	engine_gone(engine, session, NULL, at(1));
+	assert_int_equal(account->lost_in_row, 1);
+	assert_int_equal(account->health.state, HEALTH_OK);
+	for (unsigned n = 0; n < 2; n++) {
+		action = expect(engine, ENGINE_STORE, 1);
+		assert_ptr_equal(action.job, jobs[n]);
+		assert_true(action.job->job->uncertain);
+		assert_int_equal(action.job->job->attempt_count, 1);
+		stored(engine, &action, 1);
+	}
+	assert_int_equal(jobs[2]->place, SCHED_READY);
+	assert_int_equal(jobs[2]->job->attempt_count, 0);
+	session = expect(engine, ENGINE_OPEN, 2).session;
+	engine_ready(engine, session, at(2));
+	(void)expect(engine, ENGINE_SEND, 2);
+	engine_room(engine, session);
+	expect_rest(engine, 2); /* one at a time now */
+	finish(engine, &conf);
+}
+
+static void
+a_session_that_goes_without_outcomes_gives_all_its_jobs_back_and_their_wishes_are_kept(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct sched_job *jobs[3];
+	struct pool_session *session = three_under_way(engine, &conf, jobs);
+	struct engine_action action;
+
+	(void)state;
+	assert_int_equal(engine_act(engine, jobs[1]->job, JOB_HOLD, at(1), NULL), ENGINE_LATER);
+	engine_gone(engine, session, NULL, at(1));
+	action = expect(engine, ENGINE_STORE, 1);
+	assert_ptr_equal(action.job, jobs[1]);
+	assert_int_equal(action.job->job->state, JOB_HELD);
+	stored(engine, &action, 1);
+	assert_int_equal(jobs[0]->place, SCHED_READY);
+	assert_int_equal(jobs[2]->place, SCHED_READY);
+	finish(engine, &conf);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_fills_one_session_and_outcomes_come_in_order),
+		cmocka_unit_test(a_session_lost_with_three_under_way_is_one_loss_and_ends_the_window),
+		cmocka_unit_test(
+		    a_session_that_goes_without_outcomes_gives_all_its_jobs_back_and_their_wishes_are_kept),
 		cmocka_unit_test(an_accepted_job_opens_a_session_and_goes),
 		cmocka_unit_test(a_refused_connection_makes_the_account_fail_and_burns_no_attempt),
 		cmocka_unit_test(one_account_in_trouble_does_not_stop_the_other),
@@ -1022,11 +1204,13 @@ main(void)
 		cmocka_unit_test(a_waiting_job_is_held_and_cancelled_through_the_store),
 		cmocka_unit_test(what_is_asked_while_a_job_is_sent_comes_after_the_try),
 		cmocka_unit_test(a_paused_queue_sends_nothing_and_a_flush_hurries),
+		cmocka_unit_test(the_newest_refusal_is_what_is_told),
 		cmocka_unit_test(a_token_refused_early_holds_the_account_when_the_old_one_ends),
 		cmocka_unit_test(two_sessions_refused_with_the_same_token_are_one_refusal),
 		cmocka_unit_test(a_body_that_cannot_be_read_is_no_fault_of_the_account),
 		cmocka_unit_test(without_a_disk_for_outcomes_nothing_leaves),
 		cmocka_unit_test(an_unchanged_account_goes_on_as_if_nothing_were),
+		cmocka_unit_test(a_session_with_a_provider_is_worn_sooner_than_one_with_another_server),
 		cmocka_unit_test(a_changed_account_ends_its_session_after_its_mail),
 		cmocka_unit_test(what_an_old_session_meets_does_not_count_against_the_new_account),
 		cmocka_unit_test(a_gone_account_is_forgotten_when_its_last_outcome_is_stored),

@@ -119,10 +119,30 @@ a_long_text_is_cut_between_characters(void **state)
 	assert_int_equal(strlen(why.text), sizeof(why.text) - 1);
 }
 
+static void
+when_to_try_again_is_rounded_up_and_bounded(void **state)
+{
+	static const struct {
+		long long wait_ms;
+		unsigned seconds;
+	} rows[] = { { -5, 1 }, { 0, 1 }, { 1, 1 }, { 1000, 1 }, { 1001, 2 }, { 86399001, 86400 }, { 86400001, 86400 },
+		{ 0x7fffffffffffffffLL, 86400 } };
+	struct nd_why why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(nd_fail(&why, ND_EBUSY, 0, "busy"), ND_EBUSY);
+		assert_int_equal(why.retry_after, 0);
+		assert_int_equal(nd_fail_retry(&why, rows[i].wait_ms), ND_EBUSY);
+		assert_int_equal(why.retry_after, rows[i].seconds);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(when_to_try_again_is_rounded_up_and_bounded),
 		cmocka_unit_test(every_failure_has_a_name_of_its_own_and_words),
 		cmocka_unit_test(every_failure_has_a_status_of_its_kind),
 		cmocka_unit_test(a_failure_tells_its_words_and_the_errno),

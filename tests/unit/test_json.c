@@ -406,6 +406,117 @@ types_have_names(void **state)
 	json_done(NULL);
 }
 
+/* --- where they lie --- */
+
+static char *
+written(const struct json_node *root)
+{
+	struct nd_buf buf;
+	struct json_out out;
+
+	nd_buf_init(&buf, 1u << 20);
+	json_out_init(&out, &buf);
+	json_out_node(&out, NULL, root);
+	return nd_buf_take(&buf, NULL);
+}
+
+#define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void
+reading_where_it_lies_finds_the_same(void **state)
+{
+	static const char *const inputs[] = {
+		"{\"a\":\"" A64 "\",\"b\":[\"x\",\"" A64 "\\n\\t\\\"\\\\\\/\\u00e9\\u2603\\ud83d\\ude00" A64
+		"\",1.5,null]}",
+		"{\"" A64 "\\u0041\":{\"" A64 "\":\"" A64 A64 "\"},\"n\":-3}",
+		"\"" A64 "\"",
+		" [ \"" A64 "\" , true ]\n",
+		"{\"a\":\"" A64 "\\",
+		"{\"a\":\"" A64 "\\x\"}",
+		"{\"a\":\"" A64 "\\ud800\"}",
+		"{\"a\":\"" A64 "\\u0000\"}",
+		"{\"a\":\"" A64 "\\u12g4\"}",
+		"{\"a\":\"" A64 "\xff\"}",
+		"{\"a\":\"" A64 "\n\"}",
+		"{\"a\" \"" A64 "\"}",
+		"{\"a\":1}\"" A64 "\"",
+		"{\"" A64 "\":1,\"" A64 "\":2}",
+		"{\"a\":\"" A64 "\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+		struct json_tree copied = { NULL, NULL }, here = { NULL, NULL };
+		struct nd_why told, told_here;
+		char *octets = strdup(inputs[i]);
+		enum nd_err err = json_read(&copied, inputs[i], strlen(inputs[i]), &json_limits_job, NULL, &told);
+
+		assert_int_equal(
+		    json_read_here(&here, octets, strlen(octets), &json_limits_job, NULL, NULL, &told_here), err);
+		if (err == ND_OK) {
+			char *one = written(copied.root), *other = written(here.root);
+
+			assert_string_equal(one, other);
+			free(one);
+			free(other);
+		} else {
+			assert_int_equal(told_here.line, told.line);
+		}
+		json_done(&copied);
+		json_done(&here);
+		free(octets);
+	}
+}
+
+static void
+a_value_before_others_is_taken_alone_and_its_lines_are_counted(void **state)
+{
+	char octets[] = "{\n\"a\":\"" A64 "\\n\"\n,\"b\":2}\n{\"c\":\"" A64 "\"}";
+	struct json_tree tree = { NULL, NULL };
+	unsigned lines = 0;
+	size_t used;
+
+	(void)state;
+	assert_int_equal(
+	    json_read_here(&tree, octets, sizeof(octets) - 1, &json_limits_job, &used, &lines, NULL), ND_OK);
+	assert_int_equal(lines, 3);
+	assert_int_equal(octets[used], '{');
+	assert_int_equal(json_get(tree.root, "a")->len, 65);
+	assert_int_equal(json_get_text(tree.root, "a")[64], '\n');
+	json_done(&tree);
+	assert_int_equal(
+	    json_read_here(&tree, octets + used, sizeof(octets) - 1 - used, &json_limits_job, NULL, &lines, NULL),
+	    ND_OK);
+	json_done(&tree);
+}
+
+static void
+a_span_ends_with_its_last_bracket(void **state)
+{
+	static const char text[] = "{\"a\":\"}]\\\"}\",\"b\":[{}]} {\"c\":1}";
+
+	(void)state;
+	assert_int_equal(json_span(text, sizeof(text) - 1), strchr(text, ' ') - text);
+	assert_int_equal(json_span(text, 10), 11);
+	assert_int_equal(json_span("[\"", 2), 3);
+	assert_int_equal(json_span("12", 2), 0);
+}
+
+static void
+a_member_is_added_once_and_clean(void **state)
+{
+	struct json_tree tree = { NULL, NULL };
+
+	(void)state;
+	assert_int_equal(json_read(&tree, "{\"a\":1}", 7, &json_limits_small, NULL, NULL), ND_OK);
+	assert_int_equal(json_add_text(&tree, "text", "x\0\xffy", 4, NULL), ND_OK);
+	assert_string_equal(json_get_text(tree.root, "text"), "x\xef\xbf\xbd\xef\xbf\xbdy");
+	assert_int_equal(json_get(tree.root, "text")->len, 8);
+	assert_int_equal(json_add_text(&tree, "text", "z", 1, NULL), ND_ESYNTAX);
+	assert_int_equal(tree.root->count, 2);
+	json_done(&tree);
+}
+
 int
 main(void)
 {
@@ -430,6 +541,10 @@ main(void)
 		cmocka_unit_test(a_tree_is_written_again_as_it_was_read),
 		cmocka_unit_test(a_full_buffer_ends_the_writing),
 		cmocka_unit_test(types_have_names),
+		cmocka_unit_test(reading_where_it_lies_finds_the_same),
+		cmocka_unit_test(a_value_before_others_is_taken_alone_and_its_lines_are_counted),
+		cmocka_unit_test(a_span_ends_with_its_last_bracket),
+		cmocka_unit_test(a_member_is_added_once_and_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -485,9 +485,9 @@ attachments_are_wrapped_and_named(void **state)
 	struct fixture *f = *state;
 	char content[] = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWkFCQ0RF\r\nRkdI IQ==";
 	struct job_attachment attachments[] = {
-		{ "log.txt", "text/plain; charset=utf-8", content, sizeof(content) - 1, false },
-		{ "na\xc3\xafve \"1\".txt", "message/rfc822", "QQ==", 4, false },
-		{ "lo go.png", "image/png", "QQ==", 4, true },
+		{ "log.txt", "text/plain; charset=utf-8", content, sizeof(content) - 1, false, 0 },
+		{ "na\xc3\xafve \"1\".txt", "message/rfc822", "QQ==", 4, false, 0 },
+		{ "lo go.png", "image/png", "QQ==", 4, true, 0 },
 	};
 	const char *mail;
 
@@ -513,7 +513,7 @@ static void
 html_finds_its_inline_parts_by_name(void **state)
 {
 	struct fixture *f = *state;
-	struct job_attachment logo = { "logo.png", "image/png", "QQ==", 4, true };
+	struct job_attachment logo = { "logo.png", "image/png", "QQ==", 4, true, 0 };
 	const char *mail;
 
 	f->draft.attachments = &logo;
@@ -529,7 +529,7 @@ static void
 a_content_that_is_no_base64_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct job_attachment bad = { "a", NULL, "Q\x01==", 4, false };
+	struct job_attachment bad = { "a", NULL, "Q\x01==", 4, false, 0 };
 
 	f->draft.attachments = &bad;
 	f->draft.attachment_count = 1;

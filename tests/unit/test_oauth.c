@@ -294,7 +294,6 @@ a_wrong_secret_is_told_with_the_providers_first_line_and_a_remedy(void **state)
 	assert_non_null(strstr(reply.why.text,
 	    "the token endpoint refused (401, invalid_client): AADSTS7000215: Invalid client secret provided."));
 	assert_null(strstr(reply.why.text, "Trace"));
-	assert_non_null(strstr(nd_why_hint(&reply.why), "Value"));
 	oauth_reply_done(&reply);
 }
 
@@ -324,12 +323,13 @@ a_secret_that_looks_like_an_id_is_named_and_a_repeated_one_is_taken_out(void **s
 
 	(void)state;
 	oauth_reply_blame(&reply, &guid);
-	assert_non_null(strstr(nd_why_hint(&reply.why), "you pasted the secret's ID, not its value"));
+	assert_non_null(
+	    strstr(reply.why.text, "the client secret looks like the ID of one: the token endpoint refused"));
 	assert_null(strstr(reply.why.text, "12345678"));
 	oauth_reply_done(&reply);
 	reply = answer(401, body);
 	oauth_reply_blame(&reply, &other);
-	assert_null(strstr(nd_why_hint(&reply.why), "pasted"));
+	assert_null(strstr(reply.why.text, "looks like"));
 	assert_null(strstr(reply.why.text, "bad secret"));
 	oauth_reply_done(&reply);
 	nd_secret_done(&guid);

@@ -12,10 +12,10 @@
 static void
 sessions_are_opened_by_need_and_not_beyond_the_limit(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 
 	(void)state;
-	pool_init(&pool, 2);
+	pool_limit(&pool, 2, 1, POOL_MAILS);
 	assert_false(pool_needs(&pool, 0, 0));
 	assert_true(pool_needs(&pool, 1, 0));
 	(void)pool_add(&pool, 1, 0);
@@ -29,11 +29,11 @@ sessions_are_opened_by_need_and_not_beyond_the_limit(void **state)
 static void
 the_session_used_last_is_used_again(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 	struct pool_session *a, *b;
 
 	(void)state;
-	pool_init(&pool, 3);
+	pool_limit(&pool, 3, 1, POOL_MAILS);
 	a = pool_add(&pool, 1, 0);
 	b = pool_add(&pool, 2, 0);
 	assert_null(pool_idle(&pool));
@@ -46,11 +46,11 @@ the_session_used_last_is_used_again(void **state)
 static void
 sessions_retire_by_idle_time_age_and_count(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 	struct pool_session *a;
 
 	(void)state;
-	pool_init(&pool, 1);
+	pool_limit(&pool, 1, 1, POOL_MAILS);
 	a = pool_add(&pool, 1, 0);
 	pool_enter(&pool, a, POOL_IDLE_SESSION, 1000);
 	assert_null(pool_stale(&pool, false, 1000 + POOL_IDLE - 1));
@@ -69,10 +69,10 @@ sessions_retire_by_idle_time_age_and_count(void **state)
 static void
 after_a_refused_connection_it_waits(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 
 	(void)state;
-	pool_init(&pool, 2);
+	pool_limit(&pool, 2, 1, POOL_MAILS);
 	pool.open_after = 500;
 	assert_false(pool_needs(&pool, 5, 499));
 	assert_int_equal(pool_deadline(&pool, 499), 500);
@@ -83,11 +83,11 @@ after_a_refused_connection_it_waits(void **state)
 static void
 old_sessions_end_as_soon_as_they_are_idle(void **state)
 {
-	struct pool pool;
+	struct pool pool = { 0 };
 	struct pool_session *idle, *busy;
 
 	(void)state;
-	pool_init(&pool, 3);
+	pool_limit(&pool, 3, 1, POOL_MAILS);
 	idle = pool_add(&pool, 1, 0);
 	busy = pool_add(&pool, 2, 0);
 	pool_enter(&pool, idle, POOL_IDLE_SESSION, 0);
@@ -102,10 +102,48 @@ old_sessions_end_as_soon_as_they_are_idle(void **state)
 	pool_done(&pool);
 }
 
+static void
+another_mail_goes_to_the_busy_session_with_the_fewest(void **state)
+{
+	struct sched_job jobs[4];
+	struct pool pool = { 0 };
+	struct pool_session *a, *b;
+
+	(void)state;
+	pool_limit(&pool, 2, 3, POOL_MAILS);
+	assert_int_equal(pool.mails, 3 * POOL_MAILS);
+	a = pool_add(&pool, 1, 0);
+	b = pool_add(&pool, 2, 0);
+	pool_give(&pool, a, &jobs[0], 0);
+	pool_give(&pool, b, &jobs[1], 0);
+	assert_int_equal(pool.count[POOL_BUSY], 2);
+	assert_null(pool_roomy(&pool, 3, 0)); /* no driver has said so yet */
+	a->room = b->room = true;
+	pool_give(&pool, b, &jobs[2], 0);
+	assert_false(b->room);
+	b->room = true;
+	assert_ptr_equal(pool_roomy(&pool, 3, 0), a);
+	a->room = false;
+	assert_ptr_equal(pool_roomy(&pool, 3, 0), b);
+	assert_null(pool_roomy(&pool, 2, 0));
+	b->mails = pool.mails - 2; /* with those under way it has had its share */
+	assert_null(pool_roomy(&pool, 3, 0));
+	b->mails = 0;
+	assert_null(pool_roomy(&pool, 3, POOL_AGE));
+	pool_take(b, 0);
+	assert_int_equal(b->job_count, 1);
+	assert_ptr_equal(b->jobs[0], &jobs[2]);
+	b->room = true;
+	pool_take(b, 0); /* its last outcome is told, but it is not ready: RSET, QUIT */
+	assert_null(pool_roomy(&pool, 3, 0));
+	pool_done(&pool);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(another_mail_goes_to_the_busy_session_with_the_fewest),
 		cmocka_unit_test(sessions_are_opened_by_need_and_not_beyond_the_limit),
 		cmocka_unit_test(the_session_used_last_is_used_again),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),

@@ -120,6 +120,7 @@ the_octets_in_the_queue_are_bounded(void **state)
 	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_EOVERQUOTA);
 	assert_string_equal(why.field, "quota_bytes");
 	assert_non_null(strstr(why.text, "uid 33 in web.service has 601 octets"));
+	assert_int_equal(why.retry_after, 60);
 	what.severe = true;
 	what.queued = 850;
 	assert_int_equal(ask(&what, 0), ND_OK);
@@ -142,6 +143,7 @@ foreign_recipients_are_counted_one_by_one(void **state)
 	assert_string_equal(why.field, "quota_recipients");
 	assert_non_null(strstr(why.text, "500/day"));
 	assert_non_null(strstr(why.hint, "try again in 2m"));
+	assert_int_equal(why.retry_after, 173); /* a five hundredth of a day, rounded up */
 	what.foreign = 0;
 	assert_int_equal(ask(&what, 0), ND_OK);
 	what.foreign = 1;
@@ -180,6 +182,10 @@ the_slowest_of_several_rates_says_when_to_come_again(void **state)
 	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_EOVERQUOTA);
 	assert_non_null(strstr(why.text, "10/day"));
 	assert_non_null(strstr(why.hint, "2h24m"));
+	assert_int_equal(why.retry_after, 8641);
+	/* Whoever comes then, and not a second sooner, is let in. */
+	assert_int_equal(ask(&what, ND_SEC(8639)), ND_EOVERQUOTA);
+	assert_int_equal(ask(&what, ND_SEC(8641)), ND_OK);
 	assert_int_equal(nd_err_http(why.err), 429);
 }
 

@@ -44,10 +44,12 @@ rcpt(struct play *play, unsigned k, int code, const char *enhanced, const char *
 	reply(&play->mail->results[k].reply, code, enhanced, text);
 }
 
+static struct settle_suspect nobody;
+
 static void
 settle(struct play *play)
 {
-	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW };
+	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW, &nobody };
 
 	settle_outcome(play->job, &c, &play->word);
 }
@@ -319,6 +321,150 @@ a_manner_that_was_refused_costs_the_mail_nothing(void **state)
 	end(&play);
 }
 
+/* RCPT k was answered by a 421; those before it were accepted, those behind it never asked. */
+static void
+cut(struct play *play, unsigned k)
+{
+	unsigned i;
+
+	free(play->mail);
+	play->mail = settle_mail_new(play->job);
+	play->outcome = (struct smtp_outcome){ .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_RCPT };
+	for (i = 0; i < k; i++)
+		rcpt(play, i, 250, "", "ok");
+	rcpt(play, k, 421, "4.3.0", "try again later");
+	play->outcome.reply = play->mail->results[k].reply;
+	settle(play);
+}
+
+static void
+pass(struct play *play)
+{
+	unsigned i;
+
+	free(play->mail);
+	play->mail = settle_mail_new(play->job);
+	play->outcome = (struct smtp_outcome){ .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END };
+	for (i = 0; i < play->mail->mail.rcpt_count; i++)
+		rcpt(play, i, 250, "", "ok");
+	reply(&play->outcome.reply, 250, "", "ok");
+	settle(play);
+}
+
+static void
+a_recipient_that_ends_the_session_goes_alone_and_behind_the_others(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 3);
+	cut(&play, 1);
+	assert_false(play.word.account_fault || play.word.counted);
+	assert_string_equal(play.word.suspect.rcpt, "r1@b.example");
+	assert_int_equal(play.job->due, NOW);
+	pass(&play); /* the others */
+	assert_int_equal(play.mail->mail.rcpt_count, 2);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_PENDING);
+	assert_int_equal(play.job->rcpts[2].state, RCPT_DELIVERED);
+	assert_int_equal(play.job->due, NOW);
+	cut(&play, 0); /* it alone: put off as any other */
+	assert_int_equal(play.mail->mail.rcpt_count, 1);
+	assert_true(play.word.counted && !play.word.account_fault);
+	assert_int_equal(play.job->attempt_count, 2);
+	assert_true(play.job->due > NOW);
+	assert_non_null(strstr(play.job->reason, "421 4.3.0"));
+	end(&play);
+}
+
+static void
+two_recipients_that_end_the_session_take_turns(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2);
+	cut(&play, 0);
+	cut(&play, 0);
+	assert_string_equal(play.mail->rcpts[0], "r1@b.example");
+	assert_false(play.word.account_fault || play.word.counted); /* one job says nothing about the account */
+	cut(&play, 0);
+	assert_string_equal(play.mail->rcpts[0], "r0@b.example");
+	assert_int_equal(play.job->attempt_count, 1);
+	cut(&play, 0);
+	assert_string_equal(play.mail->rcpts[0], "r1@b.example");
+	end(&play);
+}
+
+static void
+the_session_ends_over_mails_of_two_jobs_and_it_is_the_account(void **state)
+{
+	struct settle_suspect other = { .job = "01K00000000000000000000009", .rcpt = "r9@b.example" };
+	struct play play;
+
+	(void)state;
+	nobody = other;
+	begin(&play, 2);
+	cut(&play, 0);
+	assert_true(play.word.account_fault && !play.word.counted);
+	assert_int_equal(play.word.fault.verdict, VERDICT_FAILING);
+	assert_int_equal(play.job->attempt_count, 0);
+	assert_int_equal(play.job->rcpts[0].code, 0);
+	end(&play);
+
+	/* Two jobs for one and the same: it is that recipient. */
+	(void)snprintf(nobody.rcpt, sizeof(nobody.rcpt), "r0@b.example");
+	begin(&play, 2);
+	cut(&play, 0);
+	assert_true(play.word.counted && !play.word.account_fault);
+	assert_int_equal(play.job->due, NOW); /* r1 need not wait for it */
+	pass(&play);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_DELIVERED);
+	end(&play);
+	nobody = (struct settle_suspect){ 0 };
+}
+
+static void
+a_mail_that_is_answered_421_at_its_end_is_sent_once_more_then_later(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	rcpt(&play, 0, 250, "", "ok");
+	reply(&play.outcome.reply, 421, "4.3.2", "closing");
+	settle(&play);
+	assert_false(play.word.counted || play.word.account_fault);
+	assert_string_equal(play.word.suspect.job, play.job->id);
+	assert_int_equal(play.job->due, NOW);
+	settle(&play);
+	assert_true(play.word.counted && !play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_true(play.job->due > NOW);
+	end(&play);
+}
+
+static void
+one_454_among_delivered_recipients_is_that_recipient(void **state)
+{
+	struct settle_suspect other = { .job = "01K00000000000000000000009", .rcpt = "r9@b.example" };
+	struct play play;
+
+	(void)state;
+	nobody = other;
+	begin(&play, 2);
+	rcpt(&play, 0, 250, "", "ok");
+	rcpt(&play, 1, 454, "4.7.1", "relay access denied");
+	reply(&play.outcome.reply, 250, "", "ok");
+	settle(&play);
+	assert_false(play.word.account_fault);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_PENDING);
+	assert_true(play.job->due > NOW);
+	end(&play);
+	nobody = (struct settle_suspect){ 0 };
+}
+
 int
 main(void)
 {
@@ -335,6 +481,11 @@ main(void)
 		cmocka_unit_test(many_recipients_go_in_several_transactions),
 		cmocka_unit_test(when_the_time_is_over_pending_recipients_expire),
 		cmocka_unit_test(a_manner_that_was_refused_costs_the_mail_nothing),
+		cmocka_unit_test(a_recipient_that_ends_the_session_goes_alone_and_behind_the_others),
+		cmocka_unit_test(two_recipients_that_end_the_session_take_turns),
+		cmocka_unit_test(the_session_ends_over_mails_of_two_jobs_and_it_is_the_account),
+		cmocka_unit_test(a_mail_that_is_answered_421_at_its_end_is_sent_once_more_then_later),
+		cmocka_unit_test(one_454_among_delivered_recipients_is_that_recipient),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,10 +128,75 @@ after_a_flight_that_is_uncertain_trust_is_to_be_won_again(void **state)
 	assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_ONE_FLIGHT);
 }
 
+static void
+several_at_once_need_what_one_flight_needs(void **state)
+{
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	assert_int_equal(smtp_habits_window(&habits, 8, 0), 1);
+	learn_taken(&habits, 0);
+	assert_int_equal(smtp_habits_window(&habits, 8, 0), 8);
+	assert_int_equal(smtp_habits_window(&habits, 1, 0), 1);
+	assert_int_equal(smtp_habits_window(&habits, 8, ND_HOUR(1)), 1);
+	learn_taken(&habits, ND_HOUR(2));
+	learn_misfit(&habits, SMTP_ONE_FLIGHT, ND_HOUR(2));
+	assert_int_equal(smtp_habits_window(&habits, 8, ND_HOUR(2)), 1);
+}
+
+/* Each way in which a window goes wrong shuts it for four hours, and leaves one flight at a time as it was. */
+static void
+what_goes_wrong_beside_others_ends_the_window_first(void **state)
+{
+	const struct smtp_outcome outcomes[] = {
+		{ .end = SMTP_ENDED_LOST, .why = { .err = ND_ECLOSED }, .company = true, .unharmed = true },
+		{ .end = SMTP_ENDED_LOST, .why = { .err = ND_EPROTOCOL }, .company = true, .pace = SMTP_ONE_FLIGHT },
+		{ .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_MAIL, .reply = { .code = 421 }, .company = true },
+		{ .end = SMTP_ENDED_REPLY,
+		    .stage = SMTP_AT_MAIL,
+		    .reply = { .code = 503 },
+		    .misfit = true,
+		    .company = true,
+		    .pace = SMTP_ONE_FLIGHT },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(outcomes) / sizeof(outcomes[0]); n++) {
+		struct smtp_habits habits = { 0 };
+
+		learn_taken(&habits, 0);
+		smtp_habits_learn(&habits, &outcomes[n], 0);
+		assert_int_equal(smtp_habits_pace(&habits, 0), SMTP_ONE_FLIGHT);
+		assert_int_equal(smtp_habits_window(&habits, 8, 0), 1);
+		learn_taken(&habits, ND_HOUR(4) - 1);
+		assert_int_equal(smtp_habits_window(&habits, 8, ND_HOUR(4) - 1), 1);
+		assert_int_equal(smtp_habits_window(&habits, 8, ND_HOUR(4)), 8);
+	}
+}
+
+static void
+a_refusal_beside_others_is_the_mails_own_matter(void **state)
+{
+	const struct smtp_outcome refused = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 554 }, .company = true
+	};
+	const struct smtp_outcome nobody = { .end = SMTP_ENDED_RCPTS, .stage = SMTP_AT_RCPT, .company = true };
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	learn_taken(&habits, 0);
+	smtp_habits_learn(&habits, &refused, 0);
+	smtp_habits_learn(&habits, &nobody, 0);
+	assert_int_equal(smtp_habits_window(&habits, 8, 0), 8);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(several_at_once_need_what_one_flight_needs),
+		cmocka_unit_test(what_goes_wrong_beside_others_ends_the_window_first),
+		cmocka_unit_test(a_refusal_beside_others_is_the_mails_own_matter),
 		cmocka_unit_test(one_flight_needs_a_mail_taken_in_the_last_hour),
 		cmocka_unit_test(a_refusal_is_no_success),
 		cmocka_unit_test(a_manner_that_was_refused_is_left_for_four_hours_one_step_at_a_time),

@@ -400,7 +400,7 @@ a_flight_that_did_not_leave_is_harmless(void **state)
 		if (n > 0)
 			(void)said(proto);
 		if (n == 1)
-			smtp_proto_unsent(proto); /* the driver took it, and still has some of it */
+			smtp_proto_unsent(proto, 1); /* the driver took it, and still has some of it */
 		smtp_proto_lost(proto, &why, 0);
 		smtp_proto_result(proto, &outcome);
 		assert_int_equal(outcome.end, SMTP_ENDED_LOST);

@@ -121,6 +121,33 @@ a_chunk_has_whole_lines_but_neither_doubled_dots_nor_an_end_of_data(void **state
 	}
 }
 
+static void
+it_travels_the_same_however_it_is_cut(void **state)
+{
+	static const char parts[] = { '\r', '\n', '.', 'x' };
+
+	(void)state;
+	for (unsigned n = 0; n < 2 * 4 * 4 * 4 * 4 * 4 * 4 * 4; n++) {
+		struct smtp_stuff slowly = { .chunk = n & 1 }, at_once = { .chunk = n & 1 };
+		struct nd_buf one_by_one, whole;
+		unsigned rest = n / 2;
+		char octets[7];
+
+		nd_buf_init(&one_by_one, 1000);
+		nd_buf_init(&whole, 1000);
+		for (int k = 0; k < 7; k++, rest /= 4) {
+			octets[k] = parts[rest % 4];
+			smtp_stuff_add(&slowly, &one_by_one, &octets[k], 1);
+		}
+		smtp_stuff_add(&at_once, &whole, octets, sizeof(octets));
+		smtp_stuff_end(&slowly, &one_by_one);
+		smtp_stuff_end(&at_once, &whole);
+		assert_string_equal(nd_buf_text(&whole), nd_buf_text(&one_by_one));
+		nd_buf_done(&one_by_one);
+		nd_buf_done(&whole);
+	}
+}
+
 int
 main(void)
 {
@@ -132,6 +159,7 @@ main(void)
 		cmocka_unit_test(a_lone_line_feed_becomes_crlf_and_a_lone_carriage_return_a_space),
 		cmocka_unit_test(no_content_holds_an_end_of_data),
 		cmocka_unit_test(a_chunk_has_whole_lines_but_neither_doubled_dots_nor_an_end_of_data),
+		cmocka_unit_test(it_travels_the_same_however_it_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

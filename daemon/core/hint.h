@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hint.h - what to do about a failure of an account: the one place hints come from.  Layer: core.  Pure. */
+#ifndef ND_CORE_HINT_H
+#define ND_CORE_HINT_H
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/explain.h"
+#include "daemon/core/conf.h"
+
+/* OWNER: for those who may send a job; nothing that only operators see (tenant, client id). */
+enum hint_for { HINT_OPERATOR, HINT_OWNER };
+
+/* What the table may fill in; the texts are borrowed of the account. account NULL: nothing. */
+void hint_facts(const struct conf_account *account, enum hint_for reader, struct explain_facts *facts);
+/* The remedy for `words` by the table of explanations, else the failure's own (why NULL: none). Returns the text in `out`, "" none. */
+const char *hint_of(const struct conf_account *account, enum hint_for reader, const char *words,
+    const struct nd_why *why, struct nd_buf *out);
+
+#define HINT_LIMIT 2048u /* for `out` */
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_engine_faults.c - the engine among relays and token endpoints that fail, and clocks that leap. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/engine.h"
+#include "tests/unit/rows.h"
+
+static const char *const one[] = { "a", NULL };
+
+static struct nd_now
+at(nd_ms ms)
+{
+	return (struct nd_now){ ms, 1000000000 + ms };
+}
+
+/* An account, its relay, and jobs whose mails are answered as their number says. */
+struct world {
+	struct conf conf;
+	struct engine *engine;
+	nd_ms now;
+	unsigned bad; /* this job's mail ends the session; 0 none */
+	int code;     /* by this reply */
+	enum smtp_stage stage;
+	unsigned sent[10], delivered[10], attempts[10];
+	unsigned opened;
+};
+
+static void
+begin(struct world *world)
+{
+	*world = (struct world){ .code = 421, .stage = SMTP_AT_END };
+	rows_conf(&world->conf, one, 1);
+	world->engine = engine_new(&world->conf, 7, at(0));
+}
+
+static void
+end(struct world *world)
+{
+	engine_free(world->engine);
+	rows_conf_done(&world->conf);
+}
+
+static struct engine_account *
+account(struct world *world)
+{
+	return engine_account_nth(world->engine, 0);
+}
+
+static void
+accept(struct world *world, unsigned n)
+{
+	struct queue_job *job = row_make(n, "a", at(world->now).unix_ms, JOB_WARNING, 1);
+
+	free(job->rcpts[0].address);
+	job->rcpts[0].address = nd_xstrdup(n % 2 ? "odd@b.example" : "even@b.example");
+	engine_accepted(world->engine, job, at(world->now));
+}
+
+static void
+play_mail(struct world *world, const struct engine_action *send)
+{
+	unsigned n = (unsigned)strtoul(send->job->job->id + 19, NULL, 10);
+	bool bad = world->bad == n || world->bad == 99;
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
+		.stage = bad ? world->stage : SMTP_AT_END,
+		.reply = { .code = bad ? world->code : 250 } };
+	struct settle_mail *mail = settle_mail_new(send->job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+
+	world->sent[n]++;
+	mail->results[0] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+	if (outcome.stage == SMTP_AT_RCPT)
+		mail->results[0].reply = outcome.reply;
+	world->delivered[n] += !bad;
+	engine_outcome(world->engine, send->session, &told, at(world->now));
+	free(mail);
+	if (bad && world->code == 421)
+		engine_gone(world->engine, send->session, NULL, at(world->now));
+	else
+		engine_ready(world->engine, send->session, at(world->now));
+}
+
+/* Everything that is wanted now, until the engine rests. */
+static void
+run(struct world *world)
+{
+	struct engine_action action;
+	unsigned guard = 0;
+
+	while (engine_next(world->engine, at(world->now), &action)) {
+		assert_true(++guard < 1000);
+		if (action.act == ENGINE_LOAD)
+			engine_loaded(world->engine, action.account, NULL, 0, false, ND_NEVER, at(world->now));
+		else if (action.act == ENGINE_OPEN) {
+			world->opened++;
+			engine_ready(world->engine, action.session, at(world->now));
+		} else if (action.act == ENGINE_CLOSE)
+			engine_gone(world->engine, action.session, NULL, at(world->now));
+		else if (action.act == ENGINE_SEND)
+			play_mail(world, &action);
+		else if (action.act == ENGINE_STORE) {
+			world->attempts[strtoul(action.job->job->id + 19, NULL, 10)] = action.job->job->attempt_count;
+			if (action.attempt)
+				queue_attempt_done(action.attempt);
+			free(action.attempt);
+			engine_stored(world->engine, action.account, action.job, at(world->now));
+		}
+	}
+}
+
+/* Time passes up to `until`. */
+static void
+run_to(struct world *world, nd_ms until)
+{
+	nd_ms next;
+
+	for (run(world); (next = engine_deadline(world->engine, at(world->now))) <= until; run(world))
+		world->now = next;
+	world->now = until;
+	run(world);
+}
+
+static void
+a_mail_that_is_told_421_each_time_does_not_stop_its_account(void **state)
+{
+	static const enum smtp_stage stages[] = { SMTP_AT_MAIL, SMTP_AT_RCPT, SMTP_AT_DATA, SMTP_AT_END };
+	unsigned i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		struct world world;
+
+		begin(&world);
+		world.bad = 1;
+		world.stage = stages[i];
+		accept(&world, 1);
+		run(&world);
+		for (n = 2; n < 6; n++) {
+			accept(&world, n);
+			run(&world);
+			assert_int_equal(world.delivered[n], 1); /* at once, each of them */
+			assert_int_equal(account(&world)->health.state, HEALTH_OK);
+			run_to(&world, world.now + ND_SEC(7));
+		}
+		assert_int_equal(world.attempts[1], 2); /* it waits as any mail that is put off */
+		world.bad = 0;
+		run_to(&world, world.now + ND_MIN(1));
+		assert_int_equal(world.delivered[1], 1);
+		end(&world);
+	}
+}
+
+static void
+a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt(void **state)
+{
+	struct world world;
+	unsigned n, opened;
+
+	(void)state;
+	begin(&world);
+	world.bad = 99;
+	for (n = 1; n < 9; n++)
+		accept(&world, n);
+	run(&world);
+	assert_int_equal(account(&world)->health.state, HEALTH_FAILING);
+	opened = world.opened;
+	assert_in_range(opened, 1, 2);
+	run_to(&world, ND_MIN(20));
+	assert_in_range(world.opened - opened, 3, 10); /* probes at growing intervals, each with one mail, in turns */
+	for (n = 1; n < 9; n++)
+		assert_int_equal(world.attempts[n], 0);
+	world.bad = 0;
+	run_to(&world, ND_MIN(40));
+	for (n = 1; n < 9; n++)
+		assert_int_equal(world.delivered[n], 1);
+	end(&world);
+}
+
+static void
+a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.bad = 1;
+	world.code = 530;
+	accept(&world, 1);
+	run(&world);
+	assert_int_equal(account(&world)->health.state, HEALTH_HELD);
+	world.now += 1000;
+	accept(&world, 2);
+	run(&world);
+	assert_int_equal(world.delivered[2], 0);
+	run_to(&world, ND_MIN(21)); /* the next probe, or the one behind it, is the other one's */
+	assert_int_equal(world.delivered[2], 1);
+	assert_int_equal(world.attempts[1], 0);
+	end(&world);
+}
+
+/* The wall clock is `skew` ahead of where it was. */
+static struct nd_now
+skewed(nd_ms ms, nd_ms skew)
+{
+	return (struct nd_now){ ms, at(ms).unix_ms + skew };
+}
+
+static void
+a_clock_that_leaps_changes_nothing_about_tokens_and_waits(void **state)
+{
+	static const nd_ms skews[] = { ND_DAY(365), -ND_DAY(365) };
+	struct engine_action action;
+	struct smtp_fault fault = { .stage = SMTP_AT_CONNECT, .why = { .err = ND_ECONNECT, .text = "refused" } };
+	struct world world;
+	nd_ms due;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		begin(&world);
+		world.conf.account[0].auth = CONF_OAUTH2;
+		run(&world);
+		engine_token_got(world.engine, account(&world), 0, ND_HOUR(1), at(0));
+		assert_false(engine_leap(world.engine, skewed(1000, 0)));
+		assert_int_equal(engine_leap(world.engine, skewed(2000, skews[i])), skews[i] < 0);
+		assert_false(engine_leap(world.engine, skewed(3000, skews[i]))); /* told once */
+		assert_true(token_usable(&account(&world)->token, 3000));
+		assert_false(engine_next(world.engine, skewed(3000, skews[i]), &action));
+		engine_accepted(world.engine, row_make(1, "a", skewed(3000, skews[i]).unix_ms, JOB_WARNING, 1),
+		    skewed(3000, skews[i]));
+		assert_true(engine_next(world.engine, skewed(3000, skews[i]), &action));
+		assert_int_equal(action.act, ENGINE_OPEN);
+		engine_gone(world.engine, action.session, &fault, skewed(3000, skews[i]));
+		due = account(&world)->health.until;
+		assert_true(engine_next(world.engine, skewed(3000, skews[i]), &action));
+		assert_int_equal(action.act, ENGINE_STATE);
+		assert_false(engine_next(world.engine, skewed(due - 1, -skews[i]), &action)); /* and back again */
+		assert_true(engine_next(world.engine, skewed(due, 0), &action));
+		assert_int_equal(action.act, ENGINE_OPEN);
+		end(&world);
+	}
+}
+
+static void
+a_leap_of_the_clock_makes_no_job_older(void **state)
+{
+	const nd_ms year = ND_DAY(365);
+	struct world world;
+	nd_unix created, later;
+
+	(void)state;
+	begin(&world);
+	created = at(0).unix_ms;
+	(void)engine_leap(world.engine, skewed(ND_HOUR(1), year));
+	later = skewed(ND_HOUR(2), year).unix_ms;
+	assert_true(created + engine_max_age(world.engine, later) > later);
+	assert_true(created > downtime_cutoff(&account(&world)->downtime, ND_DAY(5), later));
+	later = skewed(ND_DAY(14) + 1, year).unix_ms; /* time that passes counts as ever */
+	assert_true(created + engine_max_age(world.engine, later) < later);
+	assert_true(created < downtime_cutoff(&account(&world)->downtime, ND_DAY(5), later));
+	end(&world);
+
+	begin(&world); /* what was waiting in the store for a time that is a year away now is due */
+	assert_true(engine_leap(world.engine, skewed(1000, -year)));
+	end(&world);
+
+	begin(&world); /* also when that happened while the daemon was away */
+	engine_clock_was(world.engine, at(0).unix_ms + year, at(0));
+	assert_true(engine_leap(world.engine, at(0)));
+	end(&world);
+
+	begin(&world); /* setting a clock right is no leap */
+	assert_false(engine_leap(world.engine, skewed(1000, ND_SEC(50))));
+	assert_int_equal(engine_max_age(world.engine, at(1000).unix_ms), ND_DAY(14));
+	assert_true(engine_leap(world.engine, skewed(1000, -ND_SEC(60))));
+	end(&world);
+}
+
+static void
+after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes(void **state)
+{
+	struct engine_action action;
+	struct world world;
+	nd_ms now = ND_HOUR(5);
+
+	(void)state;
+	begin(&world);
+	world.conf.account[0].auth = CONF_OAUTH2;
+	run(&world);
+	engine_token_got(world.engine, account(&world), 0, ND_HOUR(1), at(0));
+	world.code = 451;
+	world.bad = 1;
+	accept(&world, 1);
+	run(&world);
+	assert_int_equal(world.sent[1], 1);
+	assert_int_equal(account(&world)->pool.count[POOL_IDLE_SESSION], 1);
+	/* both clocks went on while the host slept */
+	assert_false(engine_leap(world.engine, at(now)));
+	assert_true(engine_next(world.engine, at(now), &action));
+	assert_int_equal(action.act, ENGINE_TOKEN);
+	assert_true(engine_next(world.engine, at(now), &action));
+	assert_int_equal(action.act, ENGINE_CLOSE); /* that session is long dead */
+	engine_gone(world.engine, action.session, NULL, at(now));
+	assert_false(engine_next(world.engine, at(now), &action)); /* no session with the old token */
+	engine_token_got(world.engine, account(&world), now, now + ND_HOUR(1), at(now));
+	world.now = now;
+	world.bad = 0;
+	run(&world);
+	assert_int_equal(world.delivered[1], 1);
+	end(&world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mail_that_is_told_421_each_time_does_not_stop_its_account),
+		cmocka_unit_test(a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt),
+		cmocka_unit_test(a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it),
+		cmocka_unit_test(a_clock_that_leaps_changes_nothing_about_tokens_and_waits),
+		cmocka_unit_test(a_leap_of_the_clock_makes_no_job_older),
+		cmocka_unit_test(after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
