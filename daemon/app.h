@@ -266,8 +266,8 @@ void accounts_build(struct app *app);  /* for each of the engine's accounts that
 void accounts_change(struct app *app); /* after engine_reconfigure */
 void accounts_forget(struct app *app, struct engine_account *engine);
 void accounts_free(struct app *app);
-void accounts_read_paused(struct app *app);                                           /* STATE/paused */
-struct engine_account *accounts_asked(struct app *app, struct http_request *request); /* NULL: answered */
+void accounts_read_paused(struct app *app);                                               /* STATE/paused */
+struct engine_account *accounts_asked_for(struct app *app, struct http_request *request); /* NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 
 /* intake.c; more in intake_inner.h */

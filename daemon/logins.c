@@ -611,7 +611,7 @@ logins_begin(void *owner, struct http_request *request)
 {
 	static const char *const fields[] = { "mode", "redirect_uri", NULL };
 	struct app *app = owner;
-	struct engine_account *engine = accounts_asked(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 	struct app_login *login;
 	struct json_tree tree;
 	enum signin_mode mode;

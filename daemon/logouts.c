@@ -124,7 +124,7 @@ void
 logouts_handle(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = accounts_asked(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 	struct app_account *account;
 	struct app_leaving *leaving;
 	struct nd_why why;
