@@ -188,7 +188,7 @@ retry_outcomes(void *arg)
 static void
 check_stopped(struct app *app)
 {
-	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0;
+	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 && !tokens_busy(app);
 
 	/* A dead store takes no outcome any more: nothing is gained by waiting. */
 	if ((done || app->store_fault.err == ND_EDISK) &&
@@ -229,6 +229,7 @@ on_stop(void *arg)
 	feed_end(app);
 	waiters_end(app);
 	trust_end(app);
+	logins_stop(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
@@ -414,7 +415,12 @@ tear_down(struct app *app)
 	loop_timer_free(app->recover_timer);
 	loop_timer_free(app->status_timer);
 	loop_timer_free(app->watchdog_timer);
+	logins_stop(app);
+	if (app->engine)
+		tokens_stop(app);
 	loop_free(app->loop);
+	logins_free(app);
+	logouts_free(app);
 	identity_end(app);
 	if (app->spool)
 		spool_close(app->spool);

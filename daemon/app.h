@@ -14,6 +14,8 @@
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
  *   trust.c     the way to an account's server, and whom it trusts there
+ *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
+ *   logins.c    people sign in                         logouts.c  and out
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  *   explanations.c  what failures mean, and POST /v1/explain
  */
@@ -25,6 +27,7 @@
 #include "daemon/core/engine.h"
 #include "daemon/core/intake_limit.h"
 #include "daemon/core/machine.h"
+#include "daemon/core/oauth.h"
 #include "daemon/core/quota.h"
 #include "daemon/core/watchdog.h"
 #include "daemon/io/filer.h"
@@ -69,9 +72,17 @@ struct app_account {
 	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
 	char *token_path;
+	struct oauth_saved grant; /* of a sign-in: what the file at token_path holds */
+	unsigned grants;          /* counts sign-ins and sign-outs: answers about a grant of before are not taken */
+	unsigned near;            /* days to the end of the grant, as told last */
+	bool answer_lost;         /* a refresh of an earlier run got an answer that never came to the disk */
+	struct nd_why locked;     /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
 };
 
+struct json_out;
 struct app_waiter;
+struct app_login;
+struct app_leaving;
 struct feed;
 struct app_act;
 struct app_look;
@@ -97,7 +108,9 @@ struct app {
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
-	struct app_look *looks;             /* at what servers present */
+	struct app_look *looks;   /* at what servers present */
+	struct app_login *logins; /* people who are signing in */
+	struct app_leaving *leavings;
 	struct app_act *acts;               /* actions that wait for a commit or a load */
 	struct identity_asking *identities; /* under way */
 	struct feed *feed;
@@ -150,14 +163,51 @@ void tokens_open(struct app *app, struct app_account *account); /* what STATE/to
 void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
+/* Sends a request to one of the account's endpoints; takes `wanted`. */
+void tokens_post(struct app_account *account, struct oauth_request *wanted, http_client_done *done, void *arg);
+void tokens_stop(struct app *app); /* before the loop ends */
+bool tokens_busy(struct app *app); /* an answer is awaited that may hold the only refresh token */
+
+/* vault.c: STATE/tokens, sealed when there is a tokens-key. */
+enum nd_err vault_read(
+    const struct app_account *account, const char *path, struct oauth_saved *out, struct nd_why *why) ND_MUST_CHECK;
+/* done on the loop, later; not when it fails at once. */
+enum nd_err vault_write(struct app_account *account, const char *path, const struct oauth_saved *saved,
+    filer_done *done, void *arg, struct nd_why *why) ND_MUST_CHECK;
+#define VAULT_ASIDE 3u
+void vault_aside(struct app_account *account, const char *kind); /* the file becomes ACCOUNT.KIND-1 */
+/* The place of a grant of other settings: ACCOUNT.IDENTITY. */
+char *vault_other(const struct app_account *account, const char *identity);
+void vault_put_off(struct app_account *account, const char *identity); /* the file goes there */
+
+/* grants.c: refresh tokens, of sign-ins and brought ones. */
+/* Takes what the file holds. */
+void grants_take(struct app_account *account, struct oauth_saved *saved);
+/* A refresh token that was brought from elsewhere; true: it is a new one. */
+bool grants_brought(struct app_account *account, const struct nd_secret *token);
+/* The endpoint says that the grant is dead: puts it aside; `why` is what the account is held for. */
+void grants_refused(struct app_account *account, const char *said, struct nd_why *why);
+/* A sign-in that is on disk already; takes `saved`. */
+void grants_sign_in(struct app_account *account, struct oauth_saved *saved);
+void grants_sign_out(struct app_account *account);
+void grants_mind(void *app); /* tells of grants that die of age: daily */
+void grants_warn(struct app *app, struct json_out *out);
+
+/* logins.c: people sign in. */
+http_handler logins_begin, logins_end;
+void logins_drop(struct app *app, const struct app_account *account); /* sign-ins that are under way end */
+void logins_stop(struct app *app);                                    /* all are answered: notifyd stops */
+void logins_free(struct app *app);                                    /* after the loop */
+
+/* logouts.c: people sign out. */
+http_handler logouts_handle;
+void logouts_free(struct app *app);
 
 /* proof.c */
-struct oauth_ask;
-struct oauth_reply;
 /* What proves an account's application, read afresh for one request. A public client's is empty. */
 struct app_proof {
 	struct nd_secret client_secret, client_assertion, assertion;
-	struct nd_secret password; /* of proof_password */
+	struct nd_secret password; /* of proof_password, and the refresh token of proof_brought */
 	char *client_id, *url;     /* from a downloaded JSON; NULL: the account's */
 	bool next;                 /* it is client_secret_next */
 };
@@ -166,6 +216,7 @@ typedef void proof_done(void *arg, const struct app_proof *proof, const struct n
 struct proof_reading;
 struct proof_reading *proof_read(struct app *app, struct app_account *account, proof_done *done, void *arg);
 struct proof_reading *proof_password(struct app *app, struct app_account *account, proof_done *done, void *arg);
+struct proof_reading *proof_brought(struct app *app, struct app_account *account, proof_done *done, void *arg);
 void proof_forget(struct proof_reading *reading); /* its done is not called any more; NULL is fine */
 void proof_fill(const struct app_proof *proof, struct oauth_ask *ask); /* points the ask at the proof */
 /* The endpoint's answer to a request with a proof. true: it refused the secret and another one is there: prove it once more, and ask again. */
@@ -279,7 +330,6 @@ void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
 void feed_free(struct app *app);
 
 /* shape.c */
-struct json_out;
 void shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count,
     bool full, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
@@ -290,6 +340,7 @@ void shape_status(struct app *app, const struct store_req *totals, bool all, str
 bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
 
 /* warnings.c: "warnings":[…] of the status. */
+void warnings_one(const char *code, const char *detail, const char *hint, struct json_out *out);
 #define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
 #define OTHER_MACHINE_HINT                                                                                             \
 	"when that machine will not send these jobs itself: notifyctl state adopt; to cancel them and start afresh: "  \

@@ -28,6 +28,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_next.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/grant.c \
+	%D%/core/grant.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
 	%D%/core/hint.c \
@@ -57,6 +59,8 @@ libcore_a_SOURCES = \
 	%D%/core/oauth.h \
 	%D%/core/oauth_inner.h \
 	%D%/core/oauth_reply.c \
+	%D%/core/pkce.c \
+	%D%/core/pkce.h \
 	%D%/core/pool.c \
 	%D%/core/pool.h \
 	%D%/core/ready.c \
@@ -75,6 +79,9 @@ libcore_a_SOURCES = \
 	%D%/core/scram.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
+	%D%/core/signin.c \
+	%D%/core/signin.h \
+	%D%/core/signin_reply.c \
 	%D%/core/smtp_auth.c \
 	%D%/core/smtp_auth.h \
 	%D%/core/smtp_check.c \
@@ -179,6 +186,7 @@ notifyd_SOURCES = \
 	%D%/deliver.c \
 	%D%/explanations.c \
 	%D%/feed.c \
+	%D%/grants.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
 	%D%/identity.c \
@@ -189,6 +197,8 @@ notifyd_SOURCES = \
 	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_stream.c \
+	%D%/logins.c \
+	%D%/logouts.c \
 	%D%/main.c \
 	%D%/operate.c \
 	%D%/proof.c \
@@ -199,6 +209,7 @@ notifyd_SOURCES = \
 	%D%/shape.c \
 	%D%/tokens.c \
 	%D%/trust.c \
+	%D%/vault.c \
 	%D%/waiters.c \
 	%D%/warnings.c
 notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)

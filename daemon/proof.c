@@ -223,6 +223,12 @@ read_password(struct proof_reading *reading, struct nd_why *why)
 	return err;
 }
 
+static enum nd_err
+read_brought(struct proof_reading *reading, struct nd_why *why)
+{
+	return secret_read(reading->conf->refresh_token, &reading->proof.password, why);
+}
+
 static void finish(void *arg);
 
 static void
@@ -303,6 +309,17 @@ struct proof_reading *
 proof_password(struct app *app, struct app_account *account, proof_done *done, void *arg)
 {
 	struct proof_reading *reading = begin(account, read_password);
+
+	(void)app;
+	reading->done = done;
+	reading->arg = arg;
+	return reading;
+}
+
+struct proof_reading *
+proof_brought(struct app *app, struct app_account *account, proof_done *done, void *arg)
+{
+	struct proof_reading *reading = begin(account, read_brought);
 
 	(void)app;
 	reading->done = done;

@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/stamp.h"
+#include "daemon/core/grant.h"
 #include "daemon/core/hint.h"
 
 #include <stdio.h>
@@ -212,6 +213,16 @@ counts_of(const struct store_req *totals, const char *name)
 }
 
 static void
+put_grant(const struct app_account *account, struct json_out *out)
+{
+	const struct oauth_saved *grant = &account->grant;
+
+	json_out_text(out, "signed_in", grant->signed_in[0] ? grant->signed_in : NULL);
+	if (grant->refresh_token.len > 0)
+		json_out_time(out, "grant_expires", grant_end(account->engine->conf, grant->refreshed));
+}
+
+static void
 put_account(
     struct app *app, struct engine_account *account, const struct store_req *totals, bool all, struct json_out *out)
 {
@@ -240,6 +251,7 @@ put_account(
 			(void)nd_stamp_rfc3339(expires, day);
 			json_out_textn(out, "secret_expires", day, strlen("2026-11-21"));
 		}
+		put_grant(account->user, out);
 		json_out_text(out, "relay", account->conf->host);
 	}
 	json_out_object_end(out);

@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-static void
-put_warning(const char *code, const char *detail, const char *hint, struct json_out *out)
+void
+warnings_one(const char *code, const char *detail, const char *hint, struct json_out *out)
 {
 	json_out_object(out, NULL);
 	json_out_text(out, "code", code);
@@ -24,7 +24,7 @@ put_token_warning(const struct engine_account *account, struct json_out *out)
 	struct nd_buf hint;
 
 	nd_buf_init(&hint, HINT_LIMIT);
-	put_warning(
+	warnings_one(
 	    "token-not-refreshed", why->text, hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint), out);
 	nd_buf_done(&hint);
 }
@@ -40,7 +40,7 @@ put_settings(struct app *app, struct json_out *out)
 
 		(void)snprintf(hint, sizeof(hint), "%s", nd_why_hint(&told.why));
 		told.why.hint[0] = '\0';
-		put_warning("setting", conf_fault_line(&told, line, sizeof(line)), hint, out);
+		warnings_one("setting", conf_fault_line(&told, line, sizeof(line)), hint, out);
 	}
 }
 
@@ -50,7 +50,7 @@ put_degraded(struct app *app, struct json_out *out)
 	char text[1100];
 
 	(void)snprintf(text, sizeof(text), "degraded: %s", app->degraded);
-	put_warning("degraded", text,
+	warnings_one("degraded", text,
 	    "settings of before are used: mend the file (notifyd --check tells every mistake), then: notifyctl reload",
 	    out);
 }
@@ -65,7 +65,7 @@ put_next_secret(const struct engine_account *account, struct json_out *out)
 		return;
 	(void)snprintf(text, sizeof(text), "account %s: client_secret was refused; client_secret_next is in use",
 	    account->conf->name);
-	put_warning("client-secret-next", text,
+	warnings_one("client-secret-next", text,
 	    "store the new secret in client_secret's place too, then take client_secret_next out", out);
 }
 
@@ -79,25 +79,26 @@ warnings_put(struct app *app, struct json_out *out)
 
 	json_out_array(out, "warnings");
 	if (app->conf->account_count == 0)
-		put_warning("no-account", "no account is set up: jobs are accepted and held",
+		warnings_one("no-account", "no account is set up: jobs are accepted and held",
 		    "add an [account NAME] to notifyd.conf, then: notifyctl reload", out);
 	if (engine_barred(app->engine, ENGINE_BAR_PAUSE))
-		put_warning(
+		warnings_one(
 		    "paused", "the queue is paused: jobs are accepted, nothing is sent", "notifyctl resume", out);
 	if (app->degraded[0])
 		put_degraded(app, out);
 	put_settings(app, out);
 	if (app->store_fault.err != ND_OK)
-		put_warning(
+		warnings_one(
 		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
 	if (app->another_machine)
-		put_warning("another-machine", OTHER_MACHINE, OTHER_MACHINE_HINT, out);
+		warnings_one("another-machine", OTHER_MACHINE, OTHER_MACHINE_HINT, out);
 	for (i = 0; intake_limit_warning(app->conf, &load, i, &filling); i++)
-		put_warning(filling.code, filling.detail, filling.hint, out);
+		warnings_one(filling.code, filling.detail, filling.hint, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_token_warning(account, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		put_next_secret(account, out);
+	grants_warn(app, out);
 	json_out_array_end(out);
 }

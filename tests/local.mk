@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
+	%D%/unit/test_grant \
 	%D%/unit/test_health \
 	%D%/unit/test_hint \
 	%D%/unit/test_identity \
@@ -48,6 +49,7 @@ UNIT_TESTS = \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
+	%D%/unit/test_signin \
 	%D%/unit/test_smtp_habits \
 	%D%/unit/test_smtp_auth \
 	%D%/unit/test_smtp_proto \

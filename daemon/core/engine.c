@@ -465,15 +465,19 @@ static void
 mind_token(struct engine *engine, struct engine_account *account, bool answer, struct nd_now now)
 {
 	const struct nd_why *why = &account->token_why;
+	bool person = why->err == ND_ESIGNIN || why->err == ND_ETOKENSLOCKED;
 	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
-		account->token_no ? "token-refused" : "token-endpoint", why->text, "", 0, false };
+		person              ? nd_err_name(why->err)
+		: account->token_no ? "token-refused"
+				    : "token-endpoint",
+		why->text, "", 0, false };
 	struct nd_buf hint;
 
 	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state > fault.state ||
 	    (account->health.state == fault.state && !answer))
 		return;
 	nd_buf_init(&hint, HINT_LIMIT);
-	fault.hint = hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint);
+	fault.hint = person ? nd_why_hint(why) : hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint);
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
 	account->health.until = account->token.retry_at;
 	nd_buf_done(&hint);

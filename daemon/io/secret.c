@@ -158,8 +158,11 @@ read_loaded(const char *folder, const char *name, const char *reference, struct 
 		(void)close(fd);
 		return err;
 	}
-	return fail(why, 0, reference, "systemd passed no credential of this name",
+	(void)fail(why, 0, reference, "systemd passed no credential of this name",
 	    "put the secret into " CREDENTIALS ", then restart notifyd (credentials are loaded at its start)");
+	if (why != NULL)
+		why->sys_errno = ENOENT;
+	return ND_ESECRET;
 }
 
 static bool

@@ -29,6 +29,7 @@ import binascii
 import email.header
 import email.utils
 import glob
+import hashlib
 import hmac
 import http.server
 import json
@@ -189,6 +190,7 @@ class Provider:
         self.journal = Journal(os.path.join(self.folder, "journal.jsonl"), options.verbose)
         self.certificates = Certificates(self.folder)
         self.tokens = Tokens(options.ttl, options.format, options.pad)
+        self.grants = Grants(self.folder)
         self.mail_room = MailRoom(os.path.join(self.folder, "mail"))
         self.sessions_allowed = options.sessions
         self.lock = threading.Lock()
@@ -262,6 +264,53 @@ class Refusal(Exception):
                 "error_uri": f"https://login.microsoftonline.com/error?code={self.number}"}
 
 
+class Grants:
+    """Sign-ins: codes, device codes, refresh tokens. How it behaves is in DIR/behaviour.json, read anew for each request:
+
+    rotate            each refresh gives a new refresh token (default true)
+    reuse             a spent refresh token kills the grant ("detect", default) or is taken ("allow")
+    refresh_token     false: none is given at a sign-in
+    scope             what is granted instead of what was asked
+    refuse            an OAuth error for every refresh
+    kill              a process to kill when the next refresh is answered: the answer is lost
+    device            "pending" (default), "slow_down", "authorization_declined", "expired_token", "done"
+    user              who signs in (default the mailbox)
+    """
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "behaviour.json")
+        self.lock = threading.Lock()
+        self.codes, self.devices, self.live, self.spent, self.family, self.dead = {}, {}, {}, {}, {}, set()
+
+    def behaviour(self):
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return {}
+
+    def new_code(self, query):
+        code = "0.A" + secrets.token_urlsafe(40) + "!*$"
+        self.codes[code] = query
+        return code
+
+    def refresh_token(self, family):
+        token = "1.R" + secrets.token_urlsafe(60)
+        self.family[token] = family
+        self.live[family] = token
+        return token
+
+    def take(self, token, behaviour):
+        """The refresh token that is to be used from now on; raises the refusal."""
+        family = self.family.get(token)
+        if family is None or family in self.dead:
+            raise Refusal(70000, "invalid_grant", 400, "The provided grant has expired due to it being revoked.")
+        if self.live[family] != token and behaviour.get("reuse", "detect") == "detect":
+            self.dead.add(family)
+            raise Refusal(70000, "invalid_grant", 400, "The refresh token was used before: the grant is ended.")
+        return self.refresh_token(family) if behaviour.get("rotate", True) else token
+
+
 class Google(Exception):
     """An error without a number: the OAuth error, the HTTP status and the words."""
 
@@ -271,11 +320,91 @@ class Google(Exception):
 
 
 class TokenHandler(http.server.BaseHTTPRequestHandler):
-    """POST /TENANT/oauth2/v2.0/token with grant_type=client_credentials."""
+    """POST /TENANT/oauth2/v2.0/token, devicecode, revoke; GET /TENANT/oauth2/v2.0/authorize, which always consents."""
 
     protocol_version = "HTTP/1.1"
     timeout = 60
     provider = None  # set by the server
+
+    def do_GET(self):
+        parts = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(parts.query))
+        if not parts.path.endswith("/authorize") or query.get("client_id") != CLIENT_ID:
+            self.answer(404, {"error": "invalid_request"})
+            return
+        grants = self.provider.grants
+        error = grants.behaviour().get("authorize")
+        self.provider.journal.write("authorize", None, **query)
+        back = {"state": query.get("state", ""), "iss": f"https://{self.headers['Host']}/{TENANT}/v2.0"}
+        if error:
+            back.update(error=error, error_description="AADSTS65004: User declined to consent to access the app.")
+        else:
+            back["code"] = grants.new_code(query)
+        self.send_response(302)
+        join = "&" if "?" in query["redirect_uri"] else "?"
+        self.send_header("Location", query["redirect_uri"] + join + urllib.parse.urlencode(back))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def sign_in(self, form, facts):
+        """The reply to what a person's sign-in brings, or None."""
+        grants, kind = self.provider.grants, form.get("grant_type")
+        behaviour = grants.behaviour()
+        last = urllib.parse.urlsplit(self.path).path.rpartition("/")[2]
+        with grants.lock:
+            if last == "devicecode":
+                code = secrets.token_urlsafe(60)
+                grants.devices[code] = form.get("scope", "")
+                return {"device_code": code, "user_code": "ABCD-1234", "expires_in": 900, "interval": 1,
+                        "verification_uri": "https://microsoft.example/devicelogin"}
+            if last == "revoke":
+                grants.dead.add(grants.family.get(form.get("token")))
+                return {}
+            if kind == "authorization_code":
+                return self.granted(behaviour, self.redeem(form), None)
+            if kind == "urn:ietf:params:oauth:grant-type:device_code":
+                step = behaviour.get("device", "pending")
+                if step != "done":
+                    error = {"pending": "authorization_pending"}.get(step, step)
+                    raise Refusal(70016, error, 400, "OAuth 2.0 device flow error.")
+                return self.granted(behaviour, grants.devices[form["device_code"]], None)
+            if kind == "refresh_token":
+                if behaviour.get("refuse"):
+                    raise Refusal(700082, behaviour["refuse"], 400, "The refresh token has expired due to inactivity.")
+                token = grants.take(form.get("refresh_token"), behaviour)
+                if behaviour.get("kill"):
+                    facts["killed"] = behaviour["kill"]
+                    os.kill(behaviour["kill"], signal.SIGKILL)
+                reply = self.granted(behaviour, form.get("scope", ""), token)
+                if not behaviour.get("rotate", True):
+                    del reply["refresh_token"]
+                return reply
+        return None
+
+    def redeem(self, form):
+        query = self.provider.grants.codes.pop(form.get("code"), None)
+        if query is None:
+            raise Refusal(54005, "invalid_grant", 400, "OAuth2 Authorization code was already redeemed.")
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != query.get("code_challenge"):
+            raise Refusal(501481, "invalid_grant", 400, "The Code_Verifier does not match the code_challenge.")
+        if form.get("redirect_uri") != query["redirect_uri"]:
+            raise Refusal(50011, "invalid_request", 400, "The redirect URI does not match.")
+        return query["scope"]
+
+    def granted(self, behaviour, scope, token):
+        tokens, grants = self.provider.tokens, self.provider.grants
+        reply = {"token_type": "Bearer", "expires_in": tokens.life, "access_token": tokens.issue(),
+                 "scope": behaviour.get("scope", scope)}
+        if token is None and behaviour.get("refresh_token", True):
+            token = grants.refresh_token(secrets.token_hex(8))
+        if token is not None:
+            reply["refresh_token"] = token
+        claims = {"preferred_username": behaviour.get("user", MAILBOX), "aud": CLIENT_ID}
+        parts = [json.dumps(part).encode() for part in ({"alg": "RS256"}, claims)] + [b"signature"]
+        if "openid" in scope:
+            reply["id_token"] = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+        return reply
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "")
@@ -295,7 +424,9 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             if facts["n"] == 1:
                 self.put_off()
             facts.update(client_id=form.get("client_id"), scope=form.get("scope"), grant_type=form.get("grant_type"))
-            self.check(form, facts)
+            reply = self.sign_in(form, facts)
+            if reply is None:
+                self.check(form, facts)
         except Google as refusal:
             self.provider.journal.write("token", f"token refused: {refusal}", ok=False, status=refusal.status,
                                         error=refusal.error, **facts)
@@ -307,6 +438,10 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             self.provider.journal.write("token", f"token refused: AADSTS{refusal.number} {refusal.text}", ok=False,
                                         status=refusal.status, error=refusal.error, number=refusal.number, **facts)
             self.answer(refusal.status, refusal.body())
+            return
+        if reply is not None:
+            self.provider.journal.write("token", None, ok=True, status=200, path=self.path, **facts)
+            self.answer(200, reply)
             return
         tokens = self.provider.tokens
         token = tokens.issue()
@@ -903,8 +1038,10 @@ def token_url_of(port_token):
 
 
 def facts_of(provider, port_token, port_smtp):
-    return {"token_url": token_url_of(port_token), "smtp_host": HOST,
-            "smtp_port": port_smtp, "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
+    base = token_url_of(port_token)[:-len("token")]
+    return {"token_url": base + "token", "authorize_url": base + "authorize", "device_url": base + "devicecode",
+            "revoke_url": base + "revoke", "smtp_host": HOST, "smtp_port": port_smtp,
+            "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
             "user": MAILBOX, "secret": provider.secret_path}
 
 
