@@ -126,7 +126,7 @@ answer(
 {
 	const struct conf_account *account = NULL;
 	struct explain_facts facts;
-	struct question question;
+	struct question question = { 0 };
 	bool operator_right = http_request_peer(request)->operator_right;
 
 	if (read_question(request, root, &question, why) != ND_OK)
