@@ -40,6 +40,8 @@ struct cmd_row {
 	bool submits; /* its success must not be taken back by a broken stdout */
 };
 
+cmd_run cmd_secret_run;
+extern const struct args_option cmd_secret_options[];
 cmd_run cmd_backup_run, cmd_state_run, cmd_explain_run;
 extern const struct args_option cmd_explain_options[];
 cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;

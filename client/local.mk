@@ -11,10 +11,13 @@ notifyctl_SOURCES = \
 	%D%/cmd_backup.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
+	%D%/cmd_secret.c \
 	%D%/cmd_send.c \
 	%D%/cmd_state.c \
 	%D%/cmd_status.c \
 	%D%/cmd_submit.c \
+	%D%/deposit.c \
+	%D%/deposit.h \
 	%D%/dry.c \
 	%D%/dry.h \
 	%D%/cmd_wait.c \
@@ -32,6 +35,8 @@ notifyctl_SOURCES = \
 	%D%/post.h \
 	%D%/progress.c \
 	%D%/progress.h \
+	%D%/terminal.c \
+	%D%/terminal.h \
 	%D%/version.h \
 	%D%/writer.c \
 	%D%/writer.h \

@@ -76,6 +76,8 @@ accounts_change(struct app *app)
 			continue; /* it goes on with the settings it had */
 		reload_release(account->conf);
 		account->conf = reload_hold(app->conf);
+		if (engine->change == CONF_OTHER)
+			secrets_drop(account);
 		if (engine->change == CONF_OTHER && engine->conf->auth == CONF_OAUTH2)
 			tokens_open(app, account);
 	}
@@ -87,6 +89,7 @@ free_one(struct app_account *account)
 {
 	tokens_done(account);
 	tls_free(account->tls);
+	secrets_done(account);
 	free(account->token_path);
 	reload_release(account->conf);
 	free(account);
@@ -181,8 +184,8 @@ keep_paused(struct app *app, struct http_request *request, const char *name)
 }
 
 /* The account of the path; NULL: answered. */
-static struct engine_account *
-asked_for(struct app *app, struct http_request *request)
+struct engine_account *
+accounts_asked(struct app *app, struct http_request *request)
 {
 	static const char *const known[] = { NULL };
 	const char *name = http_request_segment(request);
@@ -216,7 +219,7 @@ accounts_list(void *owner, struct http_request *request)
 void
 accounts_show(void *owner, struct http_request *request)
 {
-	struct engine_account *engine = asked_for(owner, request);
+	struct engine_account *engine = accounts_asked(owner, request);
 
 	if (engine)
 		handlers_accounts(owner, request, engine->conf->name);
@@ -226,7 +229,7 @@ void
 accounts_pause(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked(app, request);
 
 	if (!engine)
 		return;
@@ -239,7 +242,7 @@ void
 accounts_resume(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked(app, request);
 
 	if (!engine)
 		return;
@@ -252,7 +255,7 @@ void
 accounts_refresh(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked(app, request);
 
 	if (!engine)
 		return;

@@ -13,6 +13,7 @@
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
+ *   secrets.c   secrets that an operator hands over
  *   explanations.c  what failures mean, and POST /v1/explain
  */
 #ifndef ND_DAEMON_APP_H
@@ -46,6 +47,13 @@ struct app_options {
 	bool check;
 };
 
+/* Secrets that an operator handed over: PUT /v1/accounts/{id}/secret. */
+enum secrets_field { SECRETS_CLIENT, SECRETS_CLIENT_NEXT, SECRETS_PASSWORD, SECRETS_FIELDS };
+struct secrets_given {
+	struct nd_secret secret; /* used for as long as its reference still gives `before` */
+	struct nd_secret before; /* what the reference gave when it came; empty: it could not be read */
+};
+
 /* What an account needs outside core; engine_account.user. */
 struct app_account {
 	struct app *app;
@@ -56,6 +64,8 @@ struct app_account {
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	unsigned settings;             /* counts its changes: answers to questions of before are not taken */
+	struct secrets_given given[SECRETS_FIELDS];
+	struct secrets_trial *trials; /* secrets that are being tried */
 	char identity[80];
 	char *token_path;
 };
@@ -135,6 +145,14 @@ void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
 
+/* secrets.c */
+http_handler secrets_put;
+/* The secret of a field: the one that was handed over, else what its reference gives. */
+enum nd_err secrets_read(const struct app_account *account, enum secrets_field field, struct nd_secret *out,
+    struct nd_why *why) ND_MUST_CHECK;
+void secrets_drop(struct app_account *account); /* those that were handed over */
+void secrets_done(struct app_account *account); /* at its end, or the daemon's */
+
 /* recover.c */
 void recover_start(struct app *app);
 void recover_again(void *arg);         /* what a full disk put off */
@@ -171,6 +189,7 @@ void accounts_change(struct app *app); /* after engine_reconfigure */
 void accounts_forget(struct app *app, struct engine_account *engine);
 void accounts_free(struct app *app);
 void accounts_read_paused(struct app *app); /* STATE/paused */
+struct engine_account *accounts_asked(struct app *app, struct http_request *request); /* NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 
 /* intake.c; more in intake_inner.h */

@@ -6,7 +6,6 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/core/smtp_auth.h"
-#include "daemon/io/secret.h"
 #include "daemon/io/smtp_link.h"
 
 #include <stdio.h>
@@ -192,7 +191,7 @@ prepare(struct delivery *delivery, const struct conf_account *conf, struct app_a
 		return false;
 	if (conf->auth != CONF_PASSWORD)
 		return true;
-	if (secret_read(conf->password, &delivery->password, &delivery->why) != ND_OK)
+	if (secrets_read(account, SECRETS_PASSWORD, &delivery->password, &delivery->why) != ND_OK)
 		return false;
 	if (conf->provider == CONF_GOOGLE)
 		smtp_auth_app_password(&delivery->password);

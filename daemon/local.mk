@@ -173,6 +173,7 @@ notifyd_SOURCES = \
 	%D%/operate.c \
 	%D%/recover.c \
 	%D%/reload.c \
+	%D%/secrets.c \
 	%D%/sender.c \
 	%D%/settings.c \
 	%D%/shape.c \

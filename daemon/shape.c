@@ -199,6 +199,10 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 	json_done(&facts);
 }
 
+static const char *const auth_names[] = {
+	[CONF_OAUTH2] = "oauth2", [CONF_PASSWORD] = "password", [CONF_NO_AUTH] = "none"
+};
+
 static const struct store_account_count *
 counts_of(const struct store_req *totals, const char *name)
 {
@@ -236,6 +240,7 @@ put_account(
 			json_out_time(out, "token_expires", now.unix_ms + (account->token.expires - now.ms));
 		json_out_text(out, "secret_expires",
 		    account->conf->client_secret_expires[0] ? account->conf->client_secret_expires : NULL);
+		json_out_text(out, "auth", auth_names[account->conf->auth]);
 		json_out_text(out, "relay", account->conf->host);
 	}
 	json_out_object_end(out);

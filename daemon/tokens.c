@@ -6,7 +6,6 @@
 #include "common/mem.h"
 #include "daemon/core/hint.h"
 #include "daemon/core/oauth.h"
-#include "daemon/io/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,11 +175,11 @@ keep(struct app_asking *asking, struct oauth_reply *reply)
 
 /* What is wrong with the secret itself shows only beside it. */
 static void
-look_at_secret(const struct conf_account *conf, struct oauth_reply *reply)
+look_at_secret(const struct app_account *account, struct oauth_reply *reply)
 {
 	struct nd_secret secret = { 0 };
 
-	if (secret_read(conf->client_secret, &secret, NULL) == ND_OK)
+	if (secrets_read(account, SECRETS_CLIENT, &secret, NULL) == ND_OK)
 		oauth_reply_blame(reply, &secret);
 	nd_secret_done(&secret);
 }
@@ -217,7 +216,7 @@ answered(void *arg, const struct http_client_reply *http)
 		oauth_reply_done(&reply);
 		return;
 	}
-	look_at_secret(conf, &reply);
+	look_at_secret(account, &reply);
 	tell_refusal(conf, reply.class == OAUTH_LATER ? ND_LOG_WARNING : ND_LOG_ERR, &reply.why);
 	if (reply.class == OAUTH_LATER)
 		engine_token_later(app->engine, account->engine, reply.retry_after, &reply.why, loop_now(app->loop));
@@ -237,7 +236,7 @@ tokens_ask(struct app *app, struct engine_account *engine)
 	struct nd_secret secret = { 0 };
 	struct nd_why why;
 
-	if (secret_read(conf->client_secret, &secret, &why) != ND_OK) {
+	if (secrets_read(account, SECRETS_CLIENT, &secret, &why) != ND_OK) {
 		tell_refusal(conf, ND_LOG_ERR, &why);
 		engine_token_refused(app->engine, engine, &why, loop_now(app->loop));
 		loop_soon(app->loop, app_pump, app);
