@@ -106,6 +106,7 @@ class Set(Secrets):
 
     def test_a_file_that_changes_later_speaks_again(self):
         d = self.run_daemon()
+        self.final(d)
         self.assertEqual(self.put(d, {'field': 'client_secret', 'secret': NEW, 'try': False}).json['tried'], False)
         until(lambda: self.warned(d) or d.account('m')['state'] == 'held', 'the endpoint refuses what was not tried')
         self.endpoint(WRONG)
