@@ -13,6 +13,8 @@
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
+ *   credentials.c  when secrets, certificates and sign-ins end
+ *   intake_own.c   jobs that notifyd writes itself
  *   secrets.c   secrets that an operator hands over
  *   explanations.c  what failures mean, and POST /v1/explain
  */
@@ -22,6 +24,7 @@
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/engine.h"
+#include "daemon/core/expiry.h"
 #include "daemon/core/intake_limit.h"
 #include "daemon/core/machine.h"
 #include "daemon/core/quota.h"
@@ -64,6 +67,9 @@ struct app_account {
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	unsigned settings;             /* counts its changes: answers to questions of before are not taken */
+	struct expiry credentials[EXPIRY_KINDS];
+	nd_unix ends[EXPIRY_KINDS]; /* as the settings, the certificate, the grant say; 0 not known */
+	bool credentials_known;     /* what STATE/credentials tells was read */
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
 	char identity[80];
@@ -89,7 +95,8 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer, *status_timer;
+	    *disk_timer, *recover_timer, *status_timer,
+	    *credentials_timer;
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
@@ -106,6 +113,7 @@ struct app {
 	bool another_machine;             /* the state is another one's: nothing is sent */
 	char border[ND_ULID_LEN + 1];     /* jobs below it came with that state */
 	bool deciding;                    /* whose the state is to be */
+	bool credentials_changed;         /* not written yet */
 	bool copying;                     /* a backup is being made or removed */
 	unsigned intake;                  /* submissions between handler and commit */
 	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
@@ -196,6 +204,19 @@ http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, acco
 void intake_submit(void *owner, struct http_request *request);
 void intake_message(void *owner, struct http_request *request);
 enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
+
+/* intake_own.c */
+void intake_own(struct app *app, const struct nd_buf *job); /* a job as JSON; what becomes of it is logged */
+
+/* credentials.c */
+void credentials_look(void *arg); /* hourly, and after a reload: warns of what ends */
+void credentials_used(struct app_account *account, const struct nd_secret *secret); /* this client secret was sent */
+struct credentials_fact {
+	const char *account;
+	enum expiry_kind kind;
+	const struct expiry *expiry; /* NULL: nothing here */
+};
+bool credentials_nth(struct app *app, unsigned n, struct credentials_fact *fact); /* false past the end */
 
 /* admit.c */
 struct intake_limit_load admit_load(struct app *app);

@@ -26,6 +26,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_next.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/expiry.c \
+	%D%/core/expiry.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
 	%D%/core/hint.c \
@@ -173,6 +175,8 @@ notifyd_SOURCES = \
 	%D%/operate.c \
 	%D%/recover.c \
 	%D%/reload.c \
+	%D%/credentials.c \
+	%D%/intake_own.c \
 	%D%/secrets.c \
 	%D%/sender.c \
 	%D%/settings.c \

@@ -242,6 +242,7 @@ tokens_ask(struct app *app, struct engine_account *engine)
 		loop_soon(app->loop, app_pump, app);
 		return;
 	}
+	credentials_used(account, &secret);
 	oauth_ask_write(
 	    conf, &(struct oauth_ask){ .grant = CONF_CLIENT_CREDENTIALS, .client_secret = &secret }, &wanted);
 	nd_secret_done(&secret);

@@ -55,6 +55,22 @@ put_degraded(struct app *app, struct json_out *out)
 	    out);
 }
 
+static void
+put_credentials(struct app *app, struct json_out *out)
+{
+	nd_unix now = loop_now(app->loop).unix_ms;
+	struct credentials_fact fact;
+	struct nd_buf words;
+
+	nd_buf_init(&words, 1024);
+	for (unsigned n = 0; credentials_nth(app, n, &fact); n++) {
+		nd_buf_clear(&words);
+		if (fact.expiry != NULL && expiry_words(fact.expiry, fact.kind, fact.account, now, &words))
+			put_warning("credential-expires", nd_buf_text(&words), expiry_remedy(fact.kind), out);
+	}
+	nd_buf_done(&words);
+}
+
 void
 warnings_put(struct app *app, struct json_out *out)
 {
@@ -83,5 +99,6 @@ warnings_put(struct app *app, struct json_out *out)
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_token_warning(account, out);
+	put_credentials(app, out);
 	json_out_array_end(out);
 }

@@ -21,6 +21,7 @@ UNIT_TESTS = \
 	%D%/unit/test_buf \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
+	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
 	%D%/unit/test_engine \
 	%D%/unit/test_engine_faults \
