@@ -13,6 +13,8 @@ notifyctl_SOURCES = \
 	%D%/cmd_queue.c \
 	%D%/cmd_secret.c \
 	%D%/cmd_send.c \
+	%D%/cmd_setup.c \
+	%D%/cmd_setup_resume.c \
 	%D%/cmd_state.c \
 	%D%/cmd_status.c \
 	%D%/cmd_submit.c \
@@ -35,6 +37,10 @@ notifyctl_SOURCES = \
 	%D%/post.h \
 	%D%/progress.c \
 	%D%/progress.h \
+	%D%/setup.c \
+	%D%/setup.h \
+	%D%/setup_sheets.c \
+	%D%/setup_sheets.h \
 	%D%/terminal.c \
 	%D%/terminal.h \
 	%D%/version.h \
