@@ -321,7 +321,8 @@ cmd_explain_run(struct cmd *cmd, const struct args *args)
 	} else if (text.failed) {
 		code = cmd_usage(cmd, "the text is too long");
 	} else {
-		code = answer(cmd, args, lang != NULL ? explain_lang_of(lang) : cmd_language(), nd_buf_text(&text), &out);
+		code =
+		    answer(cmd, args, lang != NULL ? explain_lang_of(lang) : cmd_language(), nd_buf_text(&text), &out);
 		if (code == CMD_DONE)
 			code = tell_answer(cmd, &out);
 	}

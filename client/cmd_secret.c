@@ -104,7 +104,8 @@ keep(struct giving *giving)
 	struct nd_why why;
 	int code;
 
-	if (deposit_secret(giving->folder, giving->reference, &giving->secret, giving->seal, giving->path, &why) == ND_OK)
+	if (deposit_secret(giving->folder, giving->reference, &giving->secret, giving->seal, giving->path, &why) ==
+	    ND_OK)
 		return CMD_DONE;
 	code = cmd_fail(giving->cmd, &why);
 	if (!giving->cmd->json)
@@ -210,8 +211,8 @@ run(struct giving *giving, bool rotating, const char *field)
 		code = choose_field(giving, &field);
 	if (code != CMD_DONE)
 		return code;
-	(void)snprintf(question, sizeof(question), "new %s of account %.60s", rotating ? "client_secret" : field,
-	    giving->account);
+	(void)snprintf(
+	    question, sizeof(question), "new %s of account %.60s", rotating ? "client_secret" : field, giving->account);
 	if (terminal_secret(question, &giving->secret, &why) != ND_OK)
 		return cmd_fail(giving->cmd, &why);
 	return rotating ? rotate(giving) : set(giving, field);

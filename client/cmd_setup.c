@@ -11,17 +11,32 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define DROP_INS ND_SYSCONFDIR "/notifyd/conf.d"
 
-enum { OPT_NAME, OPT_FROM, OPT_USER, OPT_TENANT, OPT_CLIENT, OPT_HOST, OPT_EXPIRES, OPT_GRANT, OPT_OUTPUT, OPT_YES, OPT_NOTIFYD, OPT_RESUME, OPT_TO };
+enum {
+	OPT_NAME,
+	OPT_FROM,
+	OPT_USER,
+	OPT_TENANT,
+	OPT_CLIENT,
+	OPT_HOST,
+	OPT_EXPIRES,
+	OPT_GRANT,
+	OPT_OUTPUT,
+	OPT_YES,
+	OPT_NOTIFYD,
+	OPT_RESUME,
+	OPT_TO
+};
 /* clang-format off */
 const struct args_option cmd_setup_options[] = {
 	[OPT_NAME]    = { 0, "name", "NAME", "The account's name." },
 	[OPT_FROM]    = { 0, "from", "ADDR", "The address mails come from." },
-	[OPT_USER]    = { 0, "user", "USER", "The mailbox or user that logs in; the address of --from." },
+	[OPT_USER]    = { 0, "user", "USER", "The mailbox or user that logs in; by itself the address mails come from." },
 	[OPT_TENANT]  = { 0, "tenant", "ID", "microsoft: the Directory (tenant) ID." },
 	[OPT_CLIENT]  = { 0, "client-id", "ID", "microsoft, google: the application (client) ID." },
 	[OPT_HOST]    = { 0, "host", "HOST", "smtp, ses: the mail server; of ses the name of a region will do." },
@@ -53,7 +68,8 @@ find_way(const char *provider, const char *grant, enum setup_way *way, struct nd
 	if (known)
 		(void)nd_fail(why, ND_EINVALID, 0, "setup %s does not know --grant %.40s", provider, grant);
 	else
-		(void)nd_fail(why, ND_EINVALID, 0, "setup knows microsoft, google, ses and smtp, not \"%.40s\"", provider);
+		(void)nd_fail(
+		    why, ND_EINVALID, 0, "setup knows microsoft, google, ses and smtp, not \"%.40s\"", provider);
 	return nd_fail_at(why, "", 0, "see notifyctl setup --help");
 }
 
@@ -67,7 +83,8 @@ check_value(enum setup_value value, const char *text, struct nd_why *why)
 	if (len == 0 && !setup_questions[value].optional)
 		return nd_fail(why, ND_EINVALID, 0, "%s is missing", setup_questions[value].key);
 	if (nd_str_has_control(text, len) || (len > 0 && text[len - 1] == '\\'))
-		return nd_fail(why, ND_EINVALID, 0, "%s has characters that are not allowed", setup_questions[value].key);
+		return nd_fail(
+		    why, ND_EINVALID, 0, "%s has characters that are not allowed", setup_questions[value].key);
 	if (value == SETUP_NAME && (strspn(text, letters) != len || len > 40 || text[0] == '-'))
 		return nd_fail(why, ND_EINVALID, 0, "name has up to 40 letters, digits, _ and -");
 	return ND_OK;
@@ -200,6 +217,8 @@ write_settings(struct cmd *cmd, const struct setup *setup, const char *path, con
 	struct nd_buf sheet;
 	struct nd_why why;
 
+	if (strncmp(path, DROP_INS "/", sizeof(DROP_INS)) == 0)
+		(void)mkdir(DROP_INS, 0755); /* it is there, or the file tells why not */
 	if (deposit_write(path, nd_buf_text(settings), settings->len, 0644, &why) != ND_OK)
 		return cmd_fail(cmd, &why);
 	writer_line(&cmd->out, WRITER_PLAIN, "%s is written; to use it: notifyctl reload", path);

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define MICROSOFT                                                                                                      \
-	"provider = microsoft\nfrom = {from}\nuser = {user}\nauth = oauth2\ntenant = {tenant}\nclient_id = {client_id}\n"
+	"provider = microsoft\nfrom = {from}\nuser = {user}\nauth = oauth2\ntenant = {tenant}\nclient_id = "           \
+	"{client_id}\n"
 #define GOOGLE "provider = google\nfrom = {from}\nuser = {user}\n"
 
 /* clang-format off */
@@ -23,8 +24,8 @@ const struct setup_question setup_questions[SETUP_VALUES] = {
 };
 
 const struct setup_way_row setup_ways[SETUP_WAYS] = {
-	[SETUP_MS_APP] = { "microsoft", "client_credentials", "m365", "nfutce", MICROSOFT "grant = client_credentials\n" },
-	[SETUP_MS_RBAC] = { "microsoft", "rbac", "m365", "nfutce", MICROSOFT "grant = client_credentials\n" },
+	[SETUP_MS_APP] = { "microsoft", "client_credentials", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n" },
+	[SETUP_MS_RBAC] = { "microsoft", "rbac", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n" },
 	[SETUP_MS_CODE] = { "microsoft", "authorization_code", "m365", "nfutc", MICROSOFT "grant = authorization_code\n" },
 	[SETUP_MS_DEVICE] = { "microsoft", "device_code", "m365", "nfutc", MICROSOFT "grant = device_code\n" },
 	[SETUP_GOOGLE_CODE] = { "google", "authorization_code", "gmail", "nfuc",
@@ -92,36 +93,21 @@ setup_settings(const struct setup *setup, struct nd_buf *out)
 
 	setup_fill(setup, "[account {name}]\n", false, out);
 	setup_fill(setup, setup_ways[setup->way].settings, false, out);
-	if (setup->way != SETUP_MS_APP && setup->way != SETUP_MS_RBAC)
-		return;
-	if (setup->certificate)
-		setup_fill(setup,
-		    "certificate = " ND_SYSCONFDIR "/notifyd/{name}.crt\nkey = credential:{name}-key\n", false, out);
-	else
-		setup_fill(setup, "client_secret = credential:{name}\n", false, out);
-	if (!setup->certificate && expires != NULL && expires[0] != '\0')
+	if (expires != NULL && expires[0] != '\0')
 		setup_fill(setup, "client_secret_expires = {expires}\n", false, out);
-}
-
-static unsigned
-facts_of(const struct setup *setup)
-{
-	unsigned facts = 1u << setup->way;
-
-	return facts | (setup->certificate ? SETUP_IF_CERTIFICATE : SETUP_IF_SECRET);
 }
 
 void
 setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start, struct nd_buf *out)
 {
-	unsigned facts = facts_of(setup), step = 0;
+	unsigned step = 0;
 	const struct setup_line *line = setup_sheets;
 
 	for (; line->en != NULL; line++) {
 		const char *text = lang == EXPLAIN_JA && line->ja != NULL ? line->ja : line->en;
 		bool script = text[0] == ' ';
 
-		if ((line->ways & facts & SETUP_ALL_WAYS) == 0 || (line->ways & SETUP_IF_ANY & ~facts) != 0)
+		if ((line->ways & 1u << setup->way) == 0)
 			continue;
 		(void)nd_buf_adds(out, start);
 		if (line->ways & SETUP_STEP)

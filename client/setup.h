@@ -50,7 +50,6 @@ extern const struct setup_question setup_questions[SETUP_VALUES];
 
 struct setup {
 	enum setup_way way;
-	bool certificate;
 	char *value[SETUP_VALUES]; /* owned; NULL not given */
 };
 

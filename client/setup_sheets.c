@@ -17,8 +17,6 @@
 #define SMTP (1u << SETUP_SMTP)
 #define OPEN (1u << SETUP_SMTP_OPEN)
 #define STEP SETUP_STEP
-#define IF_CERT SETUP_IF_CERTIFICATE
-#define IF_SECRET SETUP_IF_SECRET
 
 /* clang-format off */
 const struct setup_line setup_sheets[] = {
@@ -37,11 +35,9 @@ const struct setup_line setup_sheets[] = {
 	  "同意。アプリケーションに SMTP.SendAsApp を与えないでください。与えるとメールボックス権限の確認が行われます。" },
 	{ PEOPLE | STEP, "Consent. API permissions, Microsoft Graph, Delegated permissions: SMTP.Send and offline_access.",
 	  "同意。[API のアクセス許可] > Microsoft Graph > [委任されたアクセス許可]: SMTP.Send と offline_access。" },
-	{ APP | RBAC | IF_SECRET | STEP, "Credential. Certificates & secrets, New client secret. Copy the Value (shown once), not the Secret ID; note its last day.",
+	{ APP | RBAC | STEP, "Credential. Certificates & secrets, New client secret. Copy the Value (shown once), not the Secret ID; note its last day.",
 	  "資格情報。[証明書とシークレット] > [新しいクライアント シークレット]。「値」(一度だけ表示) をコピーします。「シークレット ID」ではありません。有効期限も控えます。" },
-	{ APP | RBAC | IF_SECRET, "On this host, as root: notifyctl secret set {name}", "このホストで root として: notifyctl secret set {name}" },
-	{ APP | RBAC | IF_CERT | STEP, "Credential. Certificates & secrets, Certificates, Upload certificate: " ND_SYSCONFDIR "/notifyd/{name}.crt of this host. It is no secret; the key stays here.",
-	  "資格情報。[証明書とシークレット] > [証明書] > [証明書のアップロード]: このホストの " ND_SYSCONFDIR "/notifyd/{name}.crt。秘密ではありません。秘密鍵はこのホストに残ります。" },
+	{ APP | RBAC, "On this host, as root: notifyctl secret set {name}", "このホストで root として: notifyctl secret set {name}" },
 	{ APP | RBAC | STEP, "Token. On this host: notifyctl account test {name}. A token proves application, tenant and credential, not yet the right to send; its claim oid is the object ID that the next step needs.",
 	  "トークン。このホストで: notifyctl account test {name}。トークンはアプリケーション、テナント、資格情報を証明しますが、送信の権利はまだ証明しません。クレーム oid が次の手順のオブジェクト ID です。" },
 	{ PEOPLE | STEP, "Sign-in. On this host: notifyctl account login {name}, as {user}.", "サインイン。このホストで: notifyctl account login {name} ({user} として)。" },

@@ -3,14 +3,10 @@
 #ifndef ND_CLIENT_SETUP_SHEETS_H
 #define ND_CLIENT_SETUP_SHEETS_H
 
-#define SETUP_ALL_WAYS 0xffffu
 #define SETUP_STEP 0x10000u /* it has a number */
-#define SETUP_IF_CERTIFICATE 0x20000u
-#define SETUP_IF_SECRET 0x40000u
-#define SETUP_IF_ANY (SETUP_IF_CERTIFICATE | SETUP_IF_SECRET)
 
 struct setup_line {
-	unsigned ways;  /* a bit for each way it is about, and the flags above */
+	unsigned ways;  /* a bit for each way it is about, and SETUP_STEP */
 	const char *en; /* beginning with spaces: to be typed, not translated */
 	const char *ja; /* NULL: as in English */
 };

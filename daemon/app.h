@@ -95,8 +95,7 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer, *status_timer,
-	    *credentials_timer;
+	    *disk_timer, *recover_timer, *status_timer, *credentials_timer;
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
@@ -196,7 +195,7 @@ void accounts_build(struct app *app);  /* for each of the engine's accounts that
 void accounts_change(struct app *app); /* after engine_reconfigure */
 void accounts_forget(struct app *app, struct engine_account *engine);
 void accounts_free(struct app *app);
-void accounts_read_paused(struct app *app); /* STATE/paused */
+void accounts_read_paused(struct app *app);                                           /* STATE/paused */
 struct engine_account *accounts_asked(struct app *app, struct http_request *request); /* NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
 

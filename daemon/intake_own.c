@@ -39,8 +39,8 @@ intake_own(struct app *app, const struct nd_buf *job)
 	submission->jobs = nd_xalloc(sizeof(*submission->jobs));
 	submission->jobs[0].submission = submission;
 	app->intake++;
-	if (intake_open(app, &why) == ND_OK && json_read(&submission->reading.tree, nd_buf_text(job), job->len,
-						   &json_limits_small, NULL, &why) == ND_OK) {
+	if (intake_open(app, &why) == ND_OK &&
+	    json_read(&submission->reading.tree, nd_buf_text(job), job->len, &json_limits_small, NULL, &why) == ND_OK) {
 		intake_one(&submission->jobs[0], submission->reading.tree.root);
 		return;
 	}

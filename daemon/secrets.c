@@ -27,9 +27,9 @@ static const char *const field_names[SECRETS_FIELDS] = {
 static const char *
 reference_of(const struct conf_account *conf, enum secrets_field field)
 {
-	return field == SECRETS_PASSWORD       ? conf->password
+	return field == SECRETS_PASSWORD      ? conf->password
 	       : field == SECRETS_CLIENT_NEXT ? conf->client_secret_next
-					       : conf->client_secret;
+					      : conf->client_secret;
 }
 
 static bool
@@ -279,7 +279,8 @@ check_use(const struct secrets_trial *trial, struct nd_why *why)
 	    reference_of(conf, trial->field == SECRETS_CLIENT_NEXT ? SECRETS_CLIENT : trial->field)[0] != '\0')
 		return ND_OK;
 	(void)nd_fail(why, ND_EBADSECRET, 0, "account %s has no %s", conf->name, field_names[trial->field]);
-	return nd_fail_at(why, "field", 0, "name in notifyd.conf where it is kept, as credential:NAME, then: notifyctl reload");
+	return nd_fail_at(
+	    why, "field", 0, "name in notifyd.conf where it is kept, as credential:NAME, then: notifyctl reload");
 }
 
 static enum nd_err
@@ -299,7 +300,8 @@ read_trial(const struct json_node *root, struct secrets_trial *trial, struct nd_
 	if (read_field(root, trial, why) != ND_OK)
 		return why->err;
 	if (!secret || secret->type != JSON_STRING || (try && try->type != JSON_BOOL)) {
-		(void)nd_fail(why, ND_EINVALID, 0, secret ? "secret is a text, try is true or false" : "the secret is missing");
+		(void)nd_fail(
+		    why, ND_EINVALID, 0, secret ? "secret is a text, try is true or false" : "the secret is missing");
 		return nd_fail_at(why, "secret", 0, NULL);
 	}
 	trial->try = !try || try->boolean;
@@ -348,9 +350,8 @@ secrets_put(void *owner, struct http_request *request)
 	if (!engine)
 		return;
 	trial = nd_xalloc(sizeof(*trial));
-	*trial = (struct secrets_trial){
-		.app = app, .account = account, .request = request, .settings = account->settings
-	};
+	*trial =
+	    (struct secrets_trial){ .app = app, .account = account, .request = request, .settings = account->settings };
 	trial->next = trial->account->trials;
 	trial->account->trials = trial;
 	engine->users++;

@@ -12,7 +12,8 @@
 static const struct {
 	enum expiry_stage stage;
 	nd_ms left;
-} stages[] = { /* the latest first */
+} stages[] = {
+	/* the latest first */
 	{ EXPIRY_OVER, 0 },
 	{ EXPIRY_1, ND_DAY(1) },
 	{ EXPIRY_3, ND_DAY(3) },
@@ -25,10 +26,12 @@ static const struct {
 	const char *name, *words, *remedy;
 } kinds[EXPIRY_KINDS] = {
 	[EXPIRY_CLIENT_SECRET] = { "client_secret", "the client secret",
-	    "make a new client secret at the provider, then: notifyctl secret rotate ACCOUNT, and set client_secret_expires to "
+	    "make a new client secret at the provider, then: notifyctl secret rotate ACCOUNT, and set "
+	    "client_secret_expires to "
 	    "its last day" },
 	[EXPIRY_CERTIFICATE] = { "certificate", "the certificate",
-	    "make a new certificate, upload it beside the old one, then switch: notifyctl cert renew ACCOUNT" },
+	    "make a new key and certificate, upload the certificate beside the old one, then put both in their "
+	    "places" },
 	[EXPIRY_GRANT] = { "grant", "the sign-in", "sign in again: notifyctl account login ACCOUNT" },
 };
 
