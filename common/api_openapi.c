@@ -19,6 +19,8 @@ static const struct {
 	{ API_MESSAGES, "message/rfc822", NULL },
 	{ API_EXPLAIN, "application/json", NULL },
 	{ API_MESSAGES, "application/x-notifyd-message", NULL },
+	{ API_ACCOUNT_LOGIN, "application/json", NULL },
+	{ API_LOGIN, "application/json", NULL },
 };
 
 static void

@@ -24,6 +24,7 @@ build_one(struct app *app, struct engine_account *engine)
 	engine->user = account;
 	(void)snprintf(path, sizeof(path), "%s/tokens/%s", app->options.state_dir, engine->conf->name);
 	account->token_path = nd_xstrdup(path);
+	proof_open(account);
 	if (engine->conf->auth == CONF_OAUTH2)
 		tokens_open(app, account);
 }
@@ -78,10 +79,13 @@ accounts_change(struct app *app)
 		account->conf = reload_hold(app->conf);
 		if (engine->change == CONF_OTHER)
 			secrets_drop(account);
+		if (engine->change != CONF_SAME)
+			proof_open(account);
 		if (engine->change == CONF_OTHER && engine->conf->auth == CONF_OAUTH2)
 			tokens_open(app, account);
 	}
 	accounts_build(app);
+	proof_watch(app);
 }
 
 static void
@@ -183,9 +187,8 @@ keep_paused(struct app *app, struct http_request *request, const char *name)
 	nd_buf_done(&names);
 }
 
-/* The account of the path; NULL: answered. */
 struct engine_account *
-accounts_asked(struct app *app, struct http_request *request)
+accounts_asked_for(struct app *app, struct http_request *request)
 {
 	static const char *const known[] = { NULL };
 	const char *name = http_request_segment(request);
@@ -219,7 +222,7 @@ accounts_list(void *owner, struct http_request *request)
 void
 accounts_show(void *owner, struct http_request *request)
 {
-	struct engine_account *engine = accounts_asked(owner, request);
+	struct engine_account *engine = accounts_asked_for(owner, request);
 
 	if (engine)
 		handlers_accounts(owner, request, engine->conf->name);
@@ -229,7 +232,7 @@ void
 accounts_pause(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = accounts_asked(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 
 	if (!engine)
 		return;
@@ -242,7 +245,7 @@ void
 accounts_resume(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = accounts_asked(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 
 	if (!engine)
 		return;
@@ -255,7 +258,7 @@ void
 accounts_refresh(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = accounts_asked(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 
 	if (!engine)
 		return;

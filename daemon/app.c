@@ -5,9 +5,11 @@
 #include "common/explain.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/io/child.h"
 #include "daemon/io/journal.h"
 #include "daemon/io/sd.h"
 #include "daemon/io/trim.h"
+#include "daemon/io/watch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -186,7 +188,7 @@ retry_outcomes(void *arg)
 static void
 check_stopped(struct app *app)
 {
-	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0;
+	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 && !tokens_busy(app);
 
 	/* A dead store takes no outcome any more: nothing is gained by waiting. */
 	if ((done || app->store_fault.err == ND_EDISK) &&
@@ -226,6 +228,8 @@ on_stop(void *arg)
 	engine_stop(app->engine);
 	feed_end(app);
 	waiters_end(app);
+	trust_end(app);
+	logins_stop(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
@@ -304,9 +308,9 @@ serve(struct app *app)
 		loop_stop(app->loop);
 		return;
 	}
-	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u accounts, %llu jobs in the queue",
+	nd_log(ND_LOG_NOTICE, NULL, "notifyd " PACKAGE_VERSION " is ready: %s, %u account%s, %llu jobs in the queue",
 	    app->sockets.count > 0 ? app->sockets.socket[0].path : "no socket", app->conf->account_count,
-	    (unsigned long long)app->unfinished);
+	    app->conf->account_count == 1 ? "" : "s", (unsigned long long)app->unfinished);
 	trim_heap();
 	trim_code(); /* of the start */
 	sd_ready("ready");
@@ -357,16 +361,19 @@ build(struct app *app, struct nd_why *why)
 	app->started = loop_now(app->loop).unix_ms;
 	feed_open(app);
 	app->files = worker_new("files", 1);
+	app->proofs = worker_new("proofs", 4);
 	app->composer = worker_new("composer", 1);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
 	app->quota = quota_new();
 	app->resolver = resolver_new(app->loop);
 	app->http_client = http_client_new(app->loop);
+	reload_apply(app);
 	build_timers(app);
 	tls_random(&seed, sizeof(seed));
 	app->engine = engine_new(app->conf, seed, loop_now(app->loop));
 	accounts_build(app);
+	proof_watch(app);
 	accounts_read_paused(app);
 	recover_ages(app);
 	acts_pause_open(app);
@@ -394,8 +401,11 @@ tear_down(struct app *app)
 		resolver_free(app->resolver);
 	if (app->store)
 		store_close(app->store);
+	child_stop();
+	worker_free(app->proofs);
 	worker_free(app->composer); /* before the files: what it gave up goes */
 	worker_free(app->files);
+	watch_free(app->watch);
 	deliver_drop(app);
 	feed_free(app);
 	loop_timer_free(app->engine_timer);
@@ -408,7 +418,13 @@ tear_down(struct app *app)
 	loop_timer_free(app->status_timer);
 	loop_timer_free(app->credentials_timer);
 	loop_timer_free(app->watchdog_timer);
+	logins_stop(app);
+	if (app->engine)
+		tokens_stop(app);
 	loop_free(app->loop);
+	logins_free(app);
+	logouts_free(app);
+	identity_end(app);
 	if (app->spool)
 		spool_close(app->spool);
 	if (app->inflight)
@@ -460,6 +476,8 @@ run(struct app *app, const struct nd_buf *texts)
 	if (journal_wanted())
 		nd_log_to(journal_sink);
 	reload_apply(app);
+	if (tls_fips())
+		nd_log(ND_LOG_NOTICE, NULL, "OpenSSL offers FIPS algorithms only: there is no CRAM-MD5");
 	if (app->degraded[0])
 		nd_log(ND_LOG_ERR, NULL, "degraded: the last good configuration is used: %s", app->degraded);
 	if (build(app, &why) == ND_OK) {
@@ -485,7 +503,8 @@ app_run(const struct app_options *options)
 	if (configure(&app, &texts) != ND_OK)
 		app.exit_code = EX_CONFIG;
 	else if (options->check)
-		(void)printf("the configuration is good: %u accounts\n", app.conf->account_count);
+		(void)printf("the configuration is good: %u account%s\n", app.conf->account_count,
+		    app.conf->account_count == 1 ? "" : "s");
 	else
 		run(&app, &texts);
 	nd_buf_done(&texts);

@@ -16,6 +16,10 @@
  *   credentials.c  when secrets, certificates and sign-ins end
  *   intake_own.c   jobs that notifyd writes itself
  *   secrets.c   secrets that an operator hands over
+ *   trust.c     the way to an account's server, and whom it trusts there
+ *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
+ *   logins.c    people sign in                         logouts.c  and out
+ *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  *   explanations.c  what failures mean, and POST /v1/explain
  */
 #ifndef ND_DAEMON_APP_H
@@ -27,6 +31,7 @@
 #include "daemon/core/expiry.h"
 #include "daemon/core/intake_limit.h"
 #include "daemon/core/machine.h"
+#include "daemon/core/oauth.h"
 #include "daemon/core/quota.h"
 #include "daemon/core/watchdog.h"
 #include "daemon/io/filer.h"
@@ -57,6 +62,14 @@ struct secrets_given {
 	struct nd_secret before; /* what the reference gave when it came; empty: it could not be read */
 };
 
+/* What is known of an account's secrets; proof.c. */
+struct app_secrets {
+	bool try_next;     /* client_secret_next is read instead of client_secret */
+	bool next_in_use;  /* and the endpoint took it */
+	unsigned changes;  /* counts the changes seen: what was refused before one may be good after it */
+	nd_unix not_after; /* of the certificate; 0 not known */
+};
+
 /* What an account needs outside core; engine_account.user. */
 struct app_account {
 	struct app *app;
@@ -66,25 +79,37 @@ struct app_account {
 	char tls_words[96];            /* of the last session */
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
-	unsigned settings;             /* counts its changes: answers to questions of before are not taken */
 	struct expiry credentials[EXPIRY_KINDS];
 	nd_unix ends[EXPIRY_KINDS]; /* as the settings, the certificate, the grant say; 0 not known */
 	bool credentials_known;     /* what STATE/credentials tells was read */
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
+	struct app_secrets secrets;
+	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
 	char *token_path;
+	struct oauth_saved grant; /* of a sign-in: what the file at token_path holds */
+	unsigned grants;          /* counts sign-ins and sign-outs: answers about a grant of before are not taken */
+	unsigned near;            /* days to the end of the grant, as told last */
+	bool answer_lost;         /* a refresh of an earlier run got an answer that never came to the disk */
+	struct nd_why locked;     /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
 };
 
+struct json_out;
 struct app_waiter;
+struct app_login;
+struct app_leaving;
 struct feed;
 struct app_act;
+struct app_look;
 
 struct app {
 	struct conf *conf; /* held: reload.c */
 	struct app_options options;
 	struct loop *loop;
 	struct worker *files, *composer;
+	struct worker *proofs;     /* secrets and commands are read here */
+	struct watch *watch;       /* files of secrets */
 	atomic_bool composer_stop; /* the loop has ended: nothing more is composed */
 	struct store *store;
 	struct spool *spool;
@@ -99,7 +124,11 @@ struct app {
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
-	struct app_act *acts; /* actions that wait for a commit or a load */
+	struct app_look *looks;   /* at what servers present */
+	struct app_login *logins; /* people who are signing in */
+	struct app_leaving *leavings;
+	struct app_act *acts;               /* actions that wait for a commit or a load */
+	struct identity_asking *identities; /* under way */
 	struct feed *feed;
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
@@ -151,12 +180,84 @@ void tokens_open(struct app *app, struct app_account *account); /* what STATE/to
 void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
+/* Sends a request to one of the account's endpoints; takes `wanted`. */
+void tokens_post(struct app_account *account, struct oauth_request *wanted, http_client_done *done, void *arg);
+void tokens_stop(struct app *app); /* before the loop ends */
+bool tokens_busy(struct app *app); /* an answer is awaited that may hold the only refresh token */
+
+/* vault.c: STATE/tokens, sealed when there is a tokens-key. */
+enum nd_err vault_read(
+    const struct app_account *account, const char *path, struct oauth_saved *out, struct nd_why *why) ND_MUST_CHECK;
+/* done on the loop, later; not when it fails at once. */
+enum nd_err vault_write(struct app_account *account, const char *path, const struct oauth_saved *saved,
+    filer_done *done, void *arg, struct nd_why *why) ND_MUST_CHECK;
+#define VAULT_ASIDE 3u
+void vault_aside(struct app_account *account, const char *kind); /* the file becomes ACCOUNT.KIND-1 */
+/* The place of a grant of other settings: ACCOUNT.IDENTITY. */
+char *vault_other(const struct app_account *account, const char *identity);
+void vault_put_off(struct app_account *account, const char *identity); /* the file goes there */
+
+/* grants.c: refresh tokens, of sign-ins and brought ones. */
+/* Takes what the file holds. */
+void grants_take(struct app_account *account, struct oauth_saved *saved);
+/* A refresh token that was brought from elsewhere; true: it is a new one. */
+bool grants_brought(struct app_account *account, const struct nd_secret *token);
+/* The endpoint says that the grant is dead: puts it aside; `why` is what the account is held for. */
+void grants_refused(struct app_account *account, const char *said, struct nd_why *why);
+/* A sign-in that is on disk already; takes `saved`. */
+void grants_sign_in(struct app_account *account, struct oauth_saved *saved);
+void grants_sign_out(struct app_account *account);
+void grants_mind(void *app); /* tells of grants that die of age: daily */
+void grants_warn(struct app *app, struct json_out *out);
+
+/* logins.c: people sign in. */
+http_handler logins_begin, logins_end;
+void logins_drop(struct app *app, const struct app_account *account); /* sign-ins that are under way end */
+void logins_stop(struct app *app);                                    /* all are answered: notifyd stops */
+void logins_free(struct app *app);                                    /* after the loop */
+
+/* logouts.c: people sign out. */
+http_handler logouts_handle;
+void logouts_free(struct app *app);
+
+/* proof.c */
+/* What proves an account's application, read afresh for one request. A public client's is empty. */
+struct app_proof {
+	struct nd_secret client_secret, client_assertion, assertion;
+	struct nd_secret password; /* of proof_password, and the refresh token of proof_brought */
+	char *client_id, *url;     /* from a downloaded JSON; NULL: the account's */
+	bool next;                 /* it is client_secret_next */
+};
+/* On the loop, later, once; not when notifyd ends first. proof NULL: why. Borrowed for the call. */
+typedef void proof_done(void *arg, const struct app_proof *proof, const struct nd_why *why);
+struct proof_reading;
+struct proof_reading *proof_read(struct app *app, struct app_account *account, proof_done *done, void *arg);
+struct proof_reading *proof_password(struct app *app, struct app_account *account, proof_done *done, void *arg);
+struct proof_reading *proof_brought(struct app *app, struct app_account *account, proof_done *done, void *arg);
+void proof_forget(struct proof_reading *reading); /* its done is not called any more; NULL is fine */
+void proof_fill(const struct app_proof *proof, struct oauth_ask *ask); /* points the ask at the proof */
+/* The endpoint's answer to a request with a proof. true: it refused the secret and another one is there: prove it once more, and ask again. */
+bool proof_refused(struct app_account *account, bool next, const struct oauth_reply *reply);
+void proof_accepted(struct app_account *account, bool next);
+void proof_open(struct app_account
+	*account); /* a new account, or new settings: looks at the certificate, forgets what was learned */
+void proof_watch(struct app *app); /* for the files that the settings name now */
+/* When the application's secret or certificate ends; false: not known. */
+bool proof_expires(const struct app_account *account, nd_unix *when);
+
+/* identity.c */
+typedef void identity_done(
+    void *arg, const struct oauth_reply *reply); /* on the loop, once; not when notifyd ends first */
+void identity_ask(struct app *app, struct app_account *account, identity_done *done, void *arg);
+void identity_end(struct app *app); /* after the loop's end */
 
 /* secrets.c */
 http_handler secrets_put;
-/* The secret of a field: the one that was handed over, else what its reference gives. */
-enum nd_err secrets_read(const struct app_account *account, enum secrets_field field, struct nd_secret *out,
-    struct nd_why *why) ND_MUST_CHECK;
+/* The secret that was handed over, else what its reference gives. On any thread. */
+enum nd_err secrets_read(
+    const struct secrets_given *given, const char *reference, struct nd_secret *out, struct nd_why *why) ND_MUST_CHECK;
+void secrets_copy(const struct secrets_given *from, struct secrets_given *to);
+void secrets_given_done(struct secrets_given *given);
 void secrets_drop(struct app_account *account); /* those that were handed over */
 void secrets_done(struct app_account *account); /* at its end, or the daemon's */
 
@@ -195,9 +296,18 @@ void accounts_build(struct app *app);  /* for each of the engine's accounts that
 void accounts_change(struct app *app); /* after engine_reconfigure */
 void accounts_forget(struct app *app, struct engine_account *engine);
 void accounts_free(struct app *app);
-void accounts_read_paused(struct app *app);                                           /* STATE/paused */
-struct engine_account *accounts_asked(struct app *app, struct http_request *request); /* NULL: answered */
+void accounts_read_paused(struct app *app); /* STATE/paused */
+struct engine_account *accounts_asked_for(
+    struct app *app, struct http_request *request); /* the account of the path; NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
+
+/* trust.c */
+struct smtp_link_conf;
+struct tls *trust_tls(const struct conf_account *account, struct nd_why *why); /* a context; NULL: why */
+/* Everything but the context and the credentials; borrows from both. */
+void trust_way(const struct conf *conf, const struct conf_account *account, struct smtp_link_conf *out);
+http_handler trust_chain;
+void trust_end(struct app *app); /* all are answered: notifyd stops */
 
 /* intake.c; more in intake_inner.h */
 void intake_submit(void *owner, struct http_request *request);
@@ -260,7 +370,6 @@ void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
 void feed_free(struct app *app);
 
 /* shape.c */
-struct json_out;
 void shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count,
     bool full, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
@@ -271,6 +380,7 @@ void shape_status(struct app *app, const struct store_req *totals, bool all, str
 bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
 
 /* warnings.c: "warnings":[…] of the status. */
+void warnings_one(const char *code, const char *detail, const char *hint, struct json_out *out);
 #define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
 #define OTHER_MACHINE_HINT                                                                                             \
 	"when that machine will not send these jobs itself: notifyctl state adopt; to cancel them and start afresh: "  \

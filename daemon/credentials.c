@@ -170,6 +170,7 @@ look_at(struct app_account *account, nd_unix now)
 	bool changed = false;
 
 	account->ends[EXPIRY_CLIENT_SECRET] = secret_ends(account->engine->conf);
+	account->ends[EXPIRY_CERTIFICATE] = account->secrets.not_after;
 	for (unsigned kind = 0; kind < EXPIRY_KINDS; kind++) {
 		changed |= account->credentials[kind].ends != account->ends[kind];
 		expiry_ends(&account->credentials[kind], account->ends[kind]);

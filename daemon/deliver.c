@@ -5,7 +5,6 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "daemon/core/smtp_auth.h"
 #include "daemon/io/smtp_link.h"
 
 #include <stdio.h>
@@ -28,15 +27,11 @@ struct delivery { /* one session; pool_session.link */
 	struct smtp_link *link;
 	struct said said[SMTP_WINDOW_MAX]; /* the mails under way, as in session->jobs */
 	unsigned said_count;
-	struct nd_secret password; /* while the session opens */
-	struct nd_why why;         /* why it could not even begin */
+	struct proof_reading *reading; /* of the password */
+	struct nd_secret password;     /* while the session opens */
+	struct nd_why why;             /* why it could not even begin */
 };
 
-static const enum smtp_security securities[] = {
-	[CONF_STARTTLS] = SMTP_STARTTLS,
-	[CONF_TLS] = SMTP_TLS,
-	[CONF_PLAIN] = SMTP_PLAINTEXT,
-};
 static const enum smtp_auth auths[] = {
 	[CONF_OAUTH2] = SMTP_AUTH_OAUTH,
 	[CONF_PASSWORD] = SMTP_AUTH_PASSWORD,
@@ -55,6 +50,7 @@ free_late(void *arg)
 static void
 free_delivery(struct delivery *delivery)
 {
+	proof_forget(delivery->reading);
 	if (delivery->link)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
@@ -173,29 +169,39 @@ fail_early(void *arg)
 static bool
 prepare(struct delivery *delivery, const struct conf_account *conf, struct app_account *account)
 {
-	delivery->conf = (struct smtp_link_conf){
-		.host = conf->host,
-		.port = (uint16_t)conf->port,
-		.tls_name = conf->tls_name[0] ? conf->tls_name : conf->host,
-		.settings = { .ehlo = conf->ehlo[0] ? conf->ehlo : delivery->app->conf->hostname,
-		    .host = conf->host,
-		    .security = securities[conf->security],
-		    .auth = auths[conf->auth],
-		    .user = conf->user,
-		    .secret = conf->auth == CONF_PASSWORD ? &delivery->password : &account->token },
-	};
+	trust_way(delivery->app->conf, conf, &delivery->conf);
+	delivery->conf.settings.auth = auths[conf->auth];
+	delivery->conf.settings.secret = conf->auth == CONF_PASSWORD ? &delivery->password : &account->token;
 	if (conf->security != CONF_PLAIN && !account->tls)
-		account->tls = tls_new(conf->ca_file, &delivery->why);
+		account->tls = trust_tls(conf, &delivery->why);
 	delivery->conf.tls = account->tls;
-	if (conf->security != CONF_PLAIN && !account->tls)
-		return false;
-	if (conf->auth != CONF_PASSWORD)
-		return true;
-	if (secrets_read(account, SECRETS_PASSWORD, &delivery->password, &delivery->why) != ND_OK)
-		return false;
-	if (conf->provider == CONF_GOOGLE)
-		smtp_auth_app_password(&delivery->password);
-	return true;
+	return conf->security == CONF_PLAIN || account->tls;
+}
+
+static void
+dial(struct delivery *delivery)
+{
+	struct app *app = delivery->app;
+
+	delivery->link = smtp_link_new(app->loop, app->resolver, &delivery->conf, &events, delivery);
+	if (nd_log_wanted(ND_LOG_DEBUG))
+		smtp_link_trace(delivery->link, delivery->session->id);
+}
+
+/* The password has come. */
+static void
+proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
+{
+	struct delivery *delivery = arg;
+
+	delivery->reading = NULL;
+	if (!proof) {
+		delivery->why = *why;
+		fail_early(delivery);
+		return;
+	}
+	nd_secret_set(&delivery->password, proof->password.octets, proof->password.len);
+	dial(delivery);
 }
 
 void
@@ -211,9 +217,10 @@ deliver_open(struct app *app, struct engine_account *account, struct pool_sessio
 		loop_soon(app->loop, fail_early, delivery);
 		return;
 	}
-	delivery->link = smtp_link_new(app->loop, app->resolver, &delivery->conf, &events, delivery);
-	if (nd_log_wanted(ND_LOG_DEBUG))
-		smtp_link_trace(delivery->link, session->id);
+	if (account->conf->auth == CONF_PASSWORD)
+		delivery->reading = proof_password(app, account->user, proved, delivery);
+	else
+		dial(delivery);
 }
 
 /* The body cannot be read: told as a lost transaction, so the job is tried again and says why. */

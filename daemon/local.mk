@@ -5,6 +5,8 @@ libcore_a_SOURCES = \
 	%D%/core/access.h \
 	%D%/core/act.c \
 	%D%/core/act.h \
+	%D%/core/command.c \
+	%D%/core/command.h \
 	%D%/core/conf.c \
 	%D%/core/conf.h \
 	%D%/core/conf_check.c \
@@ -28,12 +30,20 @@ libcore_a_SOURCES = \
 	%D%/core/events.h \
 	%D%/core/expiry.c \
 	%D%/core/expiry.h \
+	%D%/core/grant.c \
+	%D%/core/grant.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
 	%D%/core/hint.c \
 	%D%/core/hint.h \
+	%D%/core/identity.c \
+	%D%/core/identity.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
+	%D%/core/jwt.c \
+	%D%/core/jwt.h \
+	%D%/core/keyfile.c \
+	%D%/core/keyfile.h \
 	%D%/core/machine.c \
 	%D%/core/machine.h \
 	%D%/core/mime.c \
@@ -51,6 +61,8 @@ libcore_a_SOURCES = \
 	%D%/core/oauth.h \
 	%D%/core/oauth_inner.h \
 	%D%/core/oauth_reply.c \
+	%D%/core/pkce.c \
+	%D%/core/pkce.h \
 	%D%/core/pool.c \
 	%D%/core/pool.h \
 	%D%/core/ready.c \
@@ -59,6 +71,8 @@ libcore_a_SOURCES = \
 	%D%/core/ready_words.c \
 	%D%/core/quota.c \
 	%D%/core/quota.h \
+	%D%/core/proxy_talk.c \
+	%D%/core/proxy_talk.h \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
@@ -67,6 +81,9 @@ libcore_a_SOURCES = \
 	%D%/core/scram.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
+	%D%/core/signin.c \
+	%D%/core/signin.h \
+	%D%/core/signin_reply.c \
 	%D%/core/smtp_auth.c \
 	%D%/core/smtp_auth.h \
 	%D%/core/smtp_check.c \
@@ -94,6 +111,8 @@ libcore_a_SOURCES = \
 	%D%/core/watchdog.h
 
 libio_a_SOURCES = \
+	%D%/io/child.c \
+	%D%/io/child.h \
 	%D%/io/filer.c \
 	%D%/io/filer.h \
 	%D%/io/http_client.c \
@@ -109,6 +128,8 @@ libio_a_SOURCES = \
 	%D%/io/inflight.h \
 	%D%/io/journal.c \
 	%D%/io/journal.h \
+	%D%/io/jwt.c \
+	%D%/io/jwt.h \
 	%D%/io/listen.c \
 	%D%/io/listen.h \
 	%D%/io/loop.c \
@@ -129,6 +150,7 @@ libio_a_SOURCES = \
 	%D%/io/smtp_link.h \
 	%D%/io/smtp_link_dial.c \
 	%D%/io/smtp_link_inner.h \
+	%D%/io/smtp_link_proxy.c \
 	%D%/io/smtp_link_wire.c \
 	%D%/io/spool.c \
 	%D%/io/spool.h \
@@ -147,8 +169,12 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/tls_chain.c \
+	%D%/io/tls_inner.h \
 	%D%/io/trim.c \
 	%D%/io/trim.h \
+	%D%/io/watch.c \
+	%D%/io/watch.h \
 	%D%/io/worker.c \
 	%D%/io/worker.h
 
@@ -162,8 +188,10 @@ notifyd_SOURCES = \
 	%D%/deliver.c \
 	%D%/explanations.c \
 	%D%/feed.c \
+	%D%/grants.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
+	%D%/identity.c \
 	%D%/intake.c \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
@@ -171,8 +199,11 @@ notifyd_SOURCES = \
 	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_stream.c \
+	%D%/logins.c \
+	%D%/logouts.c \
 	%D%/main.c \
 	%D%/operate.c \
+	%D%/proof.c \
 	%D%/recover.c \
 	%D%/reload.c \
 	%D%/credentials.c \
@@ -182,6 +213,8 @@ notifyd_SOURCES = \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
+	%D%/trust.c \
+	%D%/vault.c \
 	%D%/waiters.c \
 	%D%/warnings.c
 notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)

@@ -39,11 +39,10 @@ same(const struct nd_secret *a, const struct nd_secret *b)
 }
 
 enum nd_err
-secrets_read(const struct app_account *account, enum secrets_field field, struct nd_secret *out, struct nd_why *why)
+secrets_read(const struct secrets_given *given, const char *reference, struct nd_secret *out, struct nd_why *why)
 {
-	const struct secrets_given *given = &account->given[field];
 	struct nd_secret read = { 0 };
-	enum nd_err err = secret_read(reference_of(account->engine->conf, field), &read, why);
+	enum nd_err err = secret_read(reference, &read, why);
 
 	if (given->secret.len > 0 && same(&read, &given->before)) {
 		nd_secret_set(out, given->secret.octets, given->secret.len);
@@ -55,12 +54,26 @@ secrets_read(const struct app_account *account, enum secrets_field field, struct
 }
 
 void
+secrets_copy(const struct secrets_given *from, struct secrets_given *to)
+{
+	if (from->secret.len == 0)
+		return;
+	nd_secret_set(&to->secret, from->secret.octets, from->secret.len);
+	nd_secret_set(&to->before, from->before.len > 0 ? from->before.octets : "", from->before.len);
+}
+
+void
+secrets_given_done(struct secrets_given *given)
+{
+	nd_secret_done(&given->secret);
+	nd_secret_done(&given->before);
+}
+
+void
 secrets_drop(struct app_account *account)
 {
-	for (unsigned i = 0; i < SECRETS_FIELDS; i++) {
-		nd_secret_done(&account->given[i].secret);
-		nd_secret_done(&account->given[i].before);
-	}
+	for (unsigned i = 0; i < SECRETS_FIELDS; i++)
+		secrets_given_done(&account->given[i]);
 }
 
 struct secrets_trial { /* one PUT */
@@ -161,8 +174,10 @@ use(struct secrets_trial *trial, bool tried, const char *detail)
 	nd_secret_done(&before);
 	nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", conf->name }), "account %s has a new %s: %s", conf->name,
 	    field_names[trial->field], detail);
-	if (trial->field != SECRETS_CLIENT_NEXT)
+	if (trial->field != SECRETS_CLIENT_NEXT) {
+		proof_open(account);
 		engine_refresh(trial->app->engine, account->engine, loop_now(trial->app->loop));
+	}
 	answer(trial, tried, detail);
 	end_trial(trial);
 }
@@ -275,6 +290,11 @@ check_use(const struct secrets_trial *trial, struct nd_why *why)
 {
 	const struct conf_account *conf = trial->account->engine->conf;
 
+	if (strncmp(reference_of(conf, trial->field), "command:", 8) == 0) {
+		(void)nd_fail(why, ND_EBADSECRET, 0, "%s of account %s is what a command says",
+		    field_names[trial->field], conf->name);
+		return nd_fail_at(why, "field", 0, "change it where the command gets it: it is asked again each time");
+	}
 	if ((trial->field == SECRETS_PASSWORD) == (conf->auth == CONF_PASSWORD) && conf->auth != CONF_NO_AUTH &&
 	    reference_of(conf, trial->field == SECRETS_CLIENT_NEXT ? SECRETS_CLIENT : trial->field)[0] != '\0')
 		return ND_OK;
@@ -342,7 +362,7 @@ void
 secrets_put(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = accounts_asked(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 	struct app_account *account = engine ? engine->user : NULL;
 	struct secrets_trial *trial;
 	struct nd_why why;

@@ -4,6 +4,8 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/stamp.h"
+#include "daemon/core/grant.h"
 #include "daemon/core/hint.h"
 
 #include <stdio.h>
@@ -215,12 +217,23 @@ counts_of(const struct store_req *totals, const char *name)
 }
 
 static void
+put_grant(const struct app_account *account, struct json_out *out)
+{
+	const struct oauth_saved *grant = &account->grant;
+
+	json_out_text(out, "signed_in", grant->signed_in[0] ? grant->signed_in : NULL);
+	if (grant->refresh_token.len > 0)
+		json_out_time(out, "grant_expires", grant_end(account->engine->conf, grant->refreshed));
+}
+
+static void
 put_account(
     struct app *app, struct engine_account *account, const struct store_req *totals, bool all, struct json_out *out)
 {
 	const struct store_account_count *counts = counts_of(totals, account->conf->name);
 	struct nd_now now = loop_now(app->loop);
-	char reason[512];
+	char reason[512], day[ND_STAMP_SIZE];
+	nd_unix expires;
 
 	json_out_object(out, NULL);
 	json_out_text(out, "name", account->conf->name);
@@ -238,8 +251,11 @@ put_account(
 		json_out_int(out, "sessions", pool_total(&account->pool));
 		if (account->conf->auth == CONF_OAUTH2 && account->token.have)
 			json_out_time(out, "token_expires", now.unix_ms + (account->token.expires - now.ms));
-		json_out_text(out, "secret_expires",
-		    account->conf->client_secret_expires[0] ? account->conf->client_secret_expires : NULL);
+		if (proof_expires(account->user, &expires)) {
+			(void)nd_stamp_rfc3339(expires, day);
+			json_out_textn(out, "secret_expires", day, strlen("2026-11-21"));
+		}
+		put_grant(account->user, out);
 		json_out_text(out, "auth", auth_names[account->conf->auth]);
 		json_out_text(out, "relay", account->conf->host);
 	}

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	%D%/unit/test_act \
 	%D%/unit/test_api \
 	%D%/unit/test_buf \
+	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
 	%D%/unit/test_expiry \
@@ -29,21 +30,27 @@ UNIT_TESTS = \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
+	%D%/unit/test_grant \
 	%D%/unit/test_health \
 	%D%/unit/test_hint \
+	%D%/unit/test_identity \
 	%D%/unit/test_intake_limit \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
+	%D%/unit/test_jwt \
+	%D%/unit/test_keyfile \
 	%D%/unit/test_log \
 	%D%/unit/test_machine \
 	%D%/unit/test_mime \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
+	%D%/unit/test_proxy_talk \
 	%D%/unit/test_ready \
 	%D%/unit/test_quota \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
+	%D%/unit/test_signin \
 	%D%/unit/test_smtp_habits \
 	%D%/unit/test_smtp_auth \
 	%D%/unit/test_smtp_proto \
@@ -71,12 +78,14 @@ libiotest_a_SOURCES = \
 	%D%/io/store_kit.c \
 	%D%/io/store_kit.h
 IO_TESTS = \
+	%D%/io/test_child \
 	%D%/io/test_filer \
 	%D%/io/test_http_client \
 	%D%/io/test_http_server \
 	%D%/io/test_http_server_slow \
 	%D%/io/test_http_server_stream \
 	%D%/io/test_inflight \
+	%D%/io/test_jwt_sign \
 	%D%/io/test_listen \
 	%D%/io/test_loop \
 	%D%/io/test_peer \
@@ -85,6 +94,7 @@ IO_TESTS = \
 	%D%/io/test_seal \
 	%D%/io/test_secret \
 	%D%/io/test_smtp_link \
+	%D%/io/test_smtp_link_way \
 	%D%/io/test_spool \
 	%D%/io/test_store \
 	%D%/io/test_store_faults \
@@ -92,8 +102,12 @@ IO_TESTS = \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
 	%D%/io/test_trim \
+	%D%/io/test_watch \
 	%D%/io/test_worker
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
+%C%_io_test_child_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_jwt_sign_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_watch_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_filer_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_client_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_server_LDADD = $(IO_TEST_LIBS)
@@ -108,6 +122,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_seal_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_secret_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_smtp_link_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_smtp_link_way_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
@@ -146,6 +161,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_json \
 	%D%/fuzz/fuzz_mime \
 	%D%/fuzz/fuzz_oauth \
+	%D%/fuzz/fuzz_proxy \
 	%D%/fuzz/fuzz_request \
 	%D%/fuzz/fuzz_smtp \
 	%D%/fuzz/fuzz_text
@@ -166,6 +182,8 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_mime_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_oauth_SOURCES = %D%/fuzz/fuzz_oauth.c
 %C%_fuzz_fuzz_oauth_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_proxy_SOURCES = %D%/fuzz/fuzz_proxy.c
+%C%_fuzz_fuzz_proxy_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_request_SOURCES = %D%/fuzz/fuzz_request.c
 %C%_fuzz_fuzz_request_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
 %C%_fuzz_fuzz_smtp_SOURCES = %D%/fuzz/fuzz_smtp.c
@@ -181,6 +199,7 @@ if FUZZERS
 %C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_oauth_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
@@ -193,6 +212,7 @@ else
 %C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_mime_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_oauth_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_proxy_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_request_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_smtp_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_text_SOURCES += %D%/fuzz/main.c

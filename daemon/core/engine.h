@@ -102,6 +102,11 @@ void engine_token_later(struct engine *engine, struct engine_account *account, n
     const struct nd_why *why, struct nd_now now);
 void engine_token_refused(
     struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
+/* A person has signed in: what was learned about the account before holds no more. engine_token_got follows. */
+void engine_signed_in(struct engine *engine, struct engine_account *account, struct nd_now now);
+/* A person has signed out: the token is not used any more, sessions end after their mail, the account is held. */
+void engine_signed_out(
+    struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
 /* What a person asks for a job. ABSENT: it is not in memory, the driver changes the row itself; BUSY: it may be on its way here, ask
  * again after the load; DONE: it goes to the store (STORE follows); LATER: it is being sent or committed, and is changed
  * after that unless it is final then; REFUSED: why. */

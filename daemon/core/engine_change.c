@@ -94,6 +94,24 @@ engine_refresh(struct engine *engine, struct engine_account *account, struct nd_
 		health_resume(&account->health, now.ms);
 }
 
+void
+engine_signed_in(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	pool_age(&account->pool);
+	account->reauth = false;
+	account->token_why = (struct nd_why){ 0 };
+	health_renew(&account->health, now.ms);
+}
+
+void
+engine_signed_out(struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now)
+{
+	pool_age(&account->pool);
+	token_spoiled(&account->token, now.ms);
+	engine_token_refused(engine, account, why, now);
+}
+
 /* No longer named. What is under way comes to its end; the rest is the store's, for other accounts. */
 static void
 retire(struct engine_account *account)

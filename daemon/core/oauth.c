@@ -9,6 +9,7 @@
 #include "common/stamp.h"
 #include "daemon/core/oauth_inner.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,35 +72,69 @@ static const struct grant_type {
 	[CONF_MANAGED_IDENTITY] = { NULL, false },                                    /* no form: a GET of its own */
 };
 
+/* Who asks, and what proves it. */
+static void
+add_client(
+    const struct conf_account *account, const struct oauth_ask *ask, struct nd_buf *body, struct oauth_request *out)
+{
+	const char *client_id = ask->client_id != NULL ? ask->client_id : account->client_id;
+
+	if (account->token_auth == CONF_TOKEN_BASIC && ask->client_secret != NULL) {
+		out->authorization = basic_authorization(client_id, ask->client_secret);
+	} else {
+		add_text(body, "client_id", client_id);
+		add_secret(body, "client_secret", ask->client_secret);
+	}
+	if (ask->client_assertion != NULL) {
+		add_text(body, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+		add_secret(body, "client_assertion", ask->client_assertion);
+	}
+}
+
+void
+oauth_device_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out)
+{
+	struct nd_buf body;
+
+	*out = (struct oauth_request){ .url = nd_xstrdup(account->device_url) };
+	nd_buf_init(&body, SIZE_MAX);
+	add_client(account, ask, &body, out);
+	add_text(&body, "scope", ask->scope);
+	out->body = nd_buf_take(&body, &out->body_len);
+}
+
+void
+oauth_revoke_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out)
+{
+	struct nd_buf body;
+
+	*out = (struct oauth_request){ .url = nd_xstrdup(account->revoke_url) };
+	nd_buf_init(&body, SIZE_MAX);
+	add_secret(&body, "token", ask->refresh_token);
+	add_text(&body, "token_type_hint", "refresh_token");
+	add_client(account, ask, &body, out);
+	out->body = nd_buf_take(&body, &out->body_len);
+}
+
 void
 oauth_ask_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out)
 {
 	const struct grant_type *type = &grant_types[ask->grant];
-	const char *client_id = ask->client_id != NULL ? ask->client_id : account->client_id;
-	bool basic = account->token_auth == CONF_TOKEN_BASIC && ask->client_secret != NULL;
 	struct nd_buf body;
 
+	*out = (struct oauth_request){ .url = nd_xstrdup(ask->url != NULL ? ask->url : account->token_url) };
 	nd_buf_init(&body, SIZE_MAX);
 	add_text(&body, "grant_type", type->name);
 	if (type->scope)
 		add_text(&body, "scope", ask->scope != NULL ? ask->scope : account->scope);
-	if (!basic && ask->grant != CONF_JWT_BEARER) {
-		add_text(&body, "client_id", client_id);
-		add_secret(&body, "client_secret", ask->client_secret);
-	}
-	if (ask->client_assertion != NULL) {
-		add_text(&body, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-		add_secret(&body, "client_assertion", ask->client_assertion);
-	}
+	if (ask->grant != CONF_JWT_BEARER)
+		add_client(account, ask, &body, out);
 	add_secret(&body, "code", ask->code);
 	add_text(&body, "redirect_uri", ask->redirect_uri);
 	add_secret(&body, "code_verifier", ask->verifier);
 	add_secret(&body, "device_code", ask->device_code);
 	add_secret(&body, "refresh_token", ask->refresh_token);
 	add_secret(&body, "assertion", ask->assertion);
-	*out = (struct oauth_request){ .url = nd_xstrdup(ask->url != NULL ? ask->url : account->token_url) };
-	if (basic)
-		out->authorization = basic_authorization(client_id, ask->client_secret);
 	out->body = nd_buf_take(&body, &out->body_len);
 }
 
@@ -132,8 +167,12 @@ oauth_saved_write(const struct oauth_saved *saved, struct nd_buf *out)
 		json_out_textn(&json, "refresh_token", saved->refresh_token.octets, saved->refresh_token.len);
 		json_out_time(&json, "refreshed", saved->refreshed);
 	}
-	if (saved->signed_in[0] != '\0')
-		json_out_text(&json, "signed_in", saved->signed_in);
+	if (saved->previous.len > 0)
+		json_out_textn(&json, "previous", saved->previous.octets, saved->previous.len);
+	json_out_time(&json, "asked", saved->asked);
+	json_out_text(&json, "imported", saved->imported[0] != '\0' ? saved->imported : NULL);
+	json_out_text(&json, "signed_in", saved->signed_in[0] != '\0' ? saved->signed_in : NULL);
+	json_out_text(&json, "refused", saved->refused[0] != '\0' ? saved->refused : NULL);
 	json_out_object_end(&json);
 	nd_buf_addc(out, '\n');
 }
@@ -160,26 +199,37 @@ take_token(const struct json_node *root, const char *name, struct nd_secret *out
 	return true;
 }
 
+/* A text that may be missing. */
+static bool
+take_text(const struct json_node *root, const char *key, char *out, size_t size)
+{
+	const char *text = json_get_text(root, key);
+
+	if (text != NULL && strlen(text) >= size)
+		return false;
+	(void)snprintf(out, size, "%s", text != NULL ? text : "");
+	return true;
+}
+
 static bool
 take_saved(const struct json_node *root, struct oauth_saved *saved)
 {
-	const char *identity = json_get_text(root, "identity");
-	const char *signed_in = json_get_text(root, "signed_in");
-
-	if (identity == NULL || strlen(identity) >= sizeof(saved->identity) ||
-	    (signed_in != NULL && strlen(signed_in) >= sizeof(saved->signed_in)) ||
+	if (!take_text(root, "identity", saved->identity, sizeof(saved->identity)) || saved->identity[0] == '\0' ||
+	    !take_text(root, "signed_in", saved->signed_in, sizeof(saved->signed_in)) ||
+	    !take_text(root, "imported", saved->imported, sizeof(saved->imported)) ||
+	    !take_text(root, "refused", saved->refused, sizeof(saved->refused)) ||
 	    !take_token(root, "access_token", &saved->token) ||
-	    !take_token(root, "refresh_token", &saved->refresh_token))
+	    !take_token(root, "refresh_token", &saved->refresh_token) ||
+	    !take_token(root, "previous", &saved->previous))
 		return false;
-	memcpy(saved->identity, identity, strlen(identity) + 1);
-	if (signed_in != NULL)
-		memcpy(saved->signed_in, signed_in, strlen(signed_in) + 1);
+	if (json_get(root, "asked") != NULL && !take_time(root, "asked", &saved->asked))
+		return false;
 	if (saved->token.len > 0 &&
 	    (!take_time(root, "issued", &saved->issued) || !take_time(root, "expires", &saved->expires)))
 		return false;
 	if (saved->refresh_token.len > 0 && !take_time(root, "refreshed", &saved->refreshed))
 		return false;
-	return saved->token.len > 0 || saved->refresh_token.len > 0;
+	return saved->token.len > 0 || saved->refresh_token.len > 0 || saved->refused[0] != '\0';
 }
 
 enum nd_err
@@ -199,6 +249,7 @@ oauth_saved_read(const char *octets, size_t len, struct oauth_saved *out, struct
 	}
 	oauth_inner_wipe(json_get(tree.root, "access_token"));
 	oauth_inner_wipe(json_get(tree.root, "refresh_token"));
+	oauth_inner_wipe(json_get(tree.root, "previous"));
 	json_done(&tree);
 	return err;
 }
@@ -208,6 +259,7 @@ oauth_saved_done(struct oauth_saved *saved)
 {
 	nd_secret_done(&saved->token);
 	nd_secret_done(&saved->refresh_token);
+	nd_secret_done(&saved->previous);
 	*saved = (struct oauth_saved){ 0 };
 }
 

@@ -32,6 +32,9 @@ struct oauth_ask {
 	const struct nd_secret *assertion;     /* JWT_BEARER */
 };
 void oauth_ask_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out);
+/* For a device code (RFC 8628 3.1), of ask->scope; to revoke ask->refresh_token (RFC 7009 2.1). ask->grant is not looked at. */
+void oauth_device_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out);
+void oauth_revoke_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out);
 void oauth_request_done(struct oauth_request *request);
 
 enum oauth_class { OAUTH_TOKEN, OAUTH_LATER, OAUTH_REFUSED };
@@ -55,17 +58,23 @@ void oauth_read(
 void oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret);
 /* "1f3c0000-0000-…": never a client secret, but the ID of one. */
 bool oauth_is_guid(const char *text, size_t len);
+/* The endpoint did not take the client's secret: it is wrong or has expired. Another one may do. */
+bool oauth_reply_secret_refused(const struct oauth_reply *reply);
 void oauth_reply_done(struct oauth_reply *reply);
 
-/* The file STATE/tokens/ACCOUNT: JSON {"identity","access_token","issued","expires","refresh_token","refreshed","signed_in"}.
- * At least one of the two tokens is there. */
+/* The file STATE/tokens/ACCOUNT: JSON {"identity","access_token","issued","expires","refresh_token","refreshed","previous","asked","imported",
+ * "signed_in","refused"}. There is one of the two tokens, or what became of them. */
 struct oauth_saved {
 	char identity[80]; /* hex digest text; another identity's tokens are not used */
 	struct nd_secret token;
 	nd_unix issued, expires;
 	struct nd_secret refresh_token; /* of grants that live on one */
 	nd_unix refreshed;              /* when the endpoint last took or gave it */
+	struct nd_secret previous;      /* the refresh token before: the newest has not worked yet */
+	nd_unix asked;                  /* a refresh was sent whose answer is not known; 0 none */
+	char imported[65];              /* digest of what the setting refresh_token gave; "" none */
 	char signed_in[320];            /* who signed in, "" unknown */
+	char refused[320];              /* why there is no refresh token any more; "" there is, or never was */
 };
 void oauth_saved_write(const struct oauth_saved *saved, struct nd_buf *out);
 enum nd_err oauth_saved_read(const char *octets, size_t len, struct oauth_saved *out, struct nd_why *why) ND_MUST_CHECK;

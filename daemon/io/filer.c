@@ -3,6 +3,7 @@
 #include "daemon/io/filer.h"
 
 #include "common/buf.h"
+#include "common/log.h"
 #include "common/mem.h"
 
 #include <errno.h>
@@ -232,4 +233,73 @@ filer_write_later(struct worker *files, struct loop *loop, const char *path, con
 	later->done = done;
 	later->arg = arg;
 	worker_put(files, &later->task);
+}
+
+/* -- aside -- */
+
+struct aside {
+	struct worker_task task; /* first */
+	struct loop_note note;
+	struct loop *loop;
+	char *path, *kind;
+	unsigned keep;
+	enum nd_err err;
+	struct nd_why why;
+};
+
+static void
+name_aside(const struct aside *aside, unsigned n, char *out, size_t size)
+{
+	if (aside->keep == 0)
+		(void)snprintf(out, size, "%s.%s", aside->path, aside->kind);
+	else
+		(void)snprintf(out, size, "%s.%s-%u", aside->path, aside->kind, n);
+}
+
+static void
+put_aside(struct worker_task *task)
+{
+	struct aside *aside = (struct aside *)task;
+	char from[4160], to[4160];
+
+	/* The others move up only when there is one to come. */
+	for (unsigned n = aside->keep; n > 1 && access(aside->path, F_OK) == 0; n--) {
+		name_aside(aside, n - 1, from, sizeof(from));
+		name_aside(aside, n, to, sizeof(to));
+		if (rename(from, to) != 0 && errno != ENOENT)
+			aside->err = fail(&aside->why, from, "moved aside");
+	}
+	name_aside(aside, 1, to, sizeof(to));
+	if (aside->err == ND_OK && rename(aside->path, to) != 0 && errno != ENOENT)
+		aside->err = fail(&aside->why, aside->path, "moved aside");
+	if (aside->err == ND_OK && sync_folder(aside->path) != 0)
+		aside->err = fail(&aside->why, aside->path, "synced with its folder");
+	loop_post(aside->loop, &aside->note);
+}
+
+static void
+tell_aside(void *arg)
+{
+	struct aside *aside = arg;
+
+	if (aside->err != ND_OK)
+		nd_log(ND_LOG_ERR, ND_FIELDS({ "ERR", nd_err_name(aside->err) }), "%s", aside->why.text);
+	free(aside->path);
+	free(aside->kind);
+	free(aside);
+}
+
+void
+filer_aside_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep)
+{
+	struct aside *aside = nd_xalloc(sizeof(*aside));
+
+	aside->task.run = put_aside;
+	aside->note.fn = tell_aside;
+	aside->note.arg = aside;
+	aside->loop = loop;
+	aside->path = nd_xstrdup(path);
+	aside->kind = nd_xstrdup(kind);
+	aside->keep = keep;
+	worker_put(files, &aside->task);
 }

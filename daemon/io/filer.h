@@ -26,5 +26,8 @@ int64_t filer_free(const char *path);
 typedef void filer_done(void *arg, enum nd_err err, const struct nd_why *why);
 void filer_write_later(struct worker *files, struct loop *loop, const char *path, const void *octets, size_t len,
     filer_done *done, void *arg);
+/* Puts a file aside: PATH.KIND-1; what was there becomes -2 and so on, the one after `keep` ends. keep 0: it becomes PATH.KIND in place of what was there.
+ * Fine when there is none. On the file thread, behind the writes that were asked for before. */
+void filer_aside_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep);
 
 #endif

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,10 @@
 #define TAG 16u
 #define NONCE 12u
 #define NO_CHUNK UINT64_MAX
+#define MARK "notifyd-sealed 1\n" /* a short text begins with it, and with its salt */
+#define MARK_LEN (sizeof(MARK) - 1)
+#define SALT 32u
+#define HEAD_LEN (MARK_LEN + SALT)
 
 struct seal {
 	EVP_CIPHER_CTX *context;
@@ -218,4 +223,79 @@ seal_read(struct seal *seal, int fd, uint64_t at, void *out, size_t len, struct 
 		len = left;
 	memcpy(out, seal->plain + from, len);
 	return (ssize_t)len;
+}
+
+/* -- short texts --
+ *
+ *   file = mark, salt (32), the octets encrypted, their tag        beside it: mark and salt, the name
+ *   key  = HMAC-SHA-256(secret, salt), so the nonce may be zero: no key comes twice
+ */
+
+bool
+seal_text_is(const char *octets, size_t len)
+{
+	return len >= HEAD_LEN + TAG && memcmp(octets, MARK, MARK_LEN) == 0;
+}
+
+static EVP_CIPHER_CTX *
+begin_text(const struct nd_secret *secret, const char *name, const uint8_t *head, int encrypt)
+{
+	static const uint8_t nonce[NONCE] = { 0 };
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	uint8_t key[SEAL_KEY];
+	unsigned size = 0;
+	int len;
+
+	must(context != NULL);
+	must(HMAC(EVP_sha256(), secret->octets, (int)secret->len, head + MARK_LEN, SALT, key, &size) != NULL &&
+	     size == SEAL_KEY);
+	must(EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce, encrypt) == 1);
+	must(EVP_CipherUpdate(context, NULL, &len, head, HEAD_LEN) == 1);
+	must(EVP_CipherUpdate(context, NULL, &len, (const uint8_t *)name, (int)strlen(name)) == 1);
+	OPENSSL_cleanse(key, sizeof(key));
+	return context;
+}
+
+void
+seal_text(const struct nd_secret *secret, const char *name, const char *octets, size_t len, struct nd_buf *out)
+{
+	uint8_t *file = nd_xalloc(HEAD_LEN + len + TAG);
+	EVP_CIPHER_CTX *context;
+	int done = 0, rest = 0;
+
+	memcpy(file, MARK, MARK_LEN);
+	must(RAND_bytes(file + MARK_LEN, SALT) == 1);
+	context = begin_text(secret, name, file, 1);
+	must(EVP_CipherUpdate(context, file + HEAD_LEN, &done, (const uint8_t *)octets, (int)len) == 1);
+	must(EVP_CipherFinal_ex(context, file + HEAD_LEN + done, &rest) == 1);
+	must(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, file + HEAD_LEN + len) == 1);
+	EVP_CIPHER_CTX_free(context);
+	(void)nd_buf_add(out, file, HEAD_LEN + len + TAG);
+	free(file);
+}
+
+enum nd_err
+seal_text_open(const struct nd_secret *secret, const char *name, const char *octets, size_t len, struct nd_buf *out,
+    struct nd_why *why)
+{
+	const uint8_t *file = (const uint8_t *)octets;
+	size_t plain = len - HEAD_LEN - TAG;
+	uint8_t tag[TAG], *text;
+	EVP_CIPHER_CTX *context;
+	int done = 0, rest = 0;
+	bool good;
+
+	if (!seal_text_is(octets, len))
+		return nd_fail(why, ND_ETOKENSLOCKED, 0, "it is not sealed");
+	text = nd_xalloc(plain + 1);
+	memcpy(tag, file + len - TAG, TAG);
+	context = begin_text(secret, name, file, 0);
+	good = EVP_CipherUpdate(context, text, &done, file + HEAD_LEN, (int)plain) == 1 &&
+	       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1 &&
+	       EVP_CipherFinal_ex(context, text + done, &rest) == 1;
+	EVP_CIPHER_CTX_free(context);
+	if (good)
+		(void)nd_buf_add(out, text, plain);
+	nd_wipe_free(text, plain);
+	return good ? ND_OK : nd_fail(why, ND_ETOKENSLOCKED, 0, "it is damaged, or was sealed with another tokens-key");
 }

@@ -7,8 +7,11 @@
 #ifndef ND_IO_SEAL_H
 #define ND_IO_SEAL_H
 
+#include "common/buf.h"
 #include "common/err.h"
+#include "common/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,5 +30,14 @@ int seal_end(struct seal *seal, int fd) ND_MUST_CHECK;
 /* Opens up to `len` octets from `at` on; 0 at the end. -1: why is ND_EBODYGONE when the file is damaged or the key another one's, ND_EDISK when it
  * cannot be read. */
 ssize_t seal_read(struct seal *seal, int fd, uint64_t at, void *out, size_t len, struct nd_why *why) ND_MUST_CHECK;
+
+/* A short text for a file, sealed under a secret that many such texts share: each has a key of its own, made of the secret and of what stands in front of
+ * it, and is bound to `name`. */
+#define SEAL_SECRET_MIN 16u /* octets of the secret; 32 random ones are advised */
+bool seal_text_is(const char *octets, size_t len);
+void seal_text(const struct nd_secret *secret, const char *name, const char *octets, size_t len, struct nd_buf *out);
+/* ND_ETOKENSLOCKED: it is damaged, or sealed under another secret or name. */
+enum nd_err seal_text_open(const struct nd_secret *secret, const char *name, const char *octets, size_t len,
+    struct nd_buf *out, struct nd_why *why) ND_MUST_CHECK;
 
 #endif

@@ -7,10 +7,18 @@ XOAUTH2, the reply texts of Exchange Online, short-lived tokens. It delivers not
 
 What it writes below --dir:
   ca.crt         the authority to trust: ca_file and token_ca_file of the account
-  secret         the application's client secret; read anew for each token request
+  secret         the application's client secrets, one a line; read anew for each token request
+  expired        client secrets that have expired, if it is there
+  clients/*.crt  certificates of the application, made by whoever tests: they prove it instead of a secret
+  federated      an assertion of another issuer that is believed, if it is there
+  services/*.crt certificates of a service account of Google's kind: token requests to /google/token
   ready.json     where everything is; there while it runs
   mail/NNNN.eml  each mail as it came, and NNNN.json with its envelope
   journal.jsonl  a line for each token request, session, log-in, refused recipient and mail
+
+--habits tells in what another provider differs, with commas between: plain-400 (a refused client gets 400, not 401),
+text-life (expires_in is a string), no-life (it is missing), slow-down (the first request is put off by the error
+slow_down), internal-failure (the first one fails with the error internal_failure).
 
 Recipients: reject@... is refused (550 5.1.10), tempfail@... is put off once (450 4.2.1), all others are taken.
 """
@@ -21,6 +29,7 @@ import binascii
 import email.header
 import email.utils
 import glob
+import hashlib
 import hmac
 import http.server
 import json
@@ -37,6 +46,8 @@ import threading
 import time
 import urllib.parse
 import uuid
+
+import assertion
 
 TENANT = "1f3c0000-0000-0000-0000-000000000000"
 CLIENT_ID = "9ab20000-0000-0000-0000-000000000000"
@@ -179,12 +190,18 @@ class Provider:
         self.journal = Journal(os.path.join(self.folder, "journal.jsonl"), options.verbose)
         self.certificates = Certificates(self.folder)
         self.tokens = Tokens(options.ttl, options.format, options.pad)
+        self.grants = Grants(self.folder)
         self.mail_room = MailRoom(os.path.join(self.folder, "mail"))
         self.sessions_allowed = options.sessions
         self.lock = threading.Lock()
         self.session_count = 0
         self.signed_in = 0
         self.put_off = set()
+        self.habits = set(filter(None, options.habits.split(",")))
+        self.clients = assertion.Judge(os.path.join(self.folder, "clients"))
+        self.services = assertion.Judge(os.path.join(self.folder, "services"))
+        self.token_url = None  # known when it listens
+        self.requests = 0
         self.faults = {}
         self.secret_path = os.path.join(self.folder, "secret")
         if not os.path.exists(self.secret_path):
@@ -193,9 +210,18 @@ class Provider:
             with open(os.open(self.secret_path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
                 file.write(secret + "\n")
 
-    def secret(self):
-        with open(self.secret_path, encoding="utf-8") as file:
-            return file.read().rstrip("\n")
+    def lines(self, name):
+        """Of a file that may not be there."""
+        try:
+            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+                return file.read().split()
+        except FileNotFoundError:
+            return []
+
+    def next_request(self):
+        with self.lock:
+            self.requests += 1
+            return self.requests
 
     def fault(self, stage, *what):
         """What a test wants at this stage instead of the usual: its text for SMTP, (status, headers, body) for "token"."""
@@ -238,12 +264,147 @@ class Refusal(Exception):
                 "error_uri": f"https://login.microsoftonline.com/error?code={self.number}"}
 
 
+class Grants:
+    """Sign-ins: codes, device codes, refresh tokens. How it behaves is in DIR/behaviour.json, read anew for each request:
+
+    rotate            each refresh gives a new refresh token (default true)
+    reuse             a spent refresh token kills the grant ("detect", default) or is taken ("allow")
+    refresh_token     false: none is given at a sign-in
+    scope             what is granted instead of what was asked
+    refuse            an OAuth error for every refresh
+    kill              a process to kill when the next refresh is answered: the answer is lost
+    device            "pending" (default), "slow_down", "authorization_declined", "expired_token", "done"
+    user              who signs in (default the mailbox)
+    """
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "behaviour.json")
+        self.lock = threading.Lock()
+        self.codes, self.devices, self.live, self.spent, self.family, self.dead = {}, {}, {}, {}, {}, set()
+
+    def behaviour(self):
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return {}
+
+    def new_code(self, query):
+        code = "0.A" + secrets.token_urlsafe(40) + "!*$"
+        self.codes[code] = query
+        return code
+
+    def refresh_token(self, family):
+        token = "1.R" + secrets.token_urlsafe(60)
+        self.family[token] = family
+        self.live[family] = token
+        return token
+
+    def take(self, token, behaviour):
+        """The refresh token that is to be used from now on; raises the refusal."""
+        family = self.family.get(token)
+        if family is None or family in self.dead:
+            raise Refusal(70000, "invalid_grant", 400, "The provided grant has expired due to it being revoked.")
+        if self.live[family] != token and behaviour.get("reuse", "detect") == "detect":
+            self.dead.add(family)
+            raise Refusal(70000, "invalid_grant", 400, "The refresh token was used before: the grant is ended.")
+        return self.refresh_token(family) if behaviour.get("rotate", True) else token
+
+
+class Google(Exception):
+    """An error without a number: the OAuth error, the HTTP status and the words."""
+
+    def __init__(self, error, status, text):
+        super().__init__(text)
+        self.error, self.status = error, status
+
+
 class TokenHandler(http.server.BaseHTTPRequestHandler):
-    """POST /TENANT/oauth2/v2.0/token with grant_type=client_credentials."""
+    """POST /TENANT/oauth2/v2.0/token, devicecode, revoke; GET /TENANT/oauth2/v2.0/authorize, which always consents."""
 
     protocol_version = "HTTP/1.1"
     timeout = 60
     provider = None  # set by the server
+
+    def do_GET(self):
+        parts = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(parts.query))
+        if not parts.path.endswith("/authorize") or query.get("client_id") != CLIENT_ID:
+            self.answer(404, {"error": "invalid_request"})
+            return
+        grants = self.provider.grants
+        error = grants.behaviour().get("authorize")
+        self.provider.journal.write("authorize", None, **query)
+        back = {"state": query.get("state", ""), "iss": f"https://{self.headers['Host']}/{TENANT}/v2.0"}
+        if error:
+            back.update(error=error, error_description="AADSTS65004: User declined to consent to access the app.")
+        else:
+            back["code"] = grants.new_code(query)
+        self.send_response(302)
+        join = "&" if "?" in query["redirect_uri"] else "?"
+        self.send_header("Location", query["redirect_uri"] + join + urllib.parse.urlencode(back))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def sign_in(self, form, facts):
+        """The reply to what a person's sign-in brings, or None."""
+        grants, kind = self.provider.grants, form.get("grant_type")
+        behaviour = grants.behaviour()
+        last = urllib.parse.urlsplit(self.path).path.rpartition("/")[2]
+        with grants.lock:
+            if last == "devicecode":
+                code = secrets.token_urlsafe(60)
+                grants.devices[code] = form.get("scope", "")
+                return {"device_code": code, "user_code": "ABCD-1234", "expires_in": 900, "interval": 1,
+                        "verification_uri": "https://microsoft.example/devicelogin"}
+            if last == "revoke":
+                grants.dead.add(grants.family.get(form.get("token")))
+                return {}
+            if kind == "authorization_code":
+                return self.granted(behaviour, self.redeem(form), None)
+            if kind == "urn:ietf:params:oauth:grant-type:device_code":
+                step = behaviour.get("device", "pending")
+                if step != "done":
+                    error = {"pending": "authorization_pending"}.get(step, step)
+                    raise Refusal(70016, error, 400, "OAuth 2.0 device flow error.")
+                return self.granted(behaviour, grants.devices[form["device_code"]], None)
+            if kind == "refresh_token":
+                if behaviour.get("refuse"):
+                    raise Refusal(700082, behaviour["refuse"], 400, "The refresh token has expired due to inactivity.")
+                token = grants.take(form.get("refresh_token"), behaviour)
+                if behaviour.get("kill"):
+                    facts["killed"] = behaviour["kill"]
+                    os.kill(behaviour["kill"], signal.SIGKILL)
+                reply = self.granted(behaviour, form.get("scope", ""), token)
+                if not behaviour.get("rotate", True):
+                    del reply["refresh_token"]
+                return reply
+        return None
+
+    def redeem(self, form):
+        query = self.provider.grants.codes.pop(form.get("code"), None)
+        if query is None:
+            raise Refusal(54005, "invalid_grant", 400, "OAuth2 Authorization code was already redeemed.")
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != query.get("code_challenge"):
+            raise Refusal(501481, "invalid_grant", 400, "The Code_Verifier does not match the code_challenge.")
+        if form.get("redirect_uri") != query["redirect_uri"]:
+            raise Refusal(50011, "invalid_request", 400, "The redirect URI does not match.")
+        return query["scope"]
+
+    def granted(self, behaviour, scope, token):
+        tokens, grants = self.provider.tokens, self.provider.grants
+        reply = {"token_type": "Bearer", "expires_in": tokens.life, "access_token": tokens.issue(),
+                 "scope": behaviour.get("scope", scope)}
+        if token is None and behaviour.get("refresh_token", True):
+            token = grants.refresh_token(secrets.token_hex(8))
+        if token is not None:
+            reply["refresh_token"] = token
+        claims = {"preferred_username": behaviour.get("user", MAILBOX), "aud": CLIENT_ID}
+        parts = [json.dumps(part).encode() for part in ({"alg": "RS256"}, claims)] + [b"signature"]
+        if "openid" in scope:
+            reply["id_token"] = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+        return reply
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "")
@@ -253,26 +414,52 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(length)).decode("utf-8", "replace")
         form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
-        facts = {"method": "post"}
+        facts = {"method": "post", "n": self.provider.next_request()}
         wanted = self.provider.fault("token", self.path)
         if wanted:
             self.misbehave(*wanted)
             return
         try:
             self.take_basic(form, facts)
+            if facts["n"] == 1:
+                self.put_off()
             facts.update(client_id=form.get("client_id"), scope=form.get("scope"), grant_type=form.get("grant_type"))
-            self.check(form)
+            reply = self.sign_in(form, facts)
+            if reply is None:
+                self.check(form, facts)
+        except Google as refusal:
+            self.provider.journal.write("token", f"token refused: {refusal}", ok=False, status=refusal.status,
+                                        error=refusal.error, **facts)
+            self.answer(refusal.status, {"error": refusal.error, "error_description": str(refusal)})
+            return
         except Refusal as refusal:
+            if "plain-400" in self.provider.habits:
+                refusal.status = 400
             self.provider.journal.write("token", f"token refused: AADSTS{refusal.number} {refusal.text}", ok=False,
                                         status=refusal.status, error=refusal.error, number=refusal.number, **facts)
             self.answer(refusal.status, refusal.body())
+            return
+        if reply is not None:
+            self.provider.journal.write("token", None, ok=True, status=200, path=self.path, **facts)
+            self.answer(200, reply)
             return
         tokens = self.provider.tokens
         token = tokens.issue()
         self.provider.journal.write("token", f"token issued, lives {tokens.life} s", ok=True, status=200,
                                     life=tokens.life, size=len(token), **facts)
-        self.answer(200, {"token_type": "Bearer", "expires_in": tokens.life, "ext_expires_in": tokens.life,
-                          "access_token": token})
+        reply = {"token_type": "Bearer", "expires_in": tokens.life, "ext_expires_in": tokens.life,
+                 "access_token": token}
+        if "text-life" in self.provider.habits:
+            reply["expires_in"] = str(tokens.life)
+        if "no-life" in self.provider.habits:
+            del reply["expires_in"], reply["ext_expires_in"]
+        self.answer(200, reply)
+
+    def put_off(self):
+        if "slow-down" in self.provider.habits:
+            raise Google("slow_down", 400, "You are polling too quickly")
+        if "internal-failure" in self.provider.habits:
+            raise Google("internal_failure", 500, "Backend Error")
 
     def misbehave(self, status, headers, body):
         """Status 0: not a word."""
@@ -303,9 +490,44 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         form["client_id"] = urllib.parse.unquote_plus(client_id)
         form["client_secret"] = urllib.parse.unquote_plus(secret)
 
-    def check(self, form):
+    def check_google(self, form, facts):
+        """A service account asks for a token of a mailbox (RFC 7523 2.1)."""
+        if form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer":
+            raise Google("unsupported_grant_type", 400, "Invalid grant_type: " + str(form.get("grant_type")))
+        audience = self.provider.token_url.rsplit("/", 4)[0] + "/google/token"
+        try:
+            header, claims = self.provider.services.claims(form.get("assertion", ""), ("RS256",), audience, False)
+        except assertion.Bad as bad:
+            raise Google("invalid_grant", 400, f"Invalid JWT: {bad}") from None
+        facts.update(header=header, claims=claims)
+        if claims.get("scope") != "https://mail.google.com/" or not claims.get("iss") or not claims.get("sub"):
+            raise Google("invalid_scope", 400, "Empty or missing scope not allowed.")
+
+    def check_assertion(self, form, facts):
+        """The application proves itself with a certificate, or with a token of another issuer."""
+        given, kind = form["client_assertion"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        if form.get("client_assertion_type") != kind:
+            raise Refusal(900144, "invalid_request", 400, "The request body must contain the following parameter: "
+                          "'client_assertion_type'.")
+        if given in self.provider.lines("federated"):
+            facts["proof"] = "federated"
+            return
+        try:
+            header, claims = self.provider.clients.claims(given, ("PS256", "RS256"), self.provider.token_url, True)
+        except assertion.Bad as bad:
+            number = {"thumbprint": 700027, "time": 700024}.get(bad.what, 50013)
+            raise Refusal(number, "invalid_client", 401, f"Client assertion failed: {bad}.") from None
+        facts.update(proof="certificate", header=header, claims=claims)
+        if not claims.get("jti") or claims.get("iss") != CLIENT_ID or claims.get("sub") != CLIENT_ID or \
+           claims["exp"] - claims["nbf"] > 600:
+            raise Refusal(50013, "invalid_client", 401, "Client assertion has claims that are not allowed.")
+
+    def check(self, form, facts):
         """Raises the refusal that Entra ID would give."""
         parts = urllib.parse.urlsplit(self.path).path.split("/")
+        if parts[1:] == ["google", "token"]:
+            self.check_google(form, facts)
+            return
         if parts[2:] != ["oauth2", "v2.0", "token"]:
             raise Refusal(900561, "invalid_request", 404, f"There is no endpoint at {self.path[:100]}.")
         tenant = urllib.parse.unquote(parts[1])
@@ -334,10 +556,17 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             raise Refusal(70011, "invalid_scope", 400, "The provided request must include a 'scope' input parameter. "
                           f"The provided value for the input parameter 'scope' is not valid. The scope {scope[:100]} "
                           "is not valid.")
+        if form.get("client_assertion"):
+            self.check_assertion(form, facts)
+            return
         if not form.get("client_secret"):
             raise Refusal(7000218, "invalid_client", 401, "The request body must contain the following parameter: "
                           "'client_assertion' or 'client_secret'.")
-        if not hmac.compare_digest(form["client_secret"].encode(), self.provider.secret().encode()):
+        if form["client_secret"] in self.provider.lines("expired"):
+            raise Refusal(7000222, "invalid_client", 401, "The provided client secret keys for app "
+                          f"'{CLIENT_ID}' are expired.")
+        if not any(hmac.compare_digest(form["client_secret"].encode(), secret.encode())
+                   for secret in self.provider.lines("secret")):
             raise Refusal(7000215, "invalid_client", 401, "Invalid client secret provided. Ensure the secret being "
                           "sent in the request is the client secret value, not the client secret ID, for a secret "
                           f"added to app '{CLIENT_ID}'.")
@@ -724,7 +953,7 @@ class StandIn:
     """Both servers in this process, for tests: .facts as in ready.json, .provider.faults by stage (token AUTH MAIL RCPT END ...)."""
 
     def __init__(self, folder, ttl=3600, sessions=0):
-        options = argparse.Namespace(dir=folder, ttl=ttl, format="jwt", pad=0, sessions=sessions, verbose=False)
+        options = argparse.Namespace(dir=folder, ttl=ttl, format="jwt", pad=0, sessions=sessions, habits="", verbose=False)
         self.provider = Provider(options)
 
         class Tokens(TokenHandler):
@@ -738,6 +967,7 @@ class StandIn:
         self.mail = listen(Mail, 0, None)
         self.port = self.tokens[0].server_address[1]
         self.facts = facts_of(self.provider, self.port, self.mail[0].server_address[1])
+        self.provider.token_url = self.facts["token_url"]
 
     def journal(self, event):
         with open(os.path.join(self.provider.folder, "journal.jsonl"), encoding="utf-8") as file:
@@ -803,9 +1033,15 @@ def stop_servers(servers):
         server.server_close()
 
 
+def token_url_of(port_token):
+    return f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token"
+
+
 def facts_of(provider, port_token, port_smtp):
-    return {"token_url": f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token", "smtp_host": HOST,
-            "smtp_port": port_smtp, "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
+    base = token_url_of(port_token)[:-len("token")]
+    return {"token_url": base + "token", "authorize_url": base + "authorize", "device_url": base + "devicecode",
+            "revoke_url": base + "revoke", "smtp_host": HOST, "smtp_port": port_smtp,
+            "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
             "user": MAILBOX, "secret": provider.secret_path}
 
 
@@ -836,6 +1072,7 @@ def read_options():
     parser.add_argument("--sessions", type=int, default=0, metavar="N",
                         help="answer 432 4.3.2 to mails while more than N sessions are signed in "
                              "(Exchange Online: 3; default 0: no limit)")
+    parser.add_argument("--habits", default="", metavar="HABIT,…", help="how it differs from Microsoft's (see above)")
     parser.add_argument("--verbose", action="store_true", help="print a line for each event")
     return parser.parse_args()
 
@@ -853,6 +1090,7 @@ def main():
         Session.context = provider.certificates.context()
         servers = listen(TokenHandler, options.port_token, provider.certificates.context())
         port_token = servers[0].server_address[1]
+        provider.token_url = token_url_of(port_token)
         servers += listen(Session, options.port_smtp, None)
         port_smtp = servers[-1].server_address[1]
     except (OSError, RuntimeError) as error:

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* logouts.c - people sign out: the grant is not used from that moment on, then the provider is told. */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "daemon/core/signin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REPLY_LIMIT 65536u
+
+struct app_leaving { /* a sign-out, until the provider knows it too */
+	struct app *app;
+	struct app_account *account;
+	struct http_request *request; /* NULL: the client has left */
+	struct nd_secret token;
+	struct app_leaving *next;
+};
+
+static void
+leaver_left(void *context)
+{
+	struct app_leaving *leaving = context;
+
+	leaving->request = NULL;
+}
+
+static void
+free_leaving(struct app_leaving *leaving)
+{
+	nd_secret_done(&leaving->token);
+	free(leaving);
+}
+
+void
+logouts_free(struct app *app)
+{
+	struct app_leaving *leaving;
+
+	while ((leaving = app->leavings) != NULL) {
+		app->leavings = leaving->next;
+		free_leaving(leaving);
+	}
+}
+
+static void
+end_leaving(struct app_leaving *leaving, bool revoked, const char *detail)
+{
+	struct app_leaving **at = &leaving->app->leavings;
+	struct json_out out;
+	struct nd_buf buf;
+
+	if (leaving->request != NULL) {
+		http_request_own(leaving->request, NULL, NULL);
+		nd_buf_init(&buf, REPLY_LIMIT);
+		json_out_init(&out, &buf);
+		json_out_object(&out, NULL);
+		json_out_bool(&out, "revoked", revoked);
+		json_out_text(&out, "detail", detail);
+		json_out_object_end(&out);
+		(void)nd_buf_addc(&buf, '\n');
+		http_server_reply(leaving->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
+		nd_buf_done(&buf);
+	}
+	while (*at != leaving)
+		at = &(*at)->next;
+	*at = leaving->next;
+	leaving->account->engine->users--;
+	free_leaving(leaving);
+}
+
+static void
+revoked(void *arg, const struct http_client_reply *http)
+{
+	struct app_leaving *leaving = arg;
+	struct oauth_reply reply;
+	char detail[500];
+
+	if (http->status == 200) {
+		end_leaving(leaving, true, "the provider has revoked the grant");
+		return;
+	}
+	oauth_read(http->status, http->body, http->len, -1, http->status == 0 ? &http->why : NULL, &reply);
+	(void)snprintf(detail, sizeof(detail), "notifyd does not use the grant any more, but it was not revoked: %s",
+	    reply.why.text);
+	oauth_reply_done(&reply);
+	end_leaving(leaving, false, detail);
+}
+
+static void
+proved_leaving(void *arg, const struct app_proof *proof, const struct nd_why *why)
+{
+	struct app_leaving *leaving = arg;
+	struct oauth_ask ask = { .refresh_token = &leaving->token };
+	struct oauth_request wanted;
+
+	(void)why;
+	if (proof != NULL) /* else without: the endpoint says what it thinks of it */
+		proof_fill(proof, &ask);
+	oauth_revoke_write(leaving->account->engine->conf, &ask, &wanted);
+	tokens_post(leaving->account, &wanted, revoked, leaving);
+}
+
+/* Whether there is anything to sign out of. */
+static enum nd_err
+check(const struct app_account *account, struct nd_why *why)
+{
+	const struct conf_account *conf = account->engine->conf;
+
+	if (signin_possible(conf, SIGNIN_CODE, why) == ND_ESTATE)
+		return why->err;
+	if (account->locked.err != ND_OK) {
+		*why = account->locked;
+		return why->err;
+	}
+	if (account->grant.refresh_token.len == 0)
+		return nd_fail(why, ND_ESTATE, 0, "nobody is signed in to account %s", conf->name);
+	return ND_OK;
+}
+
+void
+logouts_handle(void *owner, struct http_request *request)
+{
+	struct app *app = owner;
+	struct engine_account *engine = accounts_asked_for(app, request);
+	struct app_account *account;
+	struct app_leaving *leaving;
+	struct nd_why why;
+
+	if (engine == NULL)
+		return;
+	account = engine->user;
+	if (check(account, &why) != ND_OK) {
+		http_server_problem(request, &why);
+		return;
+	}
+	leaving = nd_xalloc(sizeof(*leaving));
+	*leaving = (struct app_leaving){ .app = app, .account = account, .request = request, .next = app->leavings };
+	app->leavings = leaving;
+	nd_secret_set(&leaving->token, account->grant.refresh_token.octets, account->grant.refresh_token.len);
+	engine->users++;
+	http_request_own(request, leaving, leaver_left);
+	logins_drop(app, account);
+	grants_sign_out(account);
+	if (engine->conf->revoke_url[0] != '\0')
+		(void)proof_read(app, account, proved_leaving, leaving);
+	else
+		end_leaving(leaving, false,
+		    "the provider has no way to revoke it: notifyd does not use the grant any more; end it in the "
+		    "provider's "
+		    "account pages if it must not live on");
+}
