@@ -6,6 +6,7 @@
 #include "client/args.h"
 #include "client/link.h"
 #include "client/writer.h"
+#include "common/explain.h"
 #include "common/json.h"
 
 /* Scripts decide by these. */
@@ -40,6 +41,12 @@ struct cmd_row {
 	bool submits; /* its success must not be taken back by a broken stdout */
 };
 
+cmd_run cmd_setup_run;
+extern const struct args_option cmd_setup_options[];
+/* Submits a test mail through the account and waits, for an hour at most, until it went out. to NULL: [daemon] to. */
+int cmd_setup_resume(struct cmd *cmd, const char *account, const char *to);
+cmd_run cmd_secret_run;
+extern const struct args_option cmd_secret_options[];
 cmd_run cmd_backup_run, cmd_state_run, cmd_explain_run;
 extern const struct args_option cmd_explain_options[];
 cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;
@@ -51,6 +58,8 @@ extern const struct args_option cmd_watch_options[], cmd_wait_options[];
 cmd_run cmd_account_run;
 cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
+/* The language of LC_ALL, LC_MESSAGES, LANG. */
+enum explain_lang cmd_language(void);
 /* Tells a failure on stderr, as text or as a problem in JSON; returns its exit code. */
 int cmd_fail(struct cmd *cmd, const struct nd_why *why);
 /* Tells the daemon's problem in the same way; `where` is "" or what it is about, as "job 3: ". */

@@ -72,8 +72,8 @@ load(struct cmd *cmd, const struct args *args)
 	return table;
 }
 
-static enum explain_lang
-language(void)
+enum explain_lang
+cmd_language(void)
 {
 	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
 	const char *value;
@@ -103,7 +103,7 @@ cmd_hint(const struct json_node *node)
 	const char *account = json_get_text(node, "account"), *name = json_get_text(node, "name");
 	struct explain_facts facts = { .account = account != NULL ? account : name,
 		.host = json_get_text(node, "relay") };
-	enum explain_lang lang = language();
+	enum explain_lang lang = cmd_language();
 	struct nd_buf words;
 
 	if (hint == NULL)
@@ -321,7 +321,8 @@ cmd_explain_run(struct cmd *cmd, const struct args *args)
 	} else if (text.failed) {
 		code = cmd_usage(cmd, "the text is too long");
 	} else {
-		code = answer(cmd, args, lang != NULL ? explain_lang_of(lang) : language(), nd_buf_text(&text), &out);
+		code =
+		    answer(cmd, args, lang != NULL ? explain_lang_of(lang) : cmd_language(), nd_buf_text(&text), &out);
 		if (code == CMD_DONE)
 			code = tell_answer(cmd, &out);
 	}

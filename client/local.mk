@@ -12,10 +12,15 @@ notifyctl_SOURCES = \
 	%D%/cmd_backup.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
+	%D%/cmd_secret.c \
 	%D%/cmd_send.c \
+	%D%/cmd_setup.c \
+	%D%/cmd_setup_resume.c \
 	%D%/cmd_state.c \
 	%D%/cmd_status.c \
 	%D%/cmd_submit.c \
+	%D%/deposit.c \
+	%D%/deposit.h \
 	%D%/dry.c \
 	%D%/dry.h \
 	%D%/cmd_wait.c \
@@ -33,6 +38,12 @@ notifyctl_SOURCES = \
 	%D%/post.h \
 	%D%/progress.c \
 	%D%/progress.h \
+	%D%/setup.c \
+	%D%/setup.h \
+	%D%/setup_sheets.c \
+	%D%/setup_sheets.h \
+	%D%/terminal.c \
+	%D%/terminal.h \
 	%D%/version.h \
 	%D%/writer.c \
 	%D%/writer.h \

@@ -77,6 +77,8 @@ accounts_change(struct app *app)
 			continue; /* it goes on with the settings it had */
 		reload_release(account->conf);
 		account->conf = reload_hold(app->conf);
+		if (engine->change == CONF_OTHER)
+			secrets_drop(account);
 		if (engine->change != CONF_SAME)
 			proof_open(account);
 		if (engine->change == CONF_OTHER && engine->conf->auth == CONF_OAUTH2)
@@ -91,6 +93,7 @@ free_one(struct app_account *account)
 {
 	tokens_done(account);
 	tls_free(account->tls);
+	secrets_done(account);
 	free(account->token_path);
 	reload_release(account->conf);
 	free(account);

@@ -281,6 +281,7 @@ build_timers(struct app *app)
 	app->recover_timer = loop_timer_new(app->loop, recover_again, app);
 	app->retry_timer = loop_timer_new(app->loop, retry_outcomes, app);
 	app->status_timer = loop_timer_new(app->loop, say_status, app);
+	app->credentials_timer = loop_timer_new(app->loop, credentials_look, app);
 	app->watchdog_timer = loop_timer_new(app->loop, on_watchdog, app);
 	if (sd_watchdog_interval() > 0)
 		loop_timer_set(app->watchdog_timer, 0);
@@ -314,6 +315,7 @@ serve(struct app *app)
 	trim_code(); /* of the start */
 	sd_ready("ready");
 	recover_start(app);
+	credentials_look(app);
 }
 
 /* The counters tell the newest id (new ones rise above it) and how many jobs wait: then the doors open. */
@@ -414,6 +416,7 @@ tear_down(struct app *app)
 	loop_timer_free(app->disk_timer);
 	loop_timer_free(app->recover_timer);
 	loop_timer_free(app->status_timer);
+	loop_timer_free(app->credentials_timer);
 	loop_timer_free(app->watchdog_timer);
 	logins_stop(app);
 	if (app->engine)

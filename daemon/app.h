@@ -13,6 +13,9 @@
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
+ *   credentials.c  when secrets, certificates and sign-ins end
+ *   intake_own.c   jobs that notifyd writes itself
+ *   secrets.c   secrets that an operator hands over
  *   trust.c     the way to an account's server, and whom it trusts there
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
  *   logins.c    people sign in                         logouts.c  and out
@@ -25,6 +28,7 @@
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/engine.h"
+#include "daemon/core/expiry.h"
 #include "daemon/core/intake_limit.h"
 #include "daemon/core/machine.h"
 #include "daemon/core/oauth.h"
@@ -51,6 +55,13 @@ struct app_options {
 	bool check;
 };
 
+/* Secrets that an operator handed over: PUT /v1/accounts/{id}/secret. */
+enum secrets_field { SECRETS_CLIENT, SECRETS_CLIENT_NEXT, SECRETS_PASSWORD, SECRETS_FIELDS };
+struct secrets_given {
+	struct nd_secret secret; /* used for as long as its reference still gives `before` */
+	struct nd_secret before; /* what the reference gave when it came; empty: it could not be read */
+};
+
 /* What is known of an account's secrets; proof.c. */
 struct app_secrets {
 	bool try_next;     /* client_secret_next is read instead of client_secret */
@@ -68,6 +79,11 @@ struct app_account {
 	char tls_words[96];            /* of the last session */
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
+	struct expiry credentials[EXPIRY_KINDS];
+	nd_unix ends[EXPIRY_KINDS]; /* as the settings, the certificate, the grant say; 0 not known */
+	bool credentials_known;     /* what STATE/credentials tells was read */
+	struct secrets_given given[SECRETS_FIELDS];
+	struct secrets_trial *trials; /* secrets that are being tried */
 	struct app_secrets secrets;
 	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
@@ -104,7 +120,7 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer, *status_timer;
+	    *disk_timer, *recover_timer, *status_timer, *credentials_timer;
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
@@ -125,6 +141,7 @@ struct app {
 	bool another_machine;             /* the state is another one's: nothing is sent */
 	char border[ND_ULID_LEN + 1];     /* jobs below it came with that state */
 	bool deciding;                    /* whose the state is to be */
+	bool credentials_changed;         /* not written yet */
 	bool copying;                     /* a backup is being made or removed */
 	unsigned intake;                  /* submissions between handler and commit */
 	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
@@ -234,6 +251,16 @@ typedef void identity_done(
 void identity_ask(struct app *app, struct app_account *account, identity_done *done, void *arg);
 void identity_end(struct app *app); /* after the loop's end */
 
+/* secrets.c */
+http_handler secrets_put;
+/* The secret that was handed over, else what its reference gives. On any thread. */
+enum nd_err secrets_read(
+    const struct secrets_given *given, const char *reference, struct nd_secret *out, struct nd_why *why) ND_MUST_CHECK;
+void secrets_copy(const struct secrets_given *from, struct secrets_given *to);
+void secrets_given_done(struct secrets_given *given);
+void secrets_drop(struct app_account *account); /* those that were handed over */
+void secrets_done(struct app_account *account); /* at its end, or the daemon's */
+
 /* recover.c */
 void recover_start(struct app *app);
 void recover_again(void *arg);         /* what a full disk put off */
@@ -286,6 +313,19 @@ void trust_end(struct app *app); /* all are answered: notifyd stops */
 void intake_submit(void *owner, struct http_request *request);
 void intake_message(void *owner, struct http_request *request);
 enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
+
+/* intake_own.c */
+void intake_own(struct app *app, const struct nd_buf *job); /* a job as JSON; what becomes of it is logged */
+
+/* credentials.c */
+void credentials_look(void *arg); /* hourly, and after a reload: warns of what ends */
+void credentials_used(struct app_account *account, const struct nd_secret *secret); /* this client secret was sent */
+struct credentials_fact {
+	const char *account;
+	enum expiry_kind kind;
+	const struct expiry *expiry; /* NULL: nothing here */
+};
+bool credentials_nth(struct app *app, unsigned n, struct credentials_fact *fact); /* false past the end */
 
 /* admit.c */
 struct intake_limit_load admit_load(struct app *app);

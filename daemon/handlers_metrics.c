@@ -86,6 +86,22 @@ put_insides(const struct scrape *scrape, enum stats_name name)
 }
 
 static void
+put_credentials(const struct scrape *scrape)
+{
+	nd_unix now = loop_now(scrape->app->loop).unix_ms;
+	struct credentials_fact fact;
+
+	stats_begin(STATS_CREDENTIAL, scrape->out);
+	for (unsigned n = 0; credentials_nth(scrape->app, n, &fact); n++) {
+		const struct stats_label labels[] = { { "account", fact.account },
+			{ "kind", expiry_kind_name(fact.kind) }, { NULL, NULL } };
+
+		if (fact.expiry != NULL && fact.expiry->ends != 0)
+			stats_sample(STATS_CREDENTIAL, labels, (fact.expiry->ends - now) / 1000, scrape->out);
+	}
+}
+
+static void
 put_metrics(const struct scrape *scrape, bool operator_right)
 {
 	const struct stats_label version[] = { { "version", PACKAGE_VERSION }, { NULL, NULL } };
@@ -98,8 +114,10 @@ put_metrics(const struct scrape *scrape, bool operator_right)
 	put_one(scrape, STATS_OLDEST, oldest != 0 && now > oldest ? (now - oldest) / 1000 : 0);
 	put_accounts(scrape);
 	for (unsigned i = 0; i < STATS_COUNT; i++)
-		if (operator_right && stats_secret((enum stats_name)i))
+		if (operator_right && stats_secret((enum stats_name)i) && i != STATS_CREDENTIAL)
 			put_insides(scrape, (enum stats_name)i);
+	if (operator_right)
+		put_credentials(scrape);
 }
 
 static void

@@ -28,6 +28,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_next.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/expiry.c \
+	%D%/core/expiry.h \
 	%D%/core/grant.c \
 	%D%/core/grant.h \
 	%D%/core/health.c \
@@ -204,6 +206,9 @@ notifyd_SOURCES = \
 	%D%/proof.c \
 	%D%/recover.c \
 	%D%/reload.c \
+	%D%/credentials.c \
+	%D%/intake_own.c \
+	%D%/secrets.c \
 	%D%/sender.c \
 	%D%/settings.c \
 	%D%/shape.c \

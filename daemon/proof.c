@@ -31,6 +31,7 @@ struct proof_reading {
 	struct app *app;
 	struct app_account *account;
 	struct conf *held;
+	struct secrets_given given[SECRETS_FIELDS];
 	const struct conf_account *conf; /* in it */
 	enum nd_err (*read)(struct proof_reading *reading, struct nd_why *why);
 	proof_done *done; /* NULL: nobody waits for it */
@@ -52,7 +53,8 @@ read_client_secret(struct proof_reading *reading, struct nd_why *why)
 	const struct conf_account *conf = reading->conf;
 	struct keyfile_client client = { 0 };
 	struct nd_secret text = { 0 };
-	enum nd_err err = secret_read(reading->proof.next ? conf->client_secret_next : conf->client_secret, &text, why);
+	enum nd_err err = secrets_read(&reading->given[reading->proof.next ? SECRETS_CLIENT_NEXT : SECRETS_CLIENT],
+	    reading->proof.next ? conf->client_secret_next : conf->client_secret, &text, why);
 
 	if (err == ND_OK)
 		err = keyfile_client(&text, &client, why);
@@ -216,7 +218,8 @@ read_nothing(struct proof_reading *reading, struct nd_why *why)
 static enum nd_err
 read_password(struct proof_reading *reading, struct nd_why *why)
 {
-	enum nd_err err = secret_read(reading->conf->password, &reading->proof.password, why);
+	enum nd_err err =
+	    secrets_read(&reading->given[SECRETS_PASSWORD], reading->conf->password, &reading->proof.password, why);
 
 	if (err == ND_OK && reading->conf->provider == CONF_GOOGLE)
 		smtp_auth_app_password(&reading->proof.password);
@@ -257,6 +260,8 @@ finish(void *arg)
 		reading->account->engine->users--;
 		loop_soon(app->loop, app_pump, app);
 	}
+	for (unsigned i = 0; i < SECRETS_FIELDS; i++)
+		secrets_given_done(&reading->given[i]);
 	nd_secret_done(&reading->proof.client_secret);
 	nd_secret_done(&reading->proof.client_assertion);
 	nd_secret_done(&reading->proof.assertion);
@@ -277,6 +282,8 @@ begin(struct app_account *account, enum nd_err (*read)(struct proof_reading *rea
 	reading->app = app;
 	reading->account = account;
 	reading->held = reload_hold(account->conf);
+	for (unsigned i = 0; i < SECRETS_FIELDS; i++)
+		secrets_copy(&account->given[i], &reading->given[i]);
 	reading->conf = account->engine->conf;
 	reading->read = read;
 	reading->now = loop_now(app->loop).unix_ms;

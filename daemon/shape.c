@@ -201,6 +201,10 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 	json_done(&facts);
 }
 
+static const char *const auth_names[] = {
+	[CONF_OAUTH2] = "oauth2", [CONF_PASSWORD] = "password", [CONF_NO_AUTH] = "none"
+};
+
 static const struct store_account_count *
 counts_of(const struct store_req *totals, const char *name)
 {
@@ -252,6 +256,7 @@ put_account(
 			json_out_textn(out, "secret_expires", day, strlen("2026-11-21"));
 		}
 		put_grant(account->user, out);
+		json_out_text(out, "auth", auth_names[account->conf->auth]);
 		json_out_text(out, "relay", account->conf->host);
 	}
 	json_out_object_end(out);

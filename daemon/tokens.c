@@ -532,6 +532,8 @@ proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 	}
 	asking->next_secret = proof->next;
 	nd_secret_set(&asking->sent, proof->client_secret.octets, proof->client_secret.len);
+	if (!proof->next)
+		credentials_used(account, &proof->client_secret);
 	proof_fill(proof, &ask);
 	if (asking->refresh) {
 		nd_secret_set(&asking->used, used->octets, used->len);

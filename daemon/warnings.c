@@ -56,6 +56,22 @@ put_degraded(struct app *app, struct json_out *out)
 }
 
 static void
+put_credentials(struct app *app, struct json_out *out)
+{
+	nd_unix now = loop_now(app->loop).unix_ms;
+	struct credentials_fact fact;
+	struct nd_buf words;
+
+	nd_buf_init(&words, 1024);
+	for (unsigned n = 0; credentials_nth(app, n, &fact); n++) {
+		nd_buf_clear(&words);
+		if (fact.expiry != NULL && expiry_words(fact.expiry, fact.kind, fact.account, now, &words))
+			warnings_one("credential-expires", nd_buf_text(&words), expiry_remedy(fact.kind), out);
+	}
+	nd_buf_done(&words);
+}
+
+static void
 put_next_secret(const struct engine_account *account, struct json_out *out)
 {
 	const struct app_account *own = account->user;
@@ -97,6 +113,7 @@ warnings_put(struct app *app, struct json_out *out)
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_token_warning(account, out);
+	put_credentials(app, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		put_next_secret(account, out);
 	grants_warn(app, out);

@@ -38,8 +38,8 @@ oauth_inner_wipe(const struct json_node *node)
 
 /* --- the provider's words --- */
 
-static bool
-is_guid(const char *text, size_t len)
+bool
+oauth_is_guid(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -63,7 +63,7 @@ add_word(struct nd_buf *out, const char *word, size_t len)
 	const char *query = memchr(word, url != NULL ? '?' : '=', len);
 	size_t kept = query != NULL ? (size_t)(query - word) : len;
 
-	if (kept < len || (url == NULL && len >= OPAQUE_MIN && !is_guid(word, len))) {
+	if (kept < len || (url == NULL && len >= OPAQUE_MIN && !oauth_is_guid(word, len))) {
 		nd_buf_add(out, word, kept < len ? kept + 1 : 0);
 		nd_buf_adds(out, "…");
 	} else
@@ -316,7 +316,7 @@ oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret)
 	if (secret->octets == NULL || reply->class == OAUTH_TOKEN)
 		return;
 	redact(reply->why.text, secret);
-	if (reply->class == OAUTH_REFUSED && reply->why.err == ND_ETOKEN && is_guid(secret->octets, secret->len))
+	if (reply->class == OAUTH_REFUSED && reply->why.err == ND_ETOKEN && oauth_is_guid(secret->octets, secret->len))
 		(void)nd_fail(
 		    &reply->why, ND_ETOKEN, 0, "the client secret looks like the ID of one: %s", reply->why.text);
 }

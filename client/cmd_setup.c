@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_setup.c - notifyctl setup: asks what an account needs, writes a checked drop-in, prints the sheet for the administrator.  Layer: client. */
+#include "client/cmd.h"
+#include "client/deposit.h"
+#include "client/setup.h"
+#include "client/terminal.h"
+#include "common/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DROP_INS ND_SYSCONFDIR "/notifyd/conf.d"
+
+enum {
+	OPT_NAME,
+	OPT_FROM,
+	OPT_USER,
+	OPT_TENANT,
+	OPT_CLIENT,
+	OPT_HOST,
+	OPT_EXPIRES,
+	OPT_GRANT,
+	OPT_OUTPUT,
+	OPT_YES,
+	OPT_NOTIFYD,
+	OPT_RESUME,
+	OPT_TO
+};
+/* clang-format off */
+const struct args_option cmd_setup_options[] = {
+	[OPT_NAME]    = { 0, "name", "NAME", "The account's name." },
+	[OPT_FROM]    = { 0, "from", "ADDR", "The address mails come from." },
+	[OPT_USER]    = { 0, "user", "USER", "The mailbox or user that logs in; by itself the address mails come from." },
+	[OPT_TENANT]  = { 0, "tenant", "ID", "microsoft: the Directory (tenant) ID." },
+	[OPT_CLIENT]  = { 0, "client-id", "ID", "microsoft, google: the application (client) ID." },
+	[OPT_HOST]    = { 0, "host", "HOST", "smtp, ses: the mail server; of ses the name of a region will do." },
+	[OPT_EXPIRES] = { 0, "expires", "DATE", "The last day of the client secret, to be warned in time." },
+	[OPT_GRANT]   = { 0, "grant", "GRANT", "microsoft: client_credentials rbac authorization_code device_code; google: authorization_code jwt_bearer password; smtp: password none." },
+	[OPT_OUTPUT]  = { 'o', "output", "FILE|-", "Writes there instead of " DROP_INS "/NAME.conf; -: all to stdout, the sheet as comments." },
+	[OPT_YES]     = { 'y', "yes", NULL, "Asks nothing; overwrites the file." },
+	[OPT_NOTIFYD] = { 0, "notifyd", "PATH", "The program that checks the settings (notifyd)." },
+	[OPT_RESUME]  = { 0, "resume", "NAME", "Sends a test mail through the account, and tries for an hour until it went out." },
+	[OPT_TO]      = { 0, "to", "ADDR", "With --resume: where to; [daemon] to." },
+	{ 0 },
+};
+/* clang-format on */
+
+static enum nd_err
+find_way(const char *provider, const char *grant, enum setup_way *way, struct nd_why *why)
+{
+	bool known = false;
+
+	for (unsigned i = 0; i < SETUP_WAYS; i++) {
+		if (strcmp(setup_ways[i].provider, provider) != 0)
+			continue;
+		known = true;
+		if (grant == NULL || strcmp(setup_ways[i].grant, grant) == 0) {
+			*way = (enum setup_way)i;
+			return ND_OK;
+		}
+	}
+	if (known)
+		(void)nd_fail(why, ND_EINVALID, 0, "setup %s does not know --grant %.40s", provider, grant);
+	else
+		(void)nd_fail(
+		    why, ND_EINVALID, 0, "setup knows microsoft, google, ses and smtp, not \"%.40s\"", provider);
+	return nd_fail_at(why, "", 0, "see notifyctl setup --help");
+}
+
+/* The name becomes a file's and a credential's; line ends would be further settings. */
+static enum nd_err
+check_value(enum setup_value value, const char *text, struct nd_why *why)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	size_t len = strlen(text);
+
+	if (len == 0 && !setup_questions[value].optional)
+		return nd_fail(why, ND_EINVALID, 0, "%s is missing", setup_questions[value].key);
+	if (nd_str_has_control(text, len) || (len > 0 && text[len - 1] == '\\'))
+		return nd_fail(
+		    why, ND_EINVALID, 0, "%s has characters that are not allowed", setup_questions[value].key);
+	if (value == SETUP_NAME && (strspn(text, letters) != len || len > 40 || text[0] == '-'))
+		return nd_fail(why, ND_EINVALID, 0, "name has up to 40 letters, digits, _ and -");
+	return ND_OK;
+}
+
+/* What is right unless something else is said. Owned. */
+static char *
+initial(const struct setup *setup, enum setup_value value)
+{
+	const char *from = setup->value[SETUP_FROM];
+	struct nd_mailbox mailbox;
+	char *address = NULL;
+
+	if (value == SETUP_NAME)
+		return nd_xstrdup(setup_ways[setup->way].name);
+	if (value != SETUP_USER || setup->way == SETUP_SES || from == NULL)
+		return NULL;
+	if (nd_str_mailbox(from, strlen(from), &mailbox, NULL) == ND_OK) {
+		address = nd_xstrdup(mailbox.address);
+		nd_mailbox_done(&mailbox);
+	}
+	return address;
+}
+
+/* "eu-west-1" is enough of SES. */
+static void
+finish_value(struct setup *setup, enum setup_value value)
+{
+	char *host = setup->value[value], whole[300];
+
+	if (value != SETUP_HOST || setup->way != SETUP_SES || strchr(host, '.') != NULL)
+		return;
+	(void)snprintf(whole, sizeof(whole), "email-smtp.%.200s.amazonaws.com", host);
+	setup->value[value] = nd_xstrdup(whole);
+	free(host);
+}
+
+static enum nd_err
+take_value(struct setup *setup, enum setup_value value, const char *given, bool ask, struct nd_why *why)
+{
+	char *said = given != NULL ? nd_xstrdup(given) : NULL, *first = given == NULL ? initial(setup, value) : NULL;
+
+	if (said == NULL && ask && (value != SETUP_EXPIRES || setup->way <= SETUP_MS_RBAC))
+		said = terminal_ask(setup_questions[value].question, first);
+	else if (said == NULL)
+		said = nd_xstrdup(first);
+	free(first);
+	setup->value[value] = said != NULL ? said : nd_xstrdup("");
+	if (check_value(value, setup->value[value], why) != ND_OK)
+		return why->err;
+	finish_value(setup, value);
+	return ND_OK;
+}
+
+static enum nd_err
+take_values(struct setup *setup, const struct args *args, bool ask, struct nd_why *why)
+{
+	const char *needs = setup_ways[setup->way].needs;
+	unsigned i;
+
+	for (; *needs != '\0'; needs++) {
+		for (i = 0; i < SETUP_VALUES && setup_questions[i].letter != *needs; i++)
+			;
+		if (i < SETUP_VALUES &&
+		    take_value(setup, (enum setup_value)i, args_value(args, OPT_NAME + (int)i), ask, why) != ND_OK)
+			return why->err;
+	}
+	return ND_OK;
+}
+
+/* notifyd --check; what is wrong it tells on stderr. */
+static enum nd_err
+check_settings(const char *program, const char *path, struct nd_why *why)
+{
+	char check[] = "--check", config[] = "--config", *name = nd_xstrdup(program), *file = nd_xstrdup(path);
+	char *argv[] = { name, check, config, file, NULL };
+	posix_spawn_file_actions_t actions;
+	int failed, status;
+	pid_t child;
+
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	failed = posix_spawnp(&child, name, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	free(name);
+	free(file);
+	if (failed != 0)
+		return nd_fail(why, ND_ECONF, failed, "%.100s cannot be run to check the settings", program);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return ND_OK;
+	return nd_fail(why, ND_ECONF, 0, "nothing is written: the settings have errors");
+}
+
+/* The settings alone, in a file that no daemon reads. */
+static enum nd_err
+try_settings(const char *program, const struct nd_buf *settings, struct nd_why *why)
+{
+	char path[] = "/tmp/notifyctl-setup.XXXXXX";
+	int fd = mkstemp(path);
+	enum nd_err err;
+
+	if (fd < 0)
+		return nd_fail(why, ND_EDISK, errno, "no temporary file can be made");
+	(void)close(fd);
+	err = deposit_write(path, nd_buf_text(settings), settings->len, 0600, why);
+	if (err == ND_OK)
+		err = check_settings(program, path, why);
+	(void)unlink(path);
+	return err;
+}
+
+static int
+say_all(struct cmd *cmd, const struct setup *setup, const struct nd_buf *settings)
+{
+	struct nd_buf sheet;
+
+	nd_buf_init(&sheet, 65536);
+	setup_sheet(setup, cmd_language(), "# ", &sheet);
+	writer_message(&cmd->out, nd_buf_text(settings), settings->len);
+	writer_message(&cmd->out, nd_buf_text(&sheet), sheet.len);
+	nd_buf_done(&sheet);
+	return CMD_DONE;
+}
+
+static int
+write_settings(struct cmd *cmd, const struct setup *setup, const char *path, const struct nd_buf *settings)
+{
+	struct nd_buf sheet;
+	struct nd_why why;
+
+	if (strncmp(path, DROP_INS "/", sizeof(DROP_INS)) == 0)
+		(void)mkdir(DROP_INS, 0755); /* it is there, or the file tells why not */
+	if (deposit_write(path, nd_buf_text(settings), settings->len, 0644, &why) != ND_OK)
+		return cmd_fail(cmd, &why);
+	writer_line(&cmd->out, WRITER_PLAIN, "%s is written; to use it: notifyctl reload", path);
+	(void)fputc('\n', cmd->out.file);
+	nd_buf_init(&sheet, 65536);
+	setup_sheet(setup, cmd_language(), "", &sheet);
+	writer_message(&cmd->out, nd_buf_text(&sheet), sheet.len);
+	nd_buf_done(&sheet);
+	return CMD_DONE;
+}
+
+static bool
+may_write(const char *path, bool yes, bool ask)
+{
+	char question[DEPOSIT_PATH + 40];
+
+	if (yes || access(path, F_OK) != 0)
+		return true;
+	(void)snprintf(question, sizeof(question), "%s is there: overwrite it?", path);
+	return ask && terminal_agrees(question, false);
+}
+
+static int
+make(struct cmd *cmd, struct setup *setup, const struct args *args)
+{
+	bool yes = args_has(args, OPT_YES), ask = !yes && terminal_here();
+	const char *output = args_value(args, OPT_OUTPUT), *program = args_value(args, OPT_NOTIFYD);
+	char path[DEPOSIT_PATH];
+	struct nd_buf settings;
+	struct nd_why why;
+	int code;
+
+	if (take_values(setup, args, ask, &why) != ND_OK) {
+		(void)cmd_fail(cmd, &why);
+		return CMD_USAGE;
+	}
+	(void)snprintf(path, sizeof(path), DROP_INS "/%s.conf", setup->value[SETUP_NAME]);
+	nd_buf_init(&settings, 65536);
+	setup_settings(setup, &settings);
+	if (try_settings(program != NULL ? program : "notifyd", &settings, &why) != ND_OK)
+		code = cmd_fail(cmd, &why);
+	else if (output != NULL && strcmp(output, "-") == 0)
+		code = say_all(cmd, setup, &settings);
+	else if (!may_write(output != NULL ? output : path, yes, ask))
+		code = cmd_usage(cmd, "%s is there, and was not overwritten", output != NULL ? output : path);
+	else
+		code = write_settings(cmd, setup, output != NULL ? output : path, &settings);
+	nd_buf_done(&settings);
+	return code;
+}
+
+int
+cmd_setup_run(struct cmd *cmd, const struct args *args)
+{
+	const char *resume = args_value(args, OPT_RESUME);
+	struct setup setup = { 0 };
+	struct nd_why why;
+	int code;
+
+	if ((resume == NULL) == (args->word_count == 0))
+		return cmd_usage(cmd, "setup needs one of microsoft, google, ses, smtp, or --resume NAME");
+	if (resume == NULL && args_has(args, OPT_TO))
+		return cmd_usage(cmd, "--to goes with --resume");
+	if (resume != NULL)
+		return cmd_setup_resume(cmd, resume, args_value(args, OPT_TO));
+	if (find_way(args->words[0], args_value(args, OPT_GRANT), &setup.way, &why) != ND_OK) {
+		(void)cmd_fail(cmd, &why);
+		return CMD_USAGE;
+	}
+	code = make(cmd, &setup, args);
+	for (unsigned i = 0; i < SETUP_VALUES; i++)
+		free(setup.value[i]);
+	return code;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deposit.c - writes files of the configuration: secrets where the daemon reads them, drop-ins.  Layer: client. */
+#include "client/deposit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NEW_PATH (DEPOSIT_PATH + 8)
+
+static int
+write_all(int fd, const char *octets, size_t len)
+{
+	ssize_t n;
+
+	for (; len > 0; octets += n, len -= (size_t)n) {
+		n = write(fd, octets, len);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[DEPOSIT_PATH];
+	int fd;
+
+	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	fd = open(folder[0] != '\0' ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)fsync(fd);
+	(void)close(fd);
+}
+
+static int
+fill(int fd, const char *path, const void *octets, size_t len)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid != geteuid() &&
+	    fchown(fd, st.st_uid, st.st_gid) != 0)
+		return -1;
+	return write_all(fd, octets, len) == 0 && fsync(fd) == 0 ? 0 : -1;
+}
+
+enum nd_err
+deposit_write(const char *path, const void *octets, size_t len, mode_t mode, struct nd_why *why)
+{
+	char fresh[NEW_PATH];
+	int fd, failed;
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
+	(void)unlink(fresh); /* of a run that was cut short */
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return nd_fail(why, ND_EDISK, errno, "cannot write %.200s", path);
+	failed = fill(fd, path, octets, len) != 0 || fchmod(fd, mode) != 0 ? errno : 0;
+	if (close(fd) != 0 && failed == 0)
+		failed = errno;
+	if (failed == 0 && rename(fresh, path) != 0)
+		failed = errno;
+	if (failed != 0) {
+		(void)unlink(fresh);
+		return nd_fail(why, ND_EDISK, failed, "cannot write %.200s", path);
+	}
+	sync_folder(path);
+	return ND_OK;
+}
+
+/* The secret goes to the program by a pipe, never by argv. SIGPIPE is ignored by our caller's choice of write size: 64 KiB fit. */
+static enum nd_err
+feed(pid_t child, int fd, const struct nd_secret *secret, struct nd_why *why)
+{
+	int sent = write_all(fd, secret->octets, secret->len), status;
+
+	(void)close(fd);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (sent == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return ND_OK;
+	(void)nd_fail(why, ND_EDISK, 0, "systemd-creds could not seal the secret");
+	return nd_fail_at(why, "", 0, "its reason stands above; without sealing: leave --seal out");
+}
+
+/* systemd-creds encrypt; the name is part of what is sealed, and the service loads it as crede_NAME. */
+static enum nd_err
+seal_to(const char *name, const char *path, const struct nd_secret *secret, struct nd_why *why)
+{
+	char option[300], program[] = "systemd-creds", verb[] = "encrypt", in[] = "-", *out = nd_xstrdup(path);
+	char *argv[] = { program, verb, option, in, out, NULL };
+	posix_spawn_file_actions_t actions;
+	enum nd_err err;
+	int ends[2], failed;
+	pid_t child;
+
+	(void)snprintf(option, sizeof(option), "--name=crede_%s", name);
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		free(out);
+		return nd_fail(why, ND_EMEMORY, errno, "no pipe can be made");
+	}
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+	failed = posix_spawnp(&child, program, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	(void)close(ends[0]);
+	if (failed == 0)
+		err = feed(child, ends[1], secret, why);
+	else {
+		(void)close(ends[1]);
+		err = nd_fail(why, ND_EDISK, failed, "systemd-creds cannot be run");
+	}
+	free(out);
+	return err;
+}
+
+static enum nd_err
+write_sealed(const char *name, const char *path, const struct nd_secret *secret, struct nd_why *why)
+{
+	char fresh[NEW_PATH];
+	enum nd_err err;
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
+	(void)unlink(fresh);
+	err = seal_to(name, fresh, secret, why);
+	if (err == ND_OK && (chmod(fresh, 0600) != 0 || rename(fresh, path) != 0))
+		err = nd_fail(why, ND_EDISK, errno, "cannot write %.200s", path);
+	if (err != ND_OK)
+		(void)unlink(fresh);
+	else
+		sync_folder(path);
+	return err;
+}
+
+static enum nd_err
+write_credential(const char *folder, const char *name, const struct nd_secret *secret, bool seal,
+    char path[DEPOSIT_PATH], struct nd_why *why)
+{
+	char plain[DEPOSIT_PATH], sealed[DEPOSIT_PATH];
+	enum nd_err err;
+
+	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL || strlen(name) > 200)
+		return nd_fail(why, ND_EINVALID, 0, "\"%.60s\" cannot be the name of a credential", name);
+	(void)snprintf(plain, sizeof(plain), "%s/%s", folder, name);
+	(void)snprintf(sealed, sizeof(sealed), "%s.encrypted/%s", folder, name);
+	if (!seal && access(sealed, F_OK) != 0) {
+		(void)snprintf(path, DEPOSIT_PATH, "%s", plain);
+		return deposit_write(plain, secret->octets, secret->len, 0600, why);
+	}
+	(void)snprintf(path, DEPOSIT_PATH, "%s", sealed);
+	err = write_sealed(name, sealed, secret, why);
+	if (err == ND_OK && unlink(plain) != 0 && errno != ENOENT) /* it would be read instead */
+		err = nd_fail(why, ND_EDISK, errno, "cannot remove %.200s", plain);
+	return err;
+}
+
+enum nd_err
+deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret, bool seal,
+    char path[DEPOSIT_PATH], struct nd_why *why)
+{
+	static const char credential[] = "credential:", file[] = "file:";
+
+	if (strncmp(reference, credential, sizeof(credential) - 1) == 0)
+		return write_credential(folder, reference + sizeof(credential) - 1, secret, seal, path, why);
+	if (strncmp(reference, file, sizeof(file) - 1) == 0 && reference[sizeof(file) - 1] == '/' && !seal) {
+		(void)snprintf(path, DEPOSIT_PATH, "%s", reference + sizeof(file) - 1);
+		return deposit_write(path, secret->octets, secret->len, 0600, why);
+	}
+	(void)nd_fail(why, ND_ESTATE, 0, "%.100s is not a place that notifyctl can store a secret in", reference);
+	return nd_fail_at(why, "", 0, "store it there by the means of that place");
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deposit.h - writes files of the configuration: secrets where the daemon reads them, drop-ins.  Layer: client. */
+#ifndef ND_CLIENT_DEPOSIT_H
+#define ND_CLIENT_DEPOSIT_H
+
+#include "common/err.h"
+#include "common/mem.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define DEPOSIT_CREDENTIALS ND_SYSCONFDIR "/notifyd/credentials"
+#define DEPOSIT_PATH 4096
+
+/* Beside its place, synced, then renamed: the old octets or the new ones. An existing file keeps its owner. */
+enum nd_err deposit_write(
+    const char *path, const void *octets, size_t len, mode_t mode, struct nd_why *why) ND_MUST_CHECK;
+/* A secret in the place that `reference` names (credential:NAME, file:/path); *path tells where it went.
+ * A credential that is sealed stays sealed (systemd-creds), and with `seal` a new one is. ND_ESTATE: nothing can be written there (command:, env:). */
+enum nd_err deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret, bool seal,
+    char path[DEPOSIT_PATH], struct nd_why *why) ND_MUST_CHECK;
+
+#endif

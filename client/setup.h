@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setup.h - what an account of a provider needs, and what its administrator has to do: tables.  Layer: client. */
+#ifndef ND_CLIENT_SETUP_H
+#define ND_CLIENT_SETUP_H
+
+#include "common/buf.h"
+#include "common/explain.h"
+
+#include <stdbool.h>
+
+enum setup_value {
+	SETUP_NAME,
+	SETUP_FROM,
+	SETUP_USER,
+	SETUP_TENANT,
+	SETUP_CLIENT_ID,
+	SETUP_HOST,
+	SETUP_EXPIRES,
+	SETUP_VALUES
+};
+
+/* A way to log in at a provider: --grant. */
+enum setup_way {
+	SETUP_MS_APP,
+	SETUP_MS_RBAC,
+	SETUP_MS_CODE,
+	SETUP_MS_DEVICE,
+	SETUP_GOOGLE_CODE,
+	SETUP_GOOGLE_SERVICE,
+	SETUP_GOOGLE_PASSWORD,
+	SETUP_SES,
+	SETUP_SMTP,
+	SETUP_SMTP_OPEN,
+	SETUP_WAYS
+};
+struct setup_way_row {
+	const char *provider, *grant; /* as they are given */
+	const char *name;             /* of the account, when nobody chose one */
+	const char *needs;            /* the values that are asked for, a letter each: setup_questions */
+	const char *settings;         /* of the drop-in, with {…} in it */
+};
+extern const struct setup_way_row setup_ways[SETUP_WAYS];
+
+struct setup_question {
+	char letter;
+	const char *key, *question;
+	bool optional;
+};
+extern const struct setup_question setup_questions[SETUP_VALUES];
+
+struct setup {
+	enum setup_way way;
+	char *value[SETUP_VALUES]; /* owned; NULL not given */
+};
+
+/* Text with its {…} filled in; what is not known stays as <tenant>. `quoted`: for PowerShell, between single quotes. */
+void setup_fill(const struct setup *setup, const char *text, bool quoted, struct nd_buf *out);
+/* The drop-in. */
+void setup_settings(const struct setup *setup, struct nd_buf *out);
+/* The sheet for whoever administers the provider; each line begins with `start`. */
+void setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start, struct nd_buf *out);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setup_sheets.h - the lines of the sheets: what a provider's administrator has to do.  Layer: client. */
+#ifndef ND_CLIENT_SETUP_SHEETS_H
+#define ND_CLIENT_SETUP_SHEETS_H
+
+#define SETUP_STEP 0x10000u /* it has a number */
+
+struct setup_line {
+	unsigned ways;  /* a bit for each way it is about, and SETUP_STEP */
+	const char *en; /* beginning with spaces: to be typed, not translated */
+	const char *ja; /* NULL: as in English */
+};
+extern const struct setup_line setup_sheets[]; /* ends with en NULL */
+
+#endif

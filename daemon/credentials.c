@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* credentials.c - when the accounts' secrets, certificates and sign-ins end: told in journal, status, metrics, and by mail to
+ * [daemon] admin_to, each warning once. STATE/credentials outlives a restart. */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/stamp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_LIMIT (256u * 1024)
+#define LOOK ND_HOUR(1)
+
+static void
+state_path(const struct app *app, char *path, size_t size)
+{
+	(void)snprintf(path, size, "%s/credentials", app->options.state_dir);
+}
+
+static void
+read_account(const struct json_node *accounts, struct app_account *account)
+{
+	const struct json_node *kinds = json_get(accounts, account->engine->conf->name);
+
+	for (unsigned kind = 0; kind < EXPIRY_KINDS; kind++)
+		expiry_read(&account->credentials[kind], json_get(kinds, expiry_kind_name((enum expiry_kind)kind)));
+	account->credentials_known = true;
+}
+
+/* Also of accounts that a reload brought back. */
+static void
+read_new(struct app *app)
+{
+	struct engine_account *engine;
+	struct json_tree tree = { 0 };
+	char path[4096], *text = NULL;
+	bool wanted = false;
+	size_t len;
+
+	for (unsigned i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++)
+		wanted |= !((struct app_account *)engine->user)->credentials_known;
+	if (!wanted)
+		return;
+	state_path(app, path, sizeof(path));
+	if (filer_read(path, FILE_LIMIT, &text, &len, NULL) != ND_OK ||
+	    json_read(&tree, text, len, &json_limits_job, NULL, NULL) != ND_OK)
+		tree.root = NULL;
+	for (unsigned i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++)
+		if (!((struct app_account *)engine->user)->credentials_known)
+			read_account(json_get(tree.root, "accounts"), engine->user);
+	json_done(&tree);
+	free(text);
+}
+
+static void
+kept(void *arg, enum nd_err err, const struct nd_why *why)
+{
+	(void)arg;
+	if (err != ND_OK)
+		nd_log(ND_LOG_WARNING, NULL, "which warnings of credentials were given cannot be kept: %s", why->text);
+}
+
+static void
+keep(struct app *app)
+{
+	struct engine_account *engine;
+	struct json_out out;
+	struct nd_buf buf;
+	char path[4096];
+
+	nd_buf_init(&buf, FILE_LIMIT);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_object(&out, "accounts");
+	for (unsigned i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++) {
+		const struct app_account *account = engine->user;
+
+		json_out_object(&out, engine->conf->name);
+		for (unsigned kind = 0; kind < EXPIRY_KINDS; kind++)
+			expiry_write(&account->credentials[kind], (enum expiry_kind)kind, &out);
+		json_out_object_end(&out);
+	}
+	json_out_object_end(&out);
+	json_out_object_end(&out);
+	state_path(app, path, sizeof(path));
+	if (!buf.failed)
+		filer_write_later(app->files, app->loop, path, nd_buf_text(&buf), buf.len, kept, NULL);
+	nd_buf_done(&buf);
+}
+
+static void
+put_to(const struct conf_list *list, struct json_out *out)
+{
+	json_out_array(out, "to");
+	for (unsigned i = 0; i < list->count; i++)
+		json_out_text(out, NULL, list->items[i]);
+	json_out_array_end(out);
+}
+
+/* The idempotency key: were notifyd to end before it is known that this was told, it would not be told twice. */
+static void
+mail(struct app_account *account, enum expiry_kind kind, const char *words, nd_unix now)
+{
+	const struct expiry *expiry = &account->credentials[kind];
+	const char *name = account->engine->conf->name;
+	struct json_out out;
+	struct nd_buf buf, text;
+
+	if (account->app->conf->admin_to.count == 0)
+		return;
+	nd_buf_init(&buf, 65536);
+	nd_buf_init(&text, 4096);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	put_to(&account->app->conf->admin_to, &out);
+	nd_buf_addf(&text, "notifyd: %s", words);
+	json_out_text(&out, "subject", nd_buf_text(&text));
+	nd_buf_clear(&text);
+	nd_buf_addf(&text, "On %s %s.\nAfter that the account sends nothing.\n\nWhat to do: %s.\n(ACCOUNT is %s.)\n",
+	    account->app->conf->hostname, words, expiry_remedy(kind), name);
+	json_out_text(&out, "text", nd_buf_text(&text));
+	json_out_text(&out, "severity", job_severity_name(expiry_severity(expiry_stage(expiry, now))));
+	json_out_text(&out, "source", "notifyd");
+	nd_buf_clear(&text);
+	nd_buf_addf(&text, "credential:%s", name);
+	json_out_text(&out, "key", nd_buf_text(&text));
+	nd_buf_addf(&text, ":%s:%lld:%u", expiry_kind_name(kind), (long long)expiry->ends, expiry->told);
+	json_out_text(&out, "idempotency_key", nd_buf_text(&text));
+	json_out_object_end(&out);
+	intake_own(account->app, &buf);
+	nd_buf_done(&text);
+	nd_buf_done(&buf);
+}
+
+static bool
+tell(struct app_account *account, enum expiry_kind kind, nd_unix now)
+{
+	struct expiry *expiry = &account->credentials[kind];
+	struct nd_buf words;
+
+	if (!expiry_due(expiry, now))
+		return false;
+	nd_buf_init(&words, 1024);
+	(void)expiry_words(expiry, kind, account->engine->conf->name, now, &words);
+	nd_log(expiry_severity((enum expiry_stage)expiry->told) == JOB_CRITICAL ? ND_LOG_ERR : ND_LOG_WARNING,
+	    ND_FIELDS({ "ACCOUNT", account->engine->conf->name }), "%s; %s", nd_buf_text(&words), expiry_remedy(kind));
+	mail(account, kind, nd_buf_text(&words), now);
+	nd_buf_done(&words);
+	return true;
+}
+
+static nd_unix
+secret_ends(const struct conf_account *conf)
+{
+	nd_unix when;
+
+	if (conf->auth == CONF_OAUTH2 && conf->client_secret_expires[0] != '\0' &&
+	    nd_stamp_read(conf->client_secret_expires, &when))
+		return when;
+	return 0;
+}
+
+static bool
+look_at(struct app_account *account, nd_unix now)
+{
+	bool changed = false;
+
+	account->ends[EXPIRY_CLIENT_SECRET] = secret_ends(account->engine->conf);
+	account->ends[EXPIRY_CERTIFICATE] = account->secrets.not_after;
+	for (unsigned kind = 0; kind < EXPIRY_KINDS; kind++) {
+		changed |= account->credentials[kind].ends != account->ends[kind];
+		expiry_ends(&account->credentials[kind], account->ends[kind]);
+		changed |= tell(account, (enum expiry_kind)kind, now);
+	}
+	return changed;
+}
+
+void
+credentials_look(void *arg)
+{
+	struct app *app = arg;
+	struct nd_now now = loop_now(app->loop);
+	struct engine_account *engine;
+	bool changed = false;
+
+	if (app->stopping)
+		return;
+	read_new(app);
+	for (unsigned i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++)
+		if (!engine->gone)
+			changed |= look_at(engine->user, now.unix_ms);
+	if (changed || app->credentials_changed)
+		keep(app);
+	app->credentials_changed = false;
+	loop_timer_set(app->credentials_timer, now.ms + LOOK);
+}
+
+/* Four octets of its digest tell one secret from the next, and nothing else. */
+void
+credentials_used(struct app_account *account, const struct nd_secret *secret)
+{
+	struct app *app = account->app;
+	struct expiry *expiry = &account->credentials[EXPIRY_CLIENT_SECRET];
+	char mark[EXPIRY_MARK];
+	uint8_t sum[32];
+
+	if (secret->len == 0 || !account->credentials_known)
+		return;
+	tls_sha256(secret->octets, secret->len, sum);
+	(void)snprintf(mark, sizeof(mark), "%02x%02x%02x%02x", sum[0], sum[1], sum[2], sum[3]);
+	if (strcmp(mark, expiry->mark) == 0)
+		return;
+	expiry_used(expiry, mark, loop_now(app->loop).unix_ms);
+	app->credentials_changed = true;
+	loop_timer_set(app->credentials_timer, loop_now(app->loop).ms);
+}
+
+bool
+credentials_nth(struct app *app, unsigned n, struct credentials_fact *fact)
+{
+	struct engine_account *engine;
+
+	engine = engine_account_nth(app->engine, n / EXPIRY_KINDS);
+	fact->kind = (enum expiry_kind)(n % EXPIRY_KINDS);
+	fact->expiry = NULL;
+	if (engine != NULL && !engine->gone) {
+		fact->account = engine->conf->name;
+		fact->expiry = &((struct app_account *)engine->user)->credentials[fact->kind];
+	}
+	return engine != NULL;
+}

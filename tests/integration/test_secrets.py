@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets that an operator hands over: tried, used at once, stored for the next start, and never shown anywhere."""
+import json
+import os
+import pty
+import re
+import stat
+import subprocess
+import tempfile
+
+import notifyd
+from notifyd import ProgramTest, until
+from test_faults import HEAD, JOB, MICROSOFT, provider
+
+OLD, NEW = 'old.Secret~Value-1234567890', 'new.Secret~Value-0987654321'
+WRONG, GUID = 'wrong.Secret~Value-5555555555', '12345678-abcd-ef00-0000-1234567890ab'
+PASSWORD = 'a password with 0123 and spaces'
+RELAY = '''
+[account relay]
+provider = smtp
+host = 127.0.0.1:9
+from = alerts@example.com
+security = tls
+user = alerts
+password = credential:relay
+'''
+
+
+class Secrets(ProgramTest):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.fake = provider.StandIn(folder.name, ttl=3600)
+        self.addCleanup(self.fake.close)
+        self.credentials = os.path.join(folder.name, 'credentials')    # as systemd copied them at the start
+        self.kept = os.path.join(folder.name, 'etc')    # where the next start will read them
+        for path in (self.credentials, self.kept):
+            os.mkdir(path, 0o700)
+        self.write(os.path.join(self.credentials, 'm'), OLD)
+        self.endpoint(OLD)
+        self.said = []
+
+    def write(self, path, text):
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+
+    def endpoint(self, secret):
+        self.write(self.fake.facts['secret'], secret)
+
+    def kept_text(self, name):
+        with open(os.path.join(self.kept, name), encoding='utf-8') as file:
+            return file.read()
+
+    def run_daemon(self, more='', config=''):
+        text = HEAD + (MICROSOFT % dict(self.fake.facts, name='m', query='')).replace(
+            'file:' + self.fake.facts['secret'], 'credential:m') + more + config
+        return self.daemon(text, env={'CREDENTIALS_DIRECTORY': self.credentials})
+
+    def ctl(self, d, *words, given=''):
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.socket, *words], input=given.encode(), capture_output=True, check=False)
+        self.said.append(done.stdout.decode() + done.stderr.decode())
+        return done
+
+    def set(self, d, secret, *words, verb='set', account='m'):
+        return self.ctl(d, 'secret', verb, account, '--credentials-dir', self.kept, *words, given=secret + '\n')
+
+    def final(self, d):
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+
+    def put(self, d, body, account='m', admin=True):
+        return notifyd.request(d.admin if admin else d.socket, 'PUT', '/v1/accounts/%s/secret' % account, body)
+
+
+class Set(Secrets):
+    def test_a_refused_secret_changes_nothing(self):
+        d = self.run_daemon()
+        self.final(d)
+        done = self.set(d, WRONG)
+        self.assertEqual(done.returncode, 65, self.said)
+        self.assertIn('7000215', self.said[-1])
+        self.assertEqual(os.listdir(self.kept), [])
+        self.assertEqual(d.post('/v1/accounts/m/refresh', None, True).status, 200)
+        self.final(d)
+        self.assertEqual(d.account('m')['state'], 'ok')
+
+    def test_a_good_secret_heals_the_account_at_once_and_is_stored(self):
+        self.endpoint(NEW)
+        d = self.run_daemon()
+        job = d.submit(**JOB)
+        until(lambda: d.account('m')['state'] == 'held', 'the old secret is refused')
+        done = self.set(d, NEW)
+        self.assertEqual(done.returncode, 0, self.said)
+        self.assertEqual(d.final(job)['state'], 'delivered')
+        self.assertEqual(self.kept_text('m'), NEW)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.kept, 'm')).st_mode), 0o600)
+        self.assertEqual(os.listdir(self.kept), ['m'])
+        # it stays in use although the copy of the start is the old one
+        d.post('/v1/accounts/m/refresh', None, True)
+        self.final(d)
+        # the next start has the stored one
+        d.stop()
+        self.write(os.path.join(self.credentials, 'm'), self.kept_text('m'))
+        d.start()
+        self.final(d)
+
+    def test_a_file_that_changes_later_speaks_again(self):
+        d = self.run_daemon()
+        self.final(d)
+        self.assertEqual(self.put(d, {'field': 'client_secret', 'secret': NEW, 'try': False}).json['tried'], False)
+        until(lambda: self.warned(d) or d.account('m')['state'] == 'held', 'the endpoint refuses what was not tried')
+        self.endpoint(WRONG)
+        self.write(os.path.join(self.credentials, 'm'), WRONG)    # now good, and newer than what was handed over
+        d.post('/v1/accounts/m/refresh', None, True)
+        until(lambda: not self.warned(d) and d.account('m')['state'] == 'ok', 'the file is read again')
+        self.final(d)
+
+    def warned(self, d):
+        return any(warning['code'] == 'token-not-refreshed' for warning in d.status()['warnings'])
+
+    def test_rotate_tries_the_next_one_and_stores_it_in_both_places(self):
+        d = self.run_daemon(more='client_secret_next = credential:m-next\n')
+        self.final(d)
+        self.assertEqual(self.set(d, WRONG, verb='rotate').returncode, 65)
+        self.assertEqual(os.listdir(self.kept), [])
+        self.endpoint(NEW)
+        done = self.set(d, NEW, verb='rotate')
+        self.assertEqual(done.returncode, 0, self.said)
+        self.assertEqual((self.kept_text('m'), self.kept_text('m-next')), (NEW, NEW))
+        self.final(d)
+
+    def test_rotate_without_a_next_place(self):
+        d = self.run_daemon()
+        self.endpoint(NEW)
+        self.assertEqual(self.set(d, NEW, '--json', verb='rotate').returncode, 0, self.said)
+        told = json.loads(self.said[-1])
+        self.assertEqual((told['account'], told['field'], told['tried'], told['path']), ('m', 'client_secret', True, os.path.join(self.kept, 'm')))
+        self.assertEqual(os.listdir(self.kept), ['m'])
+
+    def test_what_cannot_be_a_secret_is_refused_in_words(self):
+        d = self.run_daemon(config=RELAY)
+        for secret, words in ((GUID, 'the ID of a client secret'), ('', 'empty')):
+            done = self.set(d, secret)
+            self.assertIn(done.returncode, (64, 65), self.said)
+            self.assertIn(words, self.said[-1])
+        self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': ''}), 422, 'secret-refused', 'empty')
+        self.assert_problem(self.put(d, {'field': 'password', 'secret': NEW}), 422, 'secret-refused', 'no password')
+        self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, 'relay'), 422, 'secret-refused')
+        self.assert_problem(self.put(d, {'field': 'pin', 'secret': NEW}), 400, 'invalid-value', 'client_secret_next')
+        self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': 1}), 400, 'invalid-value')
+        self.assert_problem(self.put(d, {'feld': 'client_secret', 'secret': NEW}), 400, 'unknown-field')
+        self.assert_problem(self.put(d, [NEW]), 400, 'unknown-field')
+        self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, 'nobody'), 404, 'not-found')
+        self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, admin=False), 403, 'operator-only')
+        self.assertEqual(os.listdir(self.kept), [])
+
+    def test_a_password_is_taken_untried_and_the_field_is_found(self):
+        d = self.run_daemon(config=RELAY)
+        done = self.set(d, PASSWORD, account='relay')
+        self.assertEqual(done.returncode, 0, self.said)
+        self.assertEqual(self.kept_text('relay'), PASSWORD)
+
+    def test_an_endpoint_that_is_down_is_no_verdict(self):
+        d = self.run_daemon()
+        self.fake.tokens_down()
+        self.assertEqual(self.set(d, NEW).returncode, 75, self.said)
+        self.assertEqual(self.set(d, NEW, '--no-try').returncode, 0, self.said)
+        self.assertEqual(self.kept_text('m'), NEW)
+
+    def test_a_place_that_cannot_be_written_is_told(self):
+        d = self.run_daemon()
+        d.configure(open(d.config, encoding='ascii').read().replace('credential:m', 'env:NOTIFYD_SECRET'))
+        d.post('/v1/reload', None, True)
+        done = self.set(d, OLD)
+        self.assertEqual(done.returncode, 78, self.said)
+        self.assertIn('until it is started again', self.said[-1])
+
+    def test_at_a_terminal_it_is_not_shown(self):
+        d = self.run_daemon()
+        self.endpoint(NEW)
+        parent, child = pty.openpty()
+        process = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', d.socket, 'secret', 'set', 'm', '--credentials-dir', self.kept],
+                                   stdin=child, stdout=child, stderr=child)
+        os.close(child)
+        shown = b''
+        try:
+            while b'not shown): ' not in shown:
+                shown += os.read(parent, 1000)
+            os.write(parent, NEW.encode() + b'\n')
+            while True:
+                shown += os.read(parent, 1000)
+        except OSError:    # the other end is closed
+            pass
+        os.close(parent)
+        self.assertEqual(process.wait(), 0, shown)
+        self.assertNotIn(NEW.encode(), shown)
+        self.assertEqual(self.kept_text('m'), NEW)
+
+
+class Leaks(Secrets):
+    def test_no_secret_is_seen_in_logs_replies_outputs_or_state(self):
+        """A whole life: refused, wrong, good, rotated. Only the places for secrets may hold them."""
+        d = self.run_daemon(config=RELAY, more='client_secret_next = credential:m-next\n')
+        d.stop()
+        d.start('--log-level', 'debug')
+        self.final(d)
+        self.set(d, WRONG)
+        self.set(d, GUID)
+        self.endpoint(NEW)
+        self.set(d, NEW, verb='rotate')
+        self.set(d, PASSWORD, '--json', account='relay')
+        self.final(d)
+        replies = [d.get(path, True).body.decode() for path in ('/v1/status', '/v1/accounts', '/v1/accounts/m', '/metrics', '/v1/jobs')]
+        replies += [self.put(d, {'field': 'client_secret', 'secret': WRONG}).body.decode(), self.put(d, '{"secret":"%s' % NEW).body.decode()]
+        for command in (('status',), ('status', '--json'), ('list', '--json')):
+            self.ctl(d, *command)
+        d.stop()
+        texts = {'replies': '\n'.join(replies), 'notifyctl': '\n'.join(self.said), 'log': open(d.log, encoding='utf-8').read()}
+        for folder, _, names in os.walk(d.state):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, 'rb') as file:
+                    texts[path] = file.read().decode('latin-1')
+        self.assertGreater(len(texts), 4)
+        for place, text in texts.items():
+            for secret in (OLD, NEW, WRONG, GUID, PASSWORD):
+                self.assertNotIn(secret, text, place)
+        # tokens have one place
+        tokens = re.findall(r'eyJ[\w-]{20,}', ''.join(text for place, text in texts.items() if '/tokens/' not in place))
+        self.assertEqual(tokens, [])

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""notifyctl setup: its settings are good ones, its sheet is whole, it overwrites nothing unasked, and a real mail ends it."""
+import os
+import pty
+import subprocess
+import tempfile
+
+import notifyd
+from notifyd import ProgramTest
+from test_faults import HEAD, MICROSOFT, provider
+
+TENANT, CLIENT = '1f3c0000-0000-0000-0000-000000000000', '9ab20000-0000-0000-0000-000000000000'
+MAIL = ['--from', '"Alerts" <alerts@contoso.example>']
+ENTRA = ['--tenant', TENANT, '--client-id', CLIENT]
+WAYS = {    # provider, grant: options, words of the sheet
+    ('microsoft', None): (ENTRA, ['SMTP.SendAsApp', 'ENTERPRISE APPLICATIONS', "Add-MailboxPermission -Identity 'alerts@contoso.example'",
+                                  "New-ServicePrincipal -AppId '%s' -ObjectId $oid" % CLIENT, 'Set-CASMailbox', '15 to 30', 'retention']),
+    ('microsoft', 'rbac'): (ENTRA, ['NO SMTP.SendAsApp', 'New-ManagementRoleAssignment', 'New-ManagementScope']),
+    ('microsoft', 'authorization_code'): (ENTRA, ['http://localhost', 'account login m365', 'Set-CASMailbox']),
+    ('microsoft', 'device_code'): (ENTRA, ['Allow public client flows', 'Conditional Access']),
+    ('google', None): (['--client-id', 'x.apps.googleusercontent.com'], ['Desktop app', '7 days', 'https://mail.google.com/']),
+    ('google', 'jwt_bearer'): ([], ['NUMERIC client ID', 'Domain-wide delegation']),
+    ('google', 'password'): ([], ['2-Step Verification', '16 characters']),
+    ('ses', None): (['--host', 'eu-west-1', '--user', 'AKIA0123'], ['Sandbox', 'not an IAM secret key', '2587', 'email-smtp.eu-west-1.amazonaws.com']),
+    ('smtp', None): (['--host', 'relay.example.com'], ['relay.example.com']),
+    ('smtp', 'none'): (['--host', 'relay.example.com'], ['without a log-in']),
+}
+
+
+class Setup(ProgramTest):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.output = os.path.join(folder.name, 'a.conf')
+
+    def command(self, *words):
+        return [notifyd.NOTIFYCTL, 'setup', *words, '--notifyd', notifyd.NOTIFYD]
+
+    def run_setup(self, *words, env=None):
+        return subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                              env=dict(dict(os.environ, LC_ALL='C.UTF-8'), **(env or {})))
+
+    def text(self):
+        with open(self.output, encoding='utf-8') as file:
+            return file.read()
+
+    def test_the_settings_of_every_way_are_accepted(self):
+        for (name, grant), (options, words) in WAYS.items():
+            with self.subTest(name, grant=grant):
+                chosen = ['--grant', grant] if grant else []
+                done = self.run_setup(name, *MAIL, *options, *chosen, '--output', '-')
+                self.assertEqual((done.returncode, done.stderr), (0, ''), done)
+                with open(self.output, 'w', encoding='utf-8') as file:
+                    file.write(done.stdout)    # the sheet is comments
+                check = subprocess.run([notifyd.NOTIFYD, '--check', '--config', self.output], capture_output=True, text=True, check=False)
+                self.assertEqual(check.returncode, 0, (check, done.stdout))
+                for word in words:
+                    self.assertIn(word, done.stdout)
+                self.assertIn('setup --resume', done.stdout)
+                for placeholder in ('{', '<name>', '<from>', '<user>', '<tenant>', '<client_id>', '<host>'):
+                    self.assertNotIn(placeholder, done.stdout)
+
+    def test_the_order_is_said_plainly(self):
+        sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
+        places = [sheet.index('%d. %s' % (n + 1, word)) for n, word in
+                  enumerate(('Application', 'Consent', 'Credential', 'Token', 'Exchange', 'Wait', 'Send'))]
+        self.assertEqual(places, sorted(places))
+
+    def test_the_sheet_is_japanese_where_people_are(self):
+        done = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-', env={'LC_ALL': 'ja_JP.UTF-8'})
+        for word in ('管理者の同意', 'New-ServicePrincipal', 'ENTERPRISE APPLICATIONS', '15~30 分'):
+            self.assertIn(word, done.stdout)
+
+    def test_a_file_is_written_whole_and_never_overwritten_unasked(self):
+        done = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', self.output, '--expires', '2027-05-01')
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn('client_secret_expires = 2027-05-01\n', self.text())
+        self.assertEqual(os.stat(self.output).st_mode & 0o777, 0o644)
+        before = self.text()
+        done = self.run_setup('smtp', *MAIL, '--host', 'relay.example.com', '-o', self.output)
+        self.assertEqual((done.returncode, self.text()), (64, before), done)
+        done = self.run_setup('smtp', *MAIL, '--host', 'relay.example.com', '-o', self.output, '--yes')
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn('provider = smtp', self.text())
+        self.assertEqual(os.listdir(self.folder), ['a.conf'])
+
+    def test_bad_settings_are_told_and_nothing_is_written(self):
+        for words, code, said in ((['microsoft', *MAIL, '--tenant', 'common', '--client-id', CLIENT], 78, 'tenant'),
+                                  (['microsoft', *MAIL, '--tenant', TENANT], 64, 'client_id is missing'),
+                                  (['smtp', *MAIL, '--host', 'a\nauth = none'], 64, 'not allowed'),
+                                  (['smtp', *MAIL, '--host', 'a', '--name', '../x'], 64, 'letters'),
+                                  (['smtp', *MAIL, '--host', 'a', '--grant', 'rbac'], 64, '--grant rbac'),
+                                  (['yahoo'], 64, 'yahoo'), ([], 64, '--resume')):
+            done = self.run_setup(*words, '-o', self.output)
+            self.assertEqual(done.returncode, code, done)
+            self.assertIn(said, done.stderr)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_quotes_of_an_address_stay_within_the_script(self):
+        done = self.run_setup('microsoft', '--from', "o'brien@contoso.example", *ENTRA, '-o', '-')
+        self.assertIn("-Identity 'o''brien@contoso.example'", done.stdout)
+        self.assertIn("user = o'brien@contoso.example\n", done.stdout)
+
+    def test_at_a_terminal_it_asks_for_what_is_missing(self):
+        parent, child = pty.openpty()
+        process = subprocess.Popen(self.command('microsoft', '-o', self.output), stdin=child, stdout=child, stderr=child,
+                                   env=dict(os.environ, LC_ALL='C.UTF-8'))
+        os.close(child)
+        shown = b''
+        try:
+            for question, answer in ((b'[m365]: ', b''), (b'>": ', b'alerts@contoso.example'), (b'[alerts@contoso.example]: ', b''),
+                                     (b'Entra ID: ', TENANT.encode()), (b'client) ID: ', CLIENT.encode()), (b'not known yet): ', b'2027-05-01')):
+                while not shown.endswith(question):
+                    shown += os.read(parent, 1000)
+                os.write(parent, answer + b'\n')
+            while True:
+                shown += os.read(parent, 1000)
+        except OSError:    # the other end is closed
+            pass
+        os.close(parent)
+        self.assertEqual(process.wait(), 0, shown)
+        for line in ('[account m365]', 'from = alerts@contoso.example', 'user = alerts@contoso.example', 'tenant = ' + TENANT,
+                     'client_secret = credential:m365', 'client_secret_expires = 2027-05-01'):
+            self.assertIn(line + '\n', self.text())
+
+    def test_resume_ends_with_a_real_mail(self):
+        fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)
+        self.addCleanup(fake.close)
+        with open(fake.facts['secret'], 'r+', encoding='ascii') as file:
+            right = file.read()
+        wrong = os.path.join(self.folder, 'secret')
+        with open(wrong, 'w', encoding='ascii') as file:
+            file.write('not.The~secret-0123456789')
+        os.chmod(wrong, 0o600)
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', secret=wrong))
+        process = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'm', '--to', 'ops@contoso.example'],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = process.stderr.readline()
+        self.assertIn('not yet', said)
+        self.assertIn('7000215', said)
+        with open(wrong, 'w', encoding='ascii') as file:
+            file.write(right)
+        d.post('/v1/accounts/m/refresh', None, True)
+        out, _ = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, out)
+        self.assertIn('delivered', out)
+        self.assertEqual(len(fake.journal('mail')), 1)
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'nobody', '--to', 'ops@contoso.example'],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 65, done)
