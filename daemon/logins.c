@@ -614,7 +614,7 @@ logins_begin(void *owner, struct http_request *request)
 	struct engine_account *engine = accounts_asked_for(app, request);
 	struct app_login *login;
 	struct json_tree tree;
-	enum signin_mode mode;
+	enum signin_mode mode = SIGNIN_CODE;
 	struct nd_why why;
 
 	if (engine == NULL)
