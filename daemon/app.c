@@ -437,6 +437,9 @@ configure(struct app *app, struct nd_buf *texts)
 	err = settings_read(&app->options, NULL, app->conf, texts, &faults);
 	for (i = 0; i < faults.count; i++)
 		(void)fprintf(stderr, "%s\n", conf_fault_line(&faults.fault[i], line, sizeof(line)));
+	for (i = 0; err == ND_OK && i < app->conf->warnings.count; i++)
+		(void)fprintf(
+		    stderr, "warning: %s\n", conf_fault_line(&app->conf->warnings.fault[i], line, sizeof(line)));
 	if (err != ND_OK && !app->options.check) {
 		(void)conf_fault_line(&faults.fault[0], app->degraded, sizeof(app->degraded));
 		conf_done(app->conf);

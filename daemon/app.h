@@ -231,6 +231,13 @@ void shape_status(struct app *app, const struct store_req *totals, bool all, str
 /* intake_dry.c */
 bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_why *why); /* ?dry_run= */
 
+/* warnings.c: "warnings":[…] of the status. */
+#define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
+#define OTHER_MACHINE_HINT                                                                                             \
+	"when that machine will not send these jobs itself: notifyctl state adopt; to cancel them and start afresh: "  \
+	"notifyctl state new"
+void warnings_put(struct app *app, struct json_out *out);
+
 /* operate.c */
 http_handler operate_backup, operate_backup_drop, operate_adopt, operate_new;
 void operate_machine(struct app *app); /* at start: holds the queue when the state is another machine's */

@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/core/smtp_auth.h"
 #include "daemon/io/secret.h"
 #include "daemon/io/smtp_link.h"
 
@@ -189,7 +190,13 @@ prepare(struct delivery *delivery, const struct conf_account *conf, struct app_a
 	delivery->conf.tls = account->tls;
 	if (conf->security != CONF_PLAIN && !account->tls)
 		return false;
-	return conf->auth != CONF_PASSWORD || secret_read(conf->password, &delivery->password, &delivery->why) == ND_OK;
+	if (conf->auth != CONF_PASSWORD)
+		return true;
+	if (secret_read(conf->password, &delivery->password, &delivery->why) != ND_OK)
+		return false;
+	if (conf->provider == CONF_GOOGLE)
+		smtp_auth_app_password(&delivery->password);
+	return true;
 }
 
 void

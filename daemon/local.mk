@@ -11,10 +11,12 @@ libcore_a_SOURCES = \
 	%D%/core/conf_compare.c \
 	%D%/core/conf_inner.h \
 	%D%/core/conf_keys.c \
+	%D%/core/conf_login.c \
 	%D%/core/conf_provider.c \
 	%D%/core/conf_syntax.c \
 	%D%/core/conf_text.c \
 	%D%/core/conf_value.c \
+	%D%/core/conf_warn.c \
 	%D%/core/downtime.c \
 	%D%/core/downtime.h \
 	%D%/core/engine.c \
@@ -59,6 +61,8 @@ libcore_a_SOURCES = \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
 	%D%/core/sched.h \
+	%D%/core/scram.c \
+	%D%/core/scram.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
 	%D%/core/smtp_auth.c \
@@ -111,6 +115,8 @@ libio_a_SOURCES = \
 	%D%/io/peer.h \
 	%D%/io/resolve.c \
 	%D%/io/resolve.h \
+	%D%/io/sasl.c \
+	%D%/io/sasl.h \
 	%D%/io/sd.c \
 	%D%/io/sd.h \
 	%D%/io/seal.c \
@@ -171,5 +177,6 @@ notifyd_SOURCES = \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
-	%D%/waiters.c
+	%D%/waiters.c \
+	%D%/warnings.c
 notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)

@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
-#define OTHER_MACHINE_HINT                                                                                             \
-	"when that machine will not send these jobs itself: notifyctl state adopt; to cancel them and start afresh: "  \
-	"notifyctl state new"
-
 /* The names of a job's facts, in the order of the API. */
 static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
 static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", NULL };
@@ -265,69 +260,6 @@ shape_accounts(struct app *app, const struct store_req *totals, const char *name
 	}
 }
 
-static void
-put_warning(const char *code, const char *detail, const char *hint, struct json_out *out)
-{
-	json_out_object(out, NULL);
-	json_out_text(out, "code", code);
-	json_out_text(out, "detail", detail);
-	json_out_text(out, "hint", hint && hint[0] != '\0' ? hint : NULL);
-	json_out_object_end(out);
-}
-
-static void
-put_token_warning(const struct engine_account *account, struct json_out *out)
-{
-	const struct nd_why *why = &account->token_why;
-	struct nd_buf hint;
-
-	nd_buf_init(&hint, HINT_LIMIT);
-	put_warning(
-	    "token-not-refreshed", why->text, hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint), out);
-	nd_buf_done(&hint);
-}
-
-static void
-put_degraded(struct app *app, struct json_out *out)
-{
-	char text[1100];
-
-	(void)snprintf(text, sizeof(text), "degraded: %s", app->degraded);
-	put_warning("degraded", text,
-	    "settings of before are used: mend the file (notifyd --check tells every mistake), then: notifyctl reload",
-	    out);
-}
-
-static void
-put_warnings(struct app *app, struct json_out *out)
-{
-	struct intake_limit_load load = admit_load(app);
-	struct intake_limit_warning filling;
-	struct engine_account *account;
-	unsigned i;
-
-	json_out_array(out, "warnings");
-	if (app->conf->account_count == 0)
-		put_warning("no-account", "no account is set up: jobs are accepted and held",
-		    "add an [account NAME] to notifyd.conf, then: notifyctl reload", out);
-	if (engine_barred(app->engine, ENGINE_BAR_PAUSE))
-		put_warning(
-		    "paused", "the queue is paused: jobs are accepted, nothing is sent", "notifyctl resume", out);
-	if (app->degraded[0])
-		put_degraded(app, out);
-	if (app->store_fault.err != ND_OK)
-		put_warning(
-		    nd_err_name(app->store_fault.err), app->store_fault.text, nd_why_hint(&app->store_fault), out);
-	if (app->another_machine)
-		put_warning("another-machine", OTHER_MACHINE, OTHER_MACHINE_HINT, out);
-	for (i = 0; intake_limit_warning(app->conf, &load, i, &filling); i++)
-		put_warning(filling.code, filling.detail, filling.hint, out);
-	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
-			put_token_warning(account, out);
-	json_out_array_end(out);
-}
-
 void
 shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out)
 {
@@ -364,6 +296,6 @@ shape_status(struct app *app, const struct store_req *totals, bool all, struct j
 			put_account(app, account, totals, all, out);
 	json_out_array_end(out);
 	if (all)
-		put_warnings(app, out);
+		warnings_put(app, out);
 	json_out_object_end(out);
 }

@@ -243,7 +243,8 @@ tokens_ask(struct app *app, struct engine_account *engine)
 		loop_soon(app->loop, app_pump, app);
 		return;
 	}
-	oauth_client_credentials(conf, &secret, &wanted);
+	oauth_ask_write(
+	    conf, &(struct oauth_ask){ .grant = CONF_CLIENT_CREDENTIALS, .client_secret = &secret }, &wanted);
 	nd_secret_done(&secret);
 	request = (struct http_client_request){ wanted.url, wanted.authorization, wanted.body, wanted.body_len,
 		conf->token_ca_file[0] ? nd_xstrdup(conf->token_ca_file)

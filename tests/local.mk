@@ -44,6 +44,7 @@ UNIT_TESTS = \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
 	%D%/unit/test_smtp_habits \
+	%D%/unit/test_smtp_auth \
 	%D%/unit/test_smtp_proto \
 	%D%/unit/test_smtp_reply \
 	%D%/unit/test_smtp_stuff \
@@ -79,6 +80,7 @@ IO_TESTS = \
 	%D%/io/test_loop \
 	%D%/io/test_peer \
 	%D%/io/test_resolve \
+	%D%/io/test_sasl \
 	%D%/io/test_seal \
 	%D%/io/test_secret \
 	%D%/io/test_smtp_link \
@@ -101,6 +103,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_loop_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_peer_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_resolve_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_sasl_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_seal_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_secret_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_smtp_link_LDADD = $(IO_TEST_LIBS)

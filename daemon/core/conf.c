@@ -117,6 +117,7 @@ conf_done(struct conf *conf)
 	free(conf->account);
 	forget_values(false, conf);
 	conf_value_list_done(&conf->files);
+	conf_faults_done(&conf->warnings);
 	free(conf->marks);
 	free(conf->host);
 	free(conf->fqdn);

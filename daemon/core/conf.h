@@ -19,7 +19,23 @@
 
 enum conf_security { CONF_STARTTLS, CONF_TLS, CONF_PLAIN };
 enum conf_auth { CONF_OAUTH2, CONF_PASSWORD, CONF_NO_AUTH };
-enum conf_grant { CONF_CLIENT_CREDENTIALS };
+enum conf_grant {
+	CONF_CLIENT_CREDENTIALS, /* RFC 6749 4.4 */
+	CONF_AUTHORIZATION_CODE, /* RFC 6749 4.1 with PKCE (RFC 7636): a sign-in, then refresh tokens */
+	CONF_DEVICE_CODE,        /* RFC 8628: the same from another device */
+	CONF_REFRESH_TOKEN,      /* RFC 6749 6, the first token brought from elsewhere */
+	CONF_JWT_BEARER,         /* RFC 7523 2.1: Google's service accounts */
+	CONF_MANAGED_IDENTITY,   /* Azure's metadata service: no secret at all */
+	CONF_GRANT_COUNT
+};
+#define CONF_GRANT_BIT(grant) (1u << (grant))
+/* Those that live on a refresh token, which the state directory keeps. */
+#define CONF_GRANTS_REFRESHED                                                                                          \
+	(CONF_GRANT_BIT(CONF_AUTHORIZATION_CODE) | CONF_GRANT_BIT(CONF_DEVICE_CODE) |                                  \
+	    CONF_GRANT_BIT(CONF_REFRESH_TOKEN))
+enum conf_assertion_alg { CONF_PS256, CONF_RS256 };
+enum conf_identity_source { CONF_IDENTITY_AUTO, CONF_IDENTITY_VM, CONF_IDENTITY_ARC };
+enum conf_family { CONF_ANY_FAMILY, CONF_IPV4, CONF_IPV6 };
 enum conf_token_auth { CONF_TOKEN_POST, CONF_TOKEN_BASIC };
 enum conf_from_policy { CONF_FROM_REWRITE, CONF_FROM_FORCE, CONF_FROM_ALLOW };
 enum conf_provider {
@@ -45,6 +61,15 @@ struct conf_rate {
 	int64_t minute, hour, day;
 };
 
+struct conf_fault {
+	char file[160];
+	struct nd_why why; /* line, field, text, hint */
+};
+struct conf_faults {
+	struct conf_fault *fault;
+	unsigned count, room;
+};
+
 /* Where a key was last named: for messages, and to tell a given value from a default. One for each row of the
  * key table. */
 struct conf_mark {
@@ -68,18 +93,31 @@ struct conf_account {
 	int grant;
 	int token_auth;
 	char *tenant, *client_id;
-	char *client_secret;         /* a reference: credential: file: env: */
+	char *client_secret;         /* a reference: credential: file: command: env: */
+	char *client_secret_next;    /* a reference; "" none */
 	char *client_secret_expires; /* a date; "" unknown */
 	char *token_url, *scope;
-	char *host; /* without port and scheme */
+	char *authorize_url, *device_url, *revoke_url; /* "" unknown */
+	char *redirect_uri;                            /* "" loopback with a free port */
+	char *refresh_token;                           /* a reference; "" the state directory's */
+	char *certificate;                             /* a path; "" none */
+	char *key;                                     /* a reference */
+	char *assertion_file;                          /* a path */
+	int assertion_alg;                             /* enum conf_assertion_alg */
+	int identity_source;                           /* enum conf_identity_source */
+	char *host;                                    /* without port and scheme */
 	int64_t port;
 	int security;
 	char *user;     /* default: address of from */
 	char *password; /* a reference */
 	char *ca_file;
-	char *token_ca_file; /* default: ca_file */
-	char *tls_name;      /* default: host */
-	char *ehlo;          /* default: [daemon] hostname */
+	char *token_ca_file;         /* default: ca_file */
+	struct conf_list pin_sha256; /* base64 of 32 octets each */
+	char *bind;                  /* an address; "" any */
+	int family;                  /* enum conf_family */
+	char *smtp_proxy;            /* http:// or socks5://; "" none */
+	char *tls_name;              /* default: host */
+	char *ehlo;                  /* default: [daemon] hostname */
 	int64_t max_connections;
 	int64_t window;
 };
@@ -91,6 +129,8 @@ struct conf {
 	struct conf_list accounts; /* order; default: order of the sections */
 	int log_level;             /* enum nd_level */
 	int64_t memory;            /* octets for request bodies */
+	char *proxy;               /* http:// or socks5:// for token requests; "" none */
+	struct conf_list no_proxy; /* hosts and domains */
 	nd_ms expires_in, max_age, history, keep_failed;
 	int64_t keep_failed_bytes;
 	int64_t max_jobs, max_bytes;                   /* of unfinished jobs */
@@ -101,9 +141,10 @@ struct conf {
 	struct conf_account *account;
 	unsigned account_count;
 
-	char *host, *fqdn;       /* what ${host} and ${fqdn} stand for */
-	struct conf_list files;  /* names of the files read, in order */
-	struct conf_mark *marks; /* of [daemon] [queue] [access]; owned */
+	char *host, *fqdn;           /* what ${host} and ${fqdn} stand for */
+	struct conf_list files;      /* names of the files read, in order */
+	struct conf_mark *marks;     /* of [daemon] [queue] [access]; owned */
+	struct conf_faults warnings; /* what works, but not as somebody might think; filled by conf_finish */
 };
 #define CONF_MAX_ACCOUNTS 64u
 #define CONF_MAX_OCTETS (1024u * 1024u) /* of one file */
@@ -113,15 +154,6 @@ struct conf {
 struct conf_host {
 	const char *host; /* ${host}: first label */
 	const char *fqdn; /* ${fqdn} */
-};
-
-struct conf_fault {
-	char file[160];
-	struct nd_why why; /* line, field, text, hint */
-};
-struct conf_faults {
-	struct conf_fault *fault;
-	unsigned count, room;
 };
 
 void conf_init(struct conf *conf, const struct conf_host *host); /* all defaults; zero accounts */

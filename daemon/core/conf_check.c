@@ -9,13 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct check {
-	struct conf *conf;
-	struct conf_faults *faults;
-	struct conf_account *account;
-	const struct conf_provider_row *preset;
-};
-
 static const struct conf_mark *
 mark_of(const struct conf_mark *marks, const char *section, const char *key)
 {
@@ -25,24 +18,22 @@ mark_of(const struct conf_mark *marks, const char *section, const char *key)
 	return &marks[row];
 }
 
-static bool
-given(const struct check *check, const char *key)
+bool
+conf_check_given(const struct conf_check *check, const char *key)
 {
 	return mark_of(check->account->marks, "account", key)->given;
 }
 
-/* Given, or a fault already: nothing is to be said about its absence. */
-static bool
-seen(const struct check *check, const char *key)
+bool
+conf_check_seen(const struct conf_check *check, const char *key)
 {
 	const struct conf_mark *mark = mark_of(check->account->marks, "account", key);
 
 	return mark->given || mark->bad;
 }
 
-/* A fault of an account, at the line of its key, else of its section. */
-static void
-fault(const struct check *check, const char *key, const char *hint, struct nd_why *why)
+void
+conf_check_fault(const struct conf_check *check, const char *key, const char *hint, struct nd_why *why)
 {
 	const struct conf_mark *mark = mark_of(check->account->marks, "account", key);
 	unsigned file = mark->line > 0 ? mark->file : check->account->file;
@@ -54,17 +45,17 @@ fault(const struct check *check, const char *key, const char *hint, struct nd_wh
 	conf_fault_add(check->faults, check->conf->files.items[file], line, field, why);
 }
 
-static void
-plain_fault(const struct check *check, const char *key, const char *hint, const char *text)
+void
+conf_check_plain(const struct conf_check *check, const char *key, const char *hint, const char *text)
 {
 	struct nd_why why;
 
 	(void)nd_fail(&why, ND_ECONF, 0, "%s", text);
-	fault(check, key, hint, &why);
+	conf_check_fault(check, key, hint, &why);
 }
 
-static void
-replace(char **field, const char *text)
+void
+conf_check_replace(char **field, const char *text)
 {
 	char *copy = nd_xstrdup(text);
 
@@ -76,77 +67,44 @@ static void
 replace_empty(char **field, const char *text)
 {
 	if ((*field)[0] == '\0')
-		replace(field, text);
+		conf_check_replace(field, text);
 }
 
 static const char *const security_words[] = { "starttls", "tls", "none" };
-static const char *const auth_words[] = { "oauth2", "password", "none" };
 
 /* host: name, port and security said in one text. */
 static void
-settle_host(const struct check *check)
+settle_host(const struct conf_check *check)
 {
 	static const int64_t ports[] = { [CONF_STARTTLS] = 587, [CONF_TLS] = 465, [CONF_PLAIN] = 25 };
 	struct conf_account *account = check->account;
 	struct conf_text_host host = { .security = -1 };
 	struct nd_why why;
 
-	if (!seen(check, "host") && check->preset->host == NULL)
-		plain_fault(check, "host", check->preset->host_hint, "it is missing");
-	if (!given(check, "host"))
-		replace(&account->host, check->preset->host == NULL ? "" : check->preset->host);
+	if (!conf_check_seen(check, "host") && check->preset->host == NULL)
+		conf_check_plain(check, "host", check->preset->host_hint, "it is missing");
+	if (!conf_check_given(check, "host"))
+		conf_check_replace(&account->host, check->preset->host == NULL ? "" : check->preset->host);
 	if (account->host[0] != '\0' && conf_text_host(account->host, &host, &why) == ND_OK)
-		replace(&account->host, host.name);
-	if (!given(check, "security"))
+		conf_check_replace(&account->host, host.name);
+	if (!conf_check_given(check, "security"))
 		account->security = host.security >= 0 ? host.security : check->preset->security;
 	else if (host.security >= 0 && host.security != account->security) {
 		(void)nd_fail(&why, ND_ECONF, 0, "it says %s, but the scheme in host says %s",
 		    security_words[account->security], security_words[host.security]);
-		fault(check, "security", NULL, &why);
+		conf_check_fault(check, "security", NULL, &why);
 	}
-	if (!given(check, "port"))
+	if (!conf_check_given(check, "port"))
 		account->port = host.port > 0 ? host.port : ports[account->security];
 	else if (host.port > 0 && host.port != account->port) {
 		(void)nd_fail(&why, ND_ECONF, 0, "it says %lld, but host says %lld", (long long)account->port,
 		    (long long)host.port);
-		fault(check, "port", NULL, &why);
+		conf_check_fault(check, "port", NULL, &why);
 	}
 }
 
-/* Without `auth`, the credential that is given tells; with both or none, the provider. */
-static void
-settle_auth(const struct check *check)
-{
-	bool password = given(check, "password");
-	bool oauth = given(check, "client_id") || given(check, "client_secret");
-
-	if (given(check, "auth"))
-		return;
-	check->account->auth = check->preset->auth;
-	if (password != oauth)
-		check->account->auth = password ? CONF_PASSWORD : CONF_OAUTH2;
-}
-
-static void
-check_unused(const struct check *check)
-{
-	unsigned log_in = check->account->auth == CONF_OAUTH2     ? CONF_KEYS_FOR_OAUTH
-			  : check->account->auth == CONF_PASSWORD ? CONF_KEYS_FOR_PASSWORD
-								  : 0;
-
-	for (unsigned i = 0; i < conf_keys_count; i++) {
-		const struct conf_keys_row *row = &conf_keys_rows[i];
-		struct nd_why why;
-
-		if (row->log_in == 0 || (row->log_in & log_in) != 0 || !check->account->marks[i].given)
-			continue;
-		(void)nd_fail(&why, ND_ECONF, 0, "it has no use with auth = %s", auth_words[check->account->auth]);
-		fault(check, row->name, "take it out, or change auth", &why);
-	}
-}
-
-static bool
-is_loopback(const char *host)
+bool
+conf_check_loopback(const char *host)
 {
 	if (nd_str_eq_nocase(host, "localhost") || strcmp(host, "::1") == 0)
 		return true;
@@ -155,101 +113,28 @@ is_loopback(const char *host)
 }
 
 static void
-check_security(const struct check *check)
+check_security(const struct conf_check *check)
 {
 	const struct conf_account *account = check->account;
 
 	if (account->security != CONF_PLAIN)
 		return;
 	if (account->auth == CONF_OAUTH2)
-		plain_fault(check, "security", "set security = starttls or tls", "a token is never sent without TLS");
-	else if (account->auth == CONF_PASSWORD && account->host[0] != '\0' && !is_loopback(account->host))
-		plain_fault(check, "security", "set security = starttls or tls",
+		conf_check_plain(
+		    check, "security", "set security = starttls or tls", "a token is never sent without TLS");
+	else if (account->auth == CONF_PASSWORD && account->host[0] != '\0' && !conf_check_loopback(account->host))
+		conf_check_plain(check, "security", "set security = starttls or tls",
 		    "a password is sent without TLS to a loopback address only");
 }
 
 static void
-check_missing(const struct check *check, const char *key, const char *hint)
-{
-	struct nd_why why;
-
-	if (seen(check, key))
-		return;
-	(void)nd_fail(&why, ND_ECONF, 0, "it is missing, and auth = %s needs it", auth_words[check->account->auth]);
-	fault(check, key, hint, &why);
-}
-
-static void
-check_tenant(const struct check *check)
-{
-	static const char *const shared[] = { "common", "organizations", "consumers" };
-	struct nd_why why;
-
-	for (size_t i = 0; check->preset->tenant && i < sizeof(shared) / sizeof(shared[0]); i++) {
-		if (!nd_str_eq_nocase(check->account->tenant, shared[i]))
-			continue;
-		(void)nd_fail(&why, ND_ECONF, 0, "client_credentials needs a tenant of your own, not %s", shared[i]);
-		fault(check, "tenant", "copy \"Directory (tenant) ID\" from the application's overview in Entra ID",
-		    &why);
-	}
-}
-
-/* {tenant} in the URL. */
-static void
-settle_token_url(const struct check *check)
-{
-	static const char mark[] = "{tenant}";
-	struct conf_account *account = check->account;
-	const char *at = strstr(account->token_url, mark);
-	struct nd_buf url;
-
-	if (at == NULL)
-		return;
-	if (account->tenant[0] == '\0') {
-		if (!seen(check, "tenant"))
-			plain_fault(check, "tenant",
-			    "copy \"Directory (tenant) ID\" from the application's overview in Entra ID",
-			    "it is missing, and token_url needs it");
-		return;
-	}
-	nd_buf_init(&url, 4096);
-	nd_buf_add(&url, account->token_url, (size_t)(at - account->token_url));
-	nd_buf_adds(&url, account->tenant);
-	nd_buf_adds(&url, at + strlen(mark));
-	replace(&account->token_url, nd_buf_text(&url));
-	nd_buf_done(&url);
-}
-
-static void
-settle_oauth(const struct check *check)
-{
-	struct conf_account *account = check->account;
-
-	if (!given(check, "token_url"))
-		replace(&account->token_url, check->preset->token_url);
-	if (!given(check, "scope"))
-		replace(&account->scope, check->preset->scope);
-	if (account->auth != CONF_OAUTH2)
-		return;
-	check_missing(check, "client_id", NULL);
-	check_missing(check, "client_secret", "such as client_secret = credential:NAME");
-	if (account->token_url[0] == '\0')
-		check_missing(check, "token_url", "give the token endpoint of the authorization server");
-	else if (check->preset->no_client_credentials && !given(check, "token_url"))
-		plain_fault(check, "grant", "use auth = password with an app password",
-		    "Google has no client_credentials grant, and its own grants are not in this version");
-	check_tenant(check);
-	settle_token_url(check);
-}
-
-static void
-settle_names(const struct check *check)
+settle_names(const struct conf_check *check)
 {
 	struct conf_account *account = check->account;
 	struct nd_why why;
 
-	if (!seen(check, "from"))
-		plain_fault(check, "from", "such as from = alerts@contoso.com", "it is missing");
+	if (!conf_check_seen(check, "from"))
+		conf_check_plain(check, "from", "such as from = alerts@contoso.com", "it is missing");
 	if (account->from[0] != '\0' &&
 	    nd_str_mailbox(account->from, strlen(account->from), &account->from_box, &why) == ND_OK) {
 		replace_empty(&account->user, account->from_box.address);
@@ -261,38 +146,36 @@ settle_names(const struct check *check)
 }
 
 static void
-check_connections(const struct check *check)
+check_connections(const struct conf_check *check)
 {
 	struct conf_account *account = check->account;
 	int64_t top = check->preset->connections_top;
 	struct nd_why why;
 
-	if (!given(check, "max_connections"))
+	if (!conf_check_given(check, "max_connections"))
 		account->max_connections = check->preset->connections;
 	if (top == 0 || account->max_connections <= top || strcmp(account->host, check->preset->host) != 0)
 		return;
 	(void)nd_fail(
 	    &why, ND_ECONF, 0, "%s takes at most %lld sessions of one mailbox", account->host, (long long)top);
-	fault(check, "max_connections", NULL, &why);
+	conf_check_fault(check, "max_connections", NULL, &why);
 }
 
 static void
-check_account(const struct check *check)
+check_account(const struct conf_check *check)
 {
 	settle_host(check);
-	settle_auth(check);
-	settle_oauth(check);
 	settle_names(check);
-	check_unused(check);
+	conf_login_settle(check);
 	check_security(check);
-	if (check->account->auth == CONF_PASSWORD)
-		check_missing(check, "password", "such as password = credential:NAME");
 	check_connections(check);
+	conf_warn_account(check);
 }
 
 /* A fault of [daemon] or [queue], at the line of its key. */
 static void
-general_fault(const struct check *check, const char *section, const char *key, const char *hint, struct nd_why *why)
+general_fault(
+    const struct conf_check *check, const char *section, const char *key, const char *hint, struct nd_why *why)
 {
 	const struct conf_mark *mark = mark_of(check->conf->marks, section, key);
 	char field[80];
@@ -303,7 +186,7 @@ general_fault(const struct check *check, const char *section, const char *key, c
 }
 
 static void
-check_listed(const struct check *check, unsigned n)
+check_listed(const struct conf_check *check, unsigned n)
 {
 	struct conf_list *list = &check->conf->accounts;
 	const struct conf_account *account = conf_account_named(check->conf, list->items[n]);
@@ -319,7 +202,7 @@ check_listed(const struct check *check, unsigned n)
 		}
 	}
 	if (account != NULL) {
-		replace(&list->items[n], account->name);
+		conf_check_replace(&list->items[n], account->name);
 		return;
 	}
 	for (unsigned i = 0; i < check->conf->account_count; i++)
@@ -332,7 +215,7 @@ check_listed(const struct check *check, unsigned n)
 }
 
 static void
-check_accounts(const struct check *check)
+check_accounts(const struct conf_check *check)
 {
 	struct conf *conf = check->conf;
 
@@ -346,7 +229,7 @@ check_accounts(const struct check *check)
 }
 
 static void
-check_ages(const struct check *check)
+check_ages(const struct conf_check *check)
 {
 	struct conf *conf = check->conf;
 	struct nd_why why;
@@ -364,7 +247,7 @@ check_ages(const struct check *check)
 void
 conf_check_all(struct conf *conf, struct conf_faults *faults)
 {
-	struct check check = { .conf = conf, .faults = faults };
+	struct conf_check check = { .conf = conf, .faults = faults };
 
 	for (unsigned i = 0; i < conf->account_count; i++) {
 		check.account = &conf->account[i];

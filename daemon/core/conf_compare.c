@@ -47,6 +47,8 @@ same(const struct conf_keys_row *row, const struct conf_account *before, const s
 	case CONF_KEYS_NAMES:
 	case CONF_KEYS_ALLOWED:
 	case CONF_KEYS_PATTERNS:
+	case CONF_KEYS_DOMAINS:
+	case CONF_KEYS_PINS:
 		return same_list(a, b);
 	case CONF_KEYS_TEXT:
 	case CONF_KEYS_HOSTNAME:
@@ -57,6 +59,9 @@ same(const struct conf_keys_row *row, const struct conf_account *before, const s
 	case CONF_KEYS_DATE:
 	case CONF_KEYS_PATH:
 	case CONF_KEYS_URL:
+	case CONF_KEYS_REDIRECT:
+	case CONF_KEYS_PROXY:
+	case CONF_KEYS_IP:
 	case CONF_KEYS_TENANT:
 	case CONF_KEYS_ID:
 		return same_text(a, b);

@@ -39,6 +39,9 @@ enum conf_keys_type {
 	CONF_KEYS_MAILBOX,   /* "Name" <address> */
 	CONF_KEYS_ADDRESS,   /* address without a name */
 	CONF_KEYS_REFERENCE, /* to a secret; faults never hold the value */
+	CONF_KEYS_REDIRECT,  /* https, or http to this host */
+	CONF_KEYS_PROXY,     /* http://host:port, socks5://host:port */
+	CONF_KEYS_IP,        /* an address of either family */
 	CONF_KEYS_DATE,
 	CONF_KEYS_PATH,
 	CONF_KEYS_URL, /* https */
@@ -53,6 +56,8 @@ enum conf_keys_type {
 	CONF_KEYS_NAMES,     /* of accounts */
 	CONF_KEYS_ALLOWED,   /* addresses, @domains, * */
 	CONF_KEYS_PATTERNS,  /* of addresses */
+	CONF_KEYS_DOMAINS,   /* hosts and domains */
+	CONF_KEYS_PINS,      /* base64 of 32 octets */
 	CONF_KEYS_TYPE_COUNT
 };
 /* Which log-in a key belongs to; 0: any. */
@@ -63,6 +68,7 @@ struct conf_keys_row {
 	const char *section, *name;
 	enum conf_keys_type type;
 	unsigned log_in; /* CONF_KEYS_FOR_…: a fault with another `auth` */
+	unsigned grants; /* CONF_GRANT_BIT()s it belongs to; 0: any. A fault with another `grant` */
 	bool later;      /* reserved: not in this version */
 	size_t offset;   /* in struct conf, or struct conf_account for "account" */
 	int64_t min, max;
@@ -107,20 +113,43 @@ enum nd_err conf_text_host(const char *text, struct conf_text_host *out, struct 
 /* conf_provider.c: presets. Every one of them can be overridden by the key of its name. */
 struct conf_provider_row {
 	const char *name;
-	const char *host, *host_hint; /* NULL: must be given */
-	int security;                 /* the port follows it */
-	int auth;                     /* when no credential says otherwise */
-	const char *token_url;        /* with {tenant} */
-	const char *scope;
-	int64_t connections;     /* max_connections */
-	int64_t connections_top; /* what the provider takes from one mailbox; 0 unknown */
-	bool tenant;             /* a Microsoft cloud: client_credentials needs a tenant of one's own */
-	bool no_client_credentials;
+	const char *host, *host_hint;                       /* NULL: must be given */
+	int security;                                       /* the port follows it */
+	int auth;                                           /* when no credential says otherwise */
+	const char *token_url, *authorize_url, *device_url; /* with {tenant}; "" none */
+	const char *revoke_url;
+	const char *scope;                      /* of the application itself */
+	const char *sign_in_scope;              /* after a person's sign-in */
+	const char *no_grant[CONF_GRANT_COUNT]; /* why a grant cannot be had here, and the remedy after a newline */
+	int64_t connections;                    /* max_connections */
+	int64_t connections_top;                /* what the provider takes from one mailbox; 0 unknown */
+	bool tenant;                            /* a Microsoft cloud: client_credentials needs a tenant of one's own */
+	bool own_sender;                        /* a From that is not the mailbox needs a right of its own */
 };
 const struct conf_provider_row *conf_provider_row(int provider);
 
+/* One account while it is checked: what conf_check.c, conf_login.c and conf_warn.c share. */
+struct conf_check {
+	struct conf *conf;
+	struct conf_faults *faults;
+	struct conf_account *account;
+	const struct conf_provider_row *preset;
+};
+bool conf_check_given(const struct conf_check *check, const char *key);
+/* Given, or a fault already: nothing is to be said about its absence. */
+bool conf_check_seen(const struct conf_check *check, const char *key);
+/* A fault at the line of its key, else of its account's section. */
+void conf_check_fault(const struct conf_check *check, const char *key, const char *hint, struct nd_why *why);
+void conf_check_plain(const struct conf_check *check, const char *key, const char *hint, const char *text);
+void conf_check_replace(char **field, const char *text);
+bool conf_check_loopback(const char *host); /* a name or address of this host */
+
 /* conf_check.c: after all files. */
 void conf_check_all(struct conf *conf, struct conf_faults *faults);
+/* conf_login.c: how an account proves who it is; what is missing, and what is of no use. */
+void conf_login_settle(const struct conf_check *check);
+/* conf_warn.c: what works, but not as somebody might think. */
+void conf_warn_account(const struct conf_check *check);
 
 /* conf.c */
 void conf_fault_add(struct conf_faults *faults, const char *file, unsigned line, const char *field, struct nd_why *why);

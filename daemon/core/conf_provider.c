@@ -6,59 +6,73 @@
 #include "daemon/core/conf_inner.h"
 
 /* clang-format off */
-#define ENTRA_TOKEN(host) "https://" host "/{tenant}/oauth2/v2.0/token"
+#define ENTRA(authority)                                                        \
+	.token_url = "https://" authority "/{tenant}/oauth2/v2.0/token",        \
+	.authorize_url = "https://" authority "/{tenant}/oauth2/v2.0/authorize", \
+	.device_url = "https://" authority "/{tenant}/oauth2/v2.0/devicecode",  \
+	.revoke_url = "", .tenant = true,                                       \
+	.no_grant = { [CONF_JWT_BEARER] = "Microsoft has no service accounts of this kind\n"      \
+	    "use grant = client_credentials with certificate and key" }
+#define EXCHANGE(host)                                                          \
+	.scope = "https://" host "/.default", .sign_in_scope = "https://" host "/SMTP.Send offline_access"
+#define GOOGLE                                                                  \
+	.token_url = "https://oauth2.googleapis.com/token",                     \
+	.authorize_url = "https://accounts.google.com/o/oauth2/v2/auth",        \
+	.device_url = "https://oauth2.googleapis.com/device/code",              \
+	.revoke_url = "https://oauth2.googleapis.com/revoke",                   \
+	.scope = "https://mail.google.com/", .sign_in_scope = "https://mail.google.com/", \
+	.no_grant = {                                                           \
+	    [CONF_CLIENT_CREDENTIALS] = "Google has no client_credentials grant\n"                    \
+		"use grant = authorization_code and notifyctl account login, or jwt_bearer with a service account", \
+	    [CONF_DEVICE_CODE] = "Google gives no device code for mail\n"                              \
+		"use grant = authorization_code and notifyctl account login NAME --paste",             \
+	    [CONF_MANAGED_IDENTITY] = "Google has no managed identities of Azure\n"                    \
+		"use grant = jwt_bearer with a service account's key" }
+#define NO_OAUTH                                                                \
+	.token_url = "", .authorize_url = "", .device_url = "", .revoke_url = "", .scope = "", .sign_in_scope = ""
 
 /* One mailbox of Exchange Online takes three submissions at a time; two leave one for another host. */
 static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 	[CONF_MICROSOFT] = {
 		.name = "microsoft", .host = "smtp.office365.com",
-		.security = CONF_STARTTLS, .auth = CONF_OAUTH2,
-		.token_url = ENTRA_TOKEN("login.microsoftonline.com"),
+		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		.scope = "https://outlook.office365.com/.default",
-		.connections = 2, .connections_top = 3, .tenant = true },
+		.sign_in_scope = "https://outlook.office.com/SMTP.Send offline_access",
+		.connections = 2, .connections_top = 3, .own_sender = true },
 	[CONF_MICROSOFT_USGOV] = {
 		.name = "microsoft-usgov", .host = "smtp.office365.us",
-		.security = CONF_STARTTLS, .auth = CONF_OAUTH2,
-		.token_url = ENTRA_TOKEN("login.microsoftonline.us"),
-		.scope = "https://outlook.office365.us/.default",
-		.connections = 2, .connections_top = 3, .tenant = true },
+		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.us"),
+		EXCHANGE("outlook.office365.us"),
+		.connections = 2, .connections_top = 3, .own_sender = true },
 	[CONF_MICROSOFT_DOD] = {
 		.name = "microsoft-dod", .host = "outlook-dod.office365.us",
-		.security = CONF_STARTTLS, .auth = CONF_OAUTH2,
-		.token_url = ENTRA_TOKEN("login.microsoftonline.us"),
-		.scope = "https://outlook.office365.us/.default",
-		.connections = 2, .connections_top = 3, .tenant = true },
+		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.us"),
+		EXCHANGE("outlook.office365.us"),
+		.connections = 2, .connections_top = 3, .own_sender = true },
 	[CONF_MICROSOFT_CHINA] = {
 		.name = "microsoft-china", .host = "smtp.partner.outlook.cn",
-		.security = CONF_STARTTLS, .auth = CONF_OAUTH2,
-		.token_url = ENTRA_TOKEN("login.partner.microsoftonline.cn"),
-		.scope = "https://partner.outlook.cn/.default",
-		.connections = 2, .connections_top = 3, .tenant = true },
+		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.partner.microsoftonline.cn"),
+		EXCHANGE("partner.outlook.cn"),
+		.connections = 2, .connections_top = 3, .own_sender = true },
 	[CONF_MICROSOFT_HVE] = {
 		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft",
-		.security = CONF_STARTTLS, .auth = CONF_OAUTH2,
-		.token_url = ENTRA_TOKEN("login.microsoftonline.com"),
-		.scope = "https://outlook.office.com/.default",
-		.connections = 2, .tenant = true },
+		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
+		EXCHANGE("outlook.office.com"),
+		.connections = 2, .own_sender = true },
 	[CONF_GOOGLE] = {
 		.name = "google", .host = "smtp.gmail.com",
-		.security = CONF_STARTTLS, .auth = CONF_OAUTH2,
-		.token_url = "https://oauth2.googleapis.com/token",
-		.scope = "https://mail.google.com/",
-		.connections = 2, .no_client_credentials = true },
+		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, GOOGLE,
+		.connections = 2, .own_sender = true },
 	[CONF_GOOGLE_RELAY] = {
 		.name = "google-relay", .host = "smtp-relay.gmail.com",
-		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH,
-		.token_url = "https://oauth2.googleapis.com/token",
-		.scope = "https://mail.google.com/",
-		.connections = 2, .no_client_credentials = true },
+		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, GOOGLE,
+		.connections = 2 },
 	[CONF_SES] = {
 		.name = "ses", .host_hint = "host = email-smtp.REGION.amazonaws.com",
-		.security = CONF_STARTTLS, .auth = CONF_PASSWORD,
-		.token_url = "", .scope = "", .connections = 4 },
+		.security = CONF_STARTTLS, .auth = CONF_PASSWORD, NO_OAUTH, .connections = 4 },
 	[CONF_SMTP] = {
 		.name = "smtp", .host_hint = "give host, or name a provider: provider = microsoft, google, ses …",
-		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, .token_url = "", .scope = "", .connections = 2 },
+		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, NO_OAUTH, .connections = 2 },
 };
 /* clang-format on */
 

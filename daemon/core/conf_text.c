@@ -194,7 +194,8 @@ check_recipient(const char *text, struct nd_why *why)
 static enum nd_err
 check_reference(const char *text, struct nd_why *why)
 {
-	static const char hint[] = "write credential:NAME, file:/path or env:NAME, and keep the secret there";
+	static const char hint[] =
+	    "write credential:NAME, file:/path, command:/path arguments or env:NAME, and keep the secret there";
 
 	if (strncmp(text, "credential:", 11) == 0) {
 		if (all_of(text + 11, strlen(text + 11), "._-") && text[11] != '.' && strlen(text + 11) <= 128)
@@ -212,8 +213,9 @@ check_reference(const char *text, struct nd_why *why)
 		return nd_fail(why, ND_ECONF, 0, "the name after env: may hold letters, digits and _");
 	}
 	if (strncmp(text, "command:", 8) == 0) {
-		(void)nd_fail(why, ND_ECONF, 0, "command: is not in this version");
-		return nd_fail_at(why, "", 0, hint);
+		if (text[8] == '/')
+			return ND_OK;
+		return nd_fail(why, ND_ECONF, 0, "the path after command: must begin with /");
 	}
 	(void)nd_fail(why, ND_ECONF, 0, "secrets are never in the file");
 	return nd_fail_at(why, "", 0, hint);
@@ -253,6 +255,80 @@ check_url(const char *text, struct nd_why *why)
 	if (end == 0 || memchr(host, '@', end) != NULL || host[0] == ':')
 		return nd_fail(why, ND_ECONF, 0, "the URL has no host, or a user name in it");
 	return ND_OK;
+}
+
+/* The listener is notifyctl's, on this host; anything else comes back by hand, and then only over https. */
+static enum nd_err
+check_redirect(const char *text, struct nd_why *why)
+{
+	static const char *const here[] = { "localhost", "127.0.0.1", "[::1]" };
+	size_t len = strlen(text);
+
+	if (nd_str_starts_nocase(text, "https://"))
+		return check_url(text, why);
+	for (size_t i = 0; nd_str_starts_nocase(text, "http://") && i < sizeof(here) / sizeof(here[0]); i++) {
+		const char *rest = text + 7 + strlen(here[i]);
+
+		if (nd_str_starts_nocase(text + 7, here[i]) && (*rest == '\0' || *rest == ':' || *rest == '/') &&
+		    len <= 2000 && nd_str_ascii(text, len) && strpbrk(text, " \"<>\\^`|#") == NULL)
+			return ND_OK;
+	}
+	(void)nd_fail(why, ND_ECONF, 0, "it is neither an https:// URL nor http:// to localhost or 127.0.0.1");
+	return nd_fail_at(
+	    why, "", 0, "such as http://localhost:8080/, exactly as it is registered with the application");
+}
+
+static enum nd_err
+check_proxy(const char *text, struct nd_why *why)
+{
+	static const char *const schemes[] = { "http://", "socks5://" };
+	struct conf_text_host host;
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (!nd_str_starts_nocase(text, schemes[i]))
+			continue;
+		text += strlen(schemes[i]);
+		if (strchr(text, '@') != NULL)
+			return nd_fail(why, ND_ECONF, 0, "a proxy that asks for a password is not supported");
+		if (strstr(text, "://") == NULL && conf_text_host(text, &host, why) == ND_OK && host.port > 0)
+			return ND_OK;
+		break;
+	}
+	return nd_fail(why, ND_ECONF, 0, "it is neither http://host:port nor socks5://host:port");
+}
+
+static enum nd_err
+check_ip(const char *text, struct nd_why *why)
+{
+	size_t len = strlen(text), dots = 0;
+
+	for (size_t i = 0; i < len; i++)
+		dots += text[i] == '.';
+	if (is_address6(text, len) || (dots == 3 && len <= 15 && strspn(text, "0123456789.") == len))
+		return ND_OK;
+	return nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not an address such as 192.0.2.10 or 2001:db8::10", text);
+}
+
+static enum nd_err
+check_domain(const char *text, struct nd_why *why)
+{
+	size_t len = strlen(text);
+
+	if (strcmp(text, "*") == 0 || is_address6(text, len) ||
+	    is_host_name(text + (text[0] == '.'), len - (text[0] == '.')))
+		return ND_OK;
+	return nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not a host or domain", text);
+}
+
+static enum nd_err
+check_pin(const char *text, struct nd_why *why)
+{
+	size_t len = strlen(text);
+
+	if (len == 44 && all_of(text, 43, "+/") && text[43] == '=')
+		return ND_OK;
+	(void)nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not the base64 of a SHA-256 digest (44 characters)", text);
+	return nd_fail_at(why, "", 0, "notifyctl account trust NAME prints the line");
 }
 
 static enum nd_err
@@ -318,6 +394,11 @@ static check_fn *const checks[CONF_KEYS_TYPE_COUNT] = {
 	[CONF_KEYS_NAMES]     = check_name,
 	[CONF_KEYS_ALLOWED]   = check_allowed,
 	[CONF_KEYS_PATTERNS]  = check_pattern,
+	[CONF_KEYS_REDIRECT]  = check_redirect,
+	[CONF_KEYS_PROXY]     = check_proxy,
+	[CONF_KEYS_IP]        = check_ip,
+	[CONF_KEYS_DOMAINS]   = check_domain,
+	[CONF_KEYS_PINS]      = check_pin,
 };
 /* clang-format on */
 

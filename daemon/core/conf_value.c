@@ -26,6 +26,8 @@ static const enum keeping keepings[CONF_KEYS_TYPE_COUNT] = {
 	[CONF_KEYS_NAMES]     = KEEP_LIST,
 	[CONF_KEYS_ALLOWED]   = KEEP_LIST,
 	[CONF_KEYS_PATTERNS]  = KEEP_LIST,
+	[CONF_KEYS_DOMAINS]   = KEEP_LIST,
+	[CONF_KEYS_PINS]      = KEEP_LIST,
 };
 /* clang-format on */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oauth.h - token requests and replies as octets.  Layer: core.  Pure.
  *
- * RFC 6749 4.4 (client credentials), 5.1, 5.2; the providers' habits: expires_in as a string, missing or absurd;
+ * RFC 6749 4.1.3, 4.4, 5.1, 5.2, 6; RFC 7523 2.1, 2.2 (assertions); RFC 7636 (PKCE); RFC 8628 3.4 (device code); the providers' habits: expires_in as a string, missing or absurd;
  * 429 and 5xx with HTML; Retry-After.
  */
 #ifndef ND_CORE_OAUTH_H
@@ -18,34 +18,52 @@ struct oauth_request {
 	char *body;          /* application/x-www-form-urlencoded */
 	size_t body_len;
 };
-/* Form-encoded, secret included (token_auth post) or by Basic with both parts form-encoded first (RFC 6749 2.3.1). */
-void oauth_client_credentials(
-    const struct conf_account *account, const struct nd_secret *secret, struct oauth_request *out);
+/* What one request says; NULL: not said, or as the account has it. All borrowed. */
+struct oauth_ask {
+	int grant; /* enum conf_grant, as the request names it: a signed-in account renews with CONF_REFRESH_TOKEN */
+	const char *url, *client_id, *scope;
+	/* At most one proof of the application's identity; none: a public client. */
+	const struct nd_secret *client_secret;    /* in the form, or Basic with both parts encoded (RFC 6749 2.3.1) */
+	const struct nd_secret *client_assertion; /* RFC 7523 2.2 */
+	const struct nd_secret *code, *verifier;  /* AUTHORIZATION_CODE */
+	const char *redirect_uri;
+	const struct nd_secret *device_code;   /* DEVICE_CODE */
+	const struct nd_secret *refresh_token; /* REFRESH_TOKEN */
+	const struct nd_secret *assertion;     /* JWT_BEARER */
+};
+void oauth_ask_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out);
 void oauth_request_done(struct oauth_request *request);
 
 enum oauth_class { OAUTH_TOKEN, OAUTH_LATER, OAUTH_REFUSED };
 struct oauth_reply {
 	enum oauth_class class;
-	struct nd_secret token; /* TOKEN */
-	nd_ms life;             /* TOKEN: expires_in missing or <= 0 -> 60 s, > 24 h -> 24 h */
-	nd_ms retry_after;      /* LATER: the endpoint's wish, 0 none */
-	char error[64];         /* "invalid_client"; "" none */
-	struct nd_why why;      /* LATER, REFUSED: a sentence with the provider's words; hint_of has the remedy */
+	struct nd_secret token;         /* TOKEN */
+	struct nd_secret refresh_token; /* TOKEN: empty when the old one stays */
+	struct nd_secret id_token; /* TOKEN: of a sign-in with openid; not verified, it came over TLS (OIDC 3.1.3.7) */
+	char scope[512];           /* TOKEN: what was granted, "" as asked */
+	nd_ms life;                /* TOKEN: expires_in missing or <= 0 -> 60 s, > 24 h -> 24 h */
+	nd_ms retry_after;         /* LATER: the endpoint's wish, 0 none */
+	char error[64];            /* "invalid_client"; "" none */
+	struct nd_why why;         /* LATER, REFUSED: a sentence with the provider's words; hint_of has the remedy */
 };
 /* status 0: no reply, `failure` says why (LATER, or REFUSED for TLS and bad URLs). retry_after in s, -1 none.
  * Tokens with octets outside 0x21-0x7e, or longer than 12,000, are refused. */
 void oauth_read(
     int status, const char *body, size_t len, long retry_after, const struct nd_why *failure, struct oauth_reply *out);
-/* After a refusal: says so when the secret looks like the ID of one (a GUID), and takes the secret out of the
+/* After a refusal: client_secret, when one was sent. Says so when the secret looks like the ID of one (a GUID), and takes the secret out of the
  * words should the endpoint have repeated it. */
 void oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret);
 void oauth_reply_done(struct oauth_reply *reply);
 
-/* The file STATE/tokens/ACCOUNT: JSON {"identity","access_token","issued","expires"} */
+/* The file STATE/tokens/ACCOUNT: JSON {"identity","access_token","issued","expires","refresh_token","refreshed","signed_in"}.
+ * At least one of the two tokens is there. */
 struct oauth_saved {
-	char identity[80]; /* hex digest text; another identity's token is not used */
+	char identity[80]; /* hex digest text; another identity's tokens are not used */
 	struct nd_secret token;
 	nd_unix issued, expires;
+	struct nd_secret refresh_token; /* of grants that live on one */
+	nd_unix refreshed;              /* when the endpoint last took or gave it */
+	char signed_in[320];            /* who signed in, "" unknown */
 };
 void oauth_saved_write(const struct oauth_saved *saved, struct nd_buf *out);
 enum nd_err oauth_saved_read(const char *octets, size_t len, struct oauth_saved *out, struct nd_why *why) ND_MUST_CHECK;

@@ -165,6 +165,21 @@ refuse(struct oauth_reply *out, const char *text)
 	(void)nd_fail(&out->why, ND_ETOKEN, 0, "the token endpoint %s", text);
 }
 
+/* What comes beside the token after a sign-in. */
+static void
+read_beside(const struct json_node *root, struct oauth_reply *out)
+{
+	const struct json_node *refresh = json_get(root, "refresh_token"), *id = json_get(root, "id_token");
+	const char *scope = json_get_text(root, "scope");
+
+	if (oauth_inner_token_ok(refresh))
+		nd_secret_set(&out->refresh_token, refresh->text, refresh->len);
+	if (oauth_inner_token_ok(id))
+		nd_secret_set(&out->id_token, id->text, id->len);
+	if (scope != NULL)
+		(void)snprintf(out->scope, sizeof(out->scope), "%s", scope);
+}
+
 static void
 read_token(const struct json_node *root, struct oauth_reply *out)
 {
@@ -181,6 +196,7 @@ read_token(const struct json_node *root, struct oauth_reply *out)
 	else {
 		out->class = OAUTH_TOKEN;
 		nd_secret_set(&out->token, token->text, token->len);
+		read_beside(root, out);
 		out->life = read_life(json_get(root, "expires_in"));
 		if (out->life == 0)
 			out->life = LIFE_UNKNOWN;
@@ -259,6 +275,8 @@ read_body(int status, const char *body, size_t len, struct oauth_reply *out)
 		tell_error(status, error, description, out);
 	}
 	oauth_inner_wipe(json_get(tree.root, "access_token"));
+	oauth_inner_wipe(json_get(tree.root, "refresh_token"));
+	oauth_inner_wipe(json_get(tree.root, "id_token"));
 	json_done(&tree);
 }
 
@@ -307,5 +325,7 @@ void
 oauth_reply_done(struct oauth_reply *reply)
 {
 	nd_secret_done(&reply->token);
+	nd_secret_done(&reply->refresh_token);
+	nd_secret_done(&reply->id_token);
 	*reply = (struct oauth_reply){ 0 };
 }

@@ -54,6 +54,61 @@ say_password(const struct smtp_settings *settings, struct nd_buf *out)
 	(void)nd_buf_add(out, settings->secret->octets, settings->secret->len);
 }
 
+static void
+say_scram(const struct smtp_settings *settings, struct nd_buf *out)
+{
+	scram_first(settings->user, settings->nonce, out);
+}
+
+static enum nd_err
+ask_scram(const struct smtp_settings *settings, const char *challenge, size_t len, struct smtp_auth_exchange *exchange,
+    struct nd_why *why)
+{
+	const struct scram *scram = &exchange->scram;
+	struct smtp_question *question = &exchange->question;
+	enum nd_err err = scram_read(settings->user, settings->nonce, challenge, len, &exchange->scram, why);
+
+	if (err != ND_OK)
+		return err;
+	*question = (struct smtp_question){ .kind = SMTP_ASK_SCRAM_SHA256,
+		.salt = scram->salt,
+		.salt_len = scram->salt_len,
+		.iterations = scram->iterations,
+		.text = scram->message,
+		.text_len = strlen(scram->message) };
+	return ND_OK;
+}
+
+static void
+answer_scram(const struct smtp_settings *settings, const struct smtp_auth_exchange *exchange, struct nd_buf *out)
+{
+	(void)settings;
+	scram_final(&exchange->scram, exchange->answer.proof, out);
+}
+
+/* RFC 2195: the challenge as it is goes into the digest. */
+static enum nd_err
+ask_cram(const struct smtp_settings *settings, const char *challenge, size_t len, struct smtp_auth_exchange *exchange,
+    struct nd_why *why)
+{
+	char *kept = exchange->scram.message;
+
+	(void)settings;
+	if (len == 0 || len >= sizeof(exchange->scram.message))
+		return nd_fail(why, ND_EPROTOCOL, 0, "its challenge of CRAM-MD5 is empty or too long");
+	memcpy(kept, challenge, len);
+	exchange->question = (struct smtp_question){ .kind = SMTP_ASK_CRAM_MD5, .text = kept, .text_len = len };
+	return ND_OK;
+}
+
+static void
+answer_cram(const struct smtp_settings *settings, const struct smtp_auth_exchange *exchange, struct nd_buf *out)
+{
+	(void)nd_buf_addf(out, "%s ", settings->user);
+	for (size_t i = 0; i < 16; i++)
+		(void)nd_buf_addf(out, "%02x", exchange->answer.proof[i]);
+}
+
 /* In the order of our choice. "AQ==" is the single 0x01 of RFC 7628 3.2.3; "*" cancels (RFC 4954 4). */
 /* clang-format off */
 static const struct smtp_auth_mech mechanisms[] = {
@@ -61,10 +116,14 @@ static const struct smtp_auth_mech mechanisms[] = {
 	  .to_refusal = "", .message = { say_xoauth2 } },
 	{ .name = "OAUTHBEARER", .needs = SMTP_AUTH_OAUTH, .offered = offsetof(struct smtp_caps, auth_oauthbearer),
 	  .to_refusal = "AQ==", .message = { say_oauthbearer } },
+	{ .name = "SCRAM-SHA-256", .needs = SMTP_AUTH_PASSWORD, .offered = offsetof(struct smtp_caps, auth_scram_sha256),
+	  .to_refusal = "*", .message = { say_scram }, .ask = ask_scram, .answer = answer_scram, .mutual = true },
 	{ .name = "PLAIN", .needs = SMTP_AUTH_PASSWORD, .offered = offsetof(struct smtp_caps, auth_plain),
 	  .to_refusal = "*", .message = { say_plain } },
 	{ .name = "LOGIN", .needs = SMTP_AUTH_PASSWORD, .offered = offsetof(struct smtp_caps, auth_login),
 	  .to_refusal = "*", .message = { say_user, say_password } },
+	{ .name = "CRAM-MD5", .needs = SMTP_AUTH_PASSWORD, .offered = offsetof(struct smtp_caps, auth_cram_md5),
+	  .to_refusal = "*", .ask = ask_cram, .answer = answer_cram },
 };
 /* clang-format on */
 
@@ -109,7 +168,8 @@ smtp_auth_choose(const struct smtp_settings *settings, const struct smtp_caps *c
 		(void)nd_fail(why, ND_EAUTH, 0, "%s offers no way to sign in", settings->host);
 	else
 		(void)nd_fail(why, ND_EAUTH, 0, "%s offers to sign in by %s, but not by %s", settings->host, caps->auth,
-		    settings->auth == SMTP_AUTH_OAUTH ? "XOAUTH2 or OAUTHBEARER" : "PLAIN or LOGIN");
+		    settings->auth == SMTP_AUTH_OAUTH ? "XOAUTH2 or OAUTHBEARER"
+						      : "SCRAM-SHA-256, PLAIN, LOGIN or CRAM-MD5");
 	return NULL;
 }
 
@@ -133,7 +193,7 @@ smtp_auth_command(const struct smtp_auth_mech *mech, const struct smtp_settings 
 	bool whole = false;
 
 	nd_buf_init(&line, COMMAND_MAX_OCTETS);
-	if (!mech->message[1]) {
+	if (mech->message[0] && !mech->message[1]) {
 		(void)nd_buf_addf(&line, "AUTH %s ", mech->name);
 		smtp_auth_message(mech, 0, settings, &line);
 		whole = !line.failed;
@@ -144,6 +204,68 @@ smtp_auth_command(const struct smtp_auth_mech *mech, const struct smtp_settings 
 		(void)nd_buf_addf(out, "AUTH %s\r\n", mech->name);
 	nd_buf_wipe(&line);
 	return whole;
+}
+
+enum nd_err
+smtp_auth_ask(const struct smtp_auth_mech *mech, const struct smtp_settings *settings, const char *text,
+    struct smtp_auth_exchange *exchange, struct nd_why *why)
+{
+	struct nd_buf plain;
+	enum nd_err err;
+
+	nd_buf_init(&plain, SMTP_REPLY_TEXT);
+	if (nd_str_unbase64(&plain, text, strlen(text), false))
+		err = mech->ask(settings, nd_buf_text(&plain), plain.len, exchange, why);
+	else
+		err = nd_fail(why, ND_EPROTOCOL, 0, "its challenge of %s is not base64", mech->name);
+	nd_buf_done(&plain);
+	return err;
+}
+
+void
+smtp_auth_answer(const struct smtp_auth_mech *mech, const struct smtp_settings *settings,
+    const struct smtp_auth_exchange *exchange, struct nd_buf *out)
+{
+	struct nd_buf plain;
+
+	nd_buf_init(&plain, MESSAGE_MAX_OCTETS);
+	mech->answer(settings, exchange, &plain);
+	if (plain.failed || !nd_str_base64(out, plain.octets, plain.len) || !nd_buf_adds(out, "\r\n"))
+		out->failed = true;
+	nd_buf_wipe(&plain);
+}
+
+bool
+smtp_auth_verified(const char *text, const struct smtp_auth_exchange *exchange)
+{
+	struct nd_buf plain;
+	bool good;
+
+	nd_buf_init(&plain, SMTP_REPLY_TEXT);
+	good = nd_str_unbase64(&plain, text, strlen(text), false) &&
+	       scram_verified(nd_buf_text(&plain), plain.len, exchange->answer.server);
+	nd_buf_done(&plain);
+	return good;
+}
+
+void
+smtp_auth_app_password(struct nd_secret *password)
+{
+	char letters[17] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < password->len; i++) {
+		const char c = password->octets[i];
+
+		if (c == ' ')
+			continue;
+		if (c < 'a' || c > 'z' || n == 16)
+			return;
+		letters[n++] = c;
+	}
+	if (n == 16 && password->len > 16)
+		nd_secret_set(password, letters, n);
+	explicit_bzero(letters, sizeof(letters));
 }
 
 void

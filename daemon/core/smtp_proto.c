@@ -49,6 +49,14 @@ end_session(struct smtp_proto *proto)
 }
 
 static void
+forget_exchange(struct smtp_proto *proto)
+{
+	if (proto->exchange != NULL)
+		nd_wipe_free(proto->exchange, sizeof(*proto->exchange));
+	proto->exchange = NULL;
+}
+
+static void
 enter(struct smtp_proto *proto, enum smtp_state state)
 {
 	const struct smtp_row *row;
@@ -74,8 +82,10 @@ enter(struct smtp_proto *proto, enum smtp_state state)
 	}
 	proto->state = state;
 	proto->deadline = row->patience > 0 ? proto->now + row->patience : ND_NEVER;
-	if (state == STATE_READY)
+	if (state == STATE_READY) {
 		proto->ready_since = proto->now;
+		forget_exchange(proto);
+	}
 	if (proto->owed > 0)
 		proto->owed--;
 	else if (row->say)
@@ -128,6 +138,7 @@ smtp_proto_free(struct smtp_proto *proto)
 {
 	if (!proto)
 		return;
+	forget_exchange(proto);
 	nd_buf_done(&proto->in);
 	nd_buf_wipe(&proto->out);
 	nd_buf_done(&proto->body);
@@ -243,6 +254,21 @@ smtp_proto_tls_injected(struct smtp_proto *proto, nd_ms now)
 	proto->now = now;
 	if (proto->state == STATE_TLS)
 		hear_injection(proto);
+}
+
+void
+smtp_proto_answer(struct smtp_proto *proto, const struct smtp_answer *answer, const struct nd_why *why, nd_ms now)
+{
+	if (proto->state != STATE_AUTH_PROOF)
+		return;
+	proto->now = now;
+	if (answer == NULL) {
+		enter(proto, smtp_talk_fault(proto, SMTP_AT_AUTH, why));
+		return;
+	}
+	proto->exchange->answer = *answer;
+	enter(proto, STATE_AUTH_ANSWER);
+	check_output(proto);
 }
 
 void
@@ -420,6 +446,12 @@ smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out)
 	proto->mail = (struct smtp_mail){ 0 };
 	if (proto->behind_count > 0)
 		turn(proto);
+}
+
+const struct smtp_question *
+smtp_proto_question(const struct smtp_proto *proto)
+{
+	return proto->state == STATE_AUTH_PROOF ? &proto->exchange->question : NULL;
 }
 
 const struct smtp_fault *

@@ -53,6 +53,22 @@ struct smtp_settings {               /* borrowed for the life of the session */
 	enum smtp_auth auth;
 	const char *user;
 	const struct nd_secret *secret; /* password or access token; read while AUTH is said, never kept */
+	const char *nonce;              /* random and printable, without commas: for SCRAM */
+};
+
+/* What only cryptography can answer, with the password (RFC 7677, RFC 2195). Borrowed from the machine. */
+enum smtp_ask { SMTP_ASK_SCRAM_SHA256, SMTP_ASK_CRAM_MD5 };
+struct smtp_question {
+	enum smtp_ask kind;
+	const uint8_t *salt; /* SCRAM */
+	size_t salt_len;
+	unsigned iterations;
+	const char *text; /* SCRAM: the AuthMessage; CRAM-MD5: the challenge */
+	size_t text_len;
+};
+struct smtp_answer {
+	uint8_t proof[32];  /* SCRAM: ClientProof; CRAM-MD5: the first 16 are the digest */
+	uint8_t server[32]; /* SCRAM: ServerSignature */
 };
 
 /* How a mail is said; what the server does not offer, or the mail is too large for, is said more plainly. */
@@ -108,6 +124,7 @@ struct smtp_fault { /* of a session: why it never became ready, or ended */
 enum smtp_wish {
 	SMTP_WISH_READ, /* feed smtp_proto_input */
 	SMTP_WISH_TLS, /* start TLS now; then smtp_proto_tls_up. Plaintext left in the driver's buffer: smtp_proto_tls_injected */
+	SMTP_WISH_PROOF,   /* answer smtp_proto_question by smtp_proto_answer */
 	SMTP_WISH_CONTENT, /* feed smtp_proto_content */
 	SMTP_WISH_MAIL,    /* ready: smtp_proto_mail or smtp_proto_quit; input is still watched */
 	SMTP_WISH_RESULT,  /* a transaction ended: smtp_proto_result, then ask again */
@@ -127,6 +144,8 @@ void smtp_proto_lost(struct smtp_proto *proto, const struct nd_why *why,
 void smtp_proto_late(struct smtp_proto *proto, nd_ms now); /* the deadline has passed */
 void smtp_proto_tls_up(struct smtp_proto *proto, nd_ms now);
 void smtp_proto_tls_injected(struct smtp_proto *proto, nd_ms now); /* octets came behind the 220 to STARTTLS */
+/* answer NULL: there can be none, `why` says why. */
+void smtp_proto_answer(struct smtp_proto *proto, const struct smtp_answer *answer, const struct nd_why *why, nd_ms now);
 void smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms now);
 /* Content, dot-stuffed here (RFC 5321 4.5.2); last: the end of data follows. The driver notes the job as in flight BEFORE it says last. */
 void smtp_proto_content(struct smtp_proto *proto, const char *octets, size_t len, bool last, nd_ms now);
@@ -149,6 +168,7 @@ struct nd_buf *smtp_proto_output(struct smtp_proto *proto,
 /* The output waits for the end of the content, to leave with it in one write: it is not taken yet. */
 bool smtp_proto_holds(const struct smtp_proto *proto);
 void smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out);
+const struct smtp_question *smtp_proto_question(const struct smtp_proto *proto);
 const struct smtp_fault *smtp_proto_fault(const struct smtp_proto *proto);
 const struct smtp_caps *smtp_proto_caps(const struct smtp_proto *proto);
 unsigned smtp_proto_transactions(const struct smtp_proto *proto); /* begun on this session */

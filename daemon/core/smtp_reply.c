@@ -41,6 +41,8 @@ static const struct flag mechanisms[] = {
 	{ "LOGIN",       offsetof(struct smtp_caps, auth_login) },
 	{ "XOAUTH2",     offsetof(struct smtp_caps, auth_xoauth2) },
 	{ "OAUTHBEARER", offsetof(struct smtp_caps, auth_oauthbearer) },
+	{ "SCRAM-SHA-256", offsetof(struct smtp_caps, auth_scram_sha256) },
+	{ "CRAM-MD5",    offsetof(struct smtp_caps, auth_cram_md5) },
 	{ NULL, 0 },
 };
 /* clang-format on */

@@ -23,7 +23,7 @@ struct smtp_reply {
 /* What EHLO told (RFC 5321 4.1.1.1). */
 struct smtp_caps {
 	bool starttls, pipelining, chunking, eightbitmime, smtputf8, dsn, size, enhanced, requiretls;
-	bool auth_plain, auth_login, auth_xoauth2, auth_oauthbearer;
+	bool auth_plain, auth_login, auth_xoauth2, auth_oauthbearer, auth_scram_sha256, auth_cram_md5;
 	uint64_t size_max; /* 0 unknown */
 	unsigned rcpt_max; /* LIMITS RCPTMAX (RFC 9422); 0 unknown */
 	char auth[96];     /* the mechanisms as offered, for messages; "" none */

@@ -11,12 +11,15 @@
 #include "daemon/core/smtp_check.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void say_ehlo(struct smtp_proto *proto);
 static void say_starttls(struct smtp_proto *proto);
 static void say_auth(struct smtp_proto *proto);
 static void say_auth_message(struct smtp_proto *proto);
 static void say_auth_refusal(struct smtp_proto *proto);
+static void say_auth_answer(struct smtp_proto *proto);
+static void say_auth_nothing(struct smtp_proto *proto);
 static void say_mail(struct smtp_proto *proto);
 static void say_rcpt(struct smtp_proto *proto);
 static void say_data(struct smtp_proto *proto);
@@ -31,6 +34,7 @@ static enum smtp_state heard_starttls(struct smtp_proto *proto, const struct smt
 static enum smtp_state heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_auth_answer(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_flight(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_mark(struct smtp_proto *proto, const struct smtp_reply *reply);
@@ -61,6 +65,12 @@ const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
 	                         SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
 	[STATE_AUTH_REFUSAL] = { "AUTH", "signing in", ND_MIN(5), say_auth_refusal, heard_auth_refusal,
 	                         SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_AUTH_PROOF] = { "AUTH", "signing in", ND_MIN(5), NULL, smtp_talk_nonsense,
+	                       SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_PROOF },
+	[STATE_AUTH_ANSWER] = { "AUTH", "signing in", ND_MIN(5), say_auth_answer, heard_auth_answer,
+	                        SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
+	[STATE_AUTH_VERIFIED] = { "AUTH", "signing in", ND_MIN(5), say_auth_nothing, heard_auth_refusal,
+	                          SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
 	[STATE_READY] = { "nothing", "waiting for work", 0, NULL, heard_unasked,
 	                  SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_MAIL },
 	[STATE_FLIGHT] = { "nothing", "preparing the message", ND_MIN(3), say_mail, heard_flight,
@@ -278,11 +288,27 @@ hear_challenge(struct smtp_proto *proto, const struct smtp_reply *reply)
 	return STATE_AUTH_REFUSAL;
 }
 
+/* What the challenge asks takes cryptography. */
+static enum smtp_state
+hear_question(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	struct nd_why inner, why;
+
+	if (proto->exchange == NULL)
+		proto->exchange = nd_xalloc(sizeof(*proto->exchange));
+	if (smtp_auth_ask(proto->mech, proto->settings, reply->text, proto->exchange, &inner) == ND_OK)
+		return STATE_AUTH_PROOF;
+	(void)nd_fail(&why, inner.err, 0, "%s does not keep to the protocol: %s", proto->settings->host, inner.text);
+	return smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
+}
+
 static enum smtp_state
 heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	if (reply->code / 100 != 3)
 		return sign_in(proto, reply);
+	if (proto->mech->ask && (!proto->mech->message[0] || (proto->said > 0 && reply->text[0] != '\0')))
+		return hear_question(proto, reply);
 	/* An empty challenge after an initial response: a server that does not know of those. */
 	if (proto->said > 0 && reply->text[0] != '\0')
 		return hear_challenge(proto, reply);
@@ -302,6 +328,8 @@ heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	if (reply->code / 100 != 3)
 		return sign_in(proto, reply);
+	if (proto->mech->ask)
+		return hear_question(proto, reply);
 	return proto->said < 2 && proto->mech->message[proto->said] ? STATE_AUTH_MESSAGE : hear_challenge(proto, reply);
 }
 
@@ -315,6 +343,39 @@ static enum smtp_state
 heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	return sign_in(proto, reply);
+}
+
+static void
+say_auth_answer(struct smtp_proto *proto)
+{
+	proto->out_secret = true;
+	smtp_auth_answer(proto->mech, proto->settings, proto->exchange, &proto->out);
+}
+
+static enum smtp_state
+heard_auth_answer(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	struct nd_why why;
+
+	if (reply->code >= 400 || !proto->mech->mutual)
+		return reply->code / 100 == 3 ? hear_challenge(proto, reply) : sign_in(proto, reply);
+	if (reply->code / 100 == 3 && smtp_auth_verified(reply->text, proto->exchange))
+		return STATE_AUTH_VERIFIED;
+	if (reply->code / 100 == 3) {
+		enum smtp_state next = hear_challenge(proto, reply);
+
+		if (strncmp(proto->fault.challenge, "e=", 2) == 0)
+			return next; /* a refusal follows, with words */
+	}
+	(void)nd_fail(&why, ND_EAUTH, 0,
+	    "%s did not prove that it knows the password: it may not be the server it says", proto->settings->host);
+	return smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
+}
+
+static void
+say_auth_nothing(struct smtp_proto *proto)
+{
+	(void)nd_buf_adds(&proto->out, "\r\n");
 }
 
 /* ---- one mail ---- */

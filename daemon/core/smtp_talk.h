@@ -21,6 +21,9 @@ enum smtp_state {
 	STATE_AUTH,
 	STATE_AUTH_MESSAGE,
 	STATE_AUTH_REFUSAL,
+	STATE_AUTH_PROOF,
+	STATE_AUTH_ANSWER,
+	STATE_AUTH_VERIFIED,
 	STATE_READY,
 	STATE_FLIGHT,
 	STATE_MARK,
@@ -73,7 +76,8 @@ struct smtp_proto {
 	bool reused;     /* it was used, or lay idle, before this mail */
 	struct smtp_caps caps;
 	const struct smtp_auth_mech *mech;
-	struct smtp_mail mail; /* borrowed inside */
+	struct smtp_auth_exchange *exchange; /* while it signs in by proof */
+	struct smtp_mail mail;               /* borrowed inside */
 	unsigned rcpt, accepted, transactions;
 	struct smtp_stuff stuff;
 	enum smtp_pace pace; /* of this mail */

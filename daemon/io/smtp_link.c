@@ -11,6 +11,7 @@
 #include "daemon/io/smtp_link_inner.h"
 
 #include "common/mem.h"
+#include "daemon/io/sasl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -167,6 +168,20 @@ upgrade(struct smtp_link *link)
 }
 
 static bool
+prove(struct smtp_link *link)
+{
+	struct smtp_answer answer;
+	struct nd_why why;
+
+	if (sasl_answer(smtp_proto_question(link->proto), link->settings.secret, &answer, &why) == ND_OK)
+		smtp_proto_answer(link->proto, &answer, NULL, smtp_link_now(link));
+	else
+		smtp_proto_answer(link->proto, NULL, &why, smtp_link_now(link));
+	explicit_bzero(&answer, sizeof(answer));
+	return true;
+}
+
+static bool
 offer(struct smtp_link *link)
 {
 	link->stood = true;
@@ -233,6 +248,8 @@ step_talking(struct smtp_link *link)
 		return (link->lost && !link->lost_told) || offer_room(link);
 	case SMTP_WISH_TLS:
 		return upgrade(link);
+	case SMTP_WISH_PROOF:
+		return prove(link);
 	case SMTP_WISH_CONTENT:
 		return smtp_link_give(link);
 	case SMTP_WISH_MAIL:
@@ -282,6 +299,17 @@ obey(void *arg)
 
 /* -- the interface -- */
 
+static void
+make_nonce(struct smtp_link *link)
+{
+	uint8_t random[sizeof(link->nonce) / 2];
+
+	tls_random(random, sizeof(random));
+	for (size_t i = 0; i + 1 < sizeof(link->nonce); i++)
+		link->nonce[i] = "0123456789abcdef"[i % 2 ? random[i / 2] & 15 : random[i / 2] >> 4];
+	link->settings.nonce = link->nonce;
+}
+
 struct smtp_link *
 smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_link_conf *conf,
     const struct smtp_link_events *events, void *owner)
@@ -294,6 +322,7 @@ smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_li
 	link->owner = owner;
 	link->settings = conf->settings;
 	link->settings.loopback = false;
+	make_nonce(link);
 	link->timer = loop_timer_new(loop, on_time, link);
 	link->ask = resolver_ask(resolver, conf->host, conf->port, smtp_link_resolved, link);
 	return link;

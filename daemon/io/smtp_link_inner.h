@@ -35,6 +35,7 @@ struct smtp_link {
 	const struct smtp_link_events *events;
 	void *owner;
 	struct smtp_settings settings;
+	char nonce[34]; /* 33 characters, new for each session */
 	enum smtp_link_phase phase;
 	bool obeying;
 

@@ -100,6 +100,10 @@ obey(struct world *w)
 			w->tls = true;
 			smtp_proto_tls_up(w->proto, w->now);
 			break;
+		case SMTP_WISH_PROOF:
+			MUST(smtp_proto_question(w->proto)->text_len > 0);
+			smtp_proto_answer(w->proto, &(struct smtp_answer){ .proof = { 0 } }, NULL, w->now);
+			break;
 		case SMTP_WISH_CONTENT:
 			smtp_proto_content(w->proto, "Subject: x\r\n\r\n", 14, false, w->now);
 			take_output(w);
@@ -155,6 +159,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	nd_secret_set(&secret, "secret", 6);
 	w.settings.security = (enum smtp_security)((data[0] & 3u) % 3);
+	w.settings.nonce = "nonce";
 	w.settings.auth = (enum smtp_auth)((data[0] >> 2 & 3u) % 3);
 	w.settings.loopback = (data[0] & 32u) != 0;
 	w.settings.secret = &secret;

@@ -92,6 +92,7 @@ obey(struct play *p)
 			break;
 		case SMTP_WISH_READ:
 		case SMTP_WISH_TLS:
+		case SMTP_WISH_PROOF:
 		case SMTP_WISH_CONTENT:
 		case SMTP_WISH_CLOSE:
 		default:

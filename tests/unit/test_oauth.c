@@ -43,13 +43,104 @@ answer(int status, const char *body)
 }
 
 static void
+each_grant_says_what_its_paragraph_wants(void **state)
+{
+	struct nd_secret secret = secret_of("s"), code = secret_of("c/1"), verifier = secret_of("v"),
+			 jwt = secret_of("a.b.c");
+	const struct {
+		struct oauth_ask ask;
+		const char *body;
+	} cases[] = {
+		{ { .grant = CONF_CLIENT_CREDENTIALS, .client_assertion = &jwt },
+		    "grant_type=client_credentials&scope=https%3A%2F%2Foutlook.office365.com%2F.default&client_id="
+		    "9ab20000-0000-"
+		    "0000-0000-000000000000&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%"
+		    "3Ajwt-bearer"
+		    "&client_assertion=a.b.c" },
+		{ { .grant = CONF_AUTHORIZATION_CODE,
+		      .code = &code,
+		      .verifier = &verifier,
+		      .redirect_uri = "http://localhost/M/" },
+		    "grant_type=authorization_code&client_id=9ab20000-0000-0000-0000-000000000000&code=c%2F1"
+		    "&redirect_uri=http%3A%2F%2Flocalhost%2FM%2F&code_verifier=v" },
+		{ { .grant = CONF_REFRESH_TOKEN,
+		      .refresh_token = &code,
+		      .client_secret = &secret,
+		      .client_id = "i",
+		      .scope = "x" },
+		    "grant_type=refresh_token&scope=x&client_id=i&client_secret=s&refresh_token=c%2F1" },
+		{ { .grant = CONF_DEVICE_CODE, .device_code = &code },
+		    "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code"
+		    "&client_id=9ab20000-0000-0000-0000-000000000000&device_code=c%2F1" },
+		{ { .grant = CONF_JWT_BEARER, .assertion = &jwt },
+		    "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c" },
+	};
+	struct oauth_request request;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		oauth_ask_write(&account, &cases[i].ask, &request);
+		assert_string_equal(request.body, cases[i].body);
+		assert_null(request.authorization);
+		oauth_request_done(&request);
+	}
+	nd_secret_done(&secret);
+	nd_secret_done(&code);
+	nd_secret_done(&verifier);
+	nd_secret_done(&jwt);
+}
+
+static void
+a_sign_in_brings_a_refresh_token_and_tells_the_scope(void **state)
+{
+	struct oauth_reply reply = answer(200,
+	    "{\"token_type\":\"Bearer\",\"access_token\":\"at\",\"expires_in\":3600,\"refresh_token\":\"rt\","
+	    "\"id_token\":\"h.p.s\",\"scope\":\"https://outlook.office.com/SMTP.Send\"}");
+
+	(void)state;
+	assert_int_equal(reply.class, OAUTH_TOKEN);
+	assert_string_equal(reply.refresh_token.octets, "rt");
+	assert_string_equal(reply.id_token.octets, "h.p.s");
+	assert_string_equal(reply.scope, "https://outlook.office.com/SMTP.Send");
+	oauth_reply_done(&reply);
+	assert_null(reply.refresh_token.octets);
+	reply = answer(200, "{\"access_token\":\"at\",\"expires_in\":3600}");
+	assert_int_equal(reply.refresh_token.len, 0);
+	assert_string_equal(reply.scope, "");
+	oauth_reply_done(&reply);
+}
+
+static void
+a_saved_grant_may_be_without_an_access_token(void **state)
+{
+	struct oauth_saved saved = { .identity = "abc", .refreshed = 1795248000123, .signed_in = "ops@contoso.com" },
+			   back = { 0 };
+	struct nd_buf text;
+	struct nd_why why;
+
+	(void)state;
+	nd_buf_init(&text, 4096);
+	saved.refresh_token = secret_of("rt");
+	oauth_saved_write(&saved, &text);
+	assert_int_equal(oauth_saved_read(nd_buf_text(&text), text.len, &back, &why), ND_OK);
+	assert_int_equal(back.token.len, 0);
+	assert_string_equal(back.refresh_token.octets, "rt");
+	assert_int_equal(back.refreshed, saved.refreshed);
+	assert_string_equal(back.signed_in, "ops@contoso.com");
+	oauth_saved_done(&saved);
+	oauth_saved_done(&back);
+	nd_buf_done(&text);
+}
+
+static void
 the_request_is_a_form_with_everything_encoded(void **state)
 {
 	struct nd_secret secret = secret_of("a+b/c=~&d e%\xc3\xa9");
 	struct oauth_request request;
 
 	(void)state;
-	oauth_client_credentials(&account, &secret, &request);
+	oauth_ask_write(
+	    &account, &(struct oauth_ask){ .grant = CONF_CLIENT_CREDENTIALS, .client_secret = &secret }, &request);
 	assert_string_equal(request.url, url);
 	assert_null(request.authorization);
 	assert_string_equal(request.body,
@@ -72,7 +163,8 @@ basic_authorization_encodes_both_parts_and_leaves_the_form_without_them(void **s
 	basic.token_auth = CONF_TOKEN_BASIC;
 	basic.client_id = (char[]){ "me:you" };
 	basic.scope = (char[]){ "" };
-	oauth_client_credentials(&basic, &secret, &request);
+	oauth_ask_write(
+	    &basic, &(struct oauth_ask){ .grant = CONF_CLIENT_CREDENTIALS, .client_secret = &secret }, &request);
 	/* base64 of me%3Ayou:p%3Aw%2Fd */
 	assert_string_equal(request.authorization, "Basic bWUlM0F5b3U6cCUzQXclMkZk");
 	assert_string_equal(request.body, "grant_type=client_credentials");
@@ -411,6 +503,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_grant_says_what_its_paragraph_wants),
+		cmocka_unit_test(a_sign_in_brings_a_refresh_token_and_tells_the_scope),
+		cmocka_unit_test(a_saved_grant_may_be_without_an_access_token),
 		cmocka_unit_test(the_request_is_a_form_with_everything_encoded),
 		cmocka_unit_test(basic_authorization_encodes_both_parts_and_leaves_the_form_without_them),
 		cmocka_unit_test(a_token_comes_with_its_life),

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf_warn.c - settings that work, but not as somebody might think.  Layer: core.  Pure.
+ *
+ * Nothing here stops a configuration; notifyd --check and notifyctl status show it.
+ */
+#include "daemon/core/conf_inner.h"
+
+#include <string.h>
+
+static bool
+exchange_online(const struct conf_account *account)
+{
+	static const char *const hosts[] = { "smtp.office365.com", "smtp.office365.us", "outlook-dod.office365.us",
+		"smtp.partner.outlook.cn", "smtp-mail.outlook.com" };
+
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		if (nd_str_eq_nocase(account->host, hosts[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_address(const char *host)
+{
+	return host[0] != '\0' && (strchr(host, ':') != NULL || strspn(host, "0123456789.") == strlen(host));
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && nd_str_eq_nocase(text + n - m, end);
+}
+
+static bool
+port_against_starttls(const struct conf_account *account)
+{
+	return account->security == CONF_STARTTLS && account->port == 465;
+}
+
+static bool
+port_against_tls(const struct conf_account *account)
+{
+	return account->security == CONF_TLS && account->port == 587;
+}
+
+static bool
+exchange_without_starttls(const struct conf_account *account)
+{
+	return exchange_online(account) && account->security == CONF_TLS;
+}
+
+static bool
+exchange_by_address(const struct conf_account *account)
+{
+	return account->provider <= CONF_MICROSOFT_HVE && is_address(account->host) &&
+	       strcmp(account->tls_name, account->host) == 0;
+}
+
+static bool
+exchange_by_password(const struct conf_account *account)
+{
+	return exchange_online(account) && account->auth == CONF_PASSWORD;
+}
+
+static bool
+mail_in_clear(const struct conf_account *account)
+{
+	return account->security == CONF_PLAIN && account->host[0] != '\0' && !conf_check_loopback(account->host);
+}
+
+static bool
+throttled_port(const struct conf_account *account)
+{
+	return ends_with(account->host, ".amazonaws.com") && account->port == 25;
+}
+
+static bool
+foreign_sender(const struct conf_account *account)
+{
+	return account->from_box.address != NULL && account->auth != CONF_NO_AUTH &&
+	       strchr(account->user, '@') != NULL && !nd_str_eq_nocase(account->from_box.address, account->user);
+}
+
+static bool
+foreign_at_google(const struct conf_account *account)
+{
+	return account->provider == CONF_GOOGLE && foreign_sender(account);
+}
+
+static bool
+foreign_at_exchange(const struct conf_account *account)
+{
+	return account->provider <= CONF_MICROSOFT_HVE && foreign_sender(account);
+}
+
+/* clang-format off */
+static const struct rule {
+	bool (*holds)(const struct conf_account *account);
+	const char *key, *text, *hint;
+} rules[] = {
+	{ port_against_starttls, "port", "465 is the port of TLS from the start, but security = starttls",
+	  "set security = tls, or port = 587" },
+	{ port_against_tls, "port", "587 is the port of STARTTLS, but security = tls", "set security = starttls, or port = 465" },
+	{ exchange_without_starttls, "security", "Exchange Online offers STARTTLS on port 587 only", "take security and port out" },
+	{ exchange_by_address, "host", "Exchange Online must be reached by its name, not by an address", "take host out" },
+	{ exchange_by_password, "auth",
+	  "Exchange Online retires passwords for SMTP: off by default for existing tenants from the end of December 2026 (an "
+	  "administrator can switch them on again), not there for tenants made after that; the day of the removal is announced "
+	  "in the second half of 2027",
+	  "move to auth = oauth2; notifyctl setup microsoft shows the way" },
+	{ mail_in_clear, "security", "mail to this host travels in clear", "set security = starttls when the relay offers it" },
+	{ throttled_port, "port", "Amazon throttles port 25", "use port 587 or 2587" },
+	{ foreign_at_exchange, "from", "the sender is not the mailbox that logs in: Exchange Online refuses it without Send As",
+	  "Add-RecipientPermission gives the right; notifyctl setup microsoft prints the line" },
+	{ foreign_at_google, "from", "the sender is not the mailbox that logs in: Google replaces it unless it is an alias there",
+	  "add it under Settings, Accounts, \"Send mail as\"" },
+};
+/* clang-format on */
+
+void
+conf_warn_account(const struct conf_check *check)
+{
+	struct conf_check warn = *check;
+	struct nd_why why;
+
+	warn.faults = &check->conf->warnings;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (!rules[i].holds(check->account))
+			continue;
+		(void)nd_fail(&why, ND_ECONF, 0, "%s", rules[i].text);
+		conf_check_fault(&warn, rules[i].key, rules[i].hint, &why);
+	}
+}
