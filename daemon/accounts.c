@@ -24,6 +24,7 @@ build_one(struct app *app, struct engine_account *engine)
 	engine->user = account;
 	(void)snprintf(path, sizeof(path), "%s/tokens/%s", app->options.state_dir, engine->conf->name);
 	account->token_path = nd_xstrdup(path);
+	proof_open(account);
 	if (engine->conf->auth == CONF_OAUTH2)
 		tokens_open(app, account);
 }
@@ -76,10 +77,13 @@ accounts_change(struct app *app)
 			continue; /* it goes on with the settings it had */
 		reload_release(account->conf);
 		account->conf = reload_hold(app->conf);
+		if (engine->change != CONF_SAME)
+			proof_open(account);
 		if (engine->change == CONF_OTHER && engine->conf->auth == CONF_OAUTH2)
 			tokens_open(app, account);
 	}
 	accounts_build(app);
+	proof_watch(app);
 }
 
 static void

@@ -5,9 +5,11 @@
 #include "common/explain.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/io/child.h"
 #include "daemon/io/journal.h"
 #include "daemon/io/sd.h"
 #include "daemon/io/trim.h"
+#include "daemon/io/watch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -356,15 +358,18 @@ build(struct app *app, struct nd_why *why)
 	feed_open(app);
 	app->files = worker_new("files", 1);
 	app->composer = worker_new("composer", 1);
+	app->proofs = worker_new("proofs", 4);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
 	app->quota = quota_new();
 	app->resolver = resolver_new(app->loop);
 	app->http_client = http_client_new(app->loop);
+	reload_apply(app);
 	build_timers(app);
 	tls_random(&seed, sizeof(seed));
 	app->engine = engine_new(app->conf, seed, loop_now(app->loop));
 	accounts_build(app);
+	proof_watch(app);
 	accounts_read_paused(app);
 	recover_ages(app);
 	acts_pause_open(app);
@@ -392,8 +397,11 @@ tear_down(struct app *app)
 		resolver_free(app->resolver);
 	if (app->store)
 		store_close(app->store);
+	child_stop();
+	worker_free(app->proofs);
 	worker_free(app->composer); /* before the files: what it gave up goes */
 	worker_free(app->files);
+	watch_free(app->watch);
 	deliver_drop(app);
 	feed_free(app);
 	loop_timer_free(app->engine_timer);
@@ -406,6 +414,7 @@ tear_down(struct app *app)
 	loop_timer_free(app->status_timer);
 	loop_timer_free(app->watchdog_timer);
 	loop_free(app->loop);
+	identity_end(app);
 	if (app->spool)
 		spool_close(app->spool);
 	if (app->inflight)

@@ -14,6 +14,7 @@
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
  *   explanations.c  what failures mean, and POST /v1/explain
+ *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -46,6 +47,14 @@ struct app_options {
 	bool check;
 };
 
+/* What is known of an account's secrets; proof.c. */
+struct app_secrets {
+	bool try_next;     /* client_secret_next is read instead of client_secret */
+	bool next_in_use;  /* and the endpoint took it */
+	unsigned changes;  /* counts the changes seen: what was refused before one may be good after it */
+	nd_unix not_after; /* of the certificate; 0 not known */
+};
+
 /* What an account needs outside core; engine_account.user. */
 struct app_account {
 	struct app *app;
@@ -55,7 +64,8 @@ struct app_account {
 	char tls_words[96];            /* of the last session */
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
-	unsigned settings;             /* counts its changes: answers to questions of before are not taken */
+	struct app_secrets secrets;
+	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
 	char *token_path;
 };
@@ -70,6 +80,8 @@ struct app {
 	struct loop *loop;
 	struct worker *files, *composer;
 	atomic_bool composer_stop; /* the loop has ended: nothing more is composed */
+	struct worker *proofs; /* secrets and commands are read here */
+	struct watch *watch;   /* files of secrets */
 	struct store *store;
 	struct spool *spool;
 	struct inflight *inflight;
@@ -83,7 +95,8 @@ struct app {
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
-	struct app_act *acts; /* actions that wait for a commit or a load */
+	struct app_act *acts;               /* actions that wait for a commit or a load */
+	struct identity_asking *identities; /* under way */
 	struct feed *feed;
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
@@ -134,6 +147,38 @@ void tokens_open(struct app *app, struct app_account *account); /* what STATE/to
 void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
+
+/* proof.c */
+struct oauth_ask;
+struct oauth_reply;
+/* What proves an account's application, read afresh for one request. A public client's is empty. */
+struct app_proof {
+	struct nd_secret client_secret, client_assertion, assertion;
+	struct nd_secret password; /* of proof_password */
+	char *client_id, *url;     /* from a downloaded JSON; NULL: the account's */
+	bool next;                 /* it is client_secret_next */
+};
+/* On the loop, later, once; not when notifyd ends first. proof NULL: why. Borrowed for the call. */
+typedef void proof_done(void *arg, const struct app_proof *proof, const struct nd_why *why);
+struct proof_reading;
+struct proof_reading *proof_read(struct app *app, struct app_account *account, proof_done *done, void *arg);
+struct proof_reading *proof_password(struct app *app, struct app_account *account, proof_done *done, void *arg);
+void proof_forget(struct proof_reading *reading); /* its done is not called any more; NULL is fine */
+void proof_fill(const struct app_proof *proof, struct oauth_ask *ask); /* points the ask at the proof */
+/* The endpoint's answer to a request with a proof. true: it refused the secret and another one is there: prove it once more, and ask again. */
+bool proof_refused(struct app_account *account, bool next, const struct oauth_reply *reply);
+void proof_accepted(struct app_account *account, bool next);
+void proof_open(struct app_account
+	*account); /* a new account, or new settings: looks at the certificate, forgets what was learned */
+void proof_watch(struct app *app); /* for the files that the settings name now */
+/* When the application's secret or certificate ends; false: not known. */
+bool proof_expires(const struct app_account *account, nd_unix *when);
+
+/* identity.c */
+typedef void identity_done(
+    void *arg, const struct oauth_reply *reply); /* on the loop, once; not when notifyd ends first */
+void identity_ask(struct app *app, struct app_account *account, identity_done *done, void *arg);
+void identity_end(struct app *app); /* after the loop's end */
 
 /* recover.c */
 void recover_start(struct app *app);

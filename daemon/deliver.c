@@ -5,8 +5,6 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "daemon/core/smtp_auth.h"
-#include "daemon/io/secret.h"
 #include "daemon/io/smtp_link.h"
 
 #include <stdio.h>
@@ -29,6 +27,7 @@ struct delivery { /* one session; pool_session.link */
 	struct smtp_link *link;
 	struct said said[SMTP_WINDOW_MAX]; /* the mails under way, as in session->jobs */
 	unsigned said_count;
+	struct proof_reading *reading; /* of the password */
 	struct nd_secret password; /* while the session opens */
 	struct nd_why why;         /* why it could not even begin */
 };
@@ -56,6 +55,7 @@ free_late(void *arg)
 static void
 free_delivery(struct delivery *delivery)
 {
+	proof_forget(delivery->reading);
 	if (delivery->link)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
@@ -188,15 +188,33 @@ prepare(struct delivery *delivery, const struct conf_account *conf, struct app_a
 	if (conf->security != CONF_PLAIN && !account->tls)
 		account->tls = tls_new(conf->ca_file, &delivery->why);
 	delivery->conf.tls = account->tls;
-	if (conf->security != CONF_PLAIN && !account->tls)
-		return false;
-	if (conf->auth != CONF_PASSWORD)
-		return true;
-	if (secret_read(conf->password, &delivery->password, &delivery->why) != ND_OK)
-		return false;
-	if (conf->provider == CONF_GOOGLE)
-		smtp_auth_app_password(&delivery->password);
-	return true;
+	return conf->security == CONF_PLAIN || account->tls;
+}
+
+static void
+dial(struct delivery *delivery)
+{
+	struct app *app = delivery->app;
+
+	delivery->link = smtp_link_new(app->loop, app->resolver, &delivery->conf, &events, delivery);
+	if (nd_log_wanted(ND_LOG_DEBUG))
+		smtp_link_trace(delivery->link, delivery->session->id);
+}
+
+/* The password has come. */
+static void
+proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
+{
+	struct delivery *delivery = arg;
+
+	delivery->reading = NULL;
+	if (!proof) {
+		delivery->why = *why;
+		fail_early(delivery);
+		return;
+	}
+	nd_secret_set(&delivery->password, proof->password.octets, proof->password.len);
+	dial(delivery);
 }
 
 void
@@ -212,9 +230,10 @@ deliver_open(struct app *app, struct engine_account *account, struct pool_sessio
 		loop_soon(app->loop, fail_early, delivery);
 		return;
 	}
-	delivery->link = smtp_link_new(app->loop, app->resolver, &delivery->conf, &events, delivery);
-	if (nd_log_wanted(ND_LOG_DEBUG))
-		smtp_link_trace(delivery->link, session->id);
+	if (account->conf->auth == CONF_PASSWORD)
+		delivery->reading = proof_password(app, account->user, proved, delivery);
+	else
+		dial(delivery);
 }
 
 /* The body cannot be read: told as a lost transaction, so the job is tried again and says why. */

@@ -5,6 +5,8 @@ libcore_a_SOURCES = \
 	%D%/core/access.h \
 	%D%/core/act.c \
 	%D%/core/act.h \
+	%D%/core/command.c \
+	%D%/core/command.h \
 	%D%/core/conf.c \
 	%D%/core/conf.h \
 	%D%/core/conf_check.c \
@@ -30,8 +32,14 @@ libcore_a_SOURCES = \
 	%D%/core/health.h \
 	%D%/core/hint.c \
 	%D%/core/hint.h \
+	%D%/core/identity.c \
+	%D%/core/identity.h \
 	%D%/core/intake_limit.c \
 	%D%/core/intake_limit.h \
+	%D%/core/jwt.c \
+	%D%/core/jwt.h \
+	%D%/core/keyfile.c \
+	%D%/core/keyfile.h \
 	%D%/core/machine.c \
 	%D%/core/machine.h \
 	%D%/core/mime.c \
@@ -92,6 +100,8 @@ libcore_a_SOURCES = \
 	%D%/core/watchdog.h
 
 libio_a_SOURCES = \
+	%D%/io/child.c \
+	%D%/io/child.h \
 	%D%/io/filer.c \
 	%D%/io/filer.h \
 	%D%/io/http_client.c \
@@ -107,6 +117,8 @@ libio_a_SOURCES = \
 	%D%/io/inflight.h \
 	%D%/io/journal.c \
 	%D%/io/journal.h \
+	%D%/io/jwt.c \
+	%D%/io/jwt.h \
 	%D%/io/listen.c \
 	%D%/io/listen.h \
 	%D%/io/loop.c \
@@ -147,6 +159,8 @@ libio_a_SOURCES = \
 	%D%/io/tls.h \
 	%D%/io/trim.c \
 	%D%/io/trim.h \
+	%D%/io/watch.c \
+	%D%/io/watch.h \
 	%D%/io/worker.c \
 	%D%/io/worker.h
 
@@ -162,6 +176,7 @@ notifyd_SOURCES = \
 	%D%/feed.c \
 	%D%/handlers.c \
 	%D%/handlers_metrics.c \
+	%D%/identity.c \
 	%D%/intake.c \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
@@ -171,6 +186,7 @@ notifyd_SOURCES = \
 	%D%/intake_stream.c \
 	%D%/main.c \
 	%D%/operate.c \
+	%D%/proof.c \
 	%D%/recover.c \
 	%D%/reload.c \
 	%D%/sender.c \

@@ -48,12 +48,29 @@ reload_release(struct conf *conf)
 	free(held);
 }
 
+static void
+apply_proxy(struct app *app)
+{
+	const struct conf_list *list = &app->conf->no_proxy;
+	struct nd_buf hosts;
+
+	nd_buf_init(&hosts, 65536);
+	for (unsigned i = 0; i < list->count; i++) {
+		nd_buf_adds(&hosts, i > 0 ? "," : "");
+		nd_buf_adds(&hosts, list->items[i]);
+	}
+	http_client_proxy(app->http_client, app->conf->proxy, nd_buf_text(&hosts));
+	nd_buf_done(&hosts);
+}
+
 void
 reload_apply(struct app *app)
 {
 	int level = app->options.log_level >= 0 ? app->options.log_level : app->conf->log_level;
 
 	nd_log_level((enum nd_level)level);
+	if (app->http_client)
+		apply_proxy(app);
 	if (app->http_server)
 		http_server_memory(app->http_server, (size_t)app->conf->memory);
 	explanations_load(app);

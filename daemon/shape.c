@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "daemon/core/hint.h"
+#include "common/stamp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,7 +217,8 @@ put_account(
 {
 	const struct store_account_count *counts = counts_of(totals, account->conf->name);
 	struct nd_now now = loop_now(app->loop);
-	char reason[512];
+	char reason[512], day[ND_STAMP_SIZE];
+	nd_unix expires;
 
 	json_out_object(out, NULL);
 	json_out_text(out, "name", account->conf->name);
@@ -234,8 +236,10 @@ put_account(
 		json_out_int(out, "sessions", pool_total(&account->pool));
 		if (account->conf->auth == CONF_OAUTH2 && account->token.have)
 			json_out_time(out, "token_expires", now.unix_ms + (account->token.expires - now.ms));
-		json_out_text(out, "secret_expires",
-		    account->conf->client_secret_expires[0] ? account->conf->client_secret_expires : NULL);
+		if (proof_expires(account->user, &expires)) {
+			(void)nd_stamp_rfc3339(expires, day);
+			json_out_textn(out, "secret_expires", day, strlen("2026-11-21"));
+		}
 		json_out_text(out, "relay", account->conf->host);
 	}
 	json_out_object_end(out);

@@ -6,7 +6,6 @@
 #include "common/mem.h"
 #include "daemon/core/hint.h"
 #include "daemon/core/oauth.h"
-#include "daemon/io/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +65,10 @@ struct app_asking {
 	unsigned settings; /* those it was asked with */
 	struct nd_secret token;
 	nd_ms obtained, expires;
+	struct nd_secret sent; /* the client's secret that went with it */
+	bool next_secret;      /* which of the two it is */
+	bool again;            /* the other one was refused already */
+	unsigned changes;      /* of the secrets, when they were read */
 	struct app_asking *next;
 };
 
@@ -76,6 +79,7 @@ begin(struct app_account *account)
 
 	asking->account = account;
 	asking->settings = account->settings;
+	asking->changes = account->secrets.changes;
 	asking->next = account->asking;
 	account->asking = asking;
 	account->engine->users++;
@@ -93,6 +97,7 @@ end(struct app_asking *asking)
 	*at = asking->next;
 	account->engine->users--;
 	nd_secret_done(&asking->token);
+	nd_secret_done(&asking->sent);
 	free(asking);
 	loop_soon(account->app->loop, app_pump, account->app);
 }
@@ -119,6 +124,7 @@ tokens_done(struct app_account *account)
 	while ((asking = account->asking) != NULL) {
 		account->asking = asking->next;
 		nd_secret_done(&asking->token);
+		nd_secret_done(&asking->sent);
 		free(asking);
 	}
 	nd_secret_done(&account->token);
@@ -174,17 +180,6 @@ keep(struct app_asking *asking, struct oauth_reply *reply)
 	nd_buf_wipe(&buf);
 }
 
-/* What is wrong with the secret itself shows only beside it. */
-static void
-look_at_secret(const struct conf_account *conf, struct oauth_reply *reply)
-{
-	struct nd_secret secret = { 0 };
-
-	if (secret_read(conf->client_secret, &secret, NULL) == ND_OK)
-		oauth_reply_blame(reply, &secret);
-	nd_secret_done(&secret);
-}
-
 static void
 tell_refusal(const struct conf_account *conf, enum nd_level level, const struct nd_why *why)
 {
@@ -197,13 +192,47 @@ tell_refusal(const struct conf_account *conf, enum nd_level level, const struct 
 	nd_buf_done(&hint);
 }
 
+/* No token, and why. What was refused with a secret of before may be good with the one that has come since. */
+static void
+give_up(struct app_asking *asking, bool later, nd_ms retry_after, const struct nd_why *why)
+{
+	struct app_account *account = asking->account;
+	struct app *app = account->app;
+	const bool changed = asking->changes != account->secrets.changes;
+
+	tell_refusal(account->engine->conf, later ? ND_LOG_WARNING : ND_LOG_ERR, why);
+	if (later)
+		engine_token_later(app->engine, account->engine, retry_after, why, loop_now(app->loop));
+	else
+		engine_token_refused(app->engine, account->engine, why, loop_now(app->loop));
+	if (changed)
+		engine_refresh(app->engine, account->engine, loop_now(app->loop));
+	end(asking);
+}
+
+static void prove(struct app_asking *asking);
+
+static void
+take(struct app_asking *asking, struct oauth_reply *reply)
+{
+	if (reply->class == OAUTH_TOKEN) {
+		proof_accepted(asking->account, asking->next_secret);
+		keep(asking, reply);
+		return;
+	}
+	oauth_reply_blame(reply, &asking->sent);
+	if (proof_refused(asking->account, asking->next_secret, reply) && !asking->again) {
+		asking->again = true;
+		prove(asking);
+		return;
+	}
+	give_up(asking, reply->class == OAUTH_LATER, reply->retry_after, &reply->why);
+}
+
 static void
 answered(void *arg, const struct http_client_reply *http)
 {
 	struct app_asking *asking = arg;
-	struct app_account *account = asking->account;
-	struct app *app = account->app;
-	const struct conf_account *conf = account->engine->conf;
 	struct oauth_reply reply = { 0 };
 
 	if (outdated(asking)) {
@@ -212,43 +241,72 @@ answered(void *arg, const struct http_client_reply *http)
 	}
 	oauth_read(
 	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
-	if (reply.class == OAUTH_TOKEN) {
-		keep(asking, &reply);
-		oauth_reply_done(&reply);
+	take(asking, &reply);
+	oauth_reply_done(&reply);
+}
+
+static void
+identified(void *arg, const struct oauth_reply *given)
+{
+	struct app_asking *asking = arg;
+	struct oauth_reply reply = *given;
+
+	if (outdated(asking)) {
+		end(asking);
 		return;
 	}
-	look_at_secret(conf, &reply);
-	tell_refusal(conf, reply.class == OAUTH_LATER ? ND_LOG_WARNING : ND_LOG_ERR, &reply.why);
-	if (reply.class == OAUTH_LATER)
-		engine_token_later(app->engine, account->engine, reply.retry_after, &reply.why, loop_now(app->loop));
-	else
-		engine_token_refused(app->engine, account->engine, &reply.why, loop_now(app->loop));
-	oauth_reply_done(&reply);
-	end(asking);
+	reply.token = (struct nd_secret){ 0 };
+	nd_secret_set(&reply.token, given->token.octets, given->token.len);
+	take(asking, &reply);
+	nd_secret_done(&reply.token);
+}
+
+static void
+proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
+{
+	struct app_asking *asking = arg;
+	struct app_account *account = asking->account;
+	const struct conf_account *conf = account->engine->conf;
+	struct oauth_ask ask = { .grant = conf->grant };
+	struct http_client_request request;
+	struct oauth_request wanted;
+
+	if (outdated(asking)) {
+		end(asking);
+		return;
+	}
+	if (!proof) {
+		give_up(asking, nd_err_kind(why->err) == ND_KIND_TRANSIENT, 0, why);
+		return;
+	}
+	asking->next_secret = proof->next;
+	nd_secret_set(&asking->sent, proof->client_secret.octets, proof->client_secret.len);
+	proof_fill(proof, &ask);
+	oauth_ask_write(conf, &ask, &wanted);
+	request = (struct http_client_request){ .url = wanted.url,
+		.authorization = wanted.authorization,
+		.body = wanted.body,
+		.body_len = wanted.body_len,
+		.ca_file = conf->token_ca_file[0] ? nd_xstrdup(conf->token_ca_file)
+			   : conf->ca_file[0]     ? nd_xstrdup(conf->ca_file)
+						  : NULL };
+	http_client_post(account->app->http_client, &request, answered, asking);
+}
+
+static void
+prove(struct app_asking *asking)
+{
+	asking->changes = asking->account->secrets.changes;
+	(void)proof_read(asking->account->app, asking->account, proved, asking);
 }
 
 void
 tokens_ask(struct app *app, struct engine_account *engine)
 {
-	struct app_account *account = engine->user;
-	const struct conf_account *conf = engine->conf;
-	struct http_client_request request;
-	struct oauth_request wanted;
-	struct nd_secret secret = { 0 };
-	struct nd_why why;
+	struct app_asking *asking = begin(engine->user);
 
-	if (secret_read(conf->client_secret, &secret, &why) != ND_OK) {
-		tell_refusal(conf, ND_LOG_ERR, &why);
-		engine_token_refused(app->engine, engine, &why, loop_now(app->loop));
-		loop_soon(app->loop, app_pump, app);
-		return;
-	}
-	oauth_ask_write(
-	    conf, &(struct oauth_ask){ .grant = CONF_CLIENT_CREDENTIALS, .client_secret = &secret }, &wanted);
-	nd_secret_done(&secret);
-	request = (struct http_client_request){ wanted.url, wanted.authorization, wanted.body, wanted.body_len,
-		conf->token_ca_file[0] ? nd_xstrdup(conf->token_ca_file)
-		: conf->ca_file[0]     ? nd_xstrdup(conf->ca_file)
-				       : NULL };
-	http_client_post(app->http_client, &request, answered, begin(account));
+	if (engine->conf->grant == CONF_MANAGED_IDENTITY)
+		identity_ask(app, engine->user, identified, asking);
+	else
+		prove(asking);
 }

@@ -55,6 +55,20 @@ put_degraded(struct app *app, struct json_out *out)
 	    out);
 }
 
+static void
+put_next_secret(const struct engine_account *account, struct json_out *out)
+{
+	const struct app_account *own = account->user;
+	char text[160];
+
+	if (account->gone || own == NULL || !own->secrets.next_in_use)
+		return;
+	(void)snprintf(text, sizeof(text), "account %s: client_secret was refused; client_secret_next is in use",
+	    account->conf->name);
+	put_warning("client-secret-next", text,
+	    "store the new secret in client_secret's place too, then take client_secret_next out", out);
+}
+
 void
 warnings_put(struct app *app, struct json_out *out)
 {
@@ -83,5 +97,7 @@ warnings_put(struct app *app, struct json_out *out)
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
 			put_token_warning(account, out);
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		put_next_secret(account, out);
 	json_out_array_end(out);
 }

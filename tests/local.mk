@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	%D%/unit/test_act \
 	%D%/unit/test_api \
 	%D%/unit/test_buf \
+	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
 	%D%/unit/test_downtime \
@@ -30,9 +31,12 @@ UNIT_TESTS = \
 	%D%/unit/test_form \
 	%D%/unit/test_health \
 	%D%/unit/test_hint \
+	%D%/unit/test_identity \
 	%D%/unit/test_intake_limit \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
+	%D%/unit/test_jwt \
+	%D%/unit/test_keyfile \
 	%D%/unit/test_log \
 	%D%/unit/test_machine \
 	%D%/unit/test_mime \
@@ -70,12 +74,14 @@ libiotest_a_SOURCES = \
 	%D%/io/store_kit.c \
 	%D%/io/store_kit.h
 IO_TESTS = \
+	%D%/io/test_child \
 	%D%/io/test_filer \
 	%D%/io/test_http_client \
 	%D%/io/test_http_server \
 	%D%/io/test_http_server_slow \
 	%D%/io/test_http_server_stream \
 	%D%/io/test_inflight \
+	%D%/io/test_jwt_sign \
 	%D%/io/test_listen \
 	%D%/io/test_loop \
 	%D%/io/test_peer \
@@ -91,8 +97,12 @@ IO_TESTS = \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
 	%D%/io/test_trim \
+	%D%/io/test_watch \
 	%D%/io/test_worker
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
+%C%_io_test_child_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_jwt_sign_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_watch_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_filer_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_client_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_http_server_LDADD = $(IO_TEST_LIBS)

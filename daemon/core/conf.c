@@ -324,6 +324,14 @@ conf_account_named(const struct conf *conf, const char *name)
 	return find_account(conf, name);
 }
 
+bool
+conf_account_given(const struct conf_account *account, const char *key)
+{
+	unsigned row = conf_keys_find("account", key);
+
+	return account->marks != NULL && row != CONF_KEYS_NONE && account->marks[row].given;
+}
+
 const struct conf_account *
 conf_account_nth(const struct conf *conf, unsigned n)
 {

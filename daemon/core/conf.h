@@ -174,6 +174,8 @@ enum conf_change { CONF_SAME, CONF_CHANGED, CONF_OTHER };
 enum conf_change conf_compare(const struct conf_account *before, const struct conf_account *after);
 
 const struct conf_account *conf_account_named(const struct conf *conf, const char *name);
+/* The key has a value of its own in the files, not a preset's. */
+bool conf_account_given(const struct conf_account *account, const char *key);
 /* [daemon] accounts in order, by index; NULL past the end. */
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);

@@ -193,7 +193,8 @@ check_oauth(const struct conf_check *check)
 	const struct grant *grant = &grants[account->grant];
 
 	check_offered(check);
-	if (grant->client_id)
+	/* Google's client JSON, as client_secret, brings the id with it */
+	if (grant->client_id && !(account->provider == CONF_GOOGLE && conf_check_given(check, "client_secret")))
 		check_missing(check, "client_id", NULL);
 	check_proof(check);
 	if (account->grant == CONF_MANAGED_IDENTITY)

@@ -53,6 +53,8 @@ void oauth_read(
 /* After a refusal: client_secret, when one was sent. Says so when the secret looks like the ID of one (a GUID), and takes the secret out of the
  * words should the endpoint have repeated it. */
 void oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret);
+/* The endpoint did not take the client's secret: it is wrong or has expired. Another one may do. */
+bool oauth_reply_secret_refused(const struct oauth_reply *reply);
 void oauth_reply_done(struct oauth_reply *reply);
 
 /* The file STATE/tokens/ACCOUNT: JSON {"identity","access_token","issued","expires","refresh_token","refreshed","signed_in"}.

@@ -321,6 +321,14 @@ oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret)
 		    &reply->why, ND_ETOKEN, 0, "the client secret looks like the ID of one: %s", reply->why.text);
 }
 
+bool
+oauth_reply_secret_refused(const struct oauth_reply *reply)
+{
+	return reply->class == OAUTH_REFUSED &&
+	       (strcmp(reply->error, "invalid_client") == 0 || strstr(reply->why.text, "AADSTS7000215") != NULL ||
+		   strstr(reply->why.text, "AADSTS7000222") != NULL);
+}
+
 void
 oauth_reply_done(struct oauth_reply *reply)
 {

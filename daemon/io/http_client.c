@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "daemon/io/tls.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -41,7 +42,10 @@ struct call {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct nd_buf body; /* of the reply */
+	char *challenge;
 	char words[CURL_ERROR_SIZE];
+	char *proxy, *no_proxy;     /* "" none */
+	struct tls_refused refused; /* the certificate that was not believed */
 	struct http_client_reply reply;
 };
 
@@ -50,11 +54,12 @@ struct http_client {
 	CURLM *multi;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	struct call *fresh; /* under the lock: posted, not yet seen by the thread */
-	bool stopping;      /* under the lock */
-	struct call *live;  /* the thread's */
-	bool open;          /* the loop's: done()s may be called */
-	unsigned holds;     /* the loop's */
+	struct call *fresh;     /* under the lock: posted, not yet seen by the thread */
+	bool stopping;          /* under the lock */
+	char *proxy, *no_proxy; /* the loop's: of the next request */
+	struct call *live;      /* the thread's */
+	bool open;              /* the loop's: done()s may be called */
+	unsigned holds;         /* the loop's */
 };
 
 static pthread_once_t curl_ready = PTHREAD_ONCE_INIT;
@@ -79,6 +84,9 @@ free_call(struct call *call)
 	nd_wipe_free(request->body, request->body_len);
 	free(request->url);
 	free(request->ca_file);
+	free(call->challenge);
+	free(call->proxy);
+	free(call->no_proxy);
 	nd_buf_wipe(&call->body);
 	free(call);
 }
@@ -89,6 +97,8 @@ let_go(struct http_client *client)
 	if (--client->holds > 0)
 		return;
 	pthread_mutex_destroy(&client->lock);
+	free(client->proxy);
+	free(client->no_proxy);
 	free(client);
 }
 
@@ -113,6 +123,8 @@ static const struct {
 	enum nd_err err;
 } failures[] = {
 	{ CURLE_COULDNT_RESOLVE_HOST,     ND_ERESOLVE },
+	{ CURLE_COULDNT_RESOLVE_PROXY,    ND_ERESOLVE },
+	{ CURLE_PROXY,                    ND_ECONNECT },
 	{ CURLE_COULDNT_CONNECT,          ND_ECONNECT },
 	{ CURLE_OPERATION_TIMEDOUT,       ND_EDEADLINE },
 	{ CURLE_GOT_NOTHING,              ND_ECLOSED },
@@ -142,6 +154,19 @@ host_of(const char *url, const char **host)
 	return (int)strcspn(*host, "/:?");
 }
 
+/* An authority that this host does not know has signed the certificate: often a box on the way, so it is named. */
+static void
+tell_refused(struct call *call, const char *host, int host_len)
+{
+	const struct tls_refused *refused = &call->refused;
+
+	(void)nd_fail(&call->reply.why, ND_ETLS, 0, "%.*s: the certificate is not trusted: %s; issuer is %s", host_len,
+	    host, refused->reason, refused->issuer[0] != '\0' ? refused->issuer : "not named");
+	(void)nd_fail_at(&call->reply.why, "", 0,
+	    "a box on the way may inspect TLS, or the CA is your own: name the CA's file in token_ca_file, if you "
+	    "trust it");
+}
+
 static void
 tell_failure(struct call *call, CURLcode code)
 {
@@ -150,6 +175,10 @@ tell_failure(struct call *call, CURLcode code)
 	const char *host;
 	int host_len = host_of(call->request.url, &host);
 
+	if (call->refused.reason[0] != '\0') {
+		tell_refused(call, host, host_len);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		if (failures[i].code == code)
 			err = failures[i].err;
@@ -202,6 +231,61 @@ set_trust(CURL *easy, const char *ca_file)
 	return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
+/* curl's own words leave out who signed a certificate that is not believed. */
+static CURLcode
+listen_in(CURL *easy, void *context, void *arg)
+{
+	struct call *call = arg;
+
+	(void)easy;
+	tls_note_refused(context, &call->refused);
+	return CURLE_OK;
+}
+
+static bool
+has_openssl(void)
+{
+	const char *words = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+	return words != NULL && strncmp(words, "OpenSSL/", 8) == 0;
+}
+
+/* Azure's metadata services speak http, on these addresses, which never leave the machine. */
+static bool
+is_metadata(const char *url)
+{
+	static const char *const services[] = { "http://169.254.169.254/", "http://127.0.0.1:40342/" };
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		if (strncmp(url, services[i], strlen(services[i])) == 0)
+			return true;
+	return false;
+}
+
+static CURLcode
+set_way(struct call *call)
+{
+	const bool metadata = call->request.metadata;
+	CURL *easy = call->easy;
+	CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, metadata ? "http" : "https");
+
+	if (metadata && !is_metadata(call->request.url))
+		return CURLE_UNSUPPORTED_PROTOCOL;
+	/* "": never from the environment */
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_PROXY, metadata ? "" : call->proxy);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_NOPROXY, metadata ? "*" : call->no_proxy);
+	if (code == CURLE_OK && metadata)
+		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	if (code == CURLE_OK && has_openssl()) {
+		code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, call);
+		if (code == CURLE_OK)
+			code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, listen_in);
+	}
+	return code;
+}
+
 static CURLcode
 set_limits(struct call *call)
 {
@@ -233,8 +317,6 @@ set_request(struct call *call)
 		CURLoption option;
 		const void *value;
 	} pointers[] = {
-		{ CURLOPT_PROTOCOLS_STR, "https" },
-		{ CURLOPT_PROXY, "" }, /* never from the environment */
 		{ CURLOPT_URL, request->url },
 		{ CURLOPT_USERAGENT, USER_AGENT },
 		{ CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "" },
@@ -259,12 +341,26 @@ prepare(struct call *call)
 
 	call->easy = curl_easy_init();
 	if (call->easy == NULL || !add_header(call, "Accept: ", "application/json") ||
+	    (call->request.metadata && !add_header(call, "Metadata: ", "true")) ||
 	    (call->request.authorization != NULL && !add_header(call, "Authorization: ", call->request.authorization)))
 		return CURLE_OUT_OF_MEMORY;
 	code = set_limits(call);
 	if (code == CURLE_OK)
 		code = set_request(call);
+	if (code == CURLE_OK)
+		code = set_way(call);
 	return code == CURLE_OK ? set_trust(call->easy, call->request.ca_file) : code;
+}
+
+/* The header that a challenge is in, for as long as the handle lives: copied. */
+static void
+take_challenge(struct call *call)
+{
+	struct curl_header *header;
+
+	if (curl_easy_header(call->easy, "WWW-Authenticate", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+		call->challenge = nd_xstrdup(header->value);
+	call->reply.challenge = call->challenge;
 }
 
 static void
@@ -281,6 +377,7 @@ answer(struct call *call, CURLcode code)
 		reply->status = (int)status;
 		reply->body = nd_buf_text(&call->body);
 		reply->len = call->body.len;
+		take_challenge(call);
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
 			reply->retry_after = wait < RETRY_AFTER_MAX ? (long)wait : RETRY_AFTER_MAX;
 	} else
@@ -421,6 +518,26 @@ http_client_free(struct http_client *client)
 }
 
 void
+http_client_proxy(struct http_client *client, const char *proxy, const char *no_proxy)
+{
+	static const char by_address[] = "socks5://", by_name[] = "socks5h://";
+	struct nd_buf text;
+	size_t len;
+
+	nd_buf_init(&text, SIZE_MAX);
+	/* behind a proxy the names of the world outside are often not known */
+	if (proxy != NULL && strncasecmp(proxy, by_address, strlen(by_address)) == 0) {
+		nd_buf_adds(&text, by_name);
+		proxy += strlen(by_address);
+	}
+	nd_buf_adds(&text, proxy != NULL ? proxy : "");
+	free(client->proxy);
+	free(client->no_proxy);
+	client->proxy = nd_buf_take(&text, &len);
+	client->no_proxy = nd_xstrdup(no_proxy);
+}
+
+void
 http_client_post(struct http_client *client, struct http_client_request *request, http_client_done *done, void *arg)
 {
 	struct call *call = nd_xalloc(sizeof(*call));
@@ -430,6 +547,8 @@ http_client_post(struct http_client *client, struct http_client_request *request
 	*request = (struct http_client_request){ 0 };
 	call->done = done;
 	call->arg = arg;
+	call->proxy = nd_xstrdup(client->proxy != NULL ? client->proxy : "");
+	call->no_proxy = nd_xstrdup(client->no_proxy != NULL ? client->no_proxy : "");
 	nd_buf_init(&call->body, REPLY_MAX);
 	client->holds++;
 	(void)pthread_mutex_lock(&client->lock);

@@ -6,6 +6,7 @@
 #include "daemon/io/secret.h"
 
 #include "common/str.h"
+#include "daemon/io/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,16 @@ open_secret(const char *path)
 	return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* systemd guards its folder: up to version 252 with mode 0400, since then with lists of rights that look like 0440. */
+static bool
+below_credentials(const char *path)
+{
+	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	size_t len = folder != NULL && folder[0] == '/' ? strlen(folder) : 0;
+
+	return len > 1 && strncmp(path, folder, len) == 0 && path[len] == '/' && strstr(path, "/../") == NULL;
+}
+
 static enum nd_err
 read_path(const char *path, const char *reference, struct nd_secret *out, struct nd_why *why)
 {
@@ -119,7 +130,7 @@ read_path(const char *path, const char *reference, struct nd_secret *out, struct
 		return fail(why, errno, reference, "its file cannot be opened",
 		    errno == EACCES ? "the user of notifyd must be able to read it: see credential: in notifyd.conf(5)"
 				    : "create the file, mode 0600, or mend the name");
-	err = read_fd(fd, reference, true, out, why);
+	err = read_fd(fd, reference, !below_credentials(path), out, why);
 	(void)close(fd);
 	return err;
 }
@@ -143,12 +154,19 @@ read_loaded(const char *folder, const char *name, const char *reference, struct 
 			continue;
 		if (fd < 0)
 			return fail(why, errno, reference, "its file cannot be opened", NULL);
-		err = read_fd(fd, reference, false, out, why); /* systemd guards that folder */
+		err = read_fd(fd, reference, false, out, why);
 		(void)close(fd);
 		return err;
 	}
 	return fail(why, 0, reference, "systemd passed no credential of this name",
 	    "put the secret into " CREDENTIALS ", then restart notifyd (credentials are loaded at its start)");
+}
+
+static bool
+credential_name_ok(const char *name)
+{
+	return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       strlen(name) <= NAME_MAX;
 }
 
 static enum nd_err
@@ -157,8 +175,7 @@ read_credential(const char *name, const char *reference, struct nd_secret *out, 
 	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
 	char path[PATH_MAX];
 
-	if (name[0] == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strlen(name) > NAME_MAX)
+	if (!credential_name_ok(name))
 		return fail(
 		    why, 0, reference, "this is no name of a credential", "write credential:NAME, without a path");
 	if (folder != NULL && folder[0] == '/')
@@ -189,11 +206,17 @@ read_env(const char *name, const char *reference, struct nd_secret *out, struct 
 static enum nd_err
 read_command(const char *command, const char *reference, struct nd_secret *out, struct nd_why *why)
 {
-	(void)command;
-	(void)reference;
-	(void)out;
-	/* Its arguments may hold a secret: they are not repeated. */
-	return fail(why, 0, "command:…", "commands are not in this version", "use credential:NAME or file:/path");
+	const size_t room = SECRET_MAX + 2;
+	char *octets = nd_xalloc(room), name[170];
+	size_t len;
+	enum nd_err err = child_run(command, octets, room, &len, why);
+
+	/* its arguments may hold a secret: they are not repeated */
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(strcspn(command, " \t") + strlen("command:")), reference);
+	if (err == ND_OK)
+		err = keep(name, octets, len, out, why);
+	nd_wipe_free(octets, room);
+	return err;
 }
 
 struct kind {
@@ -221,4 +244,18 @@ secret_read(const char *reference, struct nd_secret *out, struct nd_why *why)
 	}
 	/* It may be the secret itself, written where its reference belongs. */
 	return fail(why, 0, "…", "it is not a reference", "write credential:NAME, file:/path or env:NAME");
+}
+
+bool
+secret_path(const char *reference, char *path, size_t size)
+{
+	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	int len = 0;
+
+	if (strncmp(reference, "file:/", 6) == 0)
+		len = snprintf(path, size, "%s", reference + 5);
+	else if (strncmp(reference, "credential:", 11) == 0 && credential_name_ok(reference + 11) &&
+		 (folder == NULL || folder[0] != '/'))
+		len = snprintf(path, size, "%s/%s", CREDENTIALS, reference + 11);
+	return len > 0 && (size_t)len < size;
 }

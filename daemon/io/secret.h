@@ -3,6 +3,7 @@
  *
  * credential:NAME  $CREDENTIALS_DIRECTORY/NAME, …/cred_NAME, …/crede_NAME (modes not checked there); without the variable /etc/notifyd/credentials/NAME
  * file:/path       regular, absolute, not readable or writable by group and others
+ * command:/path …  what the program prints (io/child.h): up to 10 s, so not on the loop's thread
  * env:NAME
  * One newline at the end is taken off. Empty, with NUL or over 64 KiB: refused. The text of a failure never holds the secret.
  */
@@ -12,6 +13,10 @@
 #include "common/err.h"
 #include "common/mem.h"
 
+#include <stdbool.h>
+
 enum nd_err secret_read(const char *reference, struct nd_secret *out, struct nd_why *why) ND_MUST_CHECK;
+/* The file that a reference reads anew each time, when it has one: false for env:, command: and the credentials systemd copied at the start. */
+bool secret_path(const char *reference, char *path, size_t size);
 
 #endif

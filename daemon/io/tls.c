@@ -34,15 +34,10 @@ struct tls {
 	char name[256]; /* they are for */
 };
 
-/* Of a refused certificate. */
-struct refused {
-	char issuer[96];
-	char names[96];
-};
-
 /* -- what a refused certificate said -- */
 
 static int refused_index;
+static int listener_index; /* of contexts: where another library wants it noted */
 static pthread_once_t refused_once = PTHREAD_ONCE_INIT;
 
 static void
@@ -60,7 +55,8 @@ static void
 make_index(void)
 {
 	refused_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_refused);
-	if (refused_index < 0)
+	listener_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	if (refused_index < 0 || listener_index < 0)
 		abort();
 }
 
@@ -102,14 +98,28 @@ write_names(const X509 *cert, char *out, size_t size)
 	GENERAL_NAMES_free(names);
 }
 
+static void
+tell_listener(const SSL *ssl, const X509 *leaf, int code)
+{
+	struct tls_refused *out = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), listener_index);
+
+	if (out == NULL || out->reason[0] != '\0')
+		return;
+	(void)snprintf(out->reason, sizeof(out->reason), "%s", X509_verify_cert_error_string(code));
+	write_issuer(leaf, out->issuer, sizeof(out->issuer));
+	write_names(leaf, out->names, sizeof(out->names));
+}
+
 static int
 note_refused(int good, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	const X509 *leaf = X509_STORE_CTX_get0_cert(store);
 
+	if (!good && ssl != NULL && leaf != NULL)
+		tell_listener(ssl, leaf, X509_STORE_CTX_get_error(store));
 	if (!good && ssl != NULL && leaf != NULL && SSL_get_ex_data(ssl, refused_index) == NULL) {
-		struct refused *refused = nd_xalloc(sizeof(*refused));
+		struct tls_refused *refused = nd_xalloc(sizeof(*refused));
 
 		write_issuer(leaf, refused->issuer, sizeof(refused->issuer));
 		write_names(leaf, refused->names, sizeof(refused->names));
@@ -117,6 +127,14 @@ note_refused(int good, X509_STORE_CTX *store)
 			free(refused);
 	}
 	return good;
+}
+
+void
+tls_note_refused(void *context, struct tls_refused *out)
+{
+	if (pthread_once(&refused_once, make_index) != 0 || SSL_CTX_set_ex_data(context, listener_index, out) != 1)
+		abort();
+	SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), note_refused);
 }
 
 /* -- tickets -- */
@@ -295,7 +313,7 @@ tls_session(struct tls *tls, const char *name, struct nd_why *why)
 static enum nd_err
 tell_refused(const SSL *ssl, long code, const char *name, struct nd_why *why)
 {
-	const struct refused *refused = SSL_get_ex_data(ssl, refused_index);
+	const struct tls_refused *refused = SSL_get_ex_data(ssl, refused_index);
 	const char *names = refused && refused->names[0] ? refused->names : "no host";
 	const char *issuer = refused && refused->issuer[0] ? refused->issuer : "an unknown CA";
 

@@ -23,6 +23,14 @@ void tls_free(struct tls *tls);
 struct ssl_st *tls_session(struct tls *tls, const char *name, struct nd_why *why);
 /* Why the handshake on `bev` failed: verification result or error queue in words; ND_ETLS, or ND_ECLOSED when the peer just left. */
 enum nd_err tls_failure(struct bufferevent *bev, const char *name, struct nd_why *why);
+/* What a certificate said that was not believed. */
+struct tls_refused {
+	char reason[96]; /* "" none was refused */
+	char issuer[96];
+	char names[96];
+};
+/* For a context of another library (SSL_CTX of libcurl): the first certificate it refuses is noted in `out`. */
+void tls_note_refused(void *context, struct tls_refused *out);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384". Returns out. */
 const char *tls_words(const struct ssl_st *ssl, char *out, size_t size);
 bool tls_resumed(const struct ssl_st *ssl); /* it continues an earlier session */

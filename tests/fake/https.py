@@ -3,12 +3,15 @@
 """An HTTPS server that answers as its path says: the other side of the tests of io/http_client.
 
 https.py DIR makes DIR/ca.crt, one certificate for localhost and one for another name, and prints one line: the port
-that shows the first and the port that shows the second. It ends when its standard input is closed.
+that shows the first, the port that shows the second, and that of an HTTP proxy whose way leads to the first, whatever
+it is asked for. It ends when its standard input is closed.
 """
 
 import email.utils
 import http.server
 import json
+import select
+import socket
 import ssl
 import subprocess
 import sys
@@ -53,6 +56,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if word == "echo":
             seen = {"body": body.decode(), "headers": {k.lower(): v for k, v in self.headers.items()}}
             self.answer(200, json.dumps(seen).encode(), [("Content-Type", "application/json")])
+        elif word == "challenge":
+            self.answer(401, b"", [("WWW-Authenticate", "Basic realm=/a/b.key")])
         elif word == "status":
             self.answer(int(rest[0]))
         elif word == "later":
@@ -95,11 +100,41 @@ class Server(http.server.ThreadingHTTPServer):
         pass  # clients that do not trust us leave in the middle
 
 
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """CONNECT only."""
+
+    protocol_version = "HTTP/1.1"
+    target = None  # port
+
+    def do_CONNECT(self):
+        if self.path.startswith("forbidden."):
+            self.send_error(407)
+            return
+        with socket.create_connection(("127.0.0.1", self.target)) as there:
+            self.send_response(200)
+            self.end_headers()
+            self.close_connection = True
+            ways = {self.connection: there, there: self.connection}
+            while True:
+                for side in select.select(list(ways), [], [])[0]:
+                    octets = side.recv(65536)
+                    if not octets:
+                        return
+                    ways[side].sendall(octets)
+
+    def log_message(self, format, *args):
+        pass
+
+
 def main():
     folder = sys.argv[1]
     make_certificates(folder)
     servers = [Server(folder, name) for name in ("localhost", "elsewhere.example")]
-    print(*(server.server_address[1] for server in servers), flush=True)
+    Proxy.target = servers[0].server_address[1]
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    proxy.daemon_threads = True
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    print(*(server.server_address[1] for server in servers + [proxy]), flush=True)
     sys.stdin.read()
 
 

@@ -27,7 +27,7 @@ struct server {
 	pid_t pid;
 	int stdin_fd; /* closed: it ends */
 	char folder[64], ca[96];
-	unsigned port, other_port;
+	unsigned port, other_port, proxy_port;
 };
 
 struct heard {
@@ -35,9 +35,13 @@ struct heard {
 	bool done, late;
 	int status;
 	long retry_after;
+	char challenge[64];
 	struct nd_buf body;
 	struct nd_why why;
 };
+
+static const char *proxy, *no_proxy; /* of the next requests */
+static bool metadata;
 
 static const char *
 script(void)
@@ -78,7 +82,7 @@ start_server(void **state)
 	server->stdin_fd = in[1];
 	lines = fdopen(out[0], "r");
 	assert_non_null(lines);
-	assert_int_equal(fscanf(lines, "%u %u", &server->port, &server->other_port), 2);
+	assert_int_equal(fscanf(lines, "%u %u %u", &server->port, &server->other_port, &server->proxy_port), 3);
 	(void)fclose(lines);
 	*state = server;
 	return 0;
@@ -114,6 +118,7 @@ hear(void *arg, const struct http_client_reply *reply)
 	heard->status = reply->status;
 	heard->retry_after = reply->retry_after;
 	heard->why = reply->why;
+	(void)snprintf(heard->challenge, sizeof(heard->challenge), "%s", reply->challenge ? reply->challenge : "none");
 	nd_buf_add(&heard->body, reply->body, reply->len);
 	loop_stop(heard->loop);
 }
@@ -134,7 +139,8 @@ post(struct http_client *client, const char *url, const char *ca, const char *au
 		.authorization = nd_xstrdup(authorization),
 		.body = nd_xstrdup("a=b&c=d%20e"),
 		.body_len = strlen("a=b&c=d%20e"),
-		.ca_file = nd_xstrdup(ca) };
+		.ca_file = nd_xstrdup(ca),
+		.metadata = metadata };
 
 	http_client_post(client, &request, hear, heard);
 	assert_null(request.url);
@@ -151,6 +157,7 @@ ask(const char *url, const char *ca, const char *authorization, struct heard *he
 
 	*heard = (struct heard){ .loop = loop };
 	nd_buf_init(&heard->body, 1 << 20);
+	http_client_proxy(client, proxy, no_proxy);
 	post(client, url, ca, authorization, heard);
 	loop_timer_set(timer, loop_now(loop).ms + PATIENCE);
 	loop_run(loop);
@@ -274,8 +281,9 @@ an_authority_that_is_not_trusted_is_a_failure_of_tls_in_words(void **state)
 	ask(url, NULL, NULL, &heard);
 	assert_int_equal(heard.status, 0);
 	assert_int_equal(heard.why.err, ND_ETLS);
-	assert_non_null(strstr(heard.why.text, "localhost: SSL certificate problem"));
-	assert_true(explained(&heard.why, "token_ca_file"));
+	assert_non_null(strstr(heard.why.text, "localhost: the certificate is not trusted: "));
+	assert_non_null(strstr(heard.why.text, "; issuer is CN=Test CA"));
+	assert_non_null(strstr(nd_why_hint(&heard.why), "token_ca_file"));
 	nd_buf_done(&heard.body);
 	ask(url, "/nonexistent/ca.crt", NULL, &heard);
 	assert_int_equal(heard.why.err, ND_ETLS);
@@ -311,6 +319,69 @@ only_https_is_spoken(void **state)
 		assert_int_equal(heard.why.err, ND_ECONF);
 		nd_buf_done(&heard.body);
 	}
+}
+
+static void
+a_challenge_comes_with_its_reply(void **state)
+{
+	struct heard heard;
+
+	ask_path(*state, "challenge", &heard);
+	assert_int_equal(heard.status, 401);
+	assert_string_equal(heard.challenge, "Basic realm=/a/b.key");
+	nd_buf_done(&heard.body);
+	ask_path(*state, "status/401", &heard);
+	assert_string_equal(heard.challenge, "none");
+	nd_buf_done(&heard.body);
+}
+
+/* Nobody listens on port 1, but the proxy's way leads elsewhere. */
+static void
+a_proxy_is_used_but_for_hosts_that_need_none(void **state)
+{
+	const struct server *server = *state;
+	struct heard heard;
+	char address[64];
+
+	(void)snprintf(address, sizeof(address), "http://127.0.0.1:%u", server->proxy_port);
+	proxy = address;
+	ask("https://localhost:1/echo", server->ca, NULL, &heard);
+	assert_int_equal(heard.status, 200);
+	nd_buf_done(&heard.body);
+	ask("https://forbidden.localhost:1/echo", server->ca, NULL, &heard);
+	assert_int_equal(heard.status, 0);
+	assert_non_null(strstr(heard.why.text, "407"));
+	nd_buf_done(&heard.body);
+	no_proxy = "example.net,localhost";
+	ask("https://localhost:1/echo", server->ca, NULL, &heard);
+	assert_int_equal(heard.why.err, ND_ECONNECT);
+	nd_buf_done(&heard.body);
+	proxy = no_proxy = NULL;
+	ask("https://localhost:1/echo", server->ca, NULL, &heard);
+	assert_int_equal(heard.why.err, ND_ECONNECT);
+	nd_buf_done(&heard.body);
+}
+
+static void
+plain_http_goes_to_the_metadata_services_alone(void **state)
+{
+	static const char *const urls[] = { "http://localhost:40342/x", "http://169.254.169.254:81/x",
+		"http://169.254.169.254.example/x", "http://127.0.0.1:40343/x", "http://u@169.254.169.254/x",
+		"https://169.254.169.254/x", "HTTP://169.254.169.254/x" };
+	struct heard heard;
+
+	(void)state;
+	metadata = true;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		ask(urls[i], NULL, NULL, &heard);
+		assert_int_equal(heard.status, 0);
+		assert_int_equal(heard.why.err, ND_ECONF);
+		nd_buf_done(&heard.body);
+	}
+	metadata = false;
+	ask("http://127.0.0.1:40342/x", NULL, NULL, &heard);
+	assert_int_equal(heard.why.err, ND_ECONF);
+	nd_buf_done(&heard.body);
 }
 
 static void
@@ -406,6 +477,9 @@ main(void)
 		cmocka_unit_test(an_authority_that_is_not_trusted_is_a_failure_of_tls_in_words),
 		cmocka_unit_test(a_certificate_for_another_name_is_refused),
 		cmocka_unit_test(only_https_is_spoken),
+		cmocka_unit_test(a_challenge_comes_with_its_reply),
+		cmocka_unit_test(a_proxy_is_used_but_for_hosts_that_need_none),
+		cmocka_unit_test(plain_http_goes_to_the_metadata_services_alone),
 		cmocka_unit_test(nobody_listening_and_no_such_name_are_told_apart),
 		cmocka_unit_test(requests_go_side_by_side_and_each_gets_its_own_reply),
 		cmocka_unit_test(a_client_that_ends_gives_up_what_is_under_way_without_a_word),

@@ -187,7 +187,54 @@ what_is_no_reference_is_refused_without_repeating_it(void **state)
 	(void)state;
 	check("sesame", NULL, "credential:NAME");
 	check("", NULL, "credential:NAME");
-	check("command:/bin/echo sesame", NULL, "not in this version");
+}
+
+static void
+a_command_prints_one(void **state)
+{
+	(void)state;
+	check("command:/bin/echo sesame", "sesame", NULL);
+	check("command:/bin/echo \"open  sesame\"", "open  sesame", NULL);
+	check("command:/bin/sh -c \"echo vault is sealed >&2; exit 1\" sesame", NULL, "vault is sealed");
+	check("command:/bin/true sesame", NULL, "reading the secret \"command:/bin/true\": it is empty");
+	check("command:/bin/sh -c \"head -c 65537 /dev/zero | tr '\\0' x\"", NULL, "64 KiB");
+	check("command:/does/not/exist sesame", NULL, "cannot be run");
+	check("command:echo sesame", NULL, "whole path");
+}
+
+/* systemd 257 makes them readable by the group of root and gives the service its own right by a list (ACL). */
+static void
+modes_below_the_folder_of_credentials_are_systemd_s_affair(void **state)
+{
+	(void)state;
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
+	put("m365", "sesame", 6, 0440);
+	check("credential:m365", "sesame", NULL);
+	check(file_reference("m365"), "sesame", NULL);
+	put("m365", "sesame", 6, 0400);
+	check("credential:m365", "sesame", NULL);
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	put("m365", "sesame", 6, 0440);
+	check(file_reference("m365"), NULL, "read or written by others");
+}
+
+static void
+the_file_of_a_reference_is_told(void **state)
+{
+	char path[64];
+
+	(void)state;
+	assert_true(secret_path("file:/a/b", path, sizeof(path)));
+	assert_string_equal(path, "/a/b");
+	assert_true(secret_path("credential:m365", path, sizeof(path)));
+	assert_non_null(strstr(path, "/notifyd/credentials/m365"));
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
+	assert_false(secret_path("credential:m365", path, sizeof(path)));
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	assert_false(secret_path("credential:../x", path, sizeof(path)));
+	assert_false(secret_path("env:X", path, sizeof(path)));
+	assert_false(secret_path("command:/bin/x", path, sizeof(path)));
+	assert_false(secret_path("file:/a/b", path, 4));
 }
 
 static void
@@ -234,6 +281,9 @@ main(void)
 		cmocka_unit_test(the_environment_can_hold_one),
 		cmocka_unit_test(what_is_no_reference_is_refused_without_repeating_it),
 		cmocka_unit_test(a_failure_leaves_the_old_secret),
+		cmocka_unit_test(a_command_prints_one),
+		cmocka_unit_test(modes_below_the_folder_of_credentials_are_systemd_s_affair),
+		cmocka_unit_test(the_file_of_a_reference_is_told),
 	};
 
 	return cmocka_run_group_tests_name("secret", tests, begin, end);
