@@ -6,6 +6,7 @@ notifyctl_SOURCES = \
 	%D%/args.h \
 	%D%/cmd.c \
 	%D%/cmd.h \
+	%D%/cmd_account.c \
 	%D%/cmd_act.c \
 	%D%/cmd_admin.c \
 	%D%/cmd_backup.c \

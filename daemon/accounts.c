@@ -184,9 +184,8 @@ keep_paused(struct app *app, struct http_request *request, const char *name)
 	nd_buf_done(&names);
 }
 
-/* The account of the path; NULL: answered. */
-static struct engine_account *
-asked_for(struct app *app, struct http_request *request)
+struct engine_account *
+accounts_asked_for(struct app *app, struct http_request *request)
 {
 	static const char *const known[] = { NULL };
 	const char *name = http_request_segment(request);
@@ -220,7 +219,7 @@ accounts_list(void *owner, struct http_request *request)
 void
 accounts_show(void *owner, struct http_request *request)
 {
-	struct engine_account *engine = asked_for(owner, request);
+	struct engine_account *engine = accounts_asked_for(owner, request);
 
 	if (engine)
 		handlers_accounts(owner, request, engine->conf->name);
@@ -230,7 +229,7 @@ void
 accounts_pause(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 
 	if (!engine)
 		return;
@@ -243,7 +242,7 @@ void
 accounts_resume(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 
 	if (!engine)
 		return;
@@ -256,7 +255,7 @@ void
 accounts_refresh(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct engine_account *engine = asked_for(app, request);
+	struct engine_account *engine = accounts_asked_for(app, request);
 
 	if (!engine)
 		return;

@@ -228,6 +228,7 @@ on_stop(void *arg)
 	engine_stop(app->engine);
 	feed_end(app);
 	waiters_end(app);
+	trust_end(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);

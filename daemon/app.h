@@ -15,6 +15,7 @@
  *   feed.c      tells what happens to those who follow
  *   explanations.c  what failures mean, and POST /v1/explain
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
+ *   trust.c     the way to an account's server, and whom it trusts there
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -73,6 +74,7 @@ struct app_account {
 struct app_waiter;
 struct feed;
 struct app_act;
+struct app_look;
 
 struct app {
 	struct conf *conf; /* held: reload.c */
@@ -95,6 +97,7 @@ struct app {
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
+	struct app_look *looks;             /* at what servers present */
 	struct app_act *acts;               /* actions that wait for a commit or a load */
 	struct identity_asking *identities; /* under way */
 	struct feed *feed;
@@ -216,7 +219,17 @@ void accounts_change(struct app *app); /* after engine_reconfigure */
 void accounts_forget(struct app *app, struct engine_account *engine);
 void accounts_free(struct app *app);
 void accounts_read_paused(struct app *app); /* STATE/paused */
+struct engine_account *accounts_asked_for(
+    struct app *app, struct http_request *request); /* the account of the path; NULL: answered */
 http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, accounts_refresh;
+
+/* trust.c */
+struct smtp_link_conf;
+struct tls *trust_tls(const struct conf_account *account, struct nd_why *why); /* a context; NULL: why */
+/* Everything but the context and the credentials; borrows from both. */
+void trust_way(const struct conf *conf, const struct conf_account *account, struct smtp_link_conf *out);
+http_handler trust_chain;
+void trust_end(struct app *app); /* all are answered: notifyd stops */
 
 /* intake.c; more in intake_inner.h */
 void intake_submit(void *owner, struct http_request *request);

@@ -32,11 +32,6 @@ struct delivery { /* one session; pool_session.link */
 	struct nd_why why;         /* why it could not even begin */
 };
 
-static const enum smtp_security securities[] = {
-	[CONF_STARTTLS] = SMTP_STARTTLS,
-	[CONF_TLS] = SMTP_TLS,
-	[CONF_PLAIN] = SMTP_PLAINTEXT,
-};
 static const enum smtp_auth auths[] = {
 	[CONF_OAUTH2] = SMTP_AUTH_OAUTH,
 	[CONF_PASSWORD] = SMTP_AUTH_PASSWORD,
@@ -174,19 +169,11 @@ fail_early(void *arg)
 static bool
 prepare(struct delivery *delivery, const struct conf_account *conf, struct app_account *account)
 {
-	delivery->conf = (struct smtp_link_conf){
-		.host = conf->host,
-		.port = (uint16_t)conf->port,
-		.tls_name = conf->tls_name[0] ? conf->tls_name : conf->host,
-		.settings = { .ehlo = conf->ehlo[0] ? conf->ehlo : delivery->app->conf->hostname,
-		    .host = conf->host,
-		    .security = securities[conf->security],
-		    .auth = auths[conf->auth],
-		    .user = conf->user,
-		    .secret = conf->auth == CONF_PASSWORD ? &delivery->password : &account->token },
-	};
+	trust_way(delivery->app->conf, conf, &delivery->conf);
+	delivery->conf.settings.auth = auths[conf->auth];
+	delivery->conf.settings.secret = conf->auth == CONF_PASSWORD ? &delivery->password : &account->token;
 	if (conf->security != CONF_PLAIN && !account->tls)
-		account->tls = tls_new(conf->ca_file, &delivery->why);
+		account->tls = trust_tls(conf, &delivery->why);
 	delivery->conf.tls = account->tls;
 	return conf->security == CONF_PLAIN || account->tls;
 }

@@ -586,6 +586,7 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_ACCOUNT_PAUSE] = accounts_pause,
 	[API_ACCOUNT_RESUME] = accounts_resume,
 	[API_ACCOUNT_REFRESH] = accounts_refresh,
+	[API_ACCOUNT_CHAIN] = trust_chain,
 	[API_BACKUP] = operate_backup,
 	[API_BACKUP_DROP] = operate_backup_drop,
 	[API_STATE_ADOPT] = operate_adopt,

@@ -65,6 +65,8 @@ libcore_a_SOURCES = \
 	%D%/core/ready_words.c \
 	%D%/core/quota.c \
 	%D%/core/quota.h \
+	%D%/core/proxy_talk.c \
+	%D%/core/proxy_talk.h \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
@@ -139,6 +141,7 @@ libio_a_SOURCES = \
 	%D%/io/smtp_link.h \
 	%D%/io/smtp_link_dial.c \
 	%D%/io/smtp_link_inner.h \
+	%D%/io/smtp_link_proxy.c \
 	%D%/io/smtp_link_wire.c \
 	%D%/io/spool.c \
 	%D%/io/spool.h \
@@ -157,6 +160,8 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/tls_chain.c \
+	%D%/io/tls_inner.h \
 	%D%/io/trim.c \
 	%D%/io/trim.h \
 	%D%/io/watch.c \
@@ -193,6 +198,7 @@ notifyd_SOURCES = \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
+	%D%/trust.c \
 	%D%/waiters.c \
 	%D%/warnings.c
 notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)

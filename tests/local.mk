@@ -42,6 +42,7 @@ UNIT_TESTS = \
 	%D%/unit/test_mime \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
+	%D%/unit/test_proxy_talk \
 	%D%/unit/test_ready \
 	%D%/unit/test_quota \
 	%D%/unit/test_retry \
@@ -90,6 +91,7 @@ IO_TESTS = \
 	%D%/io/test_seal \
 	%D%/io/test_secret \
 	%D%/io/test_smtp_link \
+	%D%/io/test_smtp_link_way \
 	%D%/io/test_spool \
 	%D%/io/test_store \
 	%D%/io/test_store_faults \
@@ -117,6 +119,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_seal_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_secret_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_smtp_link_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_smtp_link_way_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)

@@ -122,9 +122,22 @@ check_security(const struct conf_check *check)
 	if (account->auth == CONF_OAUTH2)
 		conf_check_plain(
 		    check, "security", "set security = starttls or tls", "a token is never sent without TLS");
+	else if (account->auth == CONF_PASSWORD && account->smtp_proxy[0] != '\0')
+		conf_check_plain(check, "security", "set security = starttls or tls",
+		    "a password is never sent without TLS through a proxy");
 	else if (account->auth == CONF_PASSWORD && account->host[0] != '\0' && !conf_check_loopback(account->host))
 		conf_check_plain(check, "security", "set security = starttls or tls",
 		    "a password is sent without TLS to a loopback address only");
+}
+
+static void
+check_way(const struct conf_check *check)
+{
+	const struct conf_account *account = check->account;
+	const bool six = strchr(account->bind, ':') != NULL;
+
+	if (account->bind[0] != '\0' && account->family != CONF_ANY_FAMILY && six != (account->family == CONF_IPV6))
+		conf_check_plain(check, "family", "take family out: bind decides", "bind is an address of the other kind");
 }
 
 static void
@@ -168,6 +181,7 @@ check_account(const struct conf_check *check)
 	settle_names(check);
 	conf_login_settle(check);
 	check_security(check);
+	check_way(check);
 	check_connections(check);
 	conf_warn_account(check);
 }

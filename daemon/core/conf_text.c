@@ -297,14 +297,29 @@ check_proxy(const char *text, struct nd_why *why)
 	return nd_fail(why, ND_ECONF, 0, "it is neither http://host:port nor socks5://host:port");
 }
 
+/* Four numbers up to 255. */
+static bool
+is_address4(const char *text)
+{
+	for (unsigned part = 0; part < 4; part++) {
+		const size_t digits = strspn(text, "0123456789");
+		char number[4] = "";
+		int64_t value;
+
+		if (digits == 0 || digits > 3)
+			return false;
+		memcpy(number, text, digits);
+		if (!nd_str_int(number, 0, 255, &value) || text[digits] != (part < 3 ? '.' : '\0'))
+			return false;
+		text += digits + (part < 3);
+	}
+	return true;
+}
+
 static enum nd_err
 check_ip(const char *text, struct nd_why *why)
 {
-	size_t len = strlen(text), dots = 0;
-
-	for (size_t i = 0; i < len; i++)
-		dots += text[i] == '.';
-	if (is_address6(text, len) || (dots == 3 && len <= 15 && strspn(text, "0123456789.") == len))
+	if (is_address6(text, strlen(text)) || is_address4(text))
 		return ND_OK;
 	return nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not an address such as 192.0.2.10 or 2001:db8::10", text);
 }

@@ -67,7 +67,8 @@ exchange_by_password(const struct conf_account *account)
 static bool
 mail_in_clear(const struct conf_account *account)
 {
-	return account->security == CONF_PLAIN && account->host[0] != '\0' && !conf_check_loopback(account->host);
+	return account->security == CONF_PLAIN && account->host[0] != '\0' &&
+	       (account->smtp_proxy[0] != '\0' || !conf_check_loopback(account->host));
 }
 
 static bool

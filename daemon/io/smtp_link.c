@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smtp_link.c - drives one smtp_proto over libevent and OpenSSL.  Layer: io.
  *
- *   RESOLVING ─► CONNECTING ─► (SECURING, implicit TLS) ─► TALKING ◄─► SECURING (STARTTLS)
+ *   RESOLVING ─► CONNECTING ─► (PROXYING) ─► (SECURING, implicit TLS) ─► TALKING ◄─► SECURING (STARTTLS)
  *                                                            └─► OVER
  *
  * Callbacks only note what happened and mark the link due. obey() runs in the loop's soon phase, does what the phase
@@ -274,6 +274,8 @@ step(struct smtp_link *link)
 		return smtp_link_resolving(link);
 	case CONNECTING:
 		return smtp_link_connecting(link);
+	case PROXYING:
+		return smtp_link_proxying(link);
 	case SECURING:
 		return smtp_link_securing(link);
 	case TALKING:
@@ -324,7 +326,7 @@ smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_li
 	link->settings.loopback = false;
 	make_nonce(link);
 	link->timer = loop_timer_new(loop, on_time, link);
-	link->ask = resolver_ask(resolver, conf->host, conf->port, smtp_link_resolved, link);
+	smtp_link_begin_dialing(link, resolver);
 	return link;
 }
 

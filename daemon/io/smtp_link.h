@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smtp_link.h - drives one smtp_proto over libevent and OpenSSL.  Layer: io.
  *
- * Resolve, connect (each address 30 s at most, the next one beside it after 250 ms), then one function, obey(), does what the machine wishes. Events go to `struct smtp_link_events`, always from
+ * Resolve, connect (each address 30 s at most, the next one beside it after 250 ms; a proxy's, which is then asked for the way), then one function, obey(), does what the machine wishes. Events go to `struct smtp_link_events`, always from
  * the loop's soon phase, so the owner may call back into the link or free it (smtp_link_free frees late).
  */
 #ifndef ND_IO_SMTP_LINK_H
 #define ND_IO_SMTP_LINK_H
 
+#include "daemon/core/proxy_talk.h"
 #include "daemon/core/smtp_proto.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/resolve.h"
@@ -18,6 +19,9 @@ struct smtp_link_conf { /* borrowed for the life of the link, but for the secret
 	uint16_t port;
 	const char *tls_name;          /* expected in the certificate */
 	struct tls *tls;               /* NULL with SMTP_PLAINTEXT */
+	struct proxy_talk_server proxy; /* kind PROXY_TALK_NONE: straight; else it looks host up */
+	const char *bind;              /* the local address; NULL or "": any */
+	int family;                    /* of the addresses that are tried: AF_UNSPEC, AF_INET, AF_INET6 */
 	struct smtp_settings settings; /* `loopback` is set by the link */
 };
 
@@ -55,7 +59,7 @@ void smtp_link_ahead(struct smtp_link *link, const struct smtp_link_mail *mail);
 void smtp_link_quit(struct smtp_link *link); /* QUIT, then gone(NULL) */
 void smtp_link_free(struct smtp_link *link); /* at once, without QUIT and without events */
 const char *smtp_link_relay(
-    const struct smtp_link *link);                       /* "smtp.office365.com[192.0.2.1]:587"; "" before connected */
+    const struct smtp_link *link);                       /* "smtp.office365.com[192.0.2.1]:587", "…[by proxy.example:3128]:587"; "" before connected */
 const char *smtp_link_tls(const struct smtp_link *link); /* "TLSv1.3 …" or "" */
 const struct smtp_proto *smtp_link_proto(const struct smtp_link *link); /* NULL before connected */
 

@@ -2,6 +2,7 @@
 /* smtp_link_dial.c - from a name to a connection, plain or with TLS.  Layer: io. */
 #include "daemon/io/smtp_link_inner.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,9 +16,27 @@
 #define CONNECT_STAGGER 250         /* ms until the next is tried beside it (RFC 8305 5) */
 #define TLS_PATIENCE ND_SEC(60)     /* implicit TLS; after STARTTLS the machine's patience rules */
 
+static bool
+by_proxy(const struct smtp_link *link)
+{
+	return link->conf->proxy.kind != PROXY_TALK_NONE;
+}
+
+static const char *
+dialed_host(const struct smtp_link *link)
+{
+	return by_proxy(link) ? link->conf->proxy.host : link->conf->host;
+}
+
+static uint16_t
+dialed_port(const struct smtp_link *link)
+{
+	return by_proxy(link) ? link->conf->proxy.port : link->conf->port;
+}
+
 /* A socket whose connecting has begun, or -1 and errno. */
 static int
-begin_connecting(const struct resolve_addr *to)
+begin_connecting(const struct smtp_link *link, const struct resolve_addr *to)
 {
 	int one = 1, sys_errno;
 	int fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -26,7 +45,10 @@ begin_connecting(const struct resolve_addr *to)
 		return -1;
 	/* Commands and content leave as they come: with Nagle each mail waits for a delayed acknowledgement. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (const struct sockaddr *)&to->addr, to->len) == 0 || errno == EINPROGRESS)
+	/* The port is chosen when the other end is known: else all sessions of the host share one range. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+	if ((link->from_len == 0 || bind(fd, (const struct sockaddr *)&link->from, link->from_len) == 0) &&
+	    (connect(fd, (const struct sockaddr *)&to->addr, to->len) == 0 || errno == EINPROGRESS))
 		return fd;
 	sys_errno = errno;
 	(void)close(fd);
@@ -83,7 +105,7 @@ try_next(struct smtp_link *link)
 	while (link->address < link->answer.count) {
 		const unsigned address = link->address++;
 		struct smtp_link_try *try = &link->tries[address];
-		int fd = begin_connecting(&link->answer.addr[address]);
+		int fd = begin_connecting(link, &link->answer.addr[address]);
 
 		if (fd < 0) {
 			note_tried(link, address, errno);
@@ -116,8 +138,8 @@ look_at(const struct smtp_link_try *try, nd_ms now)
 static void
 tell_unconnected(struct smtp_link *link)
 {
-	(void)nd_fail(&link->why, ND_ECONNECT, 0, "no connection to %.100s, port %u: %s", link->conf->host,
-	    (unsigned)link->conf->port, link->tried);
+	(void)nd_fail(&link->why, ND_ECONNECT, 0, "no connection to %s%.100s, port %u: %s",
+	    by_proxy(link) ? "the proxy " : "", dialed_host(link), (unsigned)dialed_port(link), link->tried);
 	link->why.sys_errno = link->last_errno;
 	smtp_link_fail(link, SMTP_AT_CONNECT);
 }
@@ -165,6 +187,29 @@ begin_talking(struct smtp_link *link)
 	link->phase = TALKING;
 }
 
+void
+smtp_link_reached(struct smtp_link *link)
+{
+	if (link->settings.security != SMTP_TLS) {
+		begin_talking(link);
+		return;
+	}
+	loop_timer_set(link->timer, smtp_link_now(link) + TLS_PATIENCE);
+	smtp_link_secure(link);
+}
+
+static void
+name_relay(struct smtp_link *link, const struct resolve_addr *to)
+{
+	const unsigned port = link->conf->port;
+
+	if (by_proxy(link))
+		(void)snprintf(link->relay, sizeof(link->relay), "%.150s[by %.150s:%u]:%u", link->conf->host,
+		    dialed_host(link), (unsigned)dialed_port(link), port);
+	else
+		(void)snprintf(link->relay, sizeof(link->relay), "%.255s[%s]:%u", link->conf->host, to->text, port);
+}
+
 static void
 connected(struct smtp_link *link, unsigned address)
 {
@@ -175,18 +220,15 @@ connected(struct smtp_link *link, unsigned address)
 	smtp_link_stop_dialing(link);
 	smtp_link_attend(link, bufferevent_socket_new(loop_base(link->loop), fd, BEV_OPT_CLOSE_ON_FREE));
 
-	(void)snprintf(
-	    link->relay, sizeof(link->relay), "%.255s[%s]:%u", link->conf->host, to->text, (unsigned)link->conf->port);
+	name_relay(link, to);
 	smtp_link_say(link, "connected to", link->relay);
 	link->late = false;
-	link->settings.loopback = is_loopback(&to->addr);
+	link->settings.loopback = !by_proxy(link) && is_loopback(&to->addr);
 	(void)bufferevent_enable(link->bev, EV_READ | EV_WRITE);
-	if (link->settings.security != SMTP_TLS) {
-		begin_talking(link);
-		return;
-	}
-	loop_timer_set(link->timer, smtp_link_now(link) + TLS_PATIENCE);
-	smtp_link_secure(link);
+	if (by_proxy(link))
+		smtp_link_ask_proxy(link);
+	else
+		smtp_link_reached(link);
 }
 
 /* When something is to be done though nothing happens. */
@@ -290,6 +332,66 @@ smtp_link_securing(struct smtp_link *link)
 	return false;
 }
 
+/* The family that is wanted, or can be reached from the local address. */
+static int
+wanted_family(const struct smtp_link *link)
+{
+	return link->from_len > 0 ? link->from.ss_family : link->conf->family;
+}
+
+/* Takes the addresses of other families out; false: none is left. */
+static bool
+keep_family(struct smtp_link *link)
+{
+	const int family = wanted_family(link);
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < link->answer.count; i++)
+		if (family == AF_UNSPEC || link->answer.addr[i].addr.ss_family == family)
+			link->answer.addr[kept++] = link->answer.addr[i];
+	link->answer.count = kept;
+	if (kept > 0)
+		return true;
+	(void)nd_fail(&link->why, ND_ERESOLVE, 0, "%.120s has no IPv%d address", dialed_host(link), family == AF_INET ? 4 : 6);
+	(void)nd_fail_at(&link->why, link->from_len > 0 ? "bind" : "family", 0,
+	    link->from_len > 0 ? "bind decides which addresses can be tried: give one of the other kind"
+			       : "take family out, or give a server that has such an address");
+	return false;
+}
+
+static bool
+read_local(struct smtp_link *link)
+{
+	const char *text = link->conf->bind;
+	struct sockaddr_in four = { .sin_family = AF_INET };
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+
+	if (text == NULL || text[0] == '\0')
+		return true;
+	if (inet_pton(AF_INET, text, &four.sin_addr) == 1) {
+		memcpy(&link->from, &four, sizeof(four));
+		link->from_len = sizeof(four);
+	} else if (inet_pton(AF_INET6, text, &six.sin6_addr) == 1) {
+		memcpy(&link->from, &six, sizeof(six));
+		link->from_len = sizeof(six);
+	} else {
+		(void)nd_fail(&link->why, ND_ECONF, 0, "\"%.60s\" is not an address that connections can come from", text);
+		(void)nd_fail_at(&link->why, "bind", 0, NULL);
+	}
+	return link->from_len > 0;
+}
+
+void
+smtp_link_begin_dialing(struct smtp_link *link, struct resolver *resolver)
+{
+	if (read_local(link)) {
+		link->ask = resolver_ask(resolver, dialed_host(link), dialed_port(link), smtp_link_resolved, link);
+		return;
+	}
+	link->lost = true;
+	smtp_link_due(link);
+}
+
 void
 smtp_link_resolved(void *arg, const struct resolve_answer *answer, const struct nd_why *why)
 {
@@ -298,7 +400,8 @@ smtp_link_resolved(void *arg, const struct resolve_answer *answer, const struct 
 	link->ask = NULL;
 	if (answer != NULL) {
 		link->answer = *answer;
-		link->up = true;
+		link->up = keep_family(link);
+		link->lost = !link->up;
 	} else {
 		link->why = *why;
 		link->lost = true;

@@ -3,6 +3,7 @@
  *
  *   smtp_link.c       life, events, what the machine wishes
  *   smtp_link_dial.c  from a name to a connection, plain or with TLS
+ *   smtp_link_proxy.c through a proxy
  *   smtp_link_wire.c  octets between the connection and the machine
  */
 #ifndef ND_IO_SMTP_LINK_INNER_H
@@ -19,7 +20,7 @@
 #define SMTP_LINK_OUTPUT_LOW 65536u   /* and again when it is down to this */
 #define SMTP_LINK_PIECE_MAX 65536u    /* of content, at a time */
 
-enum smtp_link_phase { RESOLVING, CONNECTING, SECURING, TALKING, OVER };
+enum smtp_link_phase { RESOLVING, CONNECTING, PROXYING, SECURING, TALKING, OVER };
 
 struct smtp_link_try { /* one address */
 	struct smtp_link *link;
@@ -39,6 +40,8 @@ struct smtp_link {
 	enum smtp_link_phase phase;
 	bool obeying;
 
+	struct sockaddr_storage from; /* the local address */
+	socklen_t from_len;           /* 0: any */
 	struct resolve_ask *ask;
 	struct resolve_answer answer;
 	unsigned address; /* the next to try */
@@ -47,6 +50,7 @@ struct smtp_link {
 	char tried[160]; /* what became of those before */
 	int last_errno;
 
+	struct proxy_talk talk; /* while PROXYING */
 	struct bufferevent *bev;
 	bool secure; /* bev does TLS */
 	struct loop_timer *timer;
@@ -90,9 +94,15 @@ bool smtp_link_resolving(struct smtp_link *link);
 bool smtp_link_connecting(struct smtp_link *link);
 bool smtp_link_securing(struct smtp_link *link);
 resolve_done smtp_link_resolved;
+void smtp_link_begin_dialing(struct smtp_link *link, struct resolver *resolver);
+void smtp_link_reached(struct smtp_link *link); /* the connection that stands is the server's: TLS, or its greeting */
 void smtp_link_secure(struct smtp_link *link); /* TLS on the connection that stands */
 
 void smtp_link_stop_dialing(struct smtp_link *link);
+
+/* smtp_link_proxy.c */
+void smtp_link_ask_proxy(struct smtp_link *link); /* on the connection that stands */
+bool smtp_link_proxying(struct smtp_link *link);
 
 /* smtp_link_wire.c */
 void smtp_link_say(const struct smtp_link *link, const char *what, const char *value); /* one line of the trace */

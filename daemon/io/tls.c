@@ -4,9 +4,10 @@
  * OpenSSL forgets the certificate it refused, so the verification callback notes who made it out and for whom: that is
  * what tells a wrong name from an expired certificate from a box on the way that inspects TLS.
  */
-#include "daemon/io/tls.h"
+#include "daemon/io/tls_inner.h"
 
 #include "common/mem.h"
+#include "common/str.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,15 +25,10 @@
 #include <time.h>
 
 #define NAMES_SHOWN 3
-#define TICKETS 4           /* a server gives two for each session */
 #define TICKET_SECONDS 3600 /* a certificate that was verified longer ago is looked at again */
 
-struct tls {
-	SSL_CTX *context;
-	SSL_SESSION *tickets[TICKETS]; /* the newest last */
-	unsigned ticket_count;
-	char name[256]; /* they are for */
-};
+#define HINT_PIN                                                                                                       \
+	"notifyctl account trust NAME shows the certificate; pin its key only after its digest was compared over another way"
 
 /* -- what a refused certificate said -- */
 
@@ -58,20 +54,6 @@ make_index(void)
 	listener_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	if (refused_index < 0 || listener_index < 0)
 		abort();
-}
-
-static void
-write_issuer(const X509 *cert, char *out, size_t size)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	int len = 0;
-
-	if (bio != NULL && X509_NAME_print_ex(bio, X509_get_issuer_name(cert), 0,
-			       XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN |
-				   (ASN1_STRFLGS_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB)) >= 0)
-		len = BIO_read(bio, out, (int)size - 1);
-	out[len > 0 ? len : 0] = '\0';
-	BIO_free(bio);
 }
 
 static void
@@ -106,8 +88,33 @@ tell_listener(const SSL *ssl, const X509 *leaf, int code)
 	if (out == NULL || out->reason[0] != '\0')
 		return;
 	(void)snprintf(out->reason, sizeof(out->reason), "%s", X509_verify_cert_error_string(code));
-	write_issuer(leaf, out->issuer, sizeof(out->issuer));
+	tls_chain_name(X509_get_issuer_name(leaf), out->issuer, sizeof(out->issuer));
 	write_names(leaf, out->names, sizeof(out->names));
+}
+
+/* The issuer that the chain ends at: what a trusted CA would have to be. */
+static const X509 *
+last_of(X509_STORE_CTX *store, const X509 *leaf)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+	const int count = chain != NULL ? sk_X509_num(chain) : 0;
+
+	return count > 0 ? sk_X509_value(chain, count - 1) : leaf;
+}
+
+static struct refused *
+refusal_of(SSL *ssl)
+{
+	struct refused *refused = SSL_get_ex_data(ssl, refused_index);
+
+	if (refused == NULL) {
+		refused = nd_xalloc(sizeof(*refused));
+		if (!SSL_set_ex_data(ssl, refused_index, refused)) {
+			free(refused);
+			return NULL;
+		}
+	}
+	return refused;
 }
 
 static int
@@ -115,17 +122,16 @@ note_refused(int good, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	const X509 *leaf = X509_STORE_CTX_get0_cert(store);
+	struct refused *refused;
 
 	if (!good && ssl != NULL && leaf != NULL)
 		tell_listener(ssl, leaf, X509_STORE_CTX_get_error(store));
-	if (!good && ssl != NULL && leaf != NULL && SSL_get_ex_data(ssl, refused_index) == NULL) {
-		struct tls_refused *refused = nd_xalloc(sizeof(*refused));
-
-		write_issuer(leaf, refused->issuer, sizeof(refused->issuer));
-		write_names(leaf, refused->names, sizeof(refused->names));
-		if (!SSL_set_ex_data(ssl, refused_index, refused))
-			free(refused);
-	}
+	if (good || ssl == NULL || leaf == NULL || SSL_get_ex_data(ssl, refused_index) != NULL ||
+	    (refused = refusal_of(ssl)) == NULL)
+		return good;
+	tls_chain_name(X509_get_issuer_name(leaf), refused->issuer, sizeof(refused->issuer));
+	tls_chain_name(X509_get_issuer_name(last_of(store, leaf)), refused->last, sizeof(refused->last));
+	write_names(leaf, refused->names, sizeof(refused->names));
 	return good;
 }
 
@@ -135,6 +141,102 @@ tls_note_refused(void *context, struct tls_refused *out)
 	if (pthread_once(&refused_once, make_index) != 0 || SSL_CTX_set_ex_data(context, listener_index, out) != 1)
 		abort();
 	SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), note_refused);
+}
+
+/* -- pins -- */
+
+static void drop_tickets(struct tls *tls);
+
+static void
+note_unpinned(X509_STORE_CTX *store, const uint8_t digest[32])
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct refused *refused = ssl != NULL ? refusal_of(ssl) : NULL;
+	struct nd_buf text;
+
+	if (refused == NULL)
+		return;
+	nd_buf_init(&text, 64);
+	(void)nd_str_base64(&text, digest, 32);
+	(void)snprintf(refused->pin, sizeof(refused->pin), "%s", nd_buf_text(&text));
+	nd_buf_done(&text);
+}
+
+static bool
+is_pinned(const struct tls *tls, const uint8_t digest[32])
+{
+	for (unsigned i = 0; i < tls->pin_count; i++)
+		if (memcmp(tls->pins[i], digest, 32) == 0)
+			return true;
+	return false;
+}
+
+/* Pins take the place of chain, name and date (RFC 5280 is not asked at all): the handshake itself proves that the key is the server's. */
+static int
+check_pin(const struct tls *tls, X509_STORE_CTX *store)
+{
+	X509 *leaf = X509_STORE_CTX_get0_cert(store);
+	uint8_t digest[32];
+	const bool known = leaf != NULL && tls_chain_spki(leaf, digest);
+	const bool good = known && is_pinned(tls, digest);
+
+	if (known && !good)
+		note_unpinned(store, digest);
+	if (tls->chain != NULL)
+		tls->chain->pinned = good;
+	X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+	return good ? 1 : 0;
+}
+
+static int
+verify(X509_STORE_CTX *store, void *arg)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls *tls = ssl != NULL ? SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)) : NULL;
+	int good = 0;
+
+	(void)arg;
+	if (tls == NULL) { /* freed under its session: nobody can say what it trusts */
+		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+		return 0;
+	}
+	if (tls->pin_count == 0 || tls->chain != NULL)
+		good = X509_verify_cert(store) == 1;
+	if (tls->chain != NULL)
+		tls_chain_note(tls->chain, store, good == 1);
+	return tls->pin_count > 0 ? check_pin(tls, store) : good;
+}
+
+enum nd_err
+tls_pin(struct tls *tls, char *const *pins, unsigned count, struct nd_why *why)
+{
+	uint8_t digests[TLS_PINS_MAX][32];
+	struct nd_buf octets;
+
+	for (unsigned i = 0; i < count; i++) {
+		bool good;
+
+		nd_buf_init(&octets, 64);
+		good = i < TLS_PINS_MAX && nd_str_unbase64(&octets, pins[i], strlen(pins[i]), false) && octets.len == 32;
+		if (good)
+			memcpy(digests[i], octets.octets, 32);
+		nd_buf_done(&octets);
+		if (!good) {
+			(void)nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not the base64 of a SHA-256 digest", pins[i]);
+			return nd_fail_at(why, "pin_sha256", 0, NULL);
+		}
+	}
+	drop_tickets(tls); /* of sessions that were trusted for another reason */
+	memcpy(tls->pins, digests, count * sizeof(digests[0]));
+	tls->pin_count = count;
+	return ND_OK;
+}
+
+void
+tls_inspect(struct tls *tls, struct tls_chain *chain)
+{
+	drop_tickets(tls); /* a session that continues another presents nothing */
+	tls->chain = chain;
 }
 
 /* -- tickets -- */
@@ -153,14 +255,14 @@ keep_ticket(SSL *ssl, SSL_SESSION *session)
 	struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	const char *name = X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0); /* none: an address */
 
-	if (tls == NULL || name == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
+	if (tls == NULL || tls->chain != NULL || name == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
 		return 0;
 	if (strcmp(tls->name, name) != 0)
 		drop_tickets(tls);
 	(void)snprintf(tls->name, sizeof(tls->name), "%s", name);
-	if (tls->ticket_count == TICKETS) {
+	if (tls->ticket_count == TLS_TICKETS) {
 		SSL_SESSION_free(tls->tickets[0]);
-		memmove(tls->tickets, tls->tickets + 1, (TICKETS - 1) * sizeof(SSL_SESSION *));
+		memmove(tls->tickets, tls->tickets + 1, (TLS_TICKETS - 1) * sizeof(SSL_SESSION *));
 		tls->ticket_count--;
 	}
 	tls->tickets[tls->ticket_count++] = session;
@@ -225,6 +327,7 @@ tls_new(const char *ca_file, struct nd_why *why)
 	if (context == NULL || pthread_once(&refused_once, make_index) != 0)
 		abort();
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, note_refused);
+	SSL_CTX_set_cert_verify_callback(context, verify, NULL);
 	/* Replies are framed, so a missing close_notify cannot cut one short unseen. */
 	(void)SSL_CTX_set_options(
 	    context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
@@ -311,14 +414,25 @@ tls_session(struct tls *tls, const char *name, struct nd_why *why)
 /* -- words -- */
 
 static enum nd_err
+tell_unpinned(const char *pin, const char *name, struct nd_why *why)
+{
+	(void)nd_fail(why, ND_ETLS, 0, "the key of the certificate for %.60s is not a pinned one: its pin_sha256 is %s", name, pin);
+	return nd_fail_at(why, "pin_sha256", 0, HINT_PIN);
+}
+
+static enum nd_err
 tell_refused(const SSL *ssl, long code, const char *name, struct nd_why *why)
 {
-	const struct tls_refused *refused = SSL_get_ex_data(ssl, refused_index);
+	const struct refused *refused = SSL_get_ex_data(ssl, refused_index);
 	const char *names = refused && refused->names[0] ? refused->names : "no host";
 	const char *issuer = refused && refused->issuer[0] ? refused->issuer : "an unknown CA";
+	const bool longer = refused && refused->last[0] && strcmp(refused->last, refused->issuer) != 0;
 
-	(void)nd_fail(why, ND_ETLS, 0, "the certificate for %.60s is not trusted: %s; it names %s, issued by %s", name,
-	    X509_verify_cert_error_string(code), names, issuer);
+	if (refused && refused->pin[0])
+		return tell_unpinned(refused->pin, name, why);
+	(void)nd_fail(why, ND_ETLS, 0, "the certificate for %.60s is not trusted: %s; it names %s, issued by %s%s%s", name,
+	    X509_verify_cert_error_string(code), names, issuer, longer ? ", the last issuer is " : "",
+	    longer ? refused->last : "");
 	return ND_ETLS;
 }
 
@@ -420,6 +534,12 @@ tls_sha256(const void *octets, size_t len, uint8_t out[32])
 {
 	if (EVP_Digest(octets, len, out, NULL, EVP_sha256(), NULL) != 1)
 		abort();
+}
+
+bool
+tls_fips(void)
+{
+	return EVP_default_properties_is_fips_enabled(NULL) == 1;
 }
 
 void

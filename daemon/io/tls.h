@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tls.h - TLS client contexts, verification, words for failures.  Layer: io.  Knows OpenSSL.
  *
- * TLS >= 1.2, always verified: system CAs or `ca_file` instead of them; the name in SubjectAltName only. No setting turns it off. A context keeps a few
+ * TLS >= 1.2, always verified: system CAs or `ca_file` instead of them; the name in SubjectAltName only. Or, in place of chain, name and date, by the keys
+ * that are pinned. No setting turns it off. A context keeps a few
  * tickets of its verified sessions, so that the next one for the same name needs no certificates; each is used once, and within the hour.
  */
 #ifndef ND_IO_TLS_H
 #define ND_IO_TLS_H
 
+#include "common/clock.h"
 #include "common/err.h"
 
 #include <stdbool.h>
@@ -19,6 +21,10 @@ struct bufferevent;
 
 struct tls *tls_new(const char *ca_file, struct nd_why *why); /* NULL or "": system CAs */
 void tls_free(struct tls *tls);
+/* From now on a certificate is trusted when its key is one of these: base64 of the SHA-256 of its SubjectPublicKeyInfo, as in RFC 7469. ND_ECONF. */
+#define TLS_PINS_MAX 16u
+enum nd_err tls_pin(struct tls *tls, char *const *pins, unsigned count, struct nd_why *why) ND_MUST_CHECK;
+bool tls_fips(void); /* this process's OpenSSL offers FIPS algorithms only */
 /* A client session that expects `name` (SNI too, unless it is an address; then the IP SubjectAltName). */
 struct ssl_st *tls_session(struct tls *tls, const char *name, struct nd_why *why);
 /* Why the handshake on `bev` failed: verification result or error queue in words; ND_ETLS, or ND_ECLOSED when the peer just left. */
@@ -40,6 +46,28 @@ size_t tls_rest(struct ssl_st *ssl, void *out, size_t size);
 /* Writes all at once, at most TLS_WRITE_MAX octets: one record. false: nothing was written now; write the same octets again, through libevent. */
 #define TLS_WRITE_MAX 15000u
 bool tls_write(struct ssl_st *ssl, const void *octets, size_t len);
+
+/* What a server presents, for people to look at (tls_chain.c). The session is verified as any other, and ends when that fails: what is refused is
+ * noted, never used. */
+#define TLS_CHAIN_MAX 10u
+#define TLS_CERT_NAMES 32u
+struct tls_cert {
+	char *subject, *issuer; /* owned, as are the names */
+	char *names[TLS_CERT_NAMES];
+	unsigned name_count;
+	nd_unix not_before, not_after;
+	uint8_t sha256[32], spki_sha256[32];
+};
+struct tls_chain {
+	struct tls_cert cert[TLS_CHAIN_MAX]; /* as they came: the server's first */
+	unsigned count;
+	bool verified; /* by chain, name and date, whether pins rule or not */
+	bool pinned;   /* the server's key is one of the pins */
+	char words[100]; /* why it is not verified */
+};
+/* The context's sessions note their chain; it must outlive them. */
+void tls_inspect(struct tls *tls, struct tls_chain *chain);
+void tls_chain_done(struct tls_chain *chain);
 
 /* Other uses of OpenSSL, so that one file knows it. */
 void tls_sha256(const void *octets, size_t len, uint8_t out[32]);
