@@ -95,6 +95,8 @@ app_pump(void *arg)
 	struct app *app = arg;
 	struct engine_action action;
 
+	if (!app->engine)
+		return; /* notifyd --probe */
 	recover_leap(app);
 	while (engine_next(app->engine, loop_now(app->loop), &action))
 		obey(app, &action);
@@ -229,6 +231,7 @@ on_stop(void *arg)
 	feed_end(app);
 	waiters_end(app);
 	trust_end(app);
+	probe_end(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
@@ -416,6 +419,7 @@ tear_down(struct app *app)
 	loop_timer_free(app->watchdog_timer);
 	loop_free(app->loop);
 	identity_end(app);
+	probe_free(app);
 	if (app->spool)
 		spool_close(app->spool);
 	if (app->inflight)
@@ -489,6 +493,11 @@ app_run(const struct app_options *options)
 	struct app app = { .options = *options, .conf = reload_new() };
 	struct nd_buf texts;
 
+	if (options->probe) {
+		app.exit_code = probe_alone(&app);
+		reload_release(app.conf);
+		return app.exit_code;
+	}
 	if (configure(&app, &texts) != ND_OK)
 		app.exit_code = EX_CONFIG;
 	else if (options->check)

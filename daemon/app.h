@@ -16,6 +16,7 @@
  *   explanations.c  what failures mean, and POST /v1/explain
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  *   trust.c     the way to an account's server, and whom it trusts there
+ *   probe*.c    tests of an account, step by step (probe.h)
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -45,6 +46,9 @@ struct app_options {
 	const char *socket; /* NULL: systemd's, or the standard one */
 	const char *state_dir;
 	int log_level; /* -1: of the configuration */
+	const char *probe; /* an account to test; NULL: none */
+	const char *to;    /* with it: where a message goes; NULL: the account's own mailbox */
+	bool no_send;      /* with it: no message */
 	bool check;
 };
 
@@ -75,6 +79,7 @@ struct app_waiter;
 struct feed;
 struct app_act;
 struct app_look;
+struct probe;
 
 struct app {
 	struct conf *conf; /* held: reload.c */
@@ -98,6 +103,7 @@ struct app {
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
 	struct app_look *looks;             /* at what servers present */
+	struct probe *probes;               /* tests of accounts */
 	struct app_act *acts;               /* actions that wait for a commit or a load */
 	struct identity_asking *identities; /* under way */
 	struct feed *feed;
@@ -230,6 +236,12 @@ struct tls *trust_tls(const struct conf_account *account, struct nd_why *why); /
 void trust_way(const struct conf *conf, const struct conf_account *account, struct smtp_link_conf *out);
 http_handler trust_chain;
 void trust_end(struct app *app); /* all are answered: notifyd stops */
+
+/* probe*.c */
+http_handler probe_configured, probe_given; /* …/accounts/NAME/test, …/accounts/test */
+int probe_alone(struct app *app);  /* notifyd --probe: without engine, store and sockets; exit code */
+void probe_end(struct app *app);   /* all are answered: notifyd stops */
+void probe_free(struct app *app);  /* after the loop's end */
 
 /* intake.c; more in intake_inner.h */
 void intake_submit(void *owner, struct http_request *request);

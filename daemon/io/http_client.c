@@ -364,6 +364,19 @@ take_challenge(struct call *call)
 }
 
 static void
+take_date(struct call *call)
+{
+	struct curl_header *header;
+	time_t date;
+
+	if (curl_easy_header(call->easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return;
+	date = curl_getdate(header->value, NULL);
+	if (date > 0)
+		call->reply.date = (nd_unix)date * 1000;
+}
+
+static void
 answer(struct call *call, CURLcode code)
 {
 	struct http_client_reply *reply = &call->reply;
@@ -378,6 +391,7 @@ answer(struct call *call, CURLcode code)
 		reply->body = nd_buf_text(&call->body);
 		reply->len = call->body.len;
 		take_challenge(call);
+		take_date(call);
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
 			reply->retry_after = wait < RETRY_AFTER_MAX ? (long)wait : RETRY_AFTER_MAX;
 	} else
