@@ -79,6 +79,8 @@ struct probe {
 	struct smtp_link_conf link_conf;
 	struct smtp_link *link;
 	bool stood; /* the session was ready */
+	bool taken; /* the mail, or its envelope: what is left is to leave */
+	struct smtp_reply last; /* to the end of data */
 	char *head; /* of the message; it has no body */
 	const char *rcpt;
 	struct smtp_rcpt_result result;

@@ -148,7 +148,7 @@ on_moved(void *owner, struct smtp_link *link)
 	struct probe *probe = owner;
 	const enum probe_step at = step_of(probe, link);
 
-	if (at != probe->step)
+	if (at != probe->step && !probe->taken)
 		pass(probe, at);
 }
 
@@ -185,7 +185,7 @@ on_ready(void *owner, struct smtp_link *link)
 	struct smtp_link_mail mail = { .fd = -1 };
 
 	if (probe->stood)
-		return; /* the mail's outcome was told: it ends there */
+		return; /* the mail's outcome was told */
 	probe->stood = true;
 	pass(probe, PROBE_MAIL);
 	nd_secret_done(&probe->password);
@@ -223,12 +223,36 @@ fail_reply(struct probe *probe, const struct smtp_reply *reply)
 	probe_fail(probe, &(struct probe_fault){ .why = &why, .reply = reply });
 }
 
+/* A good word ends the session politely, and only then the test. */
+static void
+leave(struct probe *probe, struct smtp_link *link, const struct smtp_reply *reply)
+{
+	if (reply->code / 100 != 2) {
+		fail_reply(probe, reply);
+		return;
+	}
+	probe->taken = true;
+	probe->last = *reply;
+	smtp_link_quit(link);
+}
+
+static void
+finish_mail(struct probe *probe)
+{
+	const struct smtp_reply *reply = &probe->last;
+
+	probe_pass(probe, PROBE_STEPS, "accepted by %s: %d %s %.300s", smtp_link_relay(probe->link), reply->code, reply->enhanced,
+	    reply->text);
+	probe_succeed(probe, true, "account %s works: a message to %s was accepted by %s", probe->conf->name, probe->rcpt,
+	    probe->conf->host);
+}
+
 static void
 finish_trial(struct probe *probe)
 {
 	const struct smtp_reply *reply = &probe->result.reply;
 
-	probe_pass(probe, PROBE_SEND, "%s is taken: %d %s %.300s", probe->rcpt, reply->code, reply->enhanced, reply->text);
+	probe_pass(probe, PROBE_STEPS, "%s is taken: %d %s %.300s", probe->rcpt, reply->code, reply->enhanced, reply->text);
 	if (judges_late(probe->conf))
 		probe_succeed(probe, false,
 		    "NOT PROVED: all is well so far, but this provider looks at permission, From and quota only when a message "
@@ -249,17 +273,9 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	} else if (outcome->end == SMTP_ENDED_RCPTS) {
 		if (probe->step == PROBE_MAIL)
 			pass(probe, PROBE_RCPT);
-		if (probe->result.reply.code / 100 == 2)
-			finish_trial(probe);
-		else
-			fail_reply(probe, &probe->result.reply);
-	} else if (reply->code / 100 != 2) {
-		fail_reply(probe, reply);
+		leave(probe, link, &probe->result.reply);
 	} else {
-		probe_pass(probe, PROBE_STEPS, "accepted by %s: %d %s %.300s", smtp_link_relay(link), reply->code,
-		    reply->enhanced, reply->text);
-		probe_succeed(probe, true, "account %s works: a message to %s was accepted by %s", probe->conf->name,
-		    probe->rcpt, probe->conf->host);
+		leave(probe, link, reply);
 	}
 }
 
@@ -271,6 +287,13 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 	struct nd_why why;
 
 	(void)link;
+	if (probe->taken) {
+		if (probe_sends(probe))
+			finish_mail(probe);
+		else
+			finish_trial(probe);
+		return;
+	}
 	if (!fault) {
 		(void)nd_fail(&why, ND_ECLOSED, 0, "%.100s ended the session", probe->conf->host);
 		probe_fail(probe, &(struct probe_fault){ .why = &why });

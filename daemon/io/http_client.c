@@ -187,8 +187,10 @@ tell_failure(struct call *call, CURLcode code)
 	if (code == CURLE_SSL_CONNECT_ERROR &&
 	    (strstr(words, "SSL_ERROR_SYSCALL") != NULL || strstr(words, "reset by peer") != NULL))
 		err = ND_ECLOSED;
-	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
+	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED) {
 		words = "the reply is larger than 64 KiB";
+		err = ND_ETOKEN; /* whoever answers so is no token endpoint: asking again is of no use */
+	}
 	(void)nd_fail(&call->reply.why, err, 0, "%.*s: %s", host_len, host, words);
 }
 
