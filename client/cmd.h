@@ -48,7 +48,8 @@ extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_li
     cmd_state_options[];
 cmd_run cmd_watch_run, cmd_wait_run;
 extern const struct args_option cmd_watch_options[], cmd_wait_options[];
-cmd_run cmd_account_run;
+cmd_run cmd_account_run, cmd_test_run, cmd_doctor_run;
+extern const struct args_option cmd_account_options[], cmd_doctor_options[];
 cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
 /* Tells a failure on stderr, as text or as a problem in JSON; returns its exit code. */

@@ -487,6 +487,15 @@ run(struct app *app, const struct nd_buf *texts)
 	tear_down(app);
 }
 
+static void
+tell_good(const struct conf *conf)
+{
+	(void)printf("the configuration is good: %u accounts", conf->account_count);
+	for (unsigned i = 0; i < conf->account_count; i++)
+		(void)printf("%s%s", i > 0 ? ", " : ": ", conf->account[i].name);
+	(void)puts("");
+}
+
 int
 app_run(const struct app_options *options)
 {
@@ -501,7 +510,7 @@ app_run(const struct app_options *options)
 	if (configure(&app, &texts) != ND_OK)
 		app.exit_code = EX_CONFIG;
 	else if (options->check)
-		(void)printf("the configuration is good: %u accounts\n", app.conf->account_count);
+		tell_good(app.conf);
 	else
 		run(&app, &texts);
 	nd_buf_done(&texts);

@@ -255,3 +255,59 @@ class Bad(Probes):
         self.assertEqual(code, 78)
         self.failed(told, 'config', 'token_url', 'https')
         self.assertEqual(self.requests(fake), 0)
+
+
+class Client(Probes):
+    def test_notifyctl_tells_each_step_and_ends_by_the_result(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        done = self.ctl(d, 'account', 'test', 'm', '--no-send')
+        self.assertEqual(done.returncode, 3, done)
+        self.assertRegex(done.stdout, r'✓ certificate +\d+ ms  TLSv1')
+        self.assertIn('NOT PROVED', done.stdout)
+        done = self.ctl(d, '--json', 'account', 'test', 'm', '--to', 'ops@contoso.example')
+        self.assertEqual((done.returncode, lines(done.stdout)[-1]['proved']), (0, True), done)
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
+        done = self.ctl(d, 'account', 'test', 'm')
+        self.assertEqual(done.returncode, 69, done)
+        self.assertRegex(done.stdout, r'✗ auth +\d+ ms  .*5\.7\.3')
+        self.assertIn('  remedy: in Exchange Online PowerShell: New-ServicePrincipal', done.stdout)
+        self.assertEqual(self.ctl(d, 'account', 'test', 'nobody').returncode, 65)
+        self.assertEqual(self.ctl(d, 'account', 'test', 'm', '--no-send', '--to', 'a@b.example').returncode, 64)
+        self.assertEqual(self.ctl(d, 'account', 'show', 'm', '--no-send').returncode, 64)
+        done = subprocess.run([NOTIFYCTL, '--socket', d.socket, 'account', 'test', 'm'], capture_output=True, text=True, timeout=90,
+                              check=False, env={'LC_ALL': 'C'})
+        self.assertRegex(done.stdout, r'(?m)^FAIL auth')
+
+    def test_notifyctl_tests_what_is_not_in_use_with_and_without_a_daemon(self):
+        fake = self.stand_in()
+        d = self.daemon(HEAD)
+        other = d.config + '.new'
+        with open(other, 'w', encoding='utf-8') as file:
+            file.write(self.microsoft(fake))
+        done = self.ctl(d, 'account', 'test', 'm', '--config', other)
+        self.assertEqual(done.returncode, 0, done)
+        done = self.ctl(d, 'account', 'test', 'm', '--config', other, socket=d.folder + '/gone.sock')
+        self.assertEqual(done.returncode, 0, done)
+        with open(other, 'a', encoding='utf-8') as file:
+            file.write('gramt = 1\n')
+        for more in ({}, {'socket': d.folder + '/gone.sock'}):
+            done = self.ctl(d, 'account', 'test', 'm', '--config', other, **more)
+            self.assertEqual(done.returncode, 78, done)
+            self.assertIn('gramt', done.stdout)
+
+    def test_the_doctor_looks_at_every_account(self):
+        fake, sick = self.stand_in(), self.lenient(faults={'GREETING': '554 5.7.1 no mail from you'})
+        d = self.daemon(self.microsoft(fake) + PLAIN % ('sick', sick.port, NO_TLS))
+        for more in ((), ('--config', d.config)):
+            done = self.ctl(d, '--json', 'doctor', *more, socket=d.folder + '/gone.sock' if more else None)
+            told = {line['check']: line for line in lines(done.stdout)}
+            self.assertEqual(done.returncode, 1, done)
+            self.assertTrue(told['account m']['ok'], told)
+            self.assertFalse(told['account sick']['ok'], told)
+            self.assertIn('no mail from you', told['account sick']['detail'])
+            self.assertEqual(told['daemon']['ok'], not more)
+            for check in ('unit', 'authorities', 'resolver', 'fips', 'clock'):
+                self.assertIn(check, told)
+        self.assertEqual(os.listdir(fake.provider.mail_room.folder), [], 'the doctor sends nothing')
+        self.assertRegex(self.ctl(d, 'doctor').stdout, r'(?m)^✗ account sick .*\n  remedy: ')
