@@ -141,20 +141,19 @@ print_advice(struct cmd *cmd, const struct json_node *reply, const char *name)
 	const struct json_node *chain = json_get(reply, "chain");
 	const char *pin = chain != NULL ? json_get_text(chain->child, "spki_sha256") : NULL;
 
-	if (is_true(reply, "pinned")) {
-		writer_line(&cmd->out, WRITER_GOOD, "nothing to add: its key is pinned");
-		return;
-	}
-	if (is_true(reply, "verified") && json_get(reply, "hint") == NULL) {
-		writer_line(&cmd->out, WRITER_GOOD, "nothing to add: it verifies");
+	if (is_true(reply, "trusted")) {
+		writer_line(&cmd->out, WRITER_GOOD, "nothing to add: %s",
+		    is_true(reply, "pinned") ? "its key is pinned" : "it verifies");
 		return;
 	}
 	if (pin == NULL)
 		return;
-	writer_line(&cmd->out, WRITER_PLAIN, "To trust this key whoever signed it, add to [account %s] in notifyd.conf:", name);
+	writer_line(
+	    &cmd->out, WRITER_PLAIN, "To trust this key whoever signed it, add to [account %s] in notifyd.conf:", name);
 	writer_line(&cmd->out, WRITER_PLAIN, "    pin_sha256 = %s", pin);
 	writer_line(&cmd->out, WRITER_PLAIN,
-	    "First compare it, over another way, with what the server's administrator says: all of this came over the same "
+	    "First compare it, over another way, with what the server's administrator says: all of this came over the "
+	    "same "
 	    "network, and whoever sits in it could have sent it.");
 }
 
@@ -172,7 +171,7 @@ print_chain(struct cmd *cmd, const struct json_node *reply, const char *name)
 		print_cert(cmd, cert, ++n);
 	(void)fputc('\n', cmd->out.file);
 	if (detail != NULL)
-		writer_line(&cmd->out, hint == NULL ? WRITER_PLAIN : WRITER_BAD, "%s", detail);
+		writer_line(&cmd->out, is_true(reply, "trusted") ? WRITER_PLAIN : WRITER_BAD, "%s", detail);
 	if (hint != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
 	print_advice(cmd, reply, name);
@@ -298,8 +297,10 @@ cmd_account_run(struct cmd *cmd, const struct args *args)
 			continue;
 		nd_buf_done(&known);
 		if (verbs[i].named != (args->word_count == 2))
-			return cmd_usage(cmd, verbs[i].named ? "notifyctl account %s needs the account's name"
-							     : "notifyctl account %s takes no name", verbs[i].word);
+			return cmd_usage(cmd,
+			    verbs[i].named ? "notifyctl account %s needs the account's name"
+					   : "notifyctl account %s takes no name",
+			    verbs[i].word);
 		if (verbs[i].run_args != NULL)
 			return verbs[i].run_args(cmd, args);
 		if (args->given_count > 0)

@@ -4,7 +4,6 @@
 #include "common/job.h"
 #include "common/stamp.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static long long

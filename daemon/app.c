@@ -471,6 +471,8 @@ run(struct app *app, const struct nd_buf *texts)
 	if (journal_wanted())
 		nd_log_to(journal_sink);
 	reload_apply(app);
+	if (tls_fips())
+		nd_log(ND_LOG_NOTICE, NULL, "OpenSSL offers FIPS algorithms only: there is no CRAM-MD5");
 	if (app->degraded[0])
 		nd_log(ND_LOG_ERR, NULL, "degraded: the last good configuration is used: %s", app->degraded);
 	if (build(app, &why) == ND_OK) {

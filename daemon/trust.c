@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/hint.h"
 #include "daemon/io/smtp_link.h"
 
 #include <stdio.h>
@@ -63,10 +64,12 @@ struct app_look {
 	struct app_look *next;
 	struct app *app;
 	struct http_request *request;
-	struct conf *held; /* what `conf` borrows from */
+	struct conf *held; /* what these borrow from: */
+	const struct conf_account *account;
 	struct smtp_link_conf conf;
 	struct tls *tls;
 	struct tls_chain chain;
+	bool pins; /* rule in the account */
 	struct smtp_link *link;
 	struct loop_timer *timer;
 	char tls_words[96];
@@ -140,24 +143,35 @@ put_cert(struct json_out *out, const struct tls_cert *cert)
 	json_out_object_end(out);
 }
 
-/* What an operator should know of it, in a sentence. */
+static bool
+is_trusted(const struct app_look *look)
+{
+	return look->pins ? look->chain.pinned : look->chain.verified;
+}
+
+/* What an operator should know of it, in a sentence; and what to do. */
 static void
 put_detail(struct json_out *out, const struct app_look *look, const struct nd_why *why)
 {
 	const struct tls_chain *chain = &look->chain;
-	const bool pins = chain->pinned;
+	struct nd_buf hint;
 	char text[320];
 
-	if (pins && !chain->verified)
-		(void)snprintf(text, sizeof(text), "its key is pinned; without the pin it would not be trusted: %s", chain->words);
-	else if (chain->verified)
+	if (is_trusted(look) && !chain->verified)
+		(void)snprintf(
+		    text, sizeof(text), "its key is pinned; without the pin it would not be trusted: %s", chain->words);
+	else if (is_trusted(look))
 		(void)snprintf(text, sizeof(text), "the certificate is trusted for %.100s%s", look->conf.tls_name,
-		    pins ? ", and its key is pinned" : "");
+		    chain->pinned ? ", and its key is pinned" : "");
 	else
-		(void)snprintf(text, sizeof(text), "the certificate is not trusted: %s", chain->words);
-	json_out_text(out, "detail", why != NULL && why->err == ND_ETLS ? why->text : text);
-	if (why != NULL && why->err == ND_ETLS && nd_why_hint(why)[0] != '\0')
-		json_out_text(out, "hint", nd_why_hint(why));
+		(void)snprintf(text, sizeof(text), "%s", why != NULL ? why->text : chain->words);
+	json_out_text(out, "detail", text);
+	if (is_trusted(look))
+		return;
+	nd_buf_init(&hint, HINT_LIMIT);
+	if (hint_of(look->account, HINT_OPERATOR, text, why, &hint)[0] != '\0')
+		json_out_text(out, "hint", nd_buf_text(&hint));
+	nd_buf_done(&hint);
 }
 
 static void
@@ -178,11 +192,25 @@ answer(struct app_look *look, const struct nd_why *why)
 	json_out_array_end(&out);
 	json_out_bool(&out, "verified", chain->verified);
 	json_out_bool(&out, "pinned", chain->pinned);
+	json_out_bool(&out, "trusted", is_trusted(look));
 	put_detail(&out, look, why);
 	json_out_object_end(&out);
 	(void)nd_buf_addc(&buf, '\n');
 	http_server_reply(look->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
 	nd_buf_done(&buf);
+}
+
+/* No certificate was seen. */
+static void
+refuse(struct app_look *look, const struct nd_why *why)
+{
+	struct nd_why told = *why;
+	struct nd_buf hint;
+
+	nd_buf_init(&hint, HINT_LIMIT);
+	(void)nd_fail_at(&told, told.field, 0, hint_of(look->account, HINT_OPERATOR, why->text, why, &hint));
+	http_server_problem(look->request, &told);
+	nd_buf_done(&hint);
 }
 
 /* `why` NULL: the session stood. */
@@ -195,10 +223,10 @@ finish(struct app_look *look, const struct nd_why *why)
 	if (look->chain.count > 0) {
 		answer(look, why);
 	} else if (why != NULL) {
-		http_server_problem(look->request, why);
+		refuse(look, why);
 	} else {
 		(void)nd_fail(&none, ND_EPROTOCOL, 0, "%.100s presented no certificate", look->conf.host);
-		http_server_problem(look->request, &none);
+		refuse(look, &none);
 	}
 	end_look(look);
 }
@@ -273,7 +301,8 @@ may_look(const struct app *app, const struct conf_account *account, struct nd_wh
 	for (const struct app_look *look = app->looks; look != NULL; look = look->next)
 		count++;
 	if (account->security == CONF_PLAIN) {
-		(void)nd_fail(why, ND_ECONF, 0, "account %.40s uses no TLS: there is no certificate to look at", account->name);
+		(void)nd_fail(
+		    why, ND_ECONF, 0, "account %.40s uses no TLS: there is no certificate to look at", account->name);
 		return nd_fail_at(why, "security", 0, "set security = starttls or tls first");
 	}
 	if (app->stopping)
@@ -302,6 +331,8 @@ trust_chain(void *owner, struct http_request *request)
 	look->app = app;
 	look->request = request;
 	look->held = reload_hold(app->conf);
+	look->account = engine->conf;
+	look->pins = engine->conf->pin_sha256.count > 0;
 	look->tls = tls;
 	tls_inspect(tls, &look->chain);
 	trust_way(app->conf, engine->conf, &look->conf);

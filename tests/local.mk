@@ -159,6 +159,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_json \
 	%D%/fuzz/fuzz_mime \
 	%D%/fuzz/fuzz_oauth \
+	%D%/fuzz/fuzz_proxy \
 	%D%/fuzz/fuzz_request \
 	%D%/fuzz/fuzz_smtp \
 	%D%/fuzz/fuzz_text
@@ -179,6 +180,8 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_mime_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_oauth_SOURCES = %D%/fuzz/fuzz_oauth.c
 %C%_fuzz_fuzz_oauth_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_proxy_SOURCES = %D%/fuzz/fuzz_proxy.c
+%C%_fuzz_fuzz_proxy_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_request_SOURCES = %D%/fuzz/fuzz_request.c
 %C%_fuzz_fuzz_request_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
 %C%_fuzz_fuzz_smtp_SOURCES = %D%/fuzz/fuzz_smtp.c
@@ -194,6 +197,7 @@ if FUZZERS
 %C%_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_oauth_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
@@ -206,6 +210,7 @@ else
 %C%_fuzz_fuzz_json_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_mime_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_oauth_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_proxy_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_request_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_smtp_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_text_SOURCES += %D%/fuzz/main.c

@@ -137,7 +137,8 @@ check_way(const struct conf_check *check)
 	const bool six = strchr(account->bind, ':') != NULL;
 
 	if (account->bind[0] != '\0' && account->family != CONF_ANY_FAMILY && six != (account->family == CONF_IPV6))
-		conf_check_plain(check, "family", "take family out: bind decides", "bind is an address of the other kind");
+		conf_check_plain(
+		    check, "family", "take family out: bind decides", "bind is an address of the other kind");
 }
 
 static void

@@ -12,40 +12,34 @@
 #define SOCKS_NO_METHOD 0xff
 enum { SOCKS_IPV4 = 1, SOCKS_NAME = 3, SOCKS_IPV6 = 4 };
 
-#define HINT_PASSWORD                                                                                                  \
-	"a proxy that asks for a password is not supported: let this host through without one, or take smtp_proxy out"
-#define HINT_RULES "let the proxy's rules allow this host to reach that port: many allow port 443 alone"
-#define HINT_AWAY "is the mail server's port open for the proxy?"
-#define HINT_KIND "is smtp_proxy the address of a proxy, with the right kind: http:// or socks5://?"
-
 struct refusal {
 	int code;
-	const char *words, *hint;
+	const char *words;
 };
 
 /* clang-format off */
 static const struct refusal http_refusals[] = {
-	{ 400, "",                                HINT_KIND },
-	{ 403, "its rules forbid it",             HINT_RULES },
-	{ 405, "it does not open connections",    HINT_RULES },
-	{ 407, "it wants a user and a password",  HINT_PASSWORD },
-	{ 501, "it does not open connections",    HINT_KIND },
-	{ 502, "it cannot reach the server",      HINT_AWAY },
-	{ 503, "it cannot reach the server",      HINT_AWAY },
-	{ 504, "the server does not answer it",   HINT_AWAY },
-	{ 0, "", NULL },
+	{ 400, "" },
+	{ 403, "its rules forbid it" },
+	{ 405, "it does not open connections" },
+	{ 407, "it wants a user and a password" },
+	{ 501, "it does not open connections" },
+	{ 502, "it cannot reach the server" },
+	{ 503, "it cannot reach the server" },
+	{ 504, "the server does not answer it" },
+	{ 0, "" },
 };
 
 static const struct refusal socks_refusals[] = { /* RFC 1928 6 */
-	{ 1, "general failure",                   NULL },
-	{ 2, "its rules forbid it",               HINT_RULES },
-	{ 3, "network unreachable",               HINT_AWAY },
-	{ 4, "host unreachable",                  HINT_AWAY },
-	{ 5, "connection refused",                "nothing listens there: are host and port right?" },
-	{ 6, "time to live expired",              HINT_AWAY },
-	{ 7, "it does not open connections",      HINT_KIND },
-	{ 8, "it does not know this kind of address", "give the server's name as host" },
-	{ 0, "unknown reply", NULL },
+	{ 1, "general failure" },
+	{ 2, "its rules forbid it" },
+	{ 3, "network unreachable" },
+	{ 4, "host unreachable" },
+	{ 5, "connection refused" },
+	{ 6, "time to live expired" },
+	{ 7, "it does not open connections" },
+	{ 8, "it does not know this kind of address" },
+	{ 0, "unknown reply" },
 };
 /* clang-format on */
 
@@ -96,10 +90,10 @@ static void
 refuse(struct proxy_talk *talk, enum nd_err err, const char *said, const struct refusal *row)
 {
 	talk->state = PROXY_TALK_REFUSED;
-	(void)nd_fail(&talk->why, err, 0, "the proxy does not open the way to %.100s, port %u: %s%s%s%s", talk->goal.host,
-	    (unsigned)talk->goal.port, said, row != NULL && row->words[0] != '\0' ? " - " : "", row != NULL ? row->words : "",
-	    talk->reason);
-	(void)nd_fail_at(&talk->why, "smtp_proxy", 0, row != NULL ? row->hint : HINT_KIND);
+	(void)nd_fail(&talk->why, err, 0, "the proxy does not open the way to %.100s, port %u: %s%s%s%s",
+	    talk->goal.host, (unsigned)talk->goal.port, said, row != NULL && row->words[0] != '\0' ? " - " : "",
+	    row != NULL ? row->words : "", talk->reason);
+	(void)nd_fail_at(&talk->why, "smtp_proxy", 0, NULL);
 }
 
 /* -- HTTP -- */
@@ -126,8 +120,8 @@ hear_status(struct proxy_talk *talk)
 	char digits[4];
 
 	(void)snprintf(digits, sizeof(digits), "%.3s", talk->line_len > 9 ? line + 9 : "");
-	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] == '\0' || line[8] != ' ' || !nd_str_int(digits, 100, 599, &code) ||
-	    (line[12] != '\0' && line[12] != ' ')) {
+	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] == '\0' || line[8] != ' ' ||
+	    !nd_str_int(digits, 100, 599, &code) || (line[12] != '\0' && line[12] != ' ')) {
 		refuse(talk, ND_EPROTOCOL, "it does not answer as an HTTP proxy", NULL);
 		return;
 	}
@@ -236,7 +230,7 @@ ask_socks(struct proxy_talk *talk)
 static void
 hear_method(struct proxy_talk *talk)
 {
-	static const struct refusal password = { 0, "it wants a user and a password", HINT_PASSWORD };
+	static const struct refusal password = { 0, "it wants a user and a password" };
 
 	if (talk->reply_len < 2)
 		return;

@@ -22,19 +22,19 @@ struct proxy_talk_server { /* the proxy */
 /* Reads http://host:port or socks5://host:port; "" is no proxy. false: neither. */
 bool proxy_talk_server(const char *url, struct proxy_talk_server *out);
 
-struct proxy_talk_goal { /* where to */
+struct proxy_talk_goal {  /* where to */
 	const char *host; /* borrowed for the talk's life; without brackets */
 	uint16_t port;
-	uint8_t address[16]; /* when host is an address, in network order */
+	uint8_t address[16];  /* when host is an address, in network order */
 	unsigned address_len; /* 4, 16, or 0: host is a name */
 };
 
 #define PROXY_TALK_MAX 16384u /* octets of a proxy's reply */
 
 enum proxy_talk_state {
-	PROXY_TALK_ASKING,  /* more is to be heard */
-	PROXY_TALK_STANDS,  /* the connection is the server's now */
-	PROXY_TALK_REFUSED  /* why */
+	PROXY_TALK_ASKING, /* more is to be heard */
+	PROXY_TALK_STANDS, /* the connection is the server's now */
+	PROXY_TALK_REFUSED /* why */
 };
 
 struct proxy_talk {

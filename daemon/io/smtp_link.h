@@ -17,12 +17,12 @@
 struct smtp_link_conf { /* borrowed for the life of the link, but for the secret: only until ready or gone */
 	const char *host;
 	uint16_t port;
-	const char *tls_name;          /* expected in the certificate */
-	struct tls *tls;               /* NULL with SMTP_PLAINTEXT */
+	const char *tls_name;           /* expected in the certificate */
+	struct tls *tls;                /* NULL with SMTP_PLAINTEXT */
 	struct proxy_talk_server proxy; /* kind PROXY_TALK_NONE: straight; else it looks host up */
-	const char *bind;              /* the local address; NULL or "": any */
-	int family;                    /* of the addresses that are tried: AF_UNSPEC, AF_INET, AF_INET6 */
-	struct smtp_settings settings; /* `loopback` is set by the link */
+	const char *bind;               /* the local address; NULL or "": any */
+	int family;                     /* of the addresses that are tried: AF_UNSPEC, AF_INET, AF_INET6 */
+	struct smtp_settings settings;  /* `loopback` is set by the link */
 };
 
 /* A message to send: memory or file. */
@@ -59,9 +59,9 @@ bool smtp_link_fits(struct smtp_link *link, const struct smtp_link_mail *mail);
 void smtp_link_ahead(struct smtp_link *link, const struct smtp_link_mail *mail);
 void smtp_link_quit(struct smtp_link *link); /* QUIT, then gone(NULL) */
 void smtp_link_free(struct smtp_link *link); /* at once, without QUIT and without events */
-const char *smtp_link_relay(
-    const struct smtp_link *link);                       /* "smtp.office365.com[192.0.2.1]:587", "…[by proxy.example:3128]:587"; "" before connected */
-const char *smtp_link_tls(const struct smtp_link *link); /* "TLSv1.3 …" or "" */
+const char *smtp_link_relay(const struct smtp_link
+	*link); /* "smtp.office365.com[192.0.2.1]:587", "…[by proxy.example:3128]:587"; "" before connected */
+const char *smtp_link_tls(const struct smtp_link *link);                /* "TLSv1.3 …" or "" */
 const struct smtp_proto *smtp_link_proto(const struct smtp_link *link); /* NULL before connected */
 
 /* What the link waits for. In TALKING: what smtp_proto_stage() says. */

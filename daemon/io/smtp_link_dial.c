@@ -352,10 +352,9 @@ keep_family(struct smtp_link *link)
 	link->answer.count = kept;
 	if (kept > 0)
 		return true;
-	(void)nd_fail(&link->why, ND_ERESOLVE, 0, "%.120s has no IPv%d address", dialed_host(link), family == AF_INET ? 4 : 6);
-	(void)nd_fail_at(&link->why, link->from_len > 0 ? "bind" : "family", 0,
-	    link->from_len > 0 ? "bind decides which addresses can be tried: give one of the other kind"
-			       : "take family out, or give a server that has such an address");
+	(void)nd_fail(
+	    &link->why, ND_ERESOLVE, 0, "%.120s has no IPv%d address", dialed_host(link), family == AF_INET ? 4 : 6);
+	(void)nd_fail_at(&link->why, link->from_len > 0 ? "bind" : "family", 0, NULL);
 	return false;
 }
 
@@ -375,7 +374,8 @@ read_local(struct smtp_link *link)
 		memcpy(&link->from, &six, sizeof(six));
 		link->from_len = sizeof(six);
 	} else {
-		(void)nd_fail(&link->why, ND_ECONF, 0, "\"%.60s\" is not an address that connections can come from", text);
+		(void)nd_fail(
+		    &link->why, ND_ECONF, 0, "\"%.60s\" is not an address that connections can come from", text);
 		(void)nd_fail_at(&link->why, "bind", 0, NULL);
 	}
 	return link->from_len > 0;

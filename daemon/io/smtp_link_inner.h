@@ -103,7 +103,7 @@ bool smtp_link_securing(struct smtp_link *link);
 resolve_done smtp_link_resolved;
 void smtp_link_begin_dialing(struct smtp_link *link, struct resolver *resolver);
 void smtp_link_reached(struct smtp_link *link); /* the connection that stands is the server's: TLS, or its greeting */
-void smtp_link_secure(struct smtp_link *link); /* TLS on the connection that stands */
+void smtp_link_secure(struct smtp_link *link);  /* TLS on the connection that stands */
 
 void smtp_link_stop_dialing(struct smtp_link *link);
 

@@ -64,7 +64,8 @@ smtp_link_proxying(struct smtp_link *link)
 
 		(void)snprintf(link->why.text + len, sizeof(link->why.text) - len, " while the proxy was asked");
 	} else if (link->late) {
-		(void)nd_fail(&link->why, ND_EDEADLINE, 0, "the proxy did not open the way to %.120s in time", link->relay);
+		(void)nd_fail(
+		    &link->why, ND_EDEADLINE, 0, "the proxy did not open the way to %.120s in time", link->relay);
 	} else {
 		return false;
 	}

@@ -27,9 +27,6 @@
 #define NAMES_SHOWN 3
 #define TICKET_SECONDS 3600 /* a certificate that was verified longer ago is looked at again */
 
-#define HINT_PIN                                                                                                       \
-	"notifyctl account trust NAME shows the certificate; pin its key only after its digest was compared over another way"
-
 /* -- what a refused certificate said -- */
 
 static int refused_index;
@@ -217,7 +214,8 @@ tls_pin(struct tls *tls, char *const *pins, unsigned count, struct nd_why *why)
 		bool good;
 
 		nd_buf_init(&octets, 64);
-		good = i < TLS_PINS_MAX && nd_str_unbase64(&octets, pins[i], strlen(pins[i]), false) && octets.len == 32;
+		good =
+		    i < TLS_PINS_MAX && nd_str_unbase64(&octets, pins[i], strlen(pins[i]), false) && octets.len == 32;
 		if (good)
 			memcpy(digests[i], octets.octets, 32);
 		nd_buf_done(&octets);
@@ -416,8 +414,9 @@ tls_session(struct tls *tls, const char *name, struct nd_why *why)
 static enum nd_err
 tell_unpinned(const char *pin, const char *name, struct nd_why *why)
 {
-	(void)nd_fail(why, ND_ETLS, 0, "the key of the certificate for %.60s is not a pinned one: its pin_sha256 is %s", name, pin);
-	return nd_fail_at(why, "pin_sha256", 0, HINT_PIN);
+	(void)nd_fail(why, ND_ETLS, 0, "the key of the certificate for %.60s is not a pinned one: its pin_sha256 is %s",
+	    name, pin);
+	return nd_fail_at(why, "pin_sha256", 0, NULL);
 }
 
 static enum nd_err
@@ -430,8 +429,8 @@ tell_refused(const SSL *ssl, long code, const char *name, struct nd_why *why)
 
 	if (refused && refused->pin[0])
 		return tell_unpinned(refused->pin, name, why);
-	(void)nd_fail(why, ND_ETLS, 0, "the certificate for %.60s is not trusted: %s; it names %s, issued by %s%s%s", name,
-	    X509_verify_cert_error_string(code), names, issuer, longer ? ", the last issuer is " : "",
+	(void)nd_fail(why, ND_ETLS, 0, "the certificate for %.60s is not trusted: %s; it names %s, issued by %s%s%s",
+	    name, X509_verify_cert_error_string(code), names, issuer, longer ? ", the last issuer is " : "",
 	    longer ? refused->last : "");
 	return ND_ETLS;
 }

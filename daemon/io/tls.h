@@ -61,8 +61,8 @@ struct tls_cert {
 struct tls_chain {
 	struct tls_cert cert[TLS_CHAIN_MAX]; /* as they came: the server's first */
 	unsigned count;
-	bool verified; /* by chain, name and date, whether pins rule or not */
-	bool pinned;   /* the server's key is one of the pins */
+	bool verified;   /* by chain, name and date, whether pins rule or not */
+	bool pinned;     /* the server's key is one of the pins */
 	char words[100]; /* why it is not verified */
 };
 /* The context's sessions note their chain; it must outlive them. */

@@ -9,7 +9,9 @@
 
 #include "common/str.h"
 #include "daemon/io/sasl.h"
+#include "daemon/io/tls.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 
 static struct nd_secret
@@ -79,12 +81,33 @@ cram_md5_is_that_of_rfc_2195(void **state)
 	nd_secret_done(&password);
 }
 
+/* The default provider offers nothing with that property: what a fetch that is not prepared for it would meet. */
+static void
+cram_md5_is_refused_in_words_where_fips_rules(void **state)
+{
+	const struct smtp_question question = { .kind = SMTP_ASK_CRAM_MD5, .text = "<1@x>", .text_len = 5 };
+	struct nd_secret password = secret_of("tanstaaftanstaaf");
+	struct smtp_answer answer;
+	struct nd_why why;
+
+	(void)state;
+	assert_false(tls_fips());
+	assert_int_equal(EVP_set_default_properties(NULL, "fips=yes"), 1);
+	assert_true(tls_fips());
+	assert_int_equal(sasl_answer(&question, &password, &answer, &why), ND_EAUTH);
+	assert_non_null(strstr(why.text, "FIPS"));
+	assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
+	assert_false(tls_fips());
+	nd_secret_done(&password);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scram_sha_256_is_that_of_rfc_7677),
 		cmocka_unit_test(cram_md5_is_that_of_rfc_2195),
+		cmocka_unit_test(cram_md5_is_refused_in_words_where_fips_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,9 +147,10 @@ another_key_or_job_opens_nothing_and_another_length_not_the_end(void **state)
 
 	(void)state;
 	write_it(LEN);
-	assert_int_equal(read_it(OTHER, LEN, 65536, &why), 0);
-	assert_int_equal(why.err, ND_EBODYGONE);
 	assert_int_equal(read_it(ID, LEN - 1, 65536, &why), 3 * SEAL_CHUNK); /* the last chunk opens no more */
+	assert_int_equal(why.err, ND_EBODYGONE);
+	memset(box.back, 0, sizeof(box.back));
+	assert_int_equal(read_it(OTHER, LEN, 65536, &why), 0);
 	assert_int_equal(why.err, ND_EBODYGONE);
 	box.key[31] ^= 1;
 	assert_int_equal(read_it(ID, LEN, 65536, &why), 0);

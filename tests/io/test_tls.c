@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/explain.h"
+#include "common/str.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/tls.h"
 #include "tests/io/certs.h"
@@ -106,6 +107,11 @@ happened(struct bufferevent *bev, short what, void *arg)
 	loop_stop(tried->loop);
 }
 
+/* The context of the next try: with these pins, noting the chain. */
+static char *next_pins[4];
+static unsigned next_pin_count;
+static struct tls_chain *next_chain;
+
 static struct tried
 try_name(const char *ca_file, const char *name, const char *pem, enum manner manner)
 {
@@ -121,6 +127,10 @@ try_name(const char *ca_file, const char *name, const char *pem, enum manner man
 	tried.name = name;
 	tls = tls_new(ca_file, &tried.why);
 	assert_non_null(tls);
+	if (next_pin_count > 0)
+		assert_int_equal(tls_pin(tls, next_pins, next_pin_count, &tried.why), ND_OK);
+	if (next_chain != NULL)
+		tls_inspect(tls, next_chain);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	assert_int_equal(evutil_make_socket_nonblocking(ends[0]), 0);
 	tried.server.fd = ends[1];
@@ -286,6 +296,140 @@ a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration(void **state)
 	assert_int_equal(why.err, ND_ECONF);
 }
 
+static void
+a_box_that_inspects_tls_is_named_by_the_last_issuer(void **state)
+{
+	struct tried tried = try_ours("relay.example", "inspected.pem");
+
+	(void)state;
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, "issued by CN=Corp Proxy Issuing"));
+	assert_non_null(strstr(tried.why.text, "the last issuer is O=Corp, CN=Corp Proxy CA"));
+	assert_true(explained(&tried.why, "account trust"));
+}
+
+/* -- pins -- */
+
+/* What openssl says of a file's key; the text lives until the fourth call after it. */
+static char *
+pin_of(const char *pem)
+{
+	static char pins[4][48];
+	static unsigned next;
+	char *pin = pins[next++ % 4];
+	char name[64];
+	FILE *file;
+
+	(void)snprintf(name, sizeof(name), "%.*s.pin", (int)strcspn(pem, "."), pem);
+	file = fopen(certs_file(name), "r");
+	assert_non_null(file);
+	assert_non_null(fgets(pin, 48, file));
+	pin[strcspn(pin, "\n")] = '\0';
+	(void)fclose(file);
+	return pin;
+}
+
+static struct tried
+try_pinned(const char *pem, const char *first, const char *second)
+{
+	struct tried tried;
+
+	next_pins[0] = pin_of(first);
+	next_pins[1] = second != NULL ? pin_of(second) : NULL;
+	next_pin_count = second != NULL ? 2 : 1;
+	tried = try_ours("relay.example", pem);
+	next_pin_count = 0;
+	return tried;
+}
+
+static void
+a_pinned_key_takes_the_place_of_chain_name_and_date(void **state)
+{
+	(void)state;
+	assert_true(try_pinned("selfsigned.pem", "selfsigned.pem", NULL).up);
+	assert_true(try_pinned("expired.pem", "expired.pem", NULL).up);
+	assert_true(try_pinned("other.pem", "other.pem", NULL).up); /* another name */
+	assert_true(try_pinned("inspected.pem", "good.pem", "inspected.pem").up);
+}
+
+static void
+a_key_that_is_not_pinned_is_refused_though_its_chain_is_good(void **state)
+{
+	struct tried tried = try_pinned("good.pem", "other.pem", "selfsigned.pem");
+
+	(void)state;
+	assert_false(tried.up);
+	assert_int_equal(tried.err, ND_ETLS);
+	assert_non_null(strstr(tried.why.text, pin_of("good.pem"))); /* to compare with */
+	assert_string_equal(tried.why.field, "pin_sha256");
+	assert_true(explained(&tried.why, "over another way"));
+	/* The pin is of the server's own key: one of the CA's lets nobody in. */
+	assert_false(try_pinned("good.pem", "ca.pem", NULL).up);
+}
+
+static void
+a_pin_that_is_no_digest_is_refused_and_changes_nothing(void **state)
+{
+	char *bad[] = { pin_of("good.pem"), (char[]){ "abc=" } };
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+
+	(void)state;
+	assert_int_equal(tls_pin(tls, bad, 2, &why), ND_ECONF);
+	assert_string_equal(why.field, "pin_sha256");
+	tls_free(tls);
+}
+
+static void
+the_whole_chain_is_noted_though_it_is_refused(void **state)
+{
+	struct tls_chain chain = { .count = 0 };
+	char pin[48];
+	struct nd_buf text;
+
+	(void)state;
+	next_chain = &chain;
+	assert_false(try_ours("relay.example", "inspected.pem").up);
+	next_chain = NULL;
+	assert_int_equal(chain.count, 2);
+	assert_false(chain.verified);
+	assert_false(chain.pinned);
+	assert_string_equal(chain.cert[0].issuer, "CN=Corp Proxy Issuing");
+	assert_int_equal(chain.cert[0].name_count, 2);
+	assert_string_equal(chain.cert[0].names[0], "relay.example");
+	assert_string_equal(chain.cert[0].names[1], "2001:db8::25");
+	assert_string_equal(chain.cert[1].subject, "CN=Corp Proxy Issuing");
+	assert_string_equal(chain.cert[1].issuer, "O=Corp, CN=Corp Proxy CA");
+	assert_true(chain.cert[0].not_before > 0);
+	assert_int_equal(chain.cert[0].not_after - chain.cert[0].not_before, ND_SEC(2 * 86400));
+	nd_buf_init(&text, 64);
+	(void)nd_str_base64(&text, chain.cert[0].spki_sha256, 32);
+	(void)snprintf(pin, sizeof(pin), "%s", nd_buf_text(&text));
+	nd_buf_done(&text);
+	assert_string_equal(pin, pin_of("inspected.pem"));
+	assert_true(chain.words[0] != '\0');
+	tls_chain_done(&chain);
+}
+
+static void
+a_chain_that_is_looked_at_is_verified_like_any_other(void **state)
+{
+	struct tls_chain chain = { .count = 0 };
+
+	(void)state;
+	next_chain = &chain;
+	assert_true(try_ours("relay.example", "good.pem").up);
+	assert_true(chain.verified);
+	assert_int_equal(chain.count, 1);
+	assert_false(try_ours("relay.example", "other.pem").up); /* looking is no way in */
+	assert_false(chain.verified);
+	assert_true(try_pinned("expired.pem", "expired.pem", NULL).up);
+	assert_false(chain.verified);
+	assert_true(chain.pinned);
+	next_chain = NULL;
+	tls_chain_done(&chain);
+}
+
 /* -- tickets -- */
 
 struct keeper { /* a server that knows its tickets from one connection to the next */
@@ -424,6 +568,26 @@ more_tickets_than_are_kept_do_no_harm(void **state)
 	tls_free(tls);
 }
 
+/* A ticket would let a session stand whose key was never compared. */
+static void
+a_session_that_was_not_pinned_is_not_continued_by_a_pinned_one(void **state)
+{
+	char *wrong[] = { pin_of("other.pem") }, *right[] = { pin_of("good.pem") };
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	SSL_CTX *server = make_server(TLS1_3_VERSION);
+
+	(void)state;
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	assert_int_equal(tls_pin(tls, right, 1, &why), ND_OK);
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 1); /* pinned the same way */
+	assert_int_equal(tls_pin(tls, wrong, 1, &why), ND_OK);
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), -1);
+	SSL_CTX_free(server);
+	tls_free(tls);
+}
+
 static void
 a_session_without_a_name_is_refused(void **state)
 {
@@ -477,6 +641,13 @@ main(void)
 		cmocka_unit_test(the_common_name_does_not_count),
 		cmocka_unit_test(an_unknown_ca_is_refused_and_named),
 		cmocka_unit_test(an_expired_certificate_is_refused),
+		cmocka_unit_test(a_box_that_inspects_tls_is_named_by_the_last_issuer),
+		cmocka_unit_test(a_pinned_key_takes_the_place_of_chain_name_and_date),
+		cmocka_unit_test(a_key_that_is_not_pinned_is_refused_though_its_chain_is_good),
+		cmocka_unit_test(a_pin_that_is_no_digest_is_refused_and_changes_nothing),
+		cmocka_unit_test(the_whole_chain_is_noted_though_it_is_refused),
+		cmocka_unit_test(a_chain_that_is_looked_at_is_verified_like_any_other),
+		cmocka_unit_test(a_session_that_was_not_pinned_is_not_continued_by_a_pinned_one),
 		cmocka_unit_test(a_server_without_tls_and_one_that_is_too_old_are_told_apart),
 		cmocka_unit_test(a_peer_that_leaves_is_a_lost_connection),
 		cmocka_unit_test(a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration),

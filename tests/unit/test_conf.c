@@ -657,6 +657,12 @@ proxies_addresses_pins_and_redirects_are_checked_where_they_stand(void **state)
 	expect_only(
 	    read_one("[account a]\nhost = relay\nfrom = a@b.example\nbind = eth0\nsmtp_proxy = socks5://p:1080\n"),
 	    "notifyd.conf:4: [account a] bind: \"eth0\" is not an address such as 192.0.2.10 or 2001:db8::10\n");
+	expect_only(read_one("[account a]\nhost = relay\nfrom = a@b.example\nbind = 192.0.2.256\n"),
+	    "notifyd.conf:4: [account a] bind: \"192.0.2.256\" is not an address such as 192.0.2.10 or 2001:db8::10\n");
+	expect_only(read_one("[account a]\nhost = relay\nfrom = a@b.example\nbind = 192.0.2.255\nfamily = ipv4\n"), "");
+	expect_only(read_one("[account a]\nhost = relay\nfrom = a@b.example\nbind = 2001:db8::9\nfamily = ipv4\n"),
+	    "notifyd.conf:5: [account a] family: bind is an address of the other kind; take family out: bind "
+	    "decides\n");
 	expect_only(read_one("[account a]\nhost = relay\nfrom = a@b.example\npin_sha256 = abc\n"),
 	    "notifyd.conf:4: [account a] pin_sha256: \"abc\" is not the base64 of a SHA-256 digest (44 characters); "
 	    "notifyctl "
@@ -672,6 +678,17 @@ proxies_addresses_pins_and_redirects_are_checked_where_they_stand(void **state)
 	    read_one("[account a]\nprovider = google\nfrom = a@b.example\ngrant = authorization_code\nclient_id = i\n"
 		     "redirect_uri = http://localhost:8080/RestAPI/WC/OAuthSetting\n"),
 	    "");
+}
+
+static void
+a_password_never_goes_in_clear_through_a_proxy(void **state)
+{
+	(void)state;
+	expect_only(read_one("[account a]\nhost = 127.0.0.1\nfrom = a@b.example\nsecurity = none\nauth = password\n"
+			     "password = env:P\nsmtp_proxy = http://127.0.0.1:3128\n"),
+	    "notifyd.conf:4: [account a] security: a password is never sent without TLS through a proxy; set security "
+	    "= "
+	    "starttls or tls\n");
 }
 
 static void
@@ -913,6 +930,7 @@ main(void)
 		cmocka_unit_test(a_sign_in_asks_for_another_scope_than_an_application),
 		cmocka_unit_test(what_works_but_not_as_one_might_think_is_a_warning),
 		cmocka_unit_test(proxies_addresses_pins_and_redirects_are_checked_where_they_stand),
+		cmocka_unit_test(a_password_never_goes_in_clear_through_a_proxy),
 		cmocka_unit_test(a_token_never_goes_without_tls),
 		cmocka_unit_test(a_password_goes_without_tls_to_loopback_only),
 		cmocka_unit_test(keys_of_another_log_in_are_faults),

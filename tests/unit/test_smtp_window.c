@@ -198,6 +198,7 @@ obey(struct world *w)
 				give(w, true);
 			return;
 		case SMTP_WISH_TLS:
+		case SMTP_WISH_PROOF:
 		case SMTP_WISH_CONTENT:
 		case SMTP_WISH_CLOSE:
 			return;
