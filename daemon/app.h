@@ -86,9 +86,9 @@ struct app {
 	struct app_options options;
 	struct loop *loop;
 	struct worker *files, *composer;
+	struct worker *proofs;     /* secrets and commands are read here */
+	struct watch *watch;       /* files of secrets */
 	atomic_bool composer_stop; /* the loop has ended: nothing more is composed */
-	struct worker *proofs; /* secrets and commands are read here */
-	struct watch *watch;   /* files of secrets */
 	struct store *store;
 	struct spool *spool;
 	struct inflight *inflight;

@@ -4,8 +4,8 @@
 
 #include "common/json.h"
 #include "common/mem.h"
-#include "daemon/core/hint.h"
 #include "common/stamp.h"
+#include "daemon/core/hint.h"
 
 #include <stdio.h>
 #include <stdlib.h>

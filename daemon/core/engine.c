@@ -460,22 +460,30 @@ engine_token_got(
 		account->health.until = now.ms;
 }
 
-/* Without a usable token the account is in trouble, from the moment the old one ends. */
-void
-engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now)
+/* answer: the endpoint has just given it; its words take the place of those of before also when the state stays. */
+static void
+mind_token(struct engine *engine, struct engine_account *account, bool answer, struct nd_now now)
 {
 	const struct nd_why *why = &account->token_why;
 	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
 		account->token_no ? "token-refused" : "token-endpoint", why->text, "", 0, false };
 	struct nd_buf hint;
 
-	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state >= fault.state)
+	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state > fault.state ||
+	    (account->health.state == fault.state && !answer))
 		return;
 	nd_buf_init(&hint, HINT_LIMIT);
 	fault.hint = hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint);
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
 	account->health.until = account->token.retry_at;
 	nd_buf_done(&hint);
+}
+
+/* Without a usable token the account is in trouble, from the moment the old one ends. */
+void
+engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	mind_token(engine, account, false, now);
 }
 
 void
@@ -485,9 +493,7 @@ engine_token_later(struct engine *engine, struct engine_account *account, nd_ms 
 	token_later(&account->token, retry_after, engine_roll(engine), now.ms);
 	account->token_why = *why;
 	account->token_no = false;
-	if (!token_usable(&account->token, now.ms) && account->health.state == HEALTH_FAILING)
-		account->health.until = account->token.retry_at;
-	engine_mind_token(engine, account, now);
+	mind_token(engine, account, true, now);
 }
 
 void
@@ -496,5 +502,5 @@ engine_token_refused(struct engine *engine, struct engine_account *account, cons
 	token_refused(&account->token, now.ms + TOKEN_PROBE, now.ms);
 	account->token_why = *why;
 	account->token_no = true;
-	engine_mind_token(engine, account, now);
+	mind_token(engine, account, true, now);
 }

@@ -160,11 +160,8 @@ tell_refused(struct call *call, const char *host, int host_len)
 {
 	const struct tls_refused *refused = &call->refused;
 
-	(void)nd_fail(&call->reply.why, ND_ETLS, 0, "%.*s: the certificate is not trusted: %s; issuer is %s", host_len,
-	    host, refused->reason, refused->issuer[0] != '\0' ? refused->issuer : "not named");
-	(void)nd_fail_at(&call->reply.why, "", 0,
-	    "a box on the way may inspect TLS, or the CA is your own: name the CA's file in token_ca_file, if you "
-	    "trust it");
+	(void)nd_fail(&call->reply.why, ND_ETLS, 0, "%.*s: SSL certificate problem: %s; issuer is %s", host_len, host,
+	    refused->reason, refused->issuer[0] != '\0' ? refused->issuer : "not named");
 }
 
 static void

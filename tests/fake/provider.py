@@ -7,10 +7,18 @@ XOAUTH2, the reply texts of Exchange Online, short-lived tokens. It delivers not
 
 What it writes below --dir:
   ca.crt         the authority to trust: ca_file and token_ca_file of the account
-  secret         the application's client secret; read anew for each token request
+  secret         the application's client secrets, one a line; read anew for each token request
+  expired        client secrets that have expired, if it is there
+  clients/*.crt  certificates of the application, made by whoever tests: they prove it instead of a secret
+  federated      an assertion of another issuer that is believed, if it is there
+  services/*.crt certificates of a service account of Google's kind: token requests to /google/token
   ready.json     where everything is; there while it runs
   mail/NNNN.eml  each mail as it came, and NNNN.json with its envelope
   journal.jsonl  a line for each token request, session, log-in, refused recipient and mail
+
+--habits tells in what another provider differs, with commas between: plain-400 (a refused client gets 400, not 401),
+text-life (expires_in is a string), no-life (it is missing), slow-down (the first request is put off by the error
+slow_down), internal-failure (the first one fails with the error internal_failure).
 
 Recipients: reject@... is refused (550 5.1.10), tempfail@... is put off once (450 4.2.1), all others are taken.
 """
@@ -37,6 +45,8 @@ import threading
 import time
 import urllib.parse
 import uuid
+
+import assertion
 
 TENANT = "1f3c0000-0000-0000-0000-000000000000"
 CLIENT_ID = "9ab20000-0000-0000-0000-000000000000"
@@ -185,6 +195,11 @@ class Provider:
         self.session_count = 0
         self.signed_in = 0
         self.put_off = set()
+        self.habits = set(filter(None, options.habits.split(",")))
+        self.clients = assertion.Judge(os.path.join(self.folder, "clients"))
+        self.services = assertion.Judge(os.path.join(self.folder, "services"))
+        self.token_url = None  # known when it listens
+        self.requests = 0
         self.faults = {}
         self.secret_path = os.path.join(self.folder, "secret")
         if not os.path.exists(self.secret_path):
@@ -193,9 +208,18 @@ class Provider:
             with open(os.open(self.secret_path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
                 file.write(secret + "\n")
 
-    def secret(self):
-        with open(self.secret_path, encoding="utf-8") as file:
-            return file.read().rstrip("\n")
+    def lines(self, name):
+        """Of a file that may not be there."""
+        try:
+            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+                return file.read().split()
+        except FileNotFoundError:
+            return []
+
+    def next_request(self):
+        with self.lock:
+            self.requests += 1
+            return self.requests
 
     def fault(self, stage, *what):
         """What a test wants at this stage instead of the usual: its text for SMTP, (status, headers, body) for "token"."""
@@ -238,6 +262,14 @@ class Refusal(Exception):
                 "error_uri": f"https://login.microsoftonline.com/error?code={self.number}"}
 
 
+class Google(Exception):
+    """An error without a number: the OAuth error, the HTTP status and the words."""
+
+    def __init__(self, error, status, text):
+        super().__init__(text)
+        self.error, self.status = error, status
+
+
 class TokenHandler(http.server.BaseHTTPRequestHandler):
     """POST /TENANT/oauth2/v2.0/token with grant_type=client_credentials."""
 
@@ -253,16 +285,25 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(length)).decode("utf-8", "replace")
         form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
-        facts = {"method": "post"}
+        facts = {"method": "post", "n": self.provider.next_request()}
         wanted = self.provider.fault("token", self.path)
         if wanted:
             self.misbehave(*wanted)
             return
         try:
             self.take_basic(form, facts)
+            if facts["n"] == 1:
+                self.put_off()
             facts.update(client_id=form.get("client_id"), scope=form.get("scope"), grant_type=form.get("grant_type"))
-            self.check(form)
+            self.check(form, facts)
+        except Google as refusal:
+            self.provider.journal.write("token", f"token refused: {refusal}", ok=False, status=refusal.status,
+                                        error=refusal.error, **facts)
+            self.answer(refusal.status, {"error": refusal.error, "error_description": str(refusal)})
+            return
         except Refusal as refusal:
+            if "plain-400" in self.provider.habits:
+                refusal.status = 400
             self.provider.journal.write("token", f"token refused: AADSTS{refusal.number} {refusal.text}", ok=False,
                                         status=refusal.status, error=refusal.error, number=refusal.number, **facts)
             self.answer(refusal.status, refusal.body())
@@ -271,8 +312,19 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         token = tokens.issue()
         self.provider.journal.write("token", f"token issued, lives {tokens.life} s", ok=True, status=200,
                                     life=tokens.life, size=len(token), **facts)
-        self.answer(200, {"token_type": "Bearer", "expires_in": tokens.life, "ext_expires_in": tokens.life,
-                          "access_token": token})
+        reply = {"token_type": "Bearer", "expires_in": tokens.life, "ext_expires_in": tokens.life,
+                 "access_token": token}
+        if "text-life" in self.provider.habits:
+            reply["expires_in"] = str(tokens.life)
+        if "no-life" in self.provider.habits:
+            del reply["expires_in"], reply["ext_expires_in"]
+        self.answer(200, reply)
+
+    def put_off(self):
+        if "slow-down" in self.provider.habits:
+            raise Google("slow_down", 400, "You are polling too quickly")
+        if "internal-failure" in self.provider.habits:
+            raise Google("internal_failure", 500, "Backend Error")
 
     def misbehave(self, status, headers, body):
         """Status 0: not a word."""
@@ -303,9 +355,44 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         form["client_id"] = urllib.parse.unquote_plus(client_id)
         form["client_secret"] = urllib.parse.unquote_plus(secret)
 
-    def check(self, form):
+    def check_google(self, form, facts):
+        """A service account asks for a token of a mailbox (RFC 7523 2.1)."""
+        if form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer":
+            raise Google("unsupported_grant_type", 400, "Invalid grant_type: " + str(form.get("grant_type")))
+        audience = self.provider.token_url.rsplit("/", 4)[0] + "/google/token"
+        try:
+            header, claims = self.provider.services.claims(form.get("assertion", ""), ("RS256",), audience, False)
+        except assertion.Bad as bad:
+            raise Google("invalid_grant", 400, f"Invalid JWT: {bad}") from None
+        facts.update(header=header, claims=claims)
+        if claims.get("scope") != "https://mail.google.com/" or not claims.get("iss") or not claims.get("sub"):
+            raise Google("invalid_scope", 400, "Empty or missing scope not allowed.")
+
+    def check_assertion(self, form, facts):
+        """The application proves itself with a certificate, or with a token of another issuer."""
+        given, kind = form["client_assertion"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        if form.get("client_assertion_type") != kind:
+            raise Refusal(900144, "invalid_request", 400, "The request body must contain the following parameter: "
+                          "'client_assertion_type'.")
+        if given in self.provider.lines("federated"):
+            facts["proof"] = "federated"
+            return
+        try:
+            header, claims = self.provider.clients.claims(given, ("PS256", "RS256"), self.provider.token_url, True)
+        except assertion.Bad as bad:
+            number = {"thumbprint": 700027, "time": 700024}.get(bad.what, 50013)
+            raise Refusal(number, "invalid_client", 401, f"Client assertion failed: {bad}.") from None
+        facts.update(proof="certificate", header=header, claims=claims)
+        if not claims.get("jti") or claims.get("iss") != CLIENT_ID or claims.get("sub") != CLIENT_ID or \
+           claims["exp"] - claims["nbf"] > 600:
+            raise Refusal(50013, "invalid_client", 401, "Client assertion has claims that are not allowed.")
+
+    def check(self, form, facts):
         """Raises the refusal that Entra ID would give."""
         parts = urllib.parse.urlsplit(self.path).path.split("/")
+        if parts[1:] == ["google", "token"]:
+            self.check_google(form, facts)
+            return
         if parts[2:] != ["oauth2", "v2.0", "token"]:
             raise Refusal(900561, "invalid_request", 404, f"There is no endpoint at {self.path[:100]}.")
         tenant = urllib.parse.unquote(parts[1])
@@ -334,10 +421,17 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             raise Refusal(70011, "invalid_scope", 400, "The provided request must include a 'scope' input parameter. "
                           f"The provided value for the input parameter 'scope' is not valid. The scope {scope[:100]} "
                           "is not valid.")
+        if form.get("client_assertion"):
+            self.check_assertion(form, facts)
+            return
         if not form.get("client_secret"):
             raise Refusal(7000218, "invalid_client", 401, "The request body must contain the following parameter: "
                           "'client_assertion' or 'client_secret'.")
-        if not hmac.compare_digest(form["client_secret"].encode(), self.provider.secret().encode()):
+        if form["client_secret"] in self.provider.lines("expired"):
+            raise Refusal(7000222, "invalid_client", 401, "The provided client secret keys for app "
+                          f"'{CLIENT_ID}' are expired.")
+        if not any(hmac.compare_digest(form["client_secret"].encode(), secret.encode())
+                   for secret in self.provider.lines("secret")):
             raise Refusal(7000215, "invalid_client", 401, "Invalid client secret provided. Ensure the secret being "
                           "sent in the request is the client secret value, not the client secret ID, for a secret "
                           f"added to app '{CLIENT_ID}'.")
@@ -724,7 +818,7 @@ class StandIn:
     """Both servers in this process, for tests: .facts as in ready.json, .provider.faults by stage (token AUTH MAIL RCPT END ...)."""
 
     def __init__(self, folder, ttl=3600, sessions=0):
-        options = argparse.Namespace(dir=folder, ttl=ttl, format="jwt", pad=0, sessions=sessions, verbose=False)
+        options = argparse.Namespace(dir=folder, ttl=ttl, format="jwt", pad=0, sessions=sessions, habits="", verbose=False)
         self.provider = Provider(options)
 
         class Tokens(TokenHandler):
@@ -738,6 +832,7 @@ class StandIn:
         self.mail = listen(Mail, 0, None)
         self.port = self.tokens[0].server_address[1]
         self.facts = facts_of(self.provider, self.port, self.mail[0].server_address[1])
+        self.provider.token_url = self.facts["token_url"]
 
     def journal(self, event):
         with open(os.path.join(self.provider.folder, "journal.jsonl"), encoding="utf-8") as file:
@@ -803,8 +898,12 @@ def stop_servers(servers):
         server.server_close()
 
 
+def token_url_of(port_token):
+    return f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token"
+
+
 def facts_of(provider, port_token, port_smtp):
-    return {"token_url": f"https://{HOST}:{port_token}/{TENANT}/oauth2/v2.0/token", "smtp_host": HOST,
+    return {"token_url": token_url_of(port_token), "smtp_host": HOST,
             "smtp_port": port_smtp, "ca": provider.certificates.ca, "tenant": TENANT, "client_id": CLIENT_ID,
             "user": MAILBOX, "secret": provider.secret_path}
 
@@ -836,6 +935,7 @@ def read_options():
     parser.add_argument("--sessions", type=int, default=0, metavar="N",
                         help="answer 432 4.3.2 to mails while more than N sessions are signed in "
                              "(Exchange Online: 3; default 0: no limit)")
+    parser.add_argument("--habits", default="", metavar="HABIT,…", help="how it differs from Microsoft's (see above)")
     parser.add_argument("--verbose", action="store_true", help="print a line for each event")
     return parser.parse_args()
 
@@ -853,6 +953,7 @@ def main():
         Session.context = provider.certificates.context()
         servers = listen(TokenHandler, options.port_token, provider.certificates.context())
         port_token = servers[0].server_address[1]
+        provider.token_url = token_url_of(port_token)
         servers += listen(Session, options.port_smtp, None)
         port_smtp = servers[-1].server_address[1]
     except (OSError, RuntimeError) as error:

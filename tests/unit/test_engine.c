@@ -371,6 +371,40 @@ a_paused_queue_sends_nothing_and_a_flush_hurries(void **state)
 }
 
 static void
+the_newest_refusal_is_what_is_told(void **state)
+{
+	struct conf conf;
+	struct engine *engine;
+	struct engine_account *account;
+	struct nd_why why;
+	nd_unix since;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	(void)nd_fail(&why, ND_ETOKEN, 0, "the secret is wrong");
+	engine_token_refused(engine, account, &why, at(0));
+	assert_string_equal(account->health.detail, "the secret is wrong");
+	since = account->health.since;
+	engine_refresh(engine, account, at(ND_SEC(10)));
+	(void)nd_fail(&why, ND_ESECRET, 0, "the file is empty");
+	engine_token_refused(engine, account, &why, at(ND_SEC(10)));
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	assert_string_equal(account->health.detail, "the file is empty");
+	assert_int_equal(account->health.since, since);
+	assert_int_equal(account->health.until, account->token.retry_at);
+	/* what only means "later" does not end it */
+	(void)nd_fail(&why, ND_ETOKENLATER, 0, "the endpoint is busy");
+	engine_token_later(engine, account, 0, &why, at(ND_SEC(20)));
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	assert_string_equal(account->health.detail, "the file is empty");
+	finish(engine, &conf);
+}
+
+static void
 a_token_refused_early_holds_the_account_when_the_old_one_ends(void **state)
 {
 	struct conf conf;
@@ -1170,6 +1204,7 @@ main(void)
 		cmocka_unit_test(a_waiting_job_is_held_and_cancelled_through_the_store),
 		cmocka_unit_test(what_is_asked_while_a_job_is_sent_comes_after_the_try),
 		cmocka_unit_test(a_paused_queue_sends_nothing_and_a_flush_hurries),
+		cmocka_unit_test(the_newest_refusal_is_what_is_told),
 		cmocka_unit_test(a_token_refused_early_holds_the_account_when_the_old_one_ends),
 		cmocka_unit_test(two_sessions_refused_with_the_same_token_are_one_refusal),
 		cmocka_unit_test(a_body_that_cannot_be_read_is_no_fault_of_the_account),

@@ -201,6 +201,7 @@ obey(struct world *w)
 		case SMTP_WISH_PROOF:
 		case SMTP_WISH_CONTENT:
 		case SMTP_WISH_CLOSE:
+		case SMTP_WISH_PROOF:
 			return;
 		}
 	}
