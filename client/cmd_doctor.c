@@ -50,7 +50,8 @@ say(struct doctor *doctor, const char *what, const char *detail, const char *rem
 
 	doctor->problems += remedy != NULL;
 	if (!doctor->cmd->json) {
-		writer_line(out, remedy == NULL ? WRITER_GOOD : WRITER_BAD, "%s %-14s %s", probe_mark(remedy == NULL), what, detail);
+		writer_line(out, remedy == NULL ? WRITER_GOOD : WRITER_BAD, "%s %-14s %s", probe_mark(remedy == NULL),
+		    what, detail);
 		if (remedy != NULL && remedy[0] != '\0')
 			writer_line(out, WRITER_PLAIN, "  remedy: %s", remedy);
 		return;
@@ -96,7 +97,8 @@ look_at_daemon(struct doctor *doctor)
 		account = json_get(tree.root, "accounts");
 		for (account = account != NULL ? account->child : NULL; account != NULL; account = account->next)
 			if (json_get_text(account, "name") != NULL)
-				add_name(doctor, json_get_text(account, "name"), strlen(json_get_text(account, "name")));
+				add_name(
+				    doctor, json_get_text(account, "name"), strlen(json_get_text(account, "name")));
 	}
 	json_done(&tree);
 	link_reply_done(&reply);
@@ -139,7 +141,8 @@ look_at_configuration(struct doctor *doctor)
 		words[3] = doctor->config;
 	}
 	code = probe_spawn((char *const *)(uintptr_t)words, take_check, doctor);
-	say(doctor, "configuration", code == 0 ? "it is good" : "it has errors", code == 0 ? NULL : "notifyd --check tells each of them");
+	say(doctor, "configuration", code == 0 ? "it is good" : "it has errors",
+	    code == 0 ? NULL : "notifyd --check tells each of them");
 }
 
 /* -- the host -- */
@@ -153,19 +156,23 @@ look_at_clock(struct doctor *doctor)
 	if (adjtimex(&state) < 0)
 		say(doctor, "clock", "nobody may ask here whether it is synchronised", NULL);
 	else if (state.status & STA_UNSYNC)
-		say(doctor, "clock", "it is not synchronised", "timedatectl set-ntp true, or see to it that a time service runs");
+		say(doctor, "clock", "it is not synchronised",
+		    "timedatectl set-ntp true, or see to it that a time service runs");
 	else
 		say(doctor, "clock", "it is synchronised", NULL);
 	if (!doctor->skew_known)
 		return;
 	(void)snprintf(text, sizeof(text), "it differs by %lld s from the token endpoint's", (long long)doctor->skew);
-	say(doctor, "clock", text, llabs(doctor->skew) > SKEW_BORNE ? "set the clock: tokens and certificates are refused by a wrong one" : NULL);
+	say(doctor, "clock", text,
+	    llabs(doctor->skew) > SKEW_BORNE ? "set the clock: tokens and certificates are refused by a wrong one"
+					     : NULL);
 }
 
 static void
 look_at_authorities(struct doctor *doctor)
 {
-	static const char *const files[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem" };
+	static const char *const files[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+		"/etc/ssl/cert.pem" };
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -173,7 +180,8 @@ look_at_authorities(struct doctor *doctor)
 			say(doctor, "authorities", files[i], NULL);
 			return;
 		}
-	say(doctor, "authorities", "the system has no certificate authorities: no server is trusted", "install the package ca-certificates");
+	say(doctor, "authorities", "the system has no certificate authorities: no server is trusted",
+	    "install the package ca-certificates");
 }
 
 static void
@@ -199,15 +207,19 @@ look_at_state(struct doctor *doctor)
 	struct stat st;
 
 	if (stat(STATE_DIR, &st) != 0) {
-		say(doctor, "state", errno == ENOENT ? STATE_DIR " is not there: notifyd makes it" : STATE_DIR " cannot be looked at", NULL);
+		say(doctor, "state",
+		    errno == ENOENT ? STATE_DIR " is not there: notifyd makes it" : STATE_DIR " cannot be looked at",
+		    NULL);
 		return;
 	}
 	if ((st.st_mode & 077) != 0)
 		say(doctor, "state", STATE_DIR " is open to others", "chmod 700 " STATE_DIR);
 	if (statvfs(STATE_DIR, &disk) != 0)
 		return;
-	(void)snprintf(text, sizeof(text), STATE_DIR ": %llu MiB are free", (unsigned long long)disk.f_bavail * disk.f_frsize >> 20);
-	say(doctor, "state", text, (unsigned long long)disk.f_bavail * disk.f_frsize < ROOM_WANTED ? "free space there" : NULL);
+	(void)snprintf(text, sizeof(text), STATE_DIR ": %llu MiB are free",
+	    (unsigned long long)disk.f_bavail * disk.f_frsize >> 20);
+	say(doctor, "state", text,
+	    (unsigned long long)disk.f_bavail * disk.f_frsize < ROOM_WANTED ? "free space there" : NULL);
 }
 
 static void
@@ -221,8 +233,8 @@ look_at_socket(struct doctor *doctor, const char *path, mode_t most, const char 
 	(void)snprintf(text, sizeof(text), "%.300s: mode %04o, %s", path, (unsigned)(st.st_mode & 07777), who);
 	say(doctor, "socket", text,
 	    !S_ISSOCK(st.st_mode)              ? "this is no socket: remove it, then start notifyd.socket"
-		: (st.st_mode & 0777 & ~most) != 0 ? "others may operate notifyd: systemctl restart notifyd-admin.socket"
-						   : NULL);
+	    : (st.st_mode & 0777 & ~most) != 0 ? "others may operate notifyd: systemctl restart notifyd-admin.socket"
+					       : NULL);
 }
 
 static void
@@ -245,7 +257,9 @@ look_at_fips(struct doctor *doctor)
 		mode = fgetc(file);
 		(void)fclose(file);
 	}
-	say(doctor, "fips", mode == '1' ? "the kernel is in FIPS mode: CRAM-MD5 is not offered" : "the kernel is not in FIPS mode", NULL);
+	say(doctor, "fips",
+	    mode == '1' ? "the kernel is in FIPS mode: CRAM-MD5 is not offered" : "the kernel is not in FIPS mode",
+	    NULL);
 }
 
 /* -- the unit -- */
@@ -262,7 +276,8 @@ take_property(void *arg, const char *line, size_t len)
 
 	(void)sscanf(line, "ActiveState=%63s", unit->state);
 	(void)sscanf(line, "LoadState=%63s", unit->load);
-	if (len > 16 && (strncmp(line, "LoadCredential=", 15) == 0 || strncmp(line, "LoadCredentialEncrypted=", 24) == 0))
+	if (len > 16 &&
+	    (strncmp(line, "LoadCredential=", 15) == 0 || strncmp(line, "LoadCredentialEncrypted=", 24) == 0))
 		unit->credential = true;
 }
 
@@ -285,9 +300,9 @@ look_at_unit(struct doctor *doctor)
 	(void)snprintf(text, sizeof(text), "notifyd.service is %s, %s; %s", unit.load, unit.state,
 	    unit.credential ? "credentials are loaded for it" : "no credential is loaded for it");
 	say(doctor, "unit", text,
-	    strcmp(unit.load, "loaded") != 0      ? "install the package's units, then: systemctl daemon-reload"
-		: strcmp(unit.state, "failed") == 0 ? "journalctl -u notifyd says why; then: systemctl restart notifyd"
-						    : NULL);
+	    strcmp(unit.load, "loaded") != 0    ? "install the package's units, then: systemctl daemon-reload"
+	    : strcmp(unit.state, "failed") == 0 ? "journalctl -u notifyd says why; then: systemctl restart notifyd"
+						: NULL);
 }
 
 /* -- the accounts -- */
@@ -338,7 +353,8 @@ static void
 look_at_accounts(struct doctor *doctor)
 {
 	if (doctor->name_count == 0)
-		say(doctor, "accounts", "no account is set up: jobs are accepted and held", "add an [account NAME] to notifyd.conf, then: notifyctl reload");
+		say(doctor, "accounts", "no account is set up: jobs are accepted and held",
+		    "add an [account NAME] to notifyd.conf, then: notifyctl reload");
 	for (unsigned i = 0; i < doctor->name_count; i++)
 		look_at_account(doctor, doctor->names[i]);
 }

@@ -49,15 +49,16 @@ tell_step(struct told *told, const char *name, const struct json_node *step)
 	int64_t value = 0;
 
 	(void)json_int(json_get(step, "ms"), 0, INT64_MAX, &value);
-	writer_line(&cmd->out, ok ? WRITER_GOOD : WRITER_BAD, "%s %-11s %6lld ms  %s", probe_mark(ok), name, (long long)value,
-	    detail != NULL ? detail : "");
+	writer_line(&cmd->out, ok ? WRITER_GOOD : WRITER_BAD, "%s %-11s %6lld ms  %s", probe_mark(ok), name,
+	    (long long)value, detail != NULL ? detail : "");
 	if (ok)
 		return;
 	told->config = strcmp(name, "config") == 0;
 	tell_more(cmd, step, "cause");
 	tell_more(cmd, step, "remedy");
 	if (json_int(json_get(step, "wait_seconds"), 1, INT32_MAX, &value))
-		writer_line(&cmd->out, WRITER_PLAIN, "  worth another try after %s", nd_stamp_span(ND_SEC(value), span));
+		writer_line(
+		    &cmd->out, WRITER_PLAIN, "  worth another try after %s", nd_stamp_span(ND_SEC(value), span));
 }
 
 static void
@@ -75,7 +76,8 @@ tell(void *arg, const struct json_node *step, const char *line, size_t len)
 	else if (!result)
 		tell_step(told, name, step);
 	else
-		writer_line(&told->cmd->out, told->code == CMD_UNDELIVERED ? WRITER_BAD : colors[told->code != CMD_DONE], "%s",
+		writer_line(&told->cmd->out,
+		    told->code == CMD_UNDELIVERED ? WRITER_BAD : colors[told->code != CMD_DONE], "%s",
 		    detail != NULL ? detail : "");
 	(void)fflush(told->cmd->out.file);
 }

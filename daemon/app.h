@@ -45,7 +45,7 @@ struct app_options {
 	const char *config; /* NULL: the installed one */
 	const char *socket; /* NULL: systemd's, or the standard one */
 	const char *state_dir;
-	int log_level; /* -1: of the configuration */
+	int log_level;     /* -1: of the configuration */
 	const char *probe; /* an account to test; NULL: none */
 	const char *to;    /* with it: where a message goes; NULL: the account's own mailbox */
 	bool no_send;      /* with it: no message */
@@ -239,9 +239,9 @@ void trust_end(struct app *app); /* all are answered: notifyd stops */
 
 /* probe*.c */
 http_handler probe_configured, probe_given; /* …/accounts/NAME/test, …/accounts/test */
-int probe_alone(struct app *app);  /* notifyd --probe: without engine, store and sockets; exit code */
-void probe_end(struct app *app);   /* all are answered: notifyd stops */
-void probe_free(struct app *app);  /* after the loop's end */
+int probe_alone(struct app *app);           /* notifyd --probe: without engine, store and sockets; exit code */
+void probe_end(struct app *app);            /* all are answered: notifyd stops */
+void probe_free(struct app *app);           /* after the loop's end */
 
 /* intake.c; more in intake_inner.h */
 void intake_submit(void *owner, struct http_request *request);

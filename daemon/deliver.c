@@ -28,8 +28,8 @@ struct delivery { /* one session; pool_session.link */
 	struct said said[SMTP_WINDOW_MAX]; /* the mails under way, as in session->jobs */
 	unsigned said_count;
 	struct proof_reading *reading; /* of the password */
-	struct nd_secret password; /* while the session opens */
-	struct nd_why why;         /* why it could not even begin */
+	struct nd_secret password;     /* while the session opens */
+	struct nd_why why;             /* why it could not even begin */
 };
 
 static const enum smtp_auth auths[] = {

@@ -16,7 +16,18 @@
 /* Blocks of this size go back to the system when they are freed; by itself the limit would rise with the first large one. */
 #define LARGE_BLOCK (128 * 1024)
 
-enum { OPT_CONFIG = 'c', OPT_CHECK = 256, OPT_SOCKET, OPT_STATE, OPT_PROBE, OPT_TO, OPT_NO_SEND, OPT_LEVEL, OPT_VERSION, OPT_HELP };
+enum {
+	OPT_CONFIG = 'c',
+	OPT_CHECK = 256,
+	OPT_SOCKET,
+	OPT_STATE,
+	OPT_PROBE,
+	OPT_TO,
+	OPT_NO_SEND,
+	OPT_LEVEL,
+	OPT_VERSION,
+	OPT_HELP
+};
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
@@ -50,7 +61,8 @@ static const char usage[] =
     "  --help             say this and end\n"
     "\n"
     "Exit status: 0 ended as asked (--probe: it works), 3 --probe: not proved, 64 wrong options,\n"
-    "69 --probe: it failed, 71 or 74 the system refused something, 75 another notifyd uses the state directory, 78 a bad configuration.\n"
+    "69 --probe: it failed, 71 or 74 the system refused something, 75 another notifyd uses the state directory, 78 a "
+    "bad configuration.\n"
     "\n"
     "See notifyd(8), notifyd.conf(5), notifyctl(1).\n";
 

@@ -205,7 +205,8 @@ probe_pass(struct probe *probe, enum probe_step next, const char *format, ...)
 
 /* What the table of explanations knows of the words. */
 static void
-put_explained(struct probe *probe, const struct probe_fault *fault, struct line *line, struct nd_buf *cause, struct nd_buf *remedy)
+put_explained(struct probe *probe, const struct probe_fault *fault, struct line *line, struct nd_buf *cause,
+    struct nd_buf *remedy)
 {
 	const struct explain_row *found[EXPLAIN_FOUND];
 	struct explain_facts facts;
@@ -233,10 +234,11 @@ put_code(const struct probe_fault *fault, struct line *line)
 
 	(void)snprintf(code, sizeof(code), "%d", fault->reply ? fault->reply->code : 0);
 	json_out_text(&line->out, "code",
-	    fault->reply                            ? code
-		: fault->error && fault->error[0] != '\0' ? fault->error
-							  : nd_err_name(fault->why->err));
-	json_out_text(&line->out, "enhanced", fault->reply && fault->reply->enhanced[0] ? fault->reply->enhanced : NULL);
+	    fault->reply                              ? code
+	    : fault->error && fault->error[0] != '\0' ? fault->error
+						      : nd_err_name(fault->why->err));
+	json_out_text(
+	    &line->out, "enhanced", fault->reply && fault->reply->enhanced[0] ? fault->reply->enhanced : NULL);
 }
 
 void
@@ -257,8 +259,8 @@ probe_fail(struct probe *probe, const struct probe_fault *fault)
 	end_line(&line, probe->line, probe->arg);
 	nd_buf_done(&cause);
 	nd_buf_done(&remedy);
-	(void)snprintf(text, sizeof(text), "account %.60s failed at %s: %.300s", probe->conf->name, step_names[probe->step],
-	    fault->why->text);
+	(void)snprintf(text, sizeof(text), "account %.60s failed at %s: %.300s", probe->conf->name,
+	    step_names[probe->step], fault->why->text);
 	text[nd_str_utf8_cut(text, strlen(text), sizeof(text) - 1)] = '\0';
 	put_result(false, false, text, probe->line, probe->arg);
 	end(probe, PROBE_FAILED);
@@ -321,7 +323,8 @@ probe_account(const struct conf *conf, const char *name, struct nd_why *why)
 	if (name)
 		(void)nd_fail(why, ND_ENOACCOUNT, 0, "there is no account \"%.60s\"", name);
 	else
-		(void)nd_fail(why, ND_ENOACCOUNT, 0, "the configuration has %u accounts: name one", conf->account_count);
+		(void)nd_fail(
+		    why, ND_ENOACCOUNT, 0, "the configuration has %u accounts: name one", conf->account_count);
 	(void)nd_fail_at(why, "account", 0, NULL);
 	return NULL;
 }
@@ -338,13 +341,17 @@ auth_words(const struct conf_account *conf)
 		[CONF_MANAGED_IDENTITY] = "oauth2 (managed_identity)",
 	};
 
-	return conf->auth == CONF_OAUTH2 ? grants[conf->grant] : conf->auth == CONF_PASSWORD ? "a password" : "no sign-in";
+	return conf->auth == CONF_OAUTH2     ? grants[conf->grant]
+	       : conf->auth == CONF_PASSWORD ? "a password"
+					     : "no sign-in";
 }
 
 static void
 begin(void *arg)
 {
-	static const char *const securities[] = { [CONF_STARTTLS] = "starttls", [CONF_TLS] = "tls", [CONF_PLAIN] = "no TLS" };
+	static const char *const securities[] = {
+		[CONF_STARTTLS] = "starttls", [CONF_TLS] = "tls", [CONF_PLAIN] = "no TLS"
+	};
 	struct probe *probe = arg;
 	const struct conf_account *conf = probe->conf;
 

@@ -39,7 +39,7 @@ typedef void probe_line(void *arg, const char *line, size_t len); /* one line of
 typedef void probe_over(void *arg, enum probe_result result);     /* once, after the last line */
 
 struct probe_wish {
-	struct conf *held;                /* the probe holds it too */
+	struct conf *held;               /* the probe holds it too */
 	const struct conf_account *conf; /* in it */
 	enum probe_send send;
 	const char *to; /* NULL: the account's own mailbox */
@@ -78,10 +78,10 @@ struct probe {
 	struct tls_chain chain;
 	struct smtp_link_conf link_conf;
 	struct smtp_link *link;
-	bool stood; /* the session was ready */
-	bool taken; /* the mail, or its envelope: what is left is to leave */
+	bool stood;             /* the session was ready */
+	bool taken;             /* the mail, or its envelope: what is left is to leave */
 	struct smtp_reply last; /* to the end of data */
-	char *head; /* of the message; it has no body */
+	char *head;             /* of the message; it has no body */
 	const char *rcpt;
 	struct smtp_rcpt_result result;
 };

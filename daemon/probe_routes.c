@@ -129,7 +129,8 @@ may_test(const struct app *app, struct nd_why *why)
 
 /* Reads the parameters and answers by the test's lines. */
 static enum nd_err
-begin(struct app *app, struct http_request *request, struct conf *held, const struct conf_account *conf, struct nd_why *why)
+begin(struct app *app, struct http_request *request, struct conf *held, const struct conf_account *conf,
+    struct nd_why *why)
 {
 	struct probe_wish wish = { .held = held, .conf = conf, .line = take_line, .over = take_over };
 	struct asker *asker;
@@ -183,7 +184,8 @@ may_configure(const struct http_request *request, struct nd_why *why)
 
 	if (peer->uid == 0 || peer->uid == geteuid())
 		return ND_OK;
-	(void)nd_fail(why, ND_EOPERATOR, 0, "a configuration may name any secret and any command: only root tests one that is not in use");
+	(void)nd_fail(why, ND_EOPERATOR, 0,
+	    "a configuration may name any secret and any command: only root tests one that is not in use");
 	return nd_fail_at(why, "", 0, "run it as root");
 }
 

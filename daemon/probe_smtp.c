@@ -85,8 +85,9 @@ pass_certificate(struct probe *probe, enum probe_step next)
 {
 	const char *issuer = probe->chain.count > 0 ? probe->chain.cert[0].issuer : NULL;
 
-	probe_pass(probe, next, "%s, %s for %s%s%s", smtp_link_tls(probe->link), probe->chain.pinned ? "pinned" : "trusted",
-	    probe->link_conf.tls_name, issuer ? "; issuer is " : "", issuer ? issuer : "");
+	probe_pass(probe, next, "%s, %s for %s%s%s", smtp_link_tls(probe->link),
+	    probe->chain.pinned ? "pinned" : "trusted", probe->link_conf.tls_name, issuer ? "; issuer is " : "",
+	    issuer ? issuer : "");
 }
 
 static void
@@ -95,8 +96,8 @@ pass_ehlo(struct probe *probe, enum probe_step next)
 	const struct smtp_caps *caps = smtp_proto_caps(smtp_link_proto(probe->link));
 
 	probe_pass(probe, next, "offers %s%s%s%s%s%s", caps->auth[0] ? "AUTH " : "no AUTH", caps->auth,
-	    caps->pipelining ? ", PIPELINING" : "", caps->chunking ? ", CHUNKING" : "", caps->eightbitmime ? ", 8BITMIME" : "",
-	    caps->smtputf8 ? ", SMTPUTF8" : "");
+	    caps->pipelining ? ", PIPELINING" : "", caps->chunking ? ", CHUNKING" : "",
+	    caps->eightbitmime ? ", 8BITMIME" : "", caps->smtputf8 ? ", SMTPUTF8" : "");
 }
 
 static void
@@ -105,7 +106,8 @@ pass(struct probe *probe, enum probe_step next)
 	switch (probe->step) {
 	case PROBE_DNS:
 		probe_pass(probe, next, "%s has addresses",
-		    probe->link_conf.proxy.kind != PROXY_TALK_NONE ? probe->link_conf.proxy.host : probe->link_conf.host);
+		    probe->link_conf.proxy.kind != PROXY_TALK_NONE ? probe->link_conf.proxy.host
+								   : probe->link_conf.host);
 		break;
 	case PROBE_TCP:
 		probe_pass(probe, next, "connected to %s", smtp_link_relay(probe->link));
@@ -172,9 +174,8 @@ write_head(struct probe *probe)
 	    "From: <%s>\r\nTo: <%s>\r\nSubject: notifyd test of account %s\r\nDate: %s\r\nMessage-ID: <%s@%s>\r\n"
 	    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\nAuto-Submitted: auto-generated\r\n\r\n"
 	    "This is a test of notifyd's account %s\r\non %s. Nothing is to be done.\r\n",
-	    conf->from_box.address, probe->rcpt, conf->name,
-	    nd_stamp_rfc5322(loop_now(probe->app->loop).unix_ms, date), id, probe->held->hostname, conf->name,
-	    probe->held->hostname);
+	    conf->from_box.address, probe->rcpt, conf->name, nd_stamp_rfc5322(loop_now(probe->app->loop).unix_ms, date),
+	    id, probe->held->hostname, conf->name, probe->held->hostname);
 	probe->head = nd_buf_take(&head, NULL);
 }
 
@@ -189,7 +190,7 @@ on_ready(void *owner, struct smtp_link *link)
 	probe->stood = true;
 	pass(probe, PROBE_MAIL);
 	nd_secret_done(&probe->password);
-	probe->rcpt = probe->to                            ? probe->to
+	probe->rcpt = probe->to                                ? probe->to
 		      : strchr(probe->conf->user, '@') != NULL ? probe->conf->user
 							       : probe->conf->from_box.address;
 	write_head(probe);
@@ -241,10 +242,10 @@ finish_mail(struct probe *probe)
 {
 	const struct smtp_reply *reply = &probe->last;
 
-	probe_pass(probe, PROBE_STEPS, "accepted by %s: %d %s %.300s", smtp_link_relay(probe->link), reply->code, reply->enhanced,
-	    reply->text);
-	probe_succeed(probe, true, "account %s works: a message to %s was accepted by %s", probe->conf->name, probe->rcpt,
-	    probe->conf->host);
+	probe_pass(probe, PROBE_STEPS, "accepted by %s: %d %s %.300s", smtp_link_relay(probe->link), reply->code,
+	    reply->enhanced, reply->text);
+	probe_succeed(probe, true, "account %s works: a message to %s was accepted by %s", probe->conf->name,
+	    probe->rcpt, probe->conf->host);
 }
 
 static void
@@ -252,13 +253,16 @@ finish_trial(struct probe *probe)
 {
 	const struct smtp_reply *reply = &probe->result.reply;
 
-	probe_pass(probe, PROBE_STEPS, "%s is taken: %d %s %.300s", probe->rcpt, reply->code, reply->enhanced, reply->text);
+	probe_pass(
+	    probe, PROBE_STEPS, "%s is taken: %d %s %.300s", probe->rcpt, reply->code, reply->enhanced, reply->text);
 	if (judges_late(probe->conf))
 		probe_succeed(probe, false,
-		    "NOT PROVED: all is well so far, but this provider looks at permission, From and quota only when a message "
+		    "NOT PROVED: all is well so far, but this provider looks at permission, From and quota only when a "
+		    "message "
 		    "is sent; run the test with a message");
 	else
-		probe_succeed(probe, true, "account %s works: signed in, and sender and recipient were taken; no message was sent",
+		probe_succeed(probe, true,
+		    "account %s works: signed in, and sender and recipient were taken; no message was sent",
 		    probe->conf->name);
 }
 
@@ -303,7 +307,8 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 		pass(probe, PROBE_AUTH);
 	if (fault->stage == SMTP_AT_CERTIFICATE)
 		probe->step = PROBE_CERTIFICATE;
-	probe_fail(probe, &(struct probe_fault){ .why = &fault->why, .reply = fault->reply.code ? &fault->reply : NULL });
+	probe_fail(
+	    probe, &(struct probe_fault){ .why = &fault->why, .reply = fault->reply.code ? &fault->reply : NULL });
 }
 
 static const struct smtp_link_events events = {

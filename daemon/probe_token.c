@@ -44,8 +44,8 @@ got(struct probe *probe, nd_ms life)
 	const long by = probe->skew < 0 ? -probe->skew : probe->skew;
 
 	if (probe->skew_known && by > SKEW_TOLD)
-		(void)snprintf(skew, sizeof(skew), "; this host's clock is %s %s the endpoint's", nd_stamp_span(by * ND_SEC(1), span),
-		    probe->skew < 0 ? "behind" : "ahead of");
+		(void)snprintf(skew, sizeof(skew), "; this host's clock is %s %s the endpoint's",
+		    nd_stamp_span(by * ND_SEC(1), span), probe->skew < 0 ? "behind" : "ahead of");
 	probe_pass(probe, PROBE_CLAIMS, "an access token, good for %lld s%s%s", (long long)(life / ND_SEC(1)),
 	    probe->next_secret ? ", by client_secret_next" : "", skew);
 	look(probe);
@@ -67,7 +67,8 @@ take(struct probe *probe, struct oauth_reply *reply)
 		prove(probe);
 		return;
 	}
-	probe_fail(probe, &(struct probe_fault){ .why = &reply->why, .error = reply->error, .wait = reply->retry_after });
+	probe_fail(
+	    probe, &(struct probe_fault){ .why = &reply->why, .error = reply->error, .wait = reply->retry_after });
 }
 
 static void
@@ -148,7 +149,8 @@ borrow(struct probe *probe)
 		return;
 	}
 	if (app->engine) {
-		(void)nd_fail(&why, ND_ETOKEN, 0, "notifyd has no access token for this account: nobody has signed in, or it has ended");
+		(void)nd_fail(&why, ND_ETOKEN, 0,
+		    "notifyd has no access token for this account: nobody has signed in, or it has ended");
 		(void)nd_fail_at(&why, "", 0, "notifyctl account login NAME, or notifyctl account refresh NAME");
 	} else {
 		(void)nd_fail(&why, ND_ETOKEN, 0, "the grant of this account is kept by the running notifyd alone");

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CLAIMS_OCTETS 16384u
-#define SKEW ND_MIN(1)     /* less is not worth a word */
+#define SKEW ND_MIN(1)      /* less is not worth a word */
 #define BACKDATED ND_MIN(7) /* issuers let a token begin some minutes before it is issued */
 
 /* -- reading -- */
@@ -253,8 +253,8 @@ add_clock(nd_ms ahead, struct nd_buf *out)
 	char span[ND_STAMP_SIZE];
 
 	if (ahead != 0)
-		(void)nd_buf_addf(out, "; this host's clock is about %s %s", nd_stamp_span(ahead < 0 ? -ahead : ahead, span),
-		    ahead < 0 ? "behind" : "ahead");
+		(void)nd_buf_addf(out, "; this host's clock is about %s %s",
+		    nd_stamp_span(ahead < 0 ? -ahead : ahead, span), ahead < 0 ? "behind" : "ahead");
 }
 
 void
@@ -292,14 +292,17 @@ claims_check(const struct claims *claims, const struct conf_account *account, nd
 	const char *service = other_service(claims->audience);
 
 	if (is_microsoft(account) && service != NULL) {
-		(void)nd_fail(why, ND_ETOKEN, 0, "the token is for %s (%s), not for Exchange Online: SMTP takes no such token",
-		    service, claims->audience);
-		return nd_fail_at(why, "scope", 0, "take scope out of the account's section, or set it to "
-						   "https://outlook.office365.com/.default");
+		(void)nd_fail(why, ND_ETOKEN, 0,
+		    "the token is for %s (%s), not for Exchange Online: SMTP takes no such token", service,
+		    claims->audience);
+		return nd_fail_at(why, "scope", 0,
+		    "take scope out of the account's section, or set it to "
+		    "https://outlook.office365.com/.default");
 	}
 	if (claims->expires != 0 && claims->expires <= now) {
-		(void)nd_fail(why, ND_ETOKEN, 0, "by this host's clock the token is over already: the clock is ahead, or the "
-						 "issuer's is behind");
+		(void)nd_fail(why, ND_ETOKEN, 0,
+		    "by this host's clock the token is over already: the clock is ahead, or the "
+		    "issuer's is behind");
 		return nd_fail_at(why, "", 0, "set the clock: timedatectl set-ntp true");
 	}
 	return ND_OK;
@@ -395,11 +398,14 @@ judge(const struct claims *claims, const struct conf_account *account, const cha
 static void
 tell_smtp_auth_off(const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
 {
-	(void)nd_buf_adds(cause, "SMTP AUTH is switched off for the tenant or for the mailbox; signing in by OAuth does not "
-				 "get around that");
+	(void)nd_buf_adds(cause,
+	    "SMTP AUTH is switched off for the tenant or for the mailbox; signing in by OAuth does not "
+	    "get around that");
 	(void)nd_buf_addf(remedy,
-	    "in Exchange Online PowerShell: Set-CASMailbox -Identity \"%s\" -SmtpClientAuthenticationDisabled $false; for the "
-	    "whole tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false; it takes 5 to 10 minutes to spread; "
+	    "in Exchange Online PowerShell: Set-CASMailbox -Identity \"%s\" -SmtpClientAuthenticationDisabled $false; "
+	    "for the "
+	    "whole tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false; it takes 5 to 10 minutes to "
+	    "spread; "
 	    "Microsoft Entra security defaults switch it off too",
 	    safe(account->user, "MAILBOX"));
 }
@@ -409,21 +415,27 @@ tell_audience(const struct claims *claims, struct nd_buf *cause, struct nd_buf *
 {
 	(void)nd_buf_addf(cause, "the token is for %s: Exchange Online takes tokens for outlook.office365.com only",
 	    claims->audience);
-	(void)nd_buf_adds(remedy, "take scope out of the account's section, or set it to https://outlook.office365.com/.default "
-				  "(an application) or https://outlook.office.com/SMTP.Send (a person)");
+	(void)nd_buf_adds(remedy,
+	    "take scope out of the account's section, or set it to https://outlook.office365.com/.default "
+	    "(an application) or https://outlook.office.com/SMTP.Send (a person)");
 }
 
 static void
-tell_consent(const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+tell_consent(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
 {
 	const char *app = app_of(claims, account), *object = safe(claims->object, "OBJECT-ID");
 
-	(void)nd_buf_adds(cause, "the token has no role: no administrator has consented to SMTP.SendAsApp, or the application is "
-				 "given its right in Exchange (RBAC for Applications) and that is missing or has not spread");
+	(void)nd_buf_adds(cause,
+	    "the token has no role: no administrator has consented to SMTP.SendAsApp, or the application is "
+	    "given its right in Exchange (RBAC for Applications) and that is missing or has not spread");
 	(void)nd_buf_addf(remedy,
-	    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, Office 365 Exchange "
-	    "Online, Application permissions, SMTP.SendAsApp, then grant admin consent; or in Exchange Online PowerShell: "
-	    "New-ServicePrincipal -AppId %s -ObjectId %s; New-ManagementRoleAssignment -Role 'Application SMTP.SendAsApp' -App %s "
+	    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, Office 365 "
+	    "Exchange "
+	    "Online, Application permissions, SMTP.SendAsApp, then grant admin consent; or in Exchange Online "
+	    "PowerShell: "
+	    "New-ServicePrincipal -AppId %s -ObjectId %s; New-ManagementRoleAssignment -Role 'Application "
+	    "SMTP.SendAsApp' -App %s "
 	    "-CustomResourceScope SCOPE",
 	    app, app, object, app);
 }
@@ -436,40 +448,48 @@ tell_role(const struct claims *claims, const struct conf_account *account, struc
 	(void)nd_buf_addf(cause, "the token allows %s, but not %s", person ? claims->scopes : claims->roles,
 	    person ? "SMTP.Send" : "SMTP.SendAsApp");
 	if (person)
-		(void)nd_buf_adds(remedy, "add SMTP.Send (Microsoft Graph, Delegated permissions) to the application, set scope = "
-					  "https://outlook.office.com/SMTP.Send offline_access, and sign in again");
+		(void)nd_buf_adds(remedy,
+		    "add SMTP.Send (Microsoft Graph, Delegated permissions) to the application, set scope = "
+		    "https://outlook.office.com/SMTP.Send offline_access, and sign in again");
 	else
 		(void)nd_buf_addf(remedy,
-		    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, Office 365 "
+		    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, "
+		    "Office 365 "
 		    "Exchange Online, Application permissions, SMTP.SendAsApp, then grant admin consent",
 		    app_of(claims, account));
 }
 
 static void
-tell_person(const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+tell_person(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
 {
 	const char *user = safe(account->user, "MAILBOX"), *person = safe(claims->user, "PERSON");
 
 	(void)nd_buf_addf(cause, "the token is of %s, who may not send as %s", claims->user, account->user);
 	(void)nd_buf_addf(remedy,
-	    "sign in as %s, or in Exchange Online PowerShell: Add-MailboxPermission -Identity \"%s\" -User \"%s\" -AccessRights "
+	    "sign in as %s, or in Exchange Online PowerShell: Add-MailboxPermission -Identity \"%s\" -User \"%s\" "
+	    "-AccessRights "
 	    "FullAccess; it takes 15 to 30 minutes to spread",
 	    user, user, person);
 }
 
 static void
-tell_principal(const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+tell_principal(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
 {
 	const char *app = app_of(claims, account), *object = safe(claims->object, "OBJECT-ID");
 	const char *user = safe(account->user, "MAILBOX");
 
-	(void)nd_buf_adds(cause, "the token is as it should be: Exchange Online does not know the application's service principal, "
-				 "or by a wrong object id (the one of App registrations), or it has no right on the mailbox, or "
-				 "SMTP AUTH is off");
+	(void)nd_buf_adds(cause,
+	    "the token is as it should be: Exchange Online does not know the application's service principal, "
+	    "or by a wrong object id (the one of App registrations), or it has no right on the mailbox, or "
+	    "SMTP AUTH is off");
 	(void)nd_buf_addf(remedy,
-	    "in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; Add-MailboxPermission -Identity \"%s\" "
+	    "in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; Add-MailboxPermission "
+	    "-Identity \"%s\" "
 	    "-User %s -AccessRights FullAccess; if Get-ServicePrincipal shows another ObjectId for it, first: "
-	    "Remove-ServicePrincipal -Identity %s; changes take 15 to 30 minutes to spread; also see Get-CASMailbox -Identity "
+	    "Remove-ServicePrincipal -Identity %s; changes take 15 to 30 minutes to spread; also see Get-CASMailbox "
+	    "-Identity "
 	    "\"%s\" | Format-List SmtpClientAuthenticationDisabled",
 	    app, object, user, object, app, user);
 }

@@ -41,10 +41,10 @@ enum claims_fault {
 	CLAIMS_UNKNOWN, /* nothing more than the server's words: ask the table of explanations */
 	CLAIMS_SMTP_AUTH_OFF,
 	CLAIMS_WRONG_AUDIENCE,
-	CLAIMS_NO_CONSENT,    /* an application's token without any role */
-	CLAIMS_NO_ROLE,       /* it has others, but not the one for SMTP; or no such scope */
-	CLAIMS_WRONG_PERSON,  /* somebody else's token, without a right on the mailbox */
-	CLAIMS_NO_PRINCIPAL,  /* all is there: the server does not know the application, or by a wrong object id */
+	CLAIMS_NO_CONSENT,   /* an application's token without any role */
+	CLAIMS_NO_ROLE,      /* it has others, but not the one for SMTP; or no such scope */
+	CLAIMS_WRONG_PERSON, /* somebody else's token, without a right on the mailbox */
+	CLAIMS_NO_PRINCIPAL, /* all is there: the server does not know the application, or by a wrong object id */
 	CLAIMS_FAULT_COUNT
 };
 const char *claims_fault_name(enum claims_fault fault);

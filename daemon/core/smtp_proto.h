@@ -92,7 +92,8 @@ struct smtp_mail {
 	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
 	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
 	enum smtp_pace pace;              /* at most */
-	bool trial; /* behind the recipients comes RSET: nothing is sent, and it ends as ENDED_RCPTS whatever they were told; SMTP_STEPWISE only */
+	bool
+	    trial; /* behind the recipients comes RSET: nothing is sent, and it ends as ENDED_RCPTS whatever they were told; SMTP_STEPWISE only */
 };
 
 /* Delivered is who has a 2xx of his own, when `end` is REPLY, `stage` END and `reply` 2xx. In any other outcome an accepted RCPT counts for nothing.

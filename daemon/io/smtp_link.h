@@ -44,7 +44,7 @@ struct smtp_link_events {
 	void (*outcome)(void *owner, struct smtp_link *link,
 	    const struct smtp_outcome
 		*outcome); /* of the oldest mail; after that of the last one `ready`, if the session goes on */
-	void (*room)(void *owner, struct smtp_link *link); /* another mail fits beside those under way; may be NULL */
+	void (*room)(void *owner, struct smtp_link *link);  /* another mail fits beside those under way; may be NULL */
 	void (*moved)(void *owner, struct smtp_link *link); /* smtp_link_at() is another; may be NULL */
 	void (*gone)(void *owner, struct smtp_link *link,
 	    const struct smtp_fault *fault); /* last event; fault NULL: ended as asked or while idle */

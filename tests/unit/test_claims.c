@@ -16,7 +16,9 @@
 #define NOW ((nd_unix)1800000000 * 1000)
 #define APP "9ab20000-0000-0000-0000-000000000000"
 #define OBJECT "0b1ec700-0000-0000-0000-000000000000"
-#define BASE "\"tid\":\"1f3c\",\"oid\":\"" OBJECT "\",\"appid\":\"" APP "\",\"iat\":1799999990,\"nbf\":1799999990,\"exp\":1800003590"
+#define BASE                                                                                                           \
+	"\"tid\":\"1f3c\",\"oid\":\"" OBJECT "\",\"appid\":\"" APP                                                     \
+	"\",\"iat\":1799999990,\"nbf\":1799999990,\"exp\":1800003590"
 #define MAIL "\"aud\":\"https://outlook.office365.com\","
 
 static char user[] = "alerts@contoso.com", host[] = "smtp.office365.com", client[] = APP, name[] = "m";
@@ -77,7 +79,8 @@ a_token_says_whom_it_is_for_and_what_it_allows(void **state)
 	assert_string_equal(claims.object, OBJECT);
 	assert_string_equal(claims.app, APP);
 	assert_int_equal(claims.expires, (nd_unix)1800003590 * 1000);
-	assert_words("{" MAIL BASE ",\"scp\":\"SMTP.Send\",\"upn\":\"a@b.c\"}", NOW, "user a@b.c, scopes SMTP.Send, good for 59m");
+	assert_words("{" MAIL BASE ",\"scp\":\"SMTP.Send\",\"upn\":\"a@b.c\"}", NOW,
+	    "user a@b.c, scopes SMTP.Send, good for 59m");
 	read("{\"aud\":[\"https://outlook.office.com\",\"x\"],\"azp\":\"z\",\"preferred_username\":\"p\"}", &claims);
 	assert_string_equal(claims.audience, "https://outlook.office.com");
 	assert_string_equal(claims.app, "z");
@@ -87,8 +90,8 @@ a_token_says_whom_it_is_for_and_what_it_allows(void **state)
 static void
 what_is_no_jwt_is_opaque(void **state)
 {
-	static const char *const texts[] = { "", "ya29.a0AfB", "EwBAAl3BAAUFFpUA", "a.b.c", "..", ".", "a.!!!!.c", "a.e30.c",
-		"a.W10.c", "a.bnVsbA.c" };
+	static const char *const texts[] = { "", "ya29.a0AfB", "EwBAAl3BAAUFFpUA", "a.b.c", "..", ".", "a.!!!!.c",
+		"a.e30.c", "a.W10.c", "a.bnVsbA.c" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
