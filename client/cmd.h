@@ -55,7 +55,8 @@ extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_li
     cmd_state_options[];
 cmd_run cmd_watch_run, cmd_wait_run;
 extern const struct args_option cmd_watch_options[], cmd_wait_options[];
-cmd_run cmd_account_run;
+cmd_run cmd_account_run, cmd_test_run, cmd_doctor_run;
+extern const struct args_option cmd_account_options[], cmd_doctor_options[];
 cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
 /* The language of LC_ALL, LC_MESSAGES, LANG. */
@@ -84,10 +85,10 @@ enum writer_color cmd_state_color(const char *name);
 enum writer_color cmd_severity_color(const char *name);
 /* The reply of a server: "250 2.0.0 OK", without what is missing. */
 void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
-/* Accounts as a table, with what keeps each from sending. */
-void cmd_account_print(struct cmd *cmd, const struct json_node *accounts);
 /* The "hint" of a job or an account in the user's language: another one than English comes from the table, by its "reason". Owned; NULL none. */
 char *cmd_hint(const struct json_node *node);
+/* Accounts as a table, with what keeps each from sending. */
+void cmd_account_print(struct cmd *cmd, const struct json_node *accounts);
 /* "accepted by smtp.office365.com" and kin, for a job. */
 void cmd_job_words(const struct json_node *job, struct nd_buf *out);
 

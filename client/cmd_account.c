@@ -275,11 +275,13 @@ static const struct {
 	const char *word;
 	bool named; /* NAME follows */
 	int (*run)(struct cmd *cmd, const char *name);
+	cmd_run *run_args; /* instead: with options */
 } verbs[] = {
-	{ "list", false, list },
-	{ "show", true, show },
-	{ "refresh", true, refresh },
-	{ "trust", true, trust },
+	{ "list", false, list, NULL },
+	{ "show", true, show, NULL },
+	{ "refresh", true, refresh, NULL },
+	{ "trust", true, trust, NULL },
+	{ "test", true, NULL, cmd_test_run },
 };
 
 int
@@ -299,6 +301,10 @@ cmd_account_run(struct cmd *cmd, const struct args *args)
 			    verbs[i].named ? "notifyctl account %s needs the account's name"
 					   : "notifyctl account %s takes no name",
 			    verbs[i].word);
+		if (verbs[i].run_args != NULL)
+			return verbs[i].run_args(cmd, args);
+		if (args->given_count > 0)
+			return cmd_usage(cmd, "notifyctl account %s takes no such option", verbs[i].word);
 		return verbs[i].run(cmd, verbs[i].named ? args->words[1] : NULL);
 	}
 	code = cmd_usage(cmd, "notifyctl account knows %s, not \"%.60s\"", nd_buf_text(&known), args->words[0]);

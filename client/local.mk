@@ -10,6 +10,7 @@ notifyctl_SOURCES = \
 	%D%/cmd_act.c \
 	%D%/cmd_admin.c \
 	%D%/cmd_backup.c \
+	%D%/cmd_doctor.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_secret.c \
@@ -23,6 +24,7 @@ notifyctl_SOURCES = \
 	%D%/deposit.h \
 	%D%/dry.c \
 	%D%/dry.h \
+	%D%/cmd_test.c \
 	%D%/cmd_wait.c \
 	%D%/cmd_watch.c \
 	%D%/file.c \
@@ -36,6 +38,8 @@ notifyctl_SOURCES = \
 	%D%/main.c \
 	%D%/post.c \
 	%D%/post.h \
+	%D%/probe.c \
+	%D%/probe.h \
 	%D%/progress.c \
 	%D%/progress.h \
 	%D%/setup.c \

@@ -95,6 +95,8 @@ app_pump(void *arg)
 	struct app *app = arg;
 	struct engine_action action;
 
+	if (!app->engine)
+		return; /* notifyd --probe */
 	recover_leap(app);
 	while (engine_next(app->engine, loop_now(app->loop), &action))
 		obey(app, &action);
@@ -230,6 +232,7 @@ on_stop(void *arg)
 	waiters_end(app);
 	trust_end(app);
 	logins_stop(app);
+	probe_end(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
@@ -361,8 +364,8 @@ build(struct app *app, struct nd_why *why)
 	app->started = loop_now(app->loop).unix_ms;
 	feed_open(app);
 	app->files = worker_new("files", 1);
-	app->proofs = worker_new("proofs", 4);
 	app->composer = worker_new("composer", 1);
+	app->proofs = worker_new("proofs", 4);
 	if (open_state(app, why) != ND_OK || listen_open(app->options.socket, &app->sockets, why) != ND_OK)
 		return why->err;
 	app->quota = quota_new();
@@ -425,6 +428,7 @@ tear_down(struct app *app)
 	logins_free(app);
 	logouts_free(app);
 	identity_end(app);
+	probe_free(app);
 	if (app->spool)
 		spool_close(app->spool);
 	if (app->inflight)
@@ -494,17 +498,30 @@ run(struct app *app, const struct nd_buf *texts)
 	tear_down(app);
 }
 
+static void
+tell_good(const struct conf *conf)
+{
+	(void)printf("the configuration is good: %u accounts", conf->account_count);
+	for (unsigned i = 0; i < conf->account_count; i++)
+		(void)printf("%s%s", i > 0 ? ", " : ": ", conf->account[i].name);
+	(void)puts("");
+}
+
 int
 app_run(const struct app_options *options)
 {
 	struct app app = { .options = *options, .conf = reload_new() };
 	struct nd_buf texts;
 
+	if (options->probe) {
+		app.exit_code = probe_alone(&app);
+		reload_release(app.conf);
+		return app.exit_code;
+	}
 	if (configure(&app, &texts) != ND_OK)
 		app.exit_code = EX_CONFIG;
 	else if (options->check)
-		(void)printf("the configuration is good: %u account%s\n", app.conf->account_count,
-		    app.conf->account_count == 1 ? "" : "s");
+		tell_good(app.conf);
 	else
 		run(&app, &texts);
 	nd_buf_done(&texts);

@@ -16,11 +16,12 @@
  *   credentials.c  when secrets, certificates and sign-ins end
  *   intake_own.c   jobs that notifyd writes itself
  *   secrets.c   secrets that an operator hands over
- *   trust.c     the way to an account's server, and whom it trusts there
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
  *   logins.c    people sign in                         logouts.c  and out
- *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  *   explanations.c  what failures mean, and POST /v1/explain
+ *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
+ *   trust.c     the way to an account's server, and whom it trusts there
+ *   probe*.c    tests of an account, step by step (probe.h)
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -51,7 +52,10 @@ struct app_options {
 	const char *config; /* NULL: the installed one */
 	const char *socket; /* NULL: systemd's, or the standard one */
 	const char *state_dir;
-	int log_level; /* -1: of the configuration */
+	int log_level;     /* -1: of the configuration */
+	const char *probe; /* an account to test; NULL: none */
+	const char *to;    /* with it: where a message goes; NULL: the account's own mailbox */
+	bool no_send;      /* with it: no message */
 	bool check;
 };
 
@@ -102,6 +106,7 @@ struct app_leaving;
 struct feed;
 struct app_act;
 struct app_look;
+struct probe;
 
 struct app {
 	struct conf *conf; /* held: reload.c */
@@ -127,6 +132,7 @@ struct app {
 	struct app_look *looks;   /* at what servers present */
 	struct app_login *logins; /* people who are signing in */
 	struct app_leaving *leavings;
+	struct probe *probes;               /* tests of accounts */
 	struct app_act *acts;               /* actions that wait for a commit or a load */
 	struct identity_asking *identities; /* under way */
 	struct feed *feed;
@@ -308,6 +314,12 @@ struct tls *trust_tls(const struct conf_account *account, struct nd_why *why); /
 void trust_way(const struct conf *conf, const struct conf_account *account, struct smtp_link_conf *out);
 http_handler trust_chain;
 void trust_end(struct app *app); /* all are answered: notifyd stops */
+
+/* probe*.c */
+http_handler probe_configured, probe_given; /* …/accounts/NAME/test, …/accounts/test */
+int probe_alone(struct app *app);           /* notifyd --probe: without engine, store and sockets; exit code */
+void probe_end(struct app *app);            /* all are answered: notifyd stops */
+void probe_free(struct app *app);           /* after the loop's end */
 
 /* intake.c; more in intake_inner.h */
 void intake_submit(void *owner, struct http_request *request);

@@ -7,6 +7,8 @@ libcore_a_SOURCES = \
 	%D%/core/act.h \
 	%D%/core/command.c \
 	%D%/core/command.h \
+	%D%/core/claims.c \
+	%D%/core/claims.h \
 	%D%/core/conf.c \
 	%D%/core/conf.h \
 	%D%/core/conf_check.c \
@@ -203,6 +205,12 @@ notifyd_SOURCES = \
 	%D%/logouts.c \
 	%D%/main.c \
 	%D%/operate.c \
+	%D%/probe.c \
+	%D%/probe.h \
+	%D%/probe_alone.c \
+	%D%/probe_routes.c \
+	%D%/probe_smtp.c \
+	%D%/probe_token.c \
 	%D%/proof.c \
 	%D%/recover.c \
 	%D%/reload.c \

@@ -16,11 +16,25 @@
 /* Blocks of this size go back to the system when they are freed; by itself the limit would rise with the first large one. */
 #define LARGE_BLOCK (128 * 1024)
 
-enum { OPT_CONFIG = 'c', OPT_CHECK = 256, OPT_SOCKET, OPT_STATE, OPT_LEVEL, OPT_VERSION, OPT_HELP };
+enum {
+	OPT_CONFIG = 'c',
+	OPT_CHECK = 256,
+	OPT_SOCKET,
+	OPT_STATE,
+	OPT_PROBE,
+	OPT_TO,
+	OPT_NO_SEND,
+	OPT_LEVEL,
+	OPT_VERSION,
+	OPT_HELP
+};
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "probe", required_argument, NULL, OPT_PROBE },
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "no-send", no_argument, NULL, OPT_NO_SEND },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "state-dir", required_argument, NULL, OPT_STATE },
 	{ "log-level", required_argument, NULL, OPT_LEVEL },
@@ -37,14 +51,18 @@ static const char usage[] =
     "\n"
     "  --config FILE      read FILE and conf.d/*.conf beside it (" ND_SYSCONFDIR "/notifyd/notifyd.conf)\n"
     "  --check            read the configuration, say what is wrong with it, and end\n"
+    "  --probe ACCOUNT    test the account step by step, one line of JSON each, and end\n"
+    "  --to ADDRESS       with --probe: send the message there\n"
+    "  --no-send          with --probe: send no message\n"
     "  --socket PATH      serve PATH; operators at PATH with -admin before .sock\n"
     "  --state-dir DIR    keep queue and tokens in DIR (" ND_LOCALSTATEDIR "/lib/notifyd)\n"
     "  --log-level LEVEL  err warning notice info debug\n"
     "  --version          say the version and end\n"
     "  --help             say this and end\n"
     "\n"
-    "Exit status: 0 ended as asked, 64 wrong options, 71 or 74 the system refused something,\n"
-    "75 another notifyd uses the state directory, 78 a bad configuration.\n"
+    "Exit status: 0 ended as asked (--probe: it works), 3 --probe: not proved, 64 wrong options,\n"
+    "69 --probe: it failed, 71 or 74 the system refused something, 75 another notifyd uses the state directory, 78 a "
+    "bad configuration.\n"
     "\n"
     "See notifyd(8), notifyd.conf(5), notifyctl(1).\n";
 
@@ -71,6 +89,15 @@ read_options(int argc, char **argv, struct app_options *out)
 		case OPT_CHECK:
 			out->check = true;
 			break;
+		case OPT_PROBE:
+			out->probe = optarg;
+			break;
+		case OPT_TO:
+			out->to = optarg;
+			break;
+		case OPT_NO_SEND:
+			out->no_send = true;
+			break;
 		case OPT_SOCKET:
 			out->socket = optarg;
 			break;
@@ -92,6 +119,10 @@ read_options(int argc, char **argv, struct app_options *out)
 			return wrong("wrong option");
 		}
 	}
+	if (!out->probe && (out->to || out->no_send))
+		return wrong("--to and --no-send go with --probe");
+	if (out->to && out->no_send)
+		return wrong("--to and --no-send contradict each other");
 	return optind < argc ? wrong("notifyd takes options only") : -1;
 }
 

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	%D%/unit/test_act \
 	%D%/unit/test_api \
 	%D%/unit/test_buf \
+	%D%/unit/test_claims \
 	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \

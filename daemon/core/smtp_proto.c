@@ -472,6 +472,12 @@ smtp_proto_transactions(const struct smtp_proto *proto)
 	return proto->transactions;
 }
 
+enum smtp_stage
+smtp_proto_stage(const struct smtp_proto *proto)
+{
+	return smtp_talk_rows[proto->state].stage;
+}
+
 const char *
 smtp_proto_doing(const struct smtp_proto *proto)
 {

@@ -92,6 +92,8 @@ struct smtp_mail {
 	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
 	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
 	enum smtp_pace pace;              /* at most */
+	bool
+	    trial; /* behind the recipients comes RSET: nothing is sent, and it ends as ENDED_RCPTS whatever they were told; SMTP_STEPWISE only */
 };
 
 /* Delivered is who has a 2xx of his own, when `end` is REPLY, `stage` END and `reply` 2xx. In any other outcome an accepted RCPT counts for nothing.
@@ -172,6 +174,7 @@ const struct smtp_question *smtp_proto_question(const struct smtp_proto *proto);
 const struct smtp_fault *smtp_proto_fault(const struct smtp_proto *proto);
 const struct smtp_caps *smtp_proto_caps(const struct smtp_proto *proto);
 unsigned smtp_proto_transactions(const struct smtp_proto *proto); /* begun on this session */
+enum smtp_stage smtp_proto_stage(const struct smtp_proto *proto); /* what is awaited now */
 const char *smtp_proto_doing(const struct smtp_proto *proto);     /* "naming a recipient" */
 
 #endif

@@ -524,7 +524,7 @@ next_recipient(struct smtp_proto *proto)
 			return STATE_RCPT;
 		result->asked = true;
 	}
-	if (proto->accepted > 0)
+	if (proto->accepted > 0 && !mail->trial)
 		return next_content(proto);
 	(void)smtp_talk_outcome(proto, SMTP_ENDED_RCPTS, NULL, STATE_RSET);
 	proto->outcome.stage = SMTP_AT_RCPT;

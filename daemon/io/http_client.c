@@ -184,8 +184,10 @@ tell_failure(struct call *call, CURLcode code)
 	if (code == CURLE_SSL_CONNECT_ERROR &&
 	    (strstr(words, "SSL_ERROR_SYSCALL") != NULL || strstr(words, "reset by peer") != NULL))
 		err = ND_ECLOSED;
-	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
+	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED) {
 		words = "the reply is larger than 64 KiB";
+		err = ND_ETOKEN; /* whoever answers so is no token endpoint: asking again is of no use */
+	}
 	(void)nd_fail(&call->reply.why, err, 0, "%.*s: %s", host_len, host, words);
 }
 
@@ -361,6 +363,19 @@ take_challenge(struct call *call)
 }
 
 static void
+take_date(struct call *call)
+{
+	struct curl_header *header;
+	time_t date;
+
+	if (curl_easy_header(call->easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return;
+	date = curl_getdate(header->value, NULL);
+	if (date > 0)
+		call->reply.date = (nd_unix)date * 1000;
+}
+
+static void
 answer(struct call *call, CURLcode code)
 {
 	struct http_client_reply *reply = &call->reply;
@@ -375,6 +390,7 @@ answer(struct call *call, CURLcode code)
 		reply->body = nd_buf_text(&call->body);
 		reply->len = call->body.len;
 		take_challenge(call);
+		take_date(call);
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
 			reply->retry_after = wait < RETRY_AFTER_MAX ? (long)wait : RETRY_AFTER_MAX;
 	} else

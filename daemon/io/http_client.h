@@ -36,6 +36,7 @@ struct http_client_reply {
 	const char *body;
 	size_t len;
 	long retry_after;      /* s; -1 none. Seconds or an HTTP date */
+	nd_unix date;          /* the server's clock; 0 not told */
 	const char *challenge; /* WWW-Authenticate; NULL none */
 	struct nd_why why;
 };

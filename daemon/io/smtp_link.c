@@ -270,20 +270,32 @@ step(struct smtp_link *link)
 	if (link->quit && !link->stood && link->phase != OVER)
 		finish(link, NULL); /* there is no session to end */
 	switch (link->phase) {
-	case RESOLVING:
+	case SMTP_LINK_RESOLVING:
 		return smtp_link_resolving(link);
-	case CONNECTING:
+	case SMTP_LINK_CONNECTING:
 		return smtp_link_connecting(link);
-	case PROXYING:
+	case SMTP_LINK_PROXYING:
 		return smtp_link_proxying(link);
-	case SECURING:
+	case SMTP_LINK_SECURING:
 		return smtp_link_securing(link);
-	case TALKING:
+	case SMTP_LINK_TALKING:
 		return step_talking(link);
-	case OVER:
+	case SMTP_LINK_OVER:
 		break;
 	}
 	return false;
+}
+
+static void
+tell_moved(struct smtp_link *link)
+{
+	const enum smtp_stage stage = link->proto != NULL ? smtp_proto_stage(link->proto) : SMTP_AT_CONNECT;
+	const unsigned now = (unsigned)link->phase * SMTP_AT_COUNT + (unsigned)stage;
+
+	if (link->phase == OVER || now == link->moved_to || link->events->moved == NULL)
+		return;
+	link->moved_to = now;
+	link->events->moved(link->owner, link);
 }
 
 static void
@@ -293,7 +305,8 @@ obey(void *arg)
 
 	link->obeying = true;
 	while (step(link))
-		continue;
+		tell_moved(link);
+	tell_moved(link);
 	link->obeying = false;
 	if (link->phase != OVER && link->proto != NULL)
 		loop_timer_set(link->timer, smtp_proto_deadline(link->proto));
@@ -415,6 +428,12 @@ const struct smtp_proto *
 smtp_link_proto(const struct smtp_link *link)
 {
 	return link->proto;
+}
+
+enum smtp_link_at
+smtp_link_at(const struct smtp_link *link)
+{
+	return link->phase;
 }
 
 void

@@ -44,7 +44,8 @@ struct smtp_link_events {
 	void (*outcome)(void *owner, struct smtp_link *link,
 	    const struct smtp_outcome
 		*outcome); /* of the oldest mail; after that of the last one `ready`, if the session goes on */
-	void (*room)(void *owner, struct smtp_link *link); /* another mail fits beside those under way; may be NULL */
+	void (*room)(void *owner, struct smtp_link *link);  /* another mail fits beside those under way; may be NULL */
+	void (*moved)(void *owner, struct smtp_link *link); /* smtp_link_at() is another; may be NULL */
 	void (*gone)(void *owner, struct smtp_link *link,
 	    const struct smtp_fault *fault); /* last event; fault NULL: ended as asked or while idle */
 };
@@ -62,6 +63,17 @@ const char *smtp_link_relay(const struct smtp_link
 	*link); /* "smtp.office365.com[192.0.2.1]:587", "…[by proxy.example:3128]:587"; "" before connected */
 const char *smtp_link_tls(const struct smtp_link *link);                /* "TLSv1.3 …" or "" */
 const struct smtp_proto *smtp_link_proto(const struct smtp_link *link); /* NULL before connected */
+
+/* What the link waits for. In TALKING: what smtp_proto_stage() says. */
+enum smtp_link_at {
+	SMTP_LINK_RESOLVING,
+	SMTP_LINK_CONNECTING,
+	SMTP_LINK_PROXYING,
+	SMTP_LINK_SECURING,
+	SMTP_LINK_TALKING,
+	SMTP_LINK_OVER
+};
+enum smtp_link_at smtp_link_at(const struct smtp_link *link);
 
 /* Traces each line of the dialogue at debug level; secrets as their length. `session`: id for the field SESSION. */
 void smtp_link_trace(struct smtp_link *link, const char *session);

@@ -20,7 +20,13 @@
 #define SMTP_LINK_OUTPUT_LOW 65536u   /* and again when it is down to this */
 #define SMTP_LINK_PIECE_MAX 65536u    /* of content, at a time */
 
-enum smtp_link_phase { RESOLVING, CONNECTING, PROXYING, SECURING, TALKING, OVER };
+/* The phases, by shorter names. */
+#define RESOLVING SMTP_LINK_RESOLVING
+#define CONNECTING SMTP_LINK_CONNECTING
+#define PROXYING SMTP_LINK_PROXYING
+#define SECURING SMTP_LINK_SECURING
+#define TALKING SMTP_LINK_TALKING
+#define OVER SMTP_LINK_OVER
 
 struct smtp_link_try { /* one address */
 	struct smtp_link *link;
@@ -37,7 +43,8 @@ struct smtp_link {
 	void *owner;
 	struct smtp_settings settings;
 	char nonce[34]; /* 33 characters, new for each session */
-	enum smtp_link_phase phase;
+	enum smtp_link_at phase;
+	unsigned moved_to; /* the owner knows so far */
 	bool obeying;
 
 	struct sockaddr_storage from; /* the local address */

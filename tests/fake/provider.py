@@ -468,7 +468,7 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         if status == 0:
             return
-        self.send_response(status)
+        (self.send_response_only if "Date" in headers else self.send_response)(status)
         for name, value in {"Content-Length": str(len(body)), "Connection": "close", **headers}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -111,7 +111,7 @@ class TokenEndpoint(Faults):
             'silent': ((0, {}, b''), 'failing', '', 1.5),
             'refused': ((400, {'Content-Type': 'application/json'}, refused), 'held', 'AADSTS7000215', None),
             'html': ((200, {'Content-Type': 'text/html'}, b'<html>Welcome to the hotel</html>'), 'held', '', None),
-            'huge': ((200, {}, b'{"access_token":"' + b'x' * 10_000_000 + b'"}'), 'failing', '', 1.5),
+            'huge': ((200, {}, b'{"access_token":"' + b'x' * 10_000_000 + b'"}'), 'held', 'larger than 64 KiB', None),
             'moved': ((302, {'Location': '/stolen'}, b''), 'held', '302', None),
         }
         fake = self.stand_in()

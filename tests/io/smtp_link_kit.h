@@ -232,7 +232,7 @@ describe(struct mail *mail)
 	for (unsigned i = 0; i < mail->rcpt_count; i++)
 		mail->rcpt_list[i] = mail->rcpts[i];
 	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len,
-		mail->pace };
+		mail->pace, false };
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
 	if (play.from_file) {
@@ -397,7 +397,9 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 	loop_stop(play.loop);
 }
 
-static const struct smtp_link_events events = { on_ready, on_ending, on_outcome, on_room, on_gone };
+static const struct smtp_link_events events = {
+	.ready = on_ready, .ending = on_ending, .outcome = on_outcome, .room = on_room, .gone = on_gone
+};
 
 static inline void
 too_long(void *arg)

@@ -241,7 +241,7 @@ a_reply_has_at_most_64_kib(void **state)
 	nd_buf_done(&heard.body);
 	ask_path(*state, "big/65537", &heard);
 	assert_int_equal(heard.status, 0);
-	assert_int_equal(heard.why.err, ND_EPROTOCOL);
+	assert_int_equal(heard.why.err, ND_ETOKEN);
 	assert_non_null(strstr(heard.why.text, "larger than 64 KiB"));
 	nd_buf_done(&heard.body);
 }

@@ -51,6 +51,7 @@ give_mail(struct play *p)
 		.results = p->mail->results,
 		.size = p->mail->body.len,
 		.pace = p->pace,
+		.trial = p->trial,
 	};
 
 	for (unsigned n = 0; n < p->mail->rcpt_count; n++)

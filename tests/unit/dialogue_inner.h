@@ -38,6 +38,7 @@ struct play {
 	struct nd_secret secret;
 	char user[256], ehlo[256], host[256];
 	enum smtp_pace pace;
+	bool trial;
 	struct play_mail mails[MAILS_MAX];
 	struct play_mail *mail; /* the one that is described, or was begun last */
 	struct play_mail *next; /* the one that ends next */

@@ -101,6 +101,8 @@ set_mail(struct play *p, const char *name, const char *value)
 		p->mail->body_said = true;
 	} else if (strcmp(name, "pace") == 0) {
 		p->pace = (enum smtp_pace)choose(p, "stepwise grouped chunked one-flight", value);
+	} else if (strcmp(name, "trial") == 0) {
+		p->trial = choose(p, "no yes", value) == 1;
 	} else if (strcmp(name, "body-octets") == 0) {
 		set_body_octets(p, value);
 	} else {

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_test.c - notifyctl account test: each step with its time, and what to do where it stops.  Layer: client. */
+#include "client/probe.h"
+#include "common/stamp.h"
+
+#include <string.h>
+
+enum { OPT_TO, OPT_NO_SEND, OPT_CONFIG };
+
+/* clang-format off */
+const struct args_option cmd_account_options[] = {
+	[OPT_TO]      = { 0, "to", "ADDR", "test: sends the message there; without it, to the account's own mailbox where only a message proves." },
+	[OPT_NO_SEND] = { 0, "no-send", NULL, "test: sends no message." },
+	[OPT_CONFIG]  = { 0, "config", "FILE", "test: an account of this configuration, which is not in use; for root." },
+	{ 0 },
+};
+/* clang-format on */
+
+struct told {
+	struct cmd *cmd;
+	int code;
+	bool config; /* the configuration is at fault */
+};
+
+static bool
+is_true(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_get(object, key);
+
+	return node != NULL && node->type == JSON_BOOL && node->boolean;
+}
+
+static void
+tell_more(struct cmd *cmd, const struct json_node *step, const char *key)
+{
+	const char *text = json_get_text(step, key);
+
+	if (text != NULL)
+		writer_line(&cmd->out, WRITER_PLAIN, "  %s: %s", key, text);
+}
+
+static void
+tell_step(struct told *told, const char *name, const struct json_node *step)
+{
+	struct cmd *cmd = told->cmd;
+	const char *detail = json_get_text(step, "detail");
+	const bool ok = is_true(step, "ok");
+	char span[ND_STAMP_SIZE];
+	int64_t value = 0;
+
+	(void)json_int(json_get(step, "ms"), 0, INT64_MAX, &value);
+	writer_line(&cmd->out, ok ? WRITER_GOOD : WRITER_BAD, "%s %-11s %6lld ms  %s", probe_mark(ok), name,
+	    (long long)value, detail != NULL ? detail : "");
+	if (ok)
+		return;
+	told->config = strcmp(name, "config") == 0;
+	tell_more(cmd, step, "cause");
+	tell_more(cmd, step, "remedy");
+	if (json_int(json_get(step, "wait_seconds"), 1, INT32_MAX, &value))
+		writer_line(
+		    &cmd->out, WRITER_PLAIN, "  worth another try after %s", nd_stamp_span(ND_SEC(value), span));
+}
+
+static void
+tell(void *arg, const struct json_node *step, const char *line, size_t len)
+{
+	static const enum writer_color colors[] = { WRITER_GOOD, WRITER_WARN };
+	struct told *told = arg;
+	const char *name = json_get_text(step, "step"), *detail = json_get_text(step, "detail");
+	const bool result = strcmp(name, "result") == 0;
+
+	if (result)
+		told->code = probe_code(step);
+	if (told->cmd->json)
+		writer_json(&told->cmd->out, line, len);
+	else if (!result)
+		tell_step(told, name, step);
+	else
+		writer_line(&told->cmd->out,
+		    told->code == CMD_UNDELIVERED ? WRITER_BAD : colors[told->code != CMD_DONE], "%s",
+		    detail != NULL ? detail : "");
+	(void)fflush(told->cmd->out.file);
+}
+
+int
+cmd_test_run(struct cmd *cmd, const struct args *args)
+{
+	struct told told = { .cmd = cmd, .code = CMD_PROTOCOL };
+	const struct probe_ask ask = { .name = args->words[1],
+		.to = args_value(args, OPT_TO),
+		.config = args_value(args, OPT_CONFIG),
+		.no_send = args_has(args, OPT_NO_SEND) };
+	int code;
+
+	if (ask.to != NULL && ask.no_send)
+		return cmd_usage(cmd, "--to and --no-send contradict each other");
+	code = probe_ask(cmd, &ask, tell, &told);
+	if (code != CMD_DONE)
+		return code;
+	return told.config ? CMD_CONFIG : told.code;
+}

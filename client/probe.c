@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* probe.c - tests of accounts: asked of the daemon, or of notifyd --probe when there is none.  Layer: client. */
+#include "client/probe.h"
+
+#include "client/file.h"
+#include "common/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE ND_SEC(90) /* for one step */
+#define LINE_MAX_OCTETS 65536u
+#define CONFIG_MAX (1024u * 1024u)
+
+struct taker {
+	probe_each *each;
+	void *arg;
+	bool result; /* the last line has come */
+};
+
+static void
+take_line(void *arg, const char *line, size_t len)
+{
+	struct taker *taker = arg;
+	struct json_tree tree = { 0 };
+	const char *step;
+
+	if (json_read(&tree, line, len, &json_limits_small, NULL, NULL) == ND_OK &&
+	    (step = json_get_text(tree.root, "step")) != NULL) {
+		taker->result = strcmp(step, "result") == 0;
+		taker->each(taker->arg, tree.root, line, len);
+	}
+	json_done(&tree);
+}
+
+static bool
+take_one(void *arg, const char *line, size_t len)
+{
+	take_line(arg, line, len);
+	return true;
+}
+
+static bool
+take(void *arg, struct link_reply *reply)
+{
+	return link_lines(reply, take_one, arg);
+}
+
+/* -- without a daemon -- */
+
+const char *
+probe_daemon(char path[4096])
+{
+	ssize_t len = readlink("/proc/self/exe", path, 4000);
+	char *slash;
+
+	if (len > 0) {
+		path[len] = '\0';
+		slash = strrchr(path, '/');
+		(void)snprintf(slash, (size_t)(path + 4096 - slash), "/notifyd");
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	(void)snprintf(path, 4096, "%s", ND_SBINDIR "/notifyd");
+	return access(path, X_OK) == 0 ? path : NULL;
+}
+
+static void
+give_lines(FILE *from, void (*each)(void *arg, const char *line, size_t len), void *arg)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+
+	while ((len = getline(&line, &room, from)) > 0)
+		if ((size_t)len <= LINE_MAX_OCTETS)
+			each(arg, line, (size_t)len);
+	free(line);
+}
+
+static int
+await(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int
+probe_spawn(char *const *words, void (*each)(void *arg, const char *line, size_t len), void *arg)
+{
+	posix_spawn_file_actions_t actions;
+	int ends[2], error;
+	FILE *from;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -1;
+	error = posix_spawn_file_actions_init(&actions);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	if (error == 0)
+		error = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	(void)close(ends[1]);
+	from = fdopen(ends[0], "r");
+	if (from == NULL)
+		(void)close(ends[0]);
+	else if (error == 0)
+		give_lines(from, each, arg);
+	if (from != NULL)
+		(void)fclose(from);
+	return error == 0 ? await(pid) : -1;
+}
+
+static int
+ask_program(struct cmd *cmd, const struct probe_ask *ask, struct taker *taker, const struct nd_why *why)
+{
+	const char *words[9];
+	char path[4096];
+	struct nd_why bug;
+	unsigned n = 0;
+
+	if (probe_daemon(path) == NULL) {
+		(void)cmd_fail(cmd, why);
+		return CMD_LATER;
+	}
+	words[n++] = path;
+	words[n++] = "--probe";
+	words[n++] = ask->name;
+	if (ask->config != NULL) {
+		words[n++] = "--config";
+		words[n++] = ask->config;
+	}
+	if (ask->no_send)
+		words[n++] = "--no-send";
+	if (ask->to != NULL) {
+		words[n++] = "--to";
+		words[n++] = ask->to;
+	}
+	words[n] = NULL;
+	if (probe_spawn((char *const *)(uintptr_t)words, take_line, taker) < 0 || !taker->result) {
+		(void)nd_fail(&bug, ND_EBUG, 0, "%.200s has not told a result", path);
+		return cmd_fail(cmd, &bug);
+	}
+	return CMD_DONE;
+}
+
+/* -- by the daemon -- */
+
+static void
+write_path(const struct probe_ask *ask, struct nd_buf *path)
+{
+	char mark = '?';
+
+	nd_buf_init(path, 8192);
+	(void)nd_buf_adds(path, "/v1/accounts/");
+	if (ask->config == NULL) {
+		(void)nd_str_percent(path, ask->name, strlen(ask->name));
+		(void)nd_buf_adds(path, "/test");
+	} else {
+		(void)nd_buf_adds(path, "test?account=");
+		(void)nd_str_percent(path, ask->name, strlen(ask->name));
+		mark = '&';
+	}
+	if (ask->no_send) {
+		(void)nd_buf_addf(path, "%csend=no", mark);
+		mark = '&';
+	}
+	if (ask->to != NULL) {
+		(void)nd_buf_addf(path, "%cto=", mark);
+		(void)nd_str_percent(path, ask->to, strlen(ask->to));
+	}
+}
+
+static bool
+is_away(const struct nd_why *why)
+{
+	return why->err == ND_ECONNECT && (why->sys_errno == ENOENT || why->sys_errno == ECONNREFUSED);
+}
+
+static int
+ask_daemon(struct cmd *cmd, const struct probe_ask *ask, const struct nd_buf *config, struct taker *taker)
+{
+	struct link_request request = { .method = "POST", .patience = PATIENCE, .take = take, .arg = taker };
+	struct link_reply reply;
+	struct nd_buf path;
+	struct nd_why why;
+	int code = CMD_DONE;
+
+	write_path(ask, &path);
+	request.path = nd_buf_text(&path);
+	if (ask->config != NULL) {
+		request.type = "text/plain";
+		request.body = nd_buf_text(config);
+		request.len = config->len;
+	}
+	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
+		code = is_away(&why) ? ask_program(cmd, ask, taker, &why) : cmd_fail(cmd, &why);
+	else if (reply.status != 200)
+		code = cmd_problem(cmd, &reply);
+	link_reply_done(&reply);
+	nd_buf_done(&path);
+	return code;
+}
+
+int
+probe_ask(struct cmd *cmd, const struct probe_ask *ask, probe_each *each, void *arg)
+{
+	struct taker taker = { .each = each, .arg = arg };
+	struct nd_buf config;
+	struct nd_why why;
+	int code;
+
+	nd_buf_init(&config, CONFIG_MAX);
+	if (ask->config != NULL && file_read(ask->config, &config, &why) != ND_OK) {
+		(void)cmd_fail(cmd, &why);
+		code = CMD_NO_INPUT;
+	} else {
+		code = ask_daemon(cmd, ask, &config, &taker);
+	}
+	nd_buf_done(&config);
+	return code;
+}
+
+/* -- words -- */
+
+static bool
+is_true(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_get(object, key);
+
+	return node != NULL && node->type == JSON_BOOL && node->boolean;
+}
+
+int
+probe_code(const struct json_node *result)
+{
+	if (!is_true(result, "ok"))
+		return CMD_UNDELIVERED;
+	return is_true(result, "proved") ? CMD_DONE : CMD_PENDING;
+}
+
+/* The locale that the user asked for: the program's own is always one that knows Unicode. */
+static bool
+knows_unicode(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value != NULL && value[0] != '\0')
+			return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
+	}
+	return false;
+}
+
+const char *
+probe_mark(bool ok)
+{
+	if (!knows_unicode())
+		return ok ? "ok  " : "FAIL";
+	return ok ? "✓" : "✗";
+}

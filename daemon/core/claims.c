@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* claims.c - what an access token says about itself, and what that explains.  Layer: core. */
+#include "daemon/core/claims.h"
+
+#include "common/json.h"
+#include "common/stamp.h"
+#include "common/str.h"
+#include "daemon/core/smtp_reply.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLAIMS_OCTETS 16384u
+#define SKEW ND_MIN(1)      /* less is not worth a word */
+#define BACKDATED ND_MIN(7) /* issuers let a token begin some minutes before it is issued */
+
+/* -- reading -- */
+
+/* RFC 7515 2: base64url without padding. */
+static bool
+unbase64url(const char *text, size_t len, struct nd_buf *out)
+{
+	struct nd_buf plain;
+	bool good;
+
+	nd_buf_init(&plain, CLAIMS_OCTETS);
+	for (size_t i = 0; i < len; i++)
+		(void)nd_buf_addc(&plain, text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i]);
+	while (plain.len % 4 != 0 && !plain.failed)
+		(void)nd_buf_addc(&plain, '=');
+	good = !plain.failed && nd_str_unbase64(out, nd_buf_text(&plain), plain.len, false);
+	nd_buf_wipe(&plain);
+	return good;
+}
+
+static void
+take(const struct json_node *root, const char *key, char *out, size_t size)
+{
+	const struct json_node *node = json_get(root, key);
+
+	if (node != NULL && node->type == JSON_ARRAY)
+		node = node->child; /* aud may be several: the first speaks */
+	if (node != NULL && node->type == JSON_STRING && out[0] == '\0')
+		smtp_reply_clean(out, size, node->text, node->len);
+}
+
+static void
+take_list(const struct json_node *root, const char *key, char *out, size_t size)
+{
+	const struct json_node *node = json_get(root, key);
+	struct nd_buf words;
+
+	nd_buf_init(&words, size - 1);
+	if (node != NULL && node->type == JSON_STRING)
+		(void)nd_buf_adds(&words, node->text);
+	for (node = node != NULL && node->type == JSON_ARRAY ? node->child : NULL; node != NULL; node = node->next)
+		if (node->type == JSON_STRING)
+			(void)nd_buf_addf(&words, "%s%s", words.len > 0 ? " " : "", node->text);
+	smtp_reply_clean(out, size, nd_buf_text(&words), words.len);
+	nd_buf_done(&words);
+}
+
+static nd_unix
+take_time(const struct json_node *root, const char *key)
+{
+	int64_t seconds;
+
+	return json_int(json_get(root, key), 0, INT64_MAX / 1000, &seconds) ? seconds * 1000 : 0;
+}
+
+static void
+take_all(const struct json_node *root, struct claims *out)
+{
+	out->jwt = true;
+	take(root, "aud", out->audience, sizeof(out->audience));
+	take(root, "tid", out->tenant, sizeof(out->tenant));
+	take(root, "oid", out->object, sizeof(out->object));
+	take(root, "appid", out->app, sizeof(out->app));
+	take(root, "azp", out->app, sizeof(out->app));
+	take(root, "upn", out->user, sizeof(out->user));
+	take(root, "preferred_username", out->user, sizeof(out->user));
+	take_list(root, "roles", out->roles, sizeof(out->roles));
+	take_list(root, "scp", out->scopes, sizeof(out->scopes));
+	out->issued = take_time(root, "iat");
+	out->begins = take_time(root, "nbf");
+	out->expires = take_time(root, "exp");
+}
+
+void
+claims_read(const struct nd_secret *token, struct claims *out)
+{
+	const char *start, *end;
+	struct json_tree tree = { 0 };
+	struct nd_buf text;
+
+	*out = (struct claims){ 0 };
+	if (token->len == 0 || (start = memchr(token->octets, '.', token->len)) == NULL)
+		return;
+	start++;
+	end = memchr(start, '.', token->len - (size_t)(start - token->octets));
+	if (end == NULL)
+		return;
+	nd_buf_init(&text, CLAIMS_OCTETS);
+	if (unbase64url(start, (size_t)(end - start), &text) &&
+	    json_read(&tree, nd_buf_text(&text), text.len, &json_limits_small, NULL, NULL) == ND_OK &&
+	    tree.root->type == JSON_OBJECT)
+		take_all(tree.root, out);
+	json_done(&tree);
+	nd_buf_wipe(&text);
+}
+
+/* -- what is known of audiences and rights -- */
+
+/* clang-format off */
+static const char *const mail_services[] = { "outlook.office365.com", "outlook.office.com", "outlook.office365.us",
+	"partner.outlook.cn", "ps.outlook.com" };
+/* Services of Microsoft that sign nobody in to SMTP; Graph also by its application id. */
+static const struct { const char *audience, *name; } other_services[] = {
+	{ "graph.microsoft.com", "Microsoft Graph" },
+	{ "graph.microsoft.us", "Microsoft Graph" },
+	{ "dod-graph.microsoft.us", "Microsoft Graph" },
+	{ "microsoftgraph.chinacloudapi.cn", "Microsoft Graph" },
+	{ "00000003-0000-0000-c000-000000000000", "Microsoft Graph" },
+	{ "graph.windows.net", "Azure AD Graph" },
+	{ "00000002-0000-0000-c000-000000000000", "Azure AD Graph" },
+	{ "management.azure.com", "Azure Resource Manager" },
+	{ "vault.azure.net", "Azure Key Vault" },
+};
+/* Rights that nobody needs in order to send, and what they let somebody do who got hold of the token. */
+static const struct { const char *pattern, *words; } broad[] = {
+	{ "Directory.*", "read your directory" },
+	{ "User.Read*All", "read all users" },
+	{ "Group.Read*All", "read all groups" },
+	{ "Mail.Read*", "read mail" },
+	{ "full_access_as_app", "read and change all mailboxes" },
+	{ "EWS.AccessAsUser.All", "use the mailbox in every way" },
+	{ "IMAP.AccessAs*", "read mail by IMAP" },
+	{ "POP.AccessAs*", "read mail by POP" },
+	{ "Exchange.ManageAsApp", "administer Exchange" },
+	{ "Application.ReadWrite*", "change applications" },
+	{ "RoleManagement.ReadWrite*", "give rights" },
+	{ "Files.Read*", "read files" },
+	{ "Sites.*", "read sites" },
+};
+/* clang-format on */
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+/* The host of a URL, or the text itself. */
+static bool
+is_service(const char *audience, const char *service)
+{
+	const char *host = strstr(audience, "://");
+	size_t len;
+
+	host = host != NULL ? host + 3 : audience;
+	len = strcspn(host, "/");
+	return len == strlen(service) && nd_str_starts_nocase(host, service);
+}
+
+static bool
+is_mail(const char *audience)
+{
+	for (size_t i = 0; i < ROWS(mail_services); i++)
+		if (is_service(audience, mail_services[i]))
+			return true;
+	return false;
+}
+
+static const char *
+other_service(const char *audience)
+{
+	for (size_t i = 0; i < ROWS(other_services); i++)
+		if (is_service(audience, other_services[i].audience))
+			return other_services[i].name;
+	return NULL;
+}
+
+/* The next of words with a space between; false: there is none. */
+static bool
+next_word(const char **rest, char *out, size_t size)
+{
+	size_t len;
+
+	*rest += strspn(*rest, " ");
+	len = strcspn(*rest, " ");
+	(void)snprintf(out, size, "%.*s", (int)len, *rest);
+	*rest += len;
+	return len > 0;
+}
+
+/* Scopes may be written with the service before them. */
+static const char *
+bare_right(const char *word)
+{
+	const char *slash = strrchr(word, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : word;
+}
+
+static bool
+has_right(const char *rights, const char *pattern)
+{
+	char word[128];
+
+	while (next_word(&rights, word, sizeof(word)))
+		if (nd_str_match(pattern, bare_right(word)))
+			return true;
+	return false;
+}
+
+static bool
+is_microsoft(const struct conf_account *account)
+{
+	return account->provider <= CONF_MICROSOFT_HVE;
+}
+
+/* -- words -- */
+
+static void
+add_fact(struct nd_buf *out, size_t start, const char *name, const char *value)
+{
+	if (value[0] != '\0')
+		(void)nd_buf_addf(out, "%s%s %s", out->len > start ? ", " : "", name, value);
+}
+
+static void
+add_broad(const char *rights, struct nd_buf *out)
+{
+	for (size_t i = 0; i < ROWS(broad); i++)
+		if (has_right(rights, broad[i].pattern))
+			(void)nd_buf_addf(out, "; this token can also %s (%s): take that right away", broad[i].words,
+			    broad[i].pattern);
+}
+
+nd_ms
+claims_ahead(const struct claims *claims, nd_unix now)
+{
+	const nd_unix at = claims->issued != 0 ? claims->issued : claims->begins;
+
+	if (at == 0)
+		return 0;
+	if (at - now > SKEW)
+		return now - at;
+	return now - at > BACKDATED ? now - at : 0;
+}
+
+static void
+add_clock(nd_ms ahead, struct nd_buf *out)
+{
+	char span[ND_STAMP_SIZE];
+
+	if (ahead != 0)
+		(void)nd_buf_addf(out, "; this host's clock is about %s %s",
+		    nd_stamp_span(ahead < 0 ? -ahead : ahead, span), ahead < 0 ? "behind" : "ahead");
+}
+
+void
+claims_write(const struct claims *claims, nd_unix now, bool fresh, struct nd_buf *out)
+{
+	const size_t start = out->len;
+	char span[ND_STAMP_SIZE];
+
+	if (!claims->jwt) {
+		(void)nd_buf_adds(out, "the token is opaque: it cannot be looked into");
+		return;
+	}
+	add_fact(out, start, "for", claims->audience);
+	add_fact(out, start, "tenant", claims->tenant);
+	add_fact(out, start, "application", claims->app);
+	add_fact(out, start, "object id", claims->object);
+	add_fact(out, start, "user", claims->user);
+	add_fact(out, start, "roles", claims->roles);
+	add_fact(out, start, "scopes", claims->scopes);
+	if (claims->expires > now)
+		add_fact(out, start, "good for", nd_stamp_span(claims->expires - now, span));
+	if (out->len == start)
+		(void)nd_buf_adds(out, "the token says nothing about itself");
+	add_broad(claims->roles, out);
+	add_broad(claims->scopes, out);
+	if (fresh)
+		add_clock(claims_ahead(claims, now), out);
+}
+
+/* -- before the server is asked -- */
+
+enum nd_err
+claims_check(const struct claims *claims, const struct conf_account *account, nd_unix now, struct nd_why *why)
+{
+	const char *service = other_service(claims->audience);
+
+	if (is_microsoft(account) && service != NULL) {
+		(void)nd_fail(why, ND_ETOKEN, 0,
+		    "the token is for %s (%s), not for Exchange Online: SMTP takes no such token", service,
+		    claims->audience);
+		return nd_fail_at(why, "scope", 0,
+		    "take scope out of the account's section, or set it to "
+		    "https://outlook.office365.com/.default");
+	}
+	if (claims->expires != 0 && claims->expires <= now) {
+		(void)nd_fail(why, ND_ETOKEN, 0,
+		    "by this host's clock the token is over already: the clock is ahead, or the "
+		    "issuer's is behind");
+		return nd_fail_at(why, "", 0, "set the clock: timedatectl set-ntp true");
+	}
+	return ND_OK;
+}
+
+/* -- after the server has refused -- */
+
+static const char *const fault_names[CLAIMS_FAULT_COUNT] = {
+	[CLAIMS_UNKNOWN] = "unknown",
+	[CLAIMS_SMTP_AUTH_OFF] = "smtp-auth-off",
+	[CLAIMS_WRONG_AUDIENCE] = "wrong-audience",
+	[CLAIMS_NO_CONSENT] = "no-consent",
+	[CLAIMS_NO_ROLE] = "no-role",
+	[CLAIMS_WRONG_PERSON] = "wrong-person",
+	[CLAIMS_NO_PRINCIPAL] = "no-principal",
+};
+
+const char *
+claims_fault_name(enum claims_fault fault)
+{
+	return fault_names[fault];
+}
+
+/* What may stand in a command that somebody pastes: a GUID, or an address without marks of a shell. */
+static const char *
+safe(const char *text, const char *instead)
+{
+	for (const char *at = text; *at != '\0'; at++)
+		if (!isalnum((unsigned char)*at) && strchr("@._+-", *at) == NULL)
+			return instead;
+	return text[0] != '\0' ? text : instead;
+}
+
+static const char *
+app_of(const struct claims *claims, const struct conf_account *account)
+{
+	return safe(claims->app[0] != '\0' ? claims->app : account->client_id, "APPLICATION-ID");
+}
+
+static bool
+is_mine(const char *address, const char *user)
+{
+	return address[0] == '\0' || nd_str_eq_nocase(address, user);
+}
+
+/* High Volume Email goes by another right. */
+static bool
+may_send(const char *rights, const char *right, const struct conf_account *account)
+{
+	return has_right(rights, right) || (account->provider == CONF_MICROSOFT_HVE && has_right(rights, "Mail.Send"));
+}
+
+static enum claims_fault
+judge_person(const struct claims *claims, const struct conf_account *account)
+{
+	if (!may_send(claims->scopes, "SMTP.Send", account))
+		return CLAIMS_NO_ROLE;
+	return is_mine(claims->user, account->user) ? CLAIMS_UNKNOWN : CLAIMS_WRONG_PERSON;
+}
+
+/* An application whose rights are given in Exchange (RBAC for Applications) has no role in its token, so nothing is certain without one. */
+static enum claims_fault
+judge_application(const struct claims *claims, const struct conf_account *account)
+{
+	if (claims->roles[0] == '\0')
+		return CLAIMS_NO_CONSENT;
+	if (!may_send(claims->roles, "SMTP.SendAsApp", account))
+		return CLAIMS_NO_ROLE;
+	return CLAIMS_NO_PRINCIPAL;
+}
+
+/* A service by its URL that is not one for mail. By its application id it may be any. */
+static bool
+is_foreign(const char *audience)
+{
+	return strstr(audience, "://") != NULL && !is_mail(audience);
+}
+
+static enum claims_fault
+judge(const struct claims *claims, const struct conf_account *account, const char *reply)
+{
+	if (!is_microsoft(account))
+		return CLAIMS_UNKNOWN;
+	if (strstr(reply, "SmtpClientAuthentication is disabled") != NULL)
+		return CLAIMS_SMTP_AUTH_OFF;
+	if (!claims->jwt)
+		return CLAIMS_UNKNOWN;
+	if (is_foreign(claims->audience) && !is_service(claims->audience, account->host))
+		return CLAIMS_WRONG_AUDIENCE;
+	return claims->scopes[0] != '\0' ? judge_person(claims, account) : judge_application(claims, account);
+}
+
+static void
+tell_smtp_auth_off(const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+{
+	(void)nd_buf_adds(cause,
+	    "SMTP AUTH is switched off for the tenant or for the mailbox; signing in by OAuth does not "
+	    "get around that");
+	(void)nd_buf_addf(remedy,
+	    "in Exchange Online PowerShell: Set-CASMailbox -Identity \"%s\" -SmtpClientAuthenticationDisabled $false; "
+	    "for the "
+	    "whole tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false; it takes 5 to 10 minutes to "
+	    "spread; "
+	    "Microsoft Entra security defaults switch it off too",
+	    safe(account->user, "MAILBOX"));
+}
+
+static void
+tell_audience(const struct claims *claims, struct nd_buf *cause, struct nd_buf *remedy)
+{
+	(void)nd_buf_addf(cause, "the token is for %s: Exchange Online takes tokens for outlook.office365.com only",
+	    claims->audience);
+	(void)nd_buf_adds(remedy,
+	    "take scope out of the account's section, or set it to https://outlook.office365.com/.default "
+	    "(an application) or https://outlook.office.com/SMTP.Send (a person)");
+}
+
+static void
+tell_consent(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+{
+	const char *app = app_of(claims, account), *object = safe(claims->object, "OBJECT-ID");
+
+	(void)nd_buf_adds(cause,
+	    "the token has no role: no administrator has consented to SMTP.SendAsApp, or the application is "
+	    "given its right in Exchange (RBAC for Applications) and that is missing or has not spread");
+	(void)nd_buf_addf(remedy,
+	    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, Office 365 "
+	    "Exchange "
+	    "Online, Application permissions, SMTP.SendAsApp, then grant admin consent; or in Exchange Online "
+	    "PowerShell: "
+	    "New-ServicePrincipal -AppId %s -ObjectId %s; New-ManagementRoleAssignment -Role 'Application "
+	    "SMTP.SendAsApp' -App %s "
+	    "-CustomResourceScope SCOPE",
+	    app, app, object, app);
+}
+
+static void
+tell_role(const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+{
+	const bool person = claims->scopes[0] != '\0';
+
+	(void)nd_buf_addf(cause, "the token allows %s, but not %s", person ? claims->scopes : claims->roles,
+	    person ? "SMTP.Send" : "SMTP.SendAsApp");
+	if (person)
+		(void)nd_buf_adds(remedy,
+		    "add SMTP.Send (Microsoft Graph, Delegated permissions) to the application, set scope = "
+		    "https://outlook.office.com/SMTP.Send offline_access, and sign in again");
+	else
+		(void)nd_buf_addf(remedy,
+		    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, "
+		    "Office 365 "
+		    "Exchange Online, Application permissions, SMTP.SendAsApp, then grant admin consent",
+		    app_of(claims, account));
+}
+
+static void
+tell_person(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+{
+	const char *user = safe(account->user, "MAILBOX"), *person = safe(claims->user, "PERSON");
+
+	(void)nd_buf_addf(cause, "the token is of %s, who may not send as %s", claims->user, account->user);
+	(void)nd_buf_addf(remedy,
+	    "sign in as %s, or in Exchange Online PowerShell: Add-MailboxPermission -Identity \"%s\" -User \"%s\" "
+	    "-AccessRights "
+	    "FullAccess; it takes 15 to 30 minutes to spread",
+	    user, user, person);
+}
+
+static void
+tell_principal(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+{
+	const char *app = app_of(claims, account), *object = safe(claims->object, "OBJECT-ID");
+	const char *user = safe(account->user, "MAILBOX");
+
+	(void)nd_buf_adds(cause,
+	    "the token is as it should be: Exchange Online does not know the application's service principal, "
+	    "or by a wrong object id (the one of App registrations), or it has no right on the mailbox, or "
+	    "SMTP AUTH is off");
+	(void)nd_buf_addf(remedy,
+	    "in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; Add-MailboxPermission "
+	    "-Identity \"%s\" "
+	    "-User %s -AccessRights FullAccess; if Get-ServicePrincipal shows another ObjectId for it, first: "
+	    "Remove-ServicePrincipal -Identity %s; changes take 15 to 30 minutes to spread; also see Get-CASMailbox "
+	    "-Identity "
+	    "\"%s\" | Format-List SmtpClientAuthenticationDisabled",
+	    app, object, user, object, app, user);
+}
+
+enum claims_fault
+claims_blame(const struct claims *claims, const struct conf_account *account, const char *reply, struct nd_buf *cause,
+    struct nd_buf *remedy)
+{
+	const enum claims_fault fault = judge(claims, account, reply);
+
+	switch (fault) {
+	case CLAIMS_SMTP_AUTH_OFF:
+		tell_smtp_auth_off(account, cause, remedy);
+		break;
+	case CLAIMS_WRONG_AUDIENCE:
+		tell_audience(claims, cause, remedy);
+		break;
+	case CLAIMS_NO_CONSENT:
+		tell_consent(claims, account, cause, remedy);
+		break;
+	case CLAIMS_NO_ROLE:
+		tell_role(claims, account, cause, remedy);
+		break;
+	case CLAIMS_WRONG_PERSON:
+		tell_person(claims, account, cause, remedy);
+		break;
+	case CLAIMS_NO_PRINCIPAL:
+		tell_principal(claims, account, cause, remedy);
+		break;
+	case CLAIMS_UNKNOWN:
+	case CLAIMS_FAULT_COUNT:
+		break;
+	}
+	return fault;
+}

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of accounts, step by step: what is told when all is well, and the one clear sentence when it is not."""
+import json
+import os
+import socket
+import subprocess
+
+import notifyd
+from notifyd import NOTIFYCTL, NOTIFYD, until
+import test_faults
+from test_faults import HEAD, JOB, MICROSOFT, NO_TLS, PLAIN
+
+MAILBOX = 'alerts@contoso.example'
+
+
+def lines(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def steps(told):
+    return [line['step'] for line in told]
+
+
+class Probes(test_faults.Faults):
+    def microsoft(self, fake, name='m', query='', **changes):
+        return HEAD + MICROSOFT % dict(fake.facts, name=name, query=query, **changes)
+
+    def ask(self, daemon, name='m', query=''):
+        reply = daemon.post('/v1/accounts/%s/test%s' % (name, query), None, True)
+        self.assertEqual((reply.status, reply.headers['Content-Type']), (200, 'application/x-ndjson'), reply)
+        return lines(reply.body.decode())
+
+    def alone(self, daemon, *more):
+        done = subprocess.run([*notifyd.UNDER, NOTIFYD, '--config', daemon.config, *more], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertNotRegex(done.stderr, notifyd.SANITIZER)
+        return done.returncode, lines(done.stdout)
+
+    def ctl(self, daemon, *args, socket=None):
+        env = dict(os.environ, LC_ALL='C.UTF-8', PATH='/nonexistent')
+        return subprocess.run([NOTIFYCTL, '--socket', socket or daemon.socket, *args], capture_output=True, text=True, timeout=90,
+                              check=False, env=env)
+
+    def failed(self, told, step, *words):
+        """The last step is this one; it has failed, and says these words somewhere."""
+        self.assertEqual(steps(told)[-2:], [step, 'result'], told)
+        self.assertEqual([line['ok'] for line in told[:-2]], [True] * (len(told) - 2), told)
+        self.assertEqual((told[-2]['ok'], told[-1]['ok'], told[-1]['proved']), (False, False, False), told)
+        texts = ' '.join(str(value) for value in told[-2].values())
+        for word in words:
+            self.assertIn(word, texts, told)
+        return told[-2]
+
+    def requests(self, fake):
+        return sum(line['event'] == 'token' for line in lines(open(os.path.join(fake.provider.folder, 'journal.jsonl')).read()))
+
+
+class Well(Probes):
+    def test_a_microsoft_account_is_proved_by_a_message_to_itself(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        until(lambda: d.account('m').get('token_expires'), 'the engine has its token')
+        told = self.ask(d)
+        self.assertEqual(steps(told), ['config', 'secret', 'token', 'claims', 'dns', 'tcp', 'greeting', 'starttls', 'certificate',
+                                       'ehlo', 'auth', 'mail', 'rcpt', 'send', 'result'], told)
+        self.assertTrue(all(line['ok'] and (line['step'] == 'result' or line['ms'] >= 0) for line in told), told)
+        self.assertTrue(told[-1]['proved'], told)
+        self.assertIn('issuer is CN=notifyd stand-in CA', told[8]['detail'])
+        self.assertLess(abs(told[2]['skew_seconds']), 30)
+        self.assertIn('SMTP.SendAsApp', told[3]['detail'])
+        mails = os.listdir(fake.provider.mail_room.folder)
+        self.assertEqual(len(mails), 2, mails)
+        with open(os.path.join(fake.provider.mail_room.folder, '0001.json'), encoding='utf-8') as file:
+            self.assertIn(MAILBOX, file.read())
+        with open(fake.facts['secret'], encoding='ascii') as file:
+            secret = file.read().split()[0]
+        self.assertNotIn(secret, json.dumps(told))
+        self.assertEqual(self.requests(fake), 2, 'the engine asked once, and so did the test')
+        self.assertEqual(d.account('m')['state'], 'ok')
+
+    def test_without_a_message_a_microsoft_account_is_not_proved(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        told = self.ask(d, query='?send=no')
+        self.assertEqual(steps(told)[-2:], ['rcpt', 'result'], told)
+        self.assertEqual((told[-1]['ok'], told[-1]['proved']), (True, False))
+        self.assertIn('NOT PROVED', told[-1]['detail'])
+        self.assertEqual(os.listdir(fake.provider.mail_room.folder), [])
+        self.assertEqual(self.alone(d, '--probe', 'm', '--no-send')[0], 3)
+
+    def test_elsewhere_the_envelope_proves_and_nothing_is_sent(self):
+        fake = self.lenient()
+        d = self.daemon(HEAD + PLAIN % ('p', fake.port, NO_TLS))
+        told = self.ask(d, 'p')
+        self.assertEqual(steps(told), ['config', 'dns', 'tcp', 'greeting', 'ehlo', 'mail', 'rcpt', 'result'], told)
+        self.assertTrue(told[-1]['proved'], told)
+        self.assertEqual(fake.mails, [])
+        until(lambda: ('RSET', '') in fake.heard, 'RSET is said')
+        told = self.ask(d, 'p', '?to=someone@example.com')
+        self.assertEqual(steps(told)[-2:], ['send', 'result'], told)
+        self.assertEqual(fake.mails[0][0], ['someone@example.com'])
+        self.assertIn(b'Auto-Submitted: auto-generated', fake.mails[0][1])
+        told = self.ask(d, 'p', '?send=yes')
+        self.assertEqual(fake.mails[1][0], ['alerts@example.com'])
+
+    def test_a_configuration_that_is_not_in_use_is_tested(self):
+        fake = self.stand_in()
+        d = self.daemon(HEAD)
+        reply = d.post('/v1/accounts/test', self.microsoft(fake), True, headers={'Content-Type': 'text/plain'})
+        self.assertEqual(reply.status, 200, reply)
+        self.assertTrue(lines(reply.body.decode())[-1]['proved'], reply)
+        self.assertEqual(d.status()['accounts'], [])
+        reply = d.post('/v1/accounts/test', '[account x]\ngramt = 1\n', True, headers={'Content-Type': 'text/plain'})
+        self.failed(lines(reply.body.decode()), 'config', 'gramt')
+        self.assert_problem(d.post('/v1/accounts/test?account=y', self.microsoft(fake), True), 422, 'no-such-account')
+
+    def test_it_needs_no_daemon(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake), start=False)
+        code, told = self.alone(d, '--probe', 'm')
+        self.assertEqual((code, told[-1]['proved'], len(told)), (0, True, 15), told)
+        self.assertFalse(os.path.exists(d.state))
+        code, told = self.alone(d, '--probe', 'nobody')
+        self.assertEqual(code, 78, told)
+        self.failed(told, 'config', 'nobody')
+
+    def test_what_cannot_be_asked_is_refused(self):
+        d = self.daemon(HEAD + PLAIN % ('p', 1, NO_TLS))
+        for query, field in (('?send=maybe', 'send'), ('?to=nobody', 'to'), ('?to=a@b.example&send=no', 'to'), ('?x=1', 'x')):
+            reply = d.post('/v1/accounts/p/test' + query, None, True)
+            self.assertEqual((reply.status, reply.json['field']), (400, field), reply)
+        self.assert_problem(d.post('/v1/accounts/q/test', None, True), 404, 'not-found')
+        self.assertEqual(d.post('/v1/accounts/p/test', None).status, 403)
+
+
+class Ill(Probes):
+    def test_each_stage_says_what_is_wrong(self):
+        with socket.create_server(('127.0.0.1', 0)) as closed:
+            port = closed.getsockname()[1]
+        faults = (
+            ('tcp', {'port': port}, ('no connection', 'refused')),
+            ('greeting', {'GREETING': '554 5.7.1 no mail from you'}, ('no mail from you', '554', '5.7.1')),
+            ('ehlo', {'EHLO': '550 5.7.1 not you'}, ('not you',)),
+            ('mail', {'MAIL': '550 5.7.60 not as this sender'}, ('5.7.60', 'not as this sender')),
+            ('rcpt', {'RCPT': '550 5.1.1 nobody'}, ('5.1.1', 'nobody')),
+        )
+        for stage, wanted, words in faults:
+            with self.subTest(stage):
+                at = wanted.pop('port', None)
+                fake = self.lenient(faults=wanted)
+                d = self.daemon(HEAD + PLAIN % ('p', at or fake.port, NO_TLS), start=False)
+                code, told = self.alone(d, '--probe', 'p')
+                self.assertEqual(code, 69)
+                self.failed(told, stage, *words)
+
+    def test_a_name_that_nobody_knows_fails_at_dns(self):
+        d = self.daemon(HEAD + (PLAIN % ('p', 25, NO_TLS)).replace('127.0.0.1', 'relay.invalid'), start=False)
+        self.failed(self.alone(d, '--probe', 'p')[1], 'dns', 'relay.invalid')
+
+    def test_the_issuer_of_a_strange_certificate_is_named(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake).replace('\nca_file', '\ntoken_ca_file'), start=False)
+        step = self.failed(self.alone(d, '--probe', 'm')[1], 'certificate', 'CN=notifyd stand-in CA')
+        self.assertIn('ca_file', step['remedy'])
+
+    def test_a_refused_token_tells_which_cure(self):
+        fake = self.stand_in()
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
+        d = self.daemon(self.microsoft(fake))
+        step = self.failed(self.ask(d), 'auth', '5.7.3')
+        self.assertEqual((step['code'], step['enhanced']), ('535', '5.7.3'))
+        self.assertIn('New-ServicePrincipal -AppId %s -ObjectId ' % fake.facts['client_id'], step['remedy'])
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled ' \
+            'for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information.'
+        step = self.failed(self.ask(d), 'auth', '5.7.139')
+        self.assertIn('Set-CASMailbox -Identity "%s"' % MAILBOX, step['remedy'])
+
+    def test_a_permission_that_lacks_shows_behind_the_message_alone(self):
+        fake = self.stand_in()
+        fake.provider.faults['END'] = lambda *_: '554 5.2.252 SendAsDenied; alerts@contoso.example not allowed to send as x'
+        d = self.daemon(self.microsoft(fake))
+        self.failed(self.ask(d), 'send', '5.2.252')
+
+
+class Bad(Probes):
+    """Each ends in one clear sentence and a held account; no request is repeated in a loop."""
+
+    def held(self, config, step, *words, fake=None, requests=1):
+        d = self.daemon(config)
+        job = d.submit(**JOB)
+        self.until_account(d, 'm', 'held')
+        if fake:
+            self.assertEqual(self.requests(fake), requests)
+        before = self.requests(fake) if fake else 0
+        told = self.ask(d)
+        self.failed(told, step, *words)
+        if fake:
+            self.assertEqual(self.requests(fake) - before, requests, 'as many for the test')
+        self.assertEqual(d.account('m')['state'], 'held')
+        self.assertIn(d.job(job)['state'], ('queued', 'held'))
+        d.stop()
+        d.pidfd = None
+        return told
+
+    def test_the_id_of_a_secret_in_its_place(self):
+        fake = self.stand_in()
+        with open(fake.provider.secret_path + '.id', 'w', encoding='ascii') as file:
+            file.write('11112222-3333-4444-5555-666677778888')
+        os.chmod(fake.provider.secret_path + '.id', 0o600)
+        config = self.microsoft(fake, secret=fake.facts['secret'] + '.id')
+        told = self.held(config, 'token', 'AADSTS7000215', 'looks like the ID', fake=fake)
+        self.assertNotIn('11112222-3333', json.dumps(told))
+
+    def test_another_tenant(self):
+        fake = self.stand_in()
+        config = self.microsoft(fake).replace(fake.facts['tenant'], '00000000-0000-0000-0000-00000000dead')
+        self.held(config, 'token', 'AADSTS90002', 'tenant', fake=fake)
+
+    def test_a_clock_that_is_off(self):
+        fake = self.stand_in()
+        fake.provider.faults['token'] = lambda *_: (401, {'Date': 'Sat, 21 Nov 2026 08:00:00 GMT'}, json.dumps(
+            {'error': 'invalid_client', 'error_description': 'AADSTS700024: Client assertion is not within its valid time range. '
+             'Current time: 2026-11-21T08:00:00Z', 'error_codes': [700024]}).encode())
+        told = self.held(self.microsoft(fake), 'token', 'AADSTS700024', 'clock', fake=fake)
+        self.assertGreater(abs(told[-2]['skew_seconds']), 600)
+        fake.provider.faults['token'] = lambda *_: (400, {}, json.dumps(
+            {'error': 'invalid_grant', 'error_description': 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a '
+             'reasonable timeframe. Check your iat and exp values in the JWT claim.'}).encode())
+        d = self.daemon(self.microsoft(fake), start=False)
+        self.failed(self.alone(d, '--probe', 'm')[1], 'token', 'short-lived')
+
+    def test_a_secret_that_cannot_be_read(self):
+        fake = self.stand_in()
+        config = self.microsoft(fake, secret=fake.facts['secret'] + '.gone')
+        self.held(config, 'secret', 'secret.gone', fake=fake, requests=0)
+
+    def test_a_page_in_place_of_a_token(self):
+        fake = self.stand_in()
+        fake.provider.faults['token'] = (200, {'Content-Type': 'text/html'}, b'<html>Sign in to the hotel network</html>')
+        self.held(self.microsoft(fake), 'token', fake=fake)
+
+    def test_a_flood_in_place_of_a_token(self):
+        fake = self.stand_in()
+        fake.provider.faults['token'] = (200, {'Content-Type': 'application/json'}, b'{"access_token":"' + b'x' * 10000000 + b'"}')
+        self.held(self.microsoft(fake), 'token', 'larger than 64 KiB', fake=fake)
+
+    def test_an_endpoint_that_points_elsewhere(self):
+        fake = self.stand_in()
+        fake.provider.faults['token'] = (302, {'Location': fake.facts['token_url']}, b'')
+        self.held(self.microsoft(fake), 'token', '302', fake=fake)
+
+    def test_an_endpoint_without_tls_is_no_setting(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake).replace('token_url = https', 'token_url = http'), start=False)
+        code, told = self.alone(d, '--probe', 'm')
+        self.assertEqual(code, 78)
+        self.failed(told, 'config', 'token_url', 'https')
+        self.assertEqual(self.requests(fake), 0)
+
+
+class Client(Probes):
+    def test_notifyctl_tells_each_step_and_ends_by_the_result(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        done = self.ctl(d, 'account', 'test', 'm', '--no-send')
+        self.assertEqual(done.returncode, 3, done)
+        self.assertRegex(done.stdout, r'✓ certificate +\d+ ms  TLSv1')
+        self.assertIn('NOT PROVED', done.stdout)
+        done = self.ctl(d, '--json', 'account', 'test', 'm', '--to', 'ops@contoso.example')
+        self.assertEqual((done.returncode, lines(done.stdout)[-1]['proved']), (0, True), done)
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
+        done = self.ctl(d, 'account', 'test', 'm')
+        self.assertEqual(done.returncode, 69, done)
+        self.assertRegex(done.stdout, r'✗ auth +\d+ ms  .*5\.7\.3')
+        self.assertIn('  remedy: in Exchange Online PowerShell: New-ServicePrincipal', done.stdout)
+        self.assertEqual(self.ctl(d, 'account', 'test', 'nobody').returncode, 65)
+        self.assertEqual(self.ctl(d, 'account', 'test', 'm', '--no-send', '--to', 'a@b.example').returncode, 64)
+        self.assertEqual(self.ctl(d, 'account', 'show', 'm', '--no-send').returncode, 64)
+        done = subprocess.run([NOTIFYCTL, '--socket', d.socket, 'account', 'test', 'm'], capture_output=True, text=True, timeout=90,
+                              check=False, env={'LC_ALL': 'C'})
+        self.assertRegex(done.stdout, r'(?m)^FAIL auth')
+
+    def test_notifyctl_tests_what_is_not_in_use_with_and_without_a_daemon(self):
+        fake = self.stand_in()
+        d = self.daemon(HEAD)
+        other = d.config + '.new'
+        with open(other, 'w', encoding='utf-8') as file:
+            file.write(self.microsoft(fake))
+        done = self.ctl(d, 'account', 'test', 'm', '--config', other)
+        self.assertEqual(done.returncode, 0, done)
+        done = self.ctl(d, 'account', 'test', 'm', '--config', other, socket=d.folder + '/gone.sock')
+        self.assertEqual(done.returncode, 0, done)
+        with open(other, 'a', encoding='utf-8') as file:
+            file.write('gramt = 1\n')
+        for more in ({}, {'socket': d.folder + '/gone.sock'}):
+            done = self.ctl(d, 'account', 'test', 'm', '--config', other, **more)
+            self.assertEqual(done.returncode, 78, done)
+            self.assertIn('gramt', done.stdout)
+
+    def test_the_doctor_looks_at_every_account(self):
+        fake, sick = self.stand_in(), self.lenient(faults={'GREETING': '554 5.7.1 no mail from you'})
+        d = self.daemon(self.microsoft(fake) + PLAIN % ('sick', sick.port, NO_TLS))
+        for more in ((), ('--config', d.config)):
+            done = self.ctl(d, '--json', 'doctor', *more, socket=d.folder + '/gone.sock' if more else None)
+            told = {line['check']: line for line in lines(done.stdout)}
+            self.assertEqual(done.returncode, 1, done)
+            self.assertTrue(told['account m']['ok'], told)
+            self.assertFalse(told['account sick']['ok'], told)
+            self.assertIn('no mail from you', told['account sick']['detail'])
+            self.assertEqual(told['daemon']['ok'], not more)
+            for check in ('unit', 'authorities', 'resolver', 'fips', 'clock'):
+                self.assertIn(check, told)
+        self.assertEqual(os.listdir(fake.provider.mail_room.folder), [], 'the doctor sends nothing')
+        self.assertRegex(self.ctl(d, 'doctor').stdout, r'(?m)^✗ account sick .*\n  remedy: ')

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_claims.c - what an access token says about itself, and what that explains. The tokens are made up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/claims.h"
+#include "daemon/core/jwt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NOW ((nd_unix)1800000000 * 1000)
+#define APP "9ab20000-0000-0000-0000-000000000000"
+#define OBJECT "0b1ec700-0000-0000-0000-000000000000"
+#define BASE                                                                                                           \
+	"\"tid\":\"1f3c\",\"oid\":\"" OBJECT "\",\"appid\":\"" APP                                                     \
+	"\",\"iat\":1799999990,\"nbf\":1799999990,\"exp\":1800003590"
+#define MAIL "\"aud\":\"https://outlook.office365.com\","
+
+static char user[] = "alerts@contoso.com", host[] = "smtp.office365.com", client[] = APP, name[] = "m";
+static const struct conf_account account = {
+	.provider = CONF_MICROSOFT, .name = name, .user = user, .host = host, .client_id = client
+};
+
+/* A token with these claims; its signature is of no matter. */
+static void
+read(const char *json, struct claims *out)
+{
+	struct nd_secret token = { 0 };
+	struct nd_buf text;
+
+	nd_buf_init(&text, 65536);
+	jwt_base64url(&text, "{\"alg\":\"none\"}", 14);
+	nd_buf_addc(&text, '.');
+	jwt_base64url(&text, json, strlen(json));
+	nd_buf_adds(&text, ".c2ln");
+	nd_secret_set(&token, nd_buf_text(&text), text.len);
+	claims_read(&token, out);
+	nd_secret_done(&token);
+	nd_buf_done(&text);
+}
+
+static char *
+words(const char *json, nd_unix now)
+{
+	struct claims claims;
+	struct nd_buf out;
+
+	read(json, &claims);
+	nd_buf_init(&out, 4096);
+	claims_write(&claims, now, true, &out);
+	return nd_buf_take(&out, NULL);
+}
+
+static void
+assert_words(const char *json, nd_unix now, const char *wanted)
+{
+	char *text = words(json, now);
+
+	if (strstr(text, wanted) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", wanted, text);
+	free(text);
+}
+
+static void
+a_token_says_whom_it_is_for_and_what_it_allows(void **state)
+{
+	struct claims claims;
+
+	(void)state;
+	read("{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\",\"IMAP.AccessAsApp\"]}", &claims);
+	assert_true(claims.jwt);
+	assert_string_equal(claims.audience, "https://outlook.office365.com");
+	assert_string_equal(claims.roles, "SMTP.SendAsApp IMAP.AccessAsApp");
+	assert_string_equal(claims.object, OBJECT);
+	assert_string_equal(claims.app, APP);
+	assert_int_equal(claims.expires, (nd_unix)1800003590 * 1000);
+	assert_words("{" MAIL BASE ",\"scp\":\"SMTP.Send\",\"upn\":\"a@b.c\"}", NOW,
+	    "user a@b.c, scopes SMTP.Send, good for 59m");
+	read("{\"aud\":[\"https://outlook.office.com\",\"x\"],\"azp\":\"z\",\"preferred_username\":\"p\"}", &claims);
+	assert_string_equal(claims.audience, "https://outlook.office.com");
+	assert_string_equal(claims.app, "z");
+	assert_string_equal(claims.user, "p");
+}
+
+static void
+what_is_no_jwt_is_opaque(void **state)
+{
+	static const char *const texts[] = { "", "ya29.a0AfB", "EwBAAl3BAAUFFpUA", "a.b.c", "..", ".", "a.!!!!.c",
+		"a.e30.c", "a.W10.c", "a.bnVsbA.c" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct nd_secret token = { 0 };
+		struct claims claims;
+
+		nd_secret_set(&token, texts[i], strlen(texts[i]));
+		claims_read(&token, &claims);
+		assert_int_equal(claims.jwt, strcmp(texts[i], "a.e30.c") == 0); /* {} is a JWT that says nothing */
+		nd_secret_done(&token);
+	}
+}
+
+static void
+what_a_token_says_is_fit_to_be_shown(void **state)
+{
+	struct claims claims;
+
+	(void)state;
+	read("{\"aud\":\"a\\u001b[31m\\nb\",\"roles\":[1,{},\"x\"],\"iat\":-1,\"exp\":1e99,\"tid\":7}", &claims);
+	assert_null(strchr(claims.audience, '\033'));
+	assert_null(strchr(claims.audience, '\n'));
+	assert_string_equal(claims.roles, "x");
+	assert_int_equal(claims.issued, 0);
+	assert_int_equal(claims.expires, 0);
+	assert_string_equal(claims.tenant, "");
+}
+
+static void
+a_token_that_can_do_more_than_send_is_named(void **state)
+{
+	(void)state;
+	assert_words("{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\",\"Directory.Read.All\"]}", NOW,
+	    "this token can also read your directory");
+	assert_words("{" MAIL BASE ",\"scp\":\"SMTP.Send https://graph.microsoft.com/Mail.ReadWrite\"}", NOW,
+	    "this token can also read mail");
+}
+
+static void
+a_fresh_token_tells_how_the_clock_goes(void **state)
+{
+	char *text;
+
+	(void)state;
+	assert_words("{" MAIL BASE "}", NOW - ND_MIN(10), "clock is about 9m behind");
+	assert_words("{" MAIL BASE "}", NOW + ND_MIN(10), "clock is about 10m ahead");
+	text = words("{" MAIL BASE "}", NOW + ND_MIN(5)); /* issuers date tokens back */
+	assert_null(strstr(text, "clock"));
+	free(text);
+}
+
+static void
+a_token_for_another_service_is_not_even_tried(void **state)
+{
+	struct conf_account other = account;
+	struct claims claims;
+	struct nd_why why;
+
+	(void)state;
+	read("{\"aud\":\"https://graph.microsoft.com/\"," BASE "}", &claims);
+	assert_int_equal(claims_check(&claims, &account, NOW, &why), ND_ETOKEN);
+	assert_non_null(strstr(why.text, "Microsoft Graph"));
+	assert_non_null(strstr(nd_why_hint(&why), "https://outlook.office365.com/.default"));
+	other.provider = CONF_SMTP;
+	assert_int_equal(claims_check(&claims, &other, NOW, &why), ND_OK);
+	read("{\"aud\":\"00000003-0000-0000-c000-000000000000\"," BASE "}", &claims);
+	assert_int_equal(claims_check(&claims, &account, NOW, &why), ND_ETOKEN);
+	read("{" MAIL BASE "}", &claims);
+	assert_int_equal(claims_check(&claims, &account, NOW, &why), ND_OK);
+	assert_int_equal(claims_check(&claims, &account, NOW + ND_MIN(90), &why), ND_ETOKEN);
+	assert_non_null(strstr(why.text, "clock"));
+}
+
+struct row {
+	enum claims_fault fault;
+	const char *json, *reply, *remedy;
+};
+
+static void
+a_refusal_is_explained_by_what_the_token_lacks(void **state)
+{
+	static const char generic[] = "535 5.7.3 Authentication unsuccessful";
+	/* clang-format off */
+	static const struct row rows[] = {
+		{ CLAIMS_WRONG_AUDIENCE, "{\"aud\":\"https://x.example\"," BASE "}", generic, "https://outlook.office365.com/.default" },
+		{ CLAIMS_NO_CONSENT, "{" MAIL BASE "}", generic, "New-ManagementRoleAssignment -Role 'Application SMTP.SendAsApp' -App " APP },
+		{ CLAIMS_NO_ROLE, "{" MAIL BASE ",\"roles\":[\"IMAP.AccessAsApp\"]}", generic, "SMTP.SendAsApp, then grant admin consent" },
+		{ CLAIMS_NO_ROLE, "{" MAIL BASE ",\"roles\":[\"Mail.Send\"]}", generic, "SMTP.SendAsApp" },
+		{ CLAIMS_NO_ROLE, "{" MAIL BASE ",\"scp\":\"IMAP.AccessAsUser.All\"}", generic, "SMTP.Send" },
+		{ CLAIMS_NO_PRINCIPAL, "{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\"]}", generic,
+		  "New-ServicePrincipal -AppId " APP " -ObjectId " OBJECT "; Add-MailboxPermission -Identity \"alerts@contoso.com\" -User " OBJECT " -AccessRights FullAccess" },
+		{ CLAIMS_WRONG_PERSON, "{" MAIL BASE ",\"scp\":\"SMTP.Send\",\"upn\":\"bob@contoso.com\"}", generic, "-User \"bob@contoso.com\"" },
+		{ CLAIMS_UNKNOWN, "{" MAIL BASE ",\"scp\":\"SMTP.Send\",\"upn\":\"Alerts@contoso.com\"}", generic, "" },
+		{ CLAIMS_SMTP_AUTH_OFF, "{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\"]}",
+		  "535 5.7.139 SmtpClientAuthentication is disabled for the Tenant", "Set-CASMailbox -Identity \"alerts@contoso.com\" -SmtpClientAuthenticationDisabled $false" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct nd_buf cause, remedy;
+		struct claims claims;
+
+		read(rows[i].json, &claims);
+		nd_buf_init(&cause, 4096);
+		nd_buf_init(&remedy, 4096);
+		assert_string_equal(claims_fault_name(claims_blame(&claims, &account, rows[i].reply, &cause, &remedy)),
+		    claims_fault_name(rows[i].fault));
+		if (strstr(nd_buf_text(&remedy), rows[i].remedy) == NULL)
+			fail_msg("row %zu: %s", i, nd_buf_text(&remedy));
+		assert_int_equal(cause.len > 0, rows[i].fault != CLAIMS_UNKNOWN);
+		nd_buf_done(&cause);
+		nd_buf_done(&remedy);
+	}
+}
+
+static void
+a_token_cannot_put_words_into_a_command(void **state)
+{
+	struct nd_buf cause, remedy;
+	struct claims claims;
+
+	(void)state;
+	read("{" MAIL "\"oid\":\"x; Remove-Item\",\"appid\":\"$(evil)\",\"roles\":[\"SMTP.SendAsApp\"]}", &claims);
+	nd_buf_init(&cause, 4096);
+	nd_buf_init(&remedy, 4096);
+	assert_int_equal(claims_blame(&claims, &account, "535", &cause, &remedy), CLAIMS_NO_PRINCIPAL);
+	assert_null(strstr(nd_buf_text(&remedy), "evil"));
+	assert_null(strstr(nd_buf_text(&remedy), "Remove-Item"));
+	assert_non_null(strstr(nd_buf_text(&remedy), "-ObjectId OBJECT-ID"));
+	nd_buf_done(&cause);
+	nd_buf_done(&remedy);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_says_whom_it_is_for_and_what_it_allows),
+		cmocka_unit_test(what_is_no_jwt_is_opaque),
+		cmocka_unit_test(what_a_token_says_is_fit_to_be_shown),
+		cmocka_unit_test(a_token_that_can_do_more_than_send_is_named),
+		cmocka_unit_test(a_fresh_token_tells_how_the_clock_goes),
+		cmocka_unit_test(a_token_for_another_service_is_not_even_tried),
+		cmocka_unit_test(a_refusal_is_explained_by_what_the_token_lacks),
+		cmocka_unit_test(a_token_cannot_put_words_into_a_command),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
