@@ -13,7 +13,7 @@
 const char *explain_class_name(enum explain_class class)
 {
 	static const char *const names[EXPLAIN_CLASS_COUNT] = { [EXPLAIN_NO_CLASS] = "",
-#define X(symbol, name) [EXPLAIN_##symbol] = name,
+#define X(symbol, name) [EXPLAIN_##symbol] = (name),
 		EXPLAIN_CLASSES(X)
 #undef X
 	};

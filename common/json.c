@@ -519,7 +519,8 @@ check_rest(const char *octets, size_t len, size_t *taken, bool alone, struct nd_
 {
 	size_t at = *taken, spaces;
 
-	while (at < len && is_space(octets[at]))
+	while (at < len &&
+	       is_space(octets[at])) /* NOLINT(clang-analyzer-core.NullDereference): no octets have no length */
 		at++;
 	spaces = at - *taken;
 	if (at < len && (alone || (spaces == 0 && octets[at] != '{' && octets[at] != '['))) {
@@ -574,8 +575,11 @@ read_tree(struct json_tree *tree, struct feeding *feeding, char *here, size_t *u
 	if (reader.limits.depth > DEPTH_MAX)
 		reader.limits.depth = DEPTH_MAX;
 	if (used == NULL && feeding->len > limits->octets)
-		return nd_fail(feeding->why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
-	err = read(feeding, here, used, limits);
+		err = nd_fail(feeding->why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
+	else
+		err = read(feeding, here, used, limits);
+	feeding->reader = NULL;
+	feeding->why = NULL;
 	if (err != ND_OK) {
 		free_blocks(reader.blocks);
 		return err;
@@ -593,7 +597,7 @@ json_read(struct json_tree *tree, const char *octets, size_t len, const struct j
 	return read_tree(tree, &feeding, NULL, used, limits);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): json_read's parameters, and what only here must be told */
+/* NOLINTBEGIN(readability-function-size): json_read's parameters, and what only here must be told */
 enum nd_err
 json_read_here(struct json_tree *tree, char *octets, size_t len, const struct json_limits *limits, size_t *used,
     unsigned *lines, struct nd_why *why)
@@ -605,6 +609,7 @@ json_read_here(struct json_tree *tree, char *octets, size_t len, const struct js
 		*lines += feeding.lines;
 	return err;
 }
+/* NOLINTEND(readability-function-size) */
 
 /* A copy that has U+FFFD for each octet that is no UTF-8, and for NUL. */
 static const char *

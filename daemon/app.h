@@ -213,7 +213,7 @@ void grants_refused(struct app_account *account, const char *said, struct nd_why
 /* A sign-in that is on disk already; takes `saved`. */
 void grants_sign_in(struct app_account *account, struct oauth_saved *saved);
 void grants_sign_out(struct app_account *account);
-void grants_mind(void *app); /* tells of grants that die of age: daily */
+void grants_mind(void *arg); /* tells of grants that die of age: daily */
 void grants_warn(struct app *app, struct json_out *out);
 
 /* logins.c: people sign in. */

@@ -57,7 +57,7 @@ explanations_load(struct app *app)
 	table = explain_new(BASE, text, len, &ear);
 	free(text);
 	(void)snprintf(pattern, sizeof(pattern), "%.*sexplain.d/*.conf", slash ? (int)(slash - config + 1) : 0, config);
-	if (glob(pattern, 0, NULL, &found) == 0) {
+	if (glob(pattern, 0, NULL, &found) == 0) { /* NOLINT(concurrency-mt-unsafe): the loop alone calls it */
 		for (i = 0; i < found.gl_pathc && i < FILES_MAX; i++)
 			read_change(table, found.gl_pathv[i]);
 		globfree(&found);

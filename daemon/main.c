@@ -146,8 +146,8 @@ main(int argc, char **argv)
 	if (!chosen.state_dir)
 		chosen.state_dir = default_state_dir();
 	(void)umask(077);
-	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
-#ifndef ND_SANITIZED                     /* the leak checker reads its own process */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK); /* NOLINT(concurrency-mt-unsafe): before there are threads */
+#ifndef ND_SANITIZED                                  /* the leak checker reads its own process */
 	(void)prctl(PR_SET_DUMPABLE, 0); /* memory holds tokens: no core dump, no reading by others of our user */
 #endif
 	return app_run(&chosen);

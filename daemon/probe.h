@@ -102,7 +102,7 @@ struct probe_fault {
 void probe_fail(struct probe *probe, const struct probe_fault *fault);
 void probe_succeed(struct probe *probe, bool proved, const char *format, ...) ND_PRINTF(3, 4);
 /* What cannot even begin: the configuration's faults as a test that failed. */
-void probe_misconfigured(const struct conf_faults *faults, const char *name, probe_line *line, void *arg);
+void probe_misconfigured(const struct conf_faults *faults, const char *name, probe_line *tell, void *arg);
 /* The configuration's account of that name, or its only one (name NULL); NULL: why. */
 const struct conf_account *probe_account(const struct conf *conf, const char *name, struct nd_why *why);
 

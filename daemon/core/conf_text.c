@@ -282,7 +282,7 @@ static enum nd_err
 check_proxy(const char *text, struct nd_why *why)
 {
 	static const char *const schemes[] = { "http://", "socks5://" };
-	struct conf_text_host host;
+	struct conf_text_host host = { .port = 0 };
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		if (!nd_str_starts_nocase(text, schemes[i]))

@@ -113,6 +113,7 @@ is_another(const struct conf_account *account, const char *body, size_t len)
 	return another;
 }
 
+/* NOLINTBEGIN(readability-function-size): those of oauth_read, whom it was and who was asked */
 void
 identity_read(const struct conf_account *account, int source, int status, const char *body, size_t len,
     long retry_after, const struct nd_why *failure, struct oauth_reply *out)
@@ -133,3 +134,4 @@ identity_read(const struct conf_account *account, int source, int status, const 
 		(void)nd_fail_at(&out->why, "", 0, "take client_id out to use the machine's own identity");
 	}
 }
+/* NOLINTEND(readability-function-size) */

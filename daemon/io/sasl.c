@@ -10,9 +10,9 @@
 #define HASH 32
 
 static bool
-keyed(const uint8_t *key, const void *text, size_t len, uint8_t out[HASH])
+mac(const uint8_t *with, const void *text, size_t len, uint8_t out[HASH])
 {
-	return HMAC(EVP_sha256(), key, HASH, text, len, out, NULL) != NULL;
+	return HMAC(EVP_sha256(), with, HASH, text, len, out, NULL) != NULL;
 }
 
 static bool
@@ -23,13 +23,13 @@ prove_scram(const struct smtp_question *question, const struct nd_secret *passwo
 	bool good = PKCS5_PBKDF2_HMAC(password->octets, (int)password->len, question->salt, (int)question->salt_len,
 			(int)question->iterations, EVP_sha256(), HASH, salted) == 1;
 
-	good = good && keyed(salted, client, sizeof(client) - 1, key) &&
+	good = good && mac(salted, client, sizeof(client) - 1, key) &&
 	       EVP_Digest(key, HASH, stored, NULL, EVP_sha256(), NULL) == 1 &&
-	       keyed(stored, question->text, question->text_len, out->proof);
+	       mac(stored, question->text, question->text_len, out->proof);
 	for (size_t i = 0; good && i < HASH; i++)
 		out->proof[i] ^= key[i];
-	good = good && keyed(salted, server, sizeof(server) - 1, key) &&
-	       keyed(key, question->text, question->text_len, out->server);
+	good = good && mac(salted, server, sizeof(server) - 1, key) &&
+	       mac(key, question->text, question->text_len, out->server);
 	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(key, sizeof(key));
 	OPENSSL_cleanse(stored, sizeof(stored));
