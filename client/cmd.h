@@ -56,7 +56,17 @@ extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_li
 cmd_run cmd_watch_run, cmd_wait_run;
 extern const struct args_option cmd_watch_options[], cmd_wait_options[];
 cmd_run cmd_account_run, cmd_test_run, cmd_doctor_run;
+/* Of cmd_account_options: each belongs to one of its verbs. */
+enum {
+	CMD_ACCOUNT_TO,
+	CMD_ACCOUNT_NO_SEND,
+	CMD_ACCOUNT_CONFIG,
+	CMD_ACCOUNT_PASTE,
+	CMD_ACCOUNT_DEVICE,
+	CMD_ACCOUNT_YES
+};
 extern const struct args_option cmd_account_options[], cmd_doctor_options[];
+cmd_run cmd_login_run, cmd_logout_run;
 cmd_run cmd_check_run, cmd_pause_run, cmd_reload_run, cmd_resume_run;
 
 /* The language of LC_ALL, LC_MESSAGES, LANG. */

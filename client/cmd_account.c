@@ -17,6 +17,15 @@ static const struct writer_column columns[] = {
 	[COL_TOKEN]    = { "TOKEN EXPIRES", false, 0 },
 	[COL_SECRET]   = { "SECRET EXPIRES", false, 0.15 },
 };
+const struct args_option cmd_account_options[] = {
+	[CMD_ACCOUNT_TO]      = { 0, "to", "ADDR", "test: sends the message there; without it, to the account's own mailbox where only a message proves." },
+	[CMD_ACCOUNT_NO_SEND] = { 0, "no-send", NULL, "test: sends no message." },
+	[CMD_ACCOUNT_CONFIG]  = { 0, "config", "FILE", "test: an account of this configuration, which is not in use; for root." },
+	[CMD_ACCOUNT_PASTE]   = { 0, "paste", NULL, "login: the browser is elsewhere; its last address is pasted here." },
+	[CMD_ACCOUNT_DEVICE]  = { 0, "device", NULL, "login: with a code that is entered on another device." },
+	[CMD_ACCOUNT_YES]     = { 'y', "yes", NULL, "logout: asks nothing." },
+	{ 0 },
+};
 /* clang-format on */
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -282,6 +291,8 @@ static const struct {
 	{ "refresh", true, refresh, NULL },
 	{ "trust", true, trust, NULL },
 	{ "test", true, NULL, cmd_test_run },
+	{ "login", true, NULL, cmd_login_run },
+	{ "logout", true, NULL, cmd_logout_run },
 };
 
 int

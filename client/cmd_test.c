@@ -5,17 +5,6 @@
 
 #include <string.h>
 
-enum { OPT_TO, OPT_NO_SEND, OPT_CONFIG };
-
-/* clang-format off */
-const struct args_option cmd_account_options[] = {
-	[OPT_TO]      = { 0, "to", "ADDR", "test: sends the message there; without it, to the account's own mailbox where only a message proves." },
-	[OPT_NO_SEND] = { 0, "no-send", NULL, "test: sends no message." },
-	[OPT_CONFIG]  = { 0, "config", "FILE", "test: an account of this configuration, which is not in use; for root." },
-	{ 0 },
-};
-/* clang-format on */
-
 struct told {
 	struct cmd *cmd;
 	int code;
@@ -87,9 +76,9 @@ cmd_test_run(struct cmd *cmd, const struct args *args)
 {
 	struct told told = { .cmd = cmd, .code = CMD_PROTOCOL };
 	const struct probe_ask ask = { .name = args->words[1],
-		.to = args_value(args, OPT_TO),
-		.config = args_value(args, OPT_CONFIG),
-		.no_send = args_has(args, OPT_NO_SEND) };
+		.to = args_value(args, CMD_ACCOUNT_TO),
+		.config = args_value(args, CMD_ACCOUNT_CONFIG),
+		.no_send = args_has(args, CMD_ACCOUNT_NO_SEND) };
 	int code;
 
 	if (ask.to != NULL && ask.no_send)

@@ -11,6 +11,15 @@ notifyctl_SOURCES = \
 	%D%/cmd_admin.c \
 	%D%/cmd_backup.c \
 	%D%/cmd_doctor.c \
+	%D%/back.c \
+	%D%/back.h \
+	%D%/cmd_login.c \
+	%D%/page.c \
+	%D%/page.h \
+	%D%/paste.c \
+	%D%/paste.h \
+	%D%/qr.c \
+	%D%/qr.h \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_secret.c \

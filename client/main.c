@@ -30,7 +30,7 @@ static const struct cmd_row commands[] = {
 	{ "watch", "[filters]", "Tells what happens as it happens, until it is interrupted.", cmd_watch_options, cmd_watch_run, 0, 0, false },
 	{ "wait", "ID…", "Waits until jobs have come to an end, or are held.", cmd_wait_options, cmd_wait_run, 1, 1000, false },
 	{ "message", "ID", "Writes the job's message as it is sent.", NULL, cmd_message_run, 1, 1, false },
-	{ "account", "list|show|refresh|trust|test [NAME]", "Shows the accounts, asks for a new token, shows which certificates an account's server presents, or tests an account step by step.", cmd_account_options, cmd_account_run, 1, 2, false },
+	{ "account", "list|show|refresh|trust|test|login|logout [NAME]", "Shows the accounts, asks for a new token, shows which certificates an account's server presents, tests an account step by step, or signs in to it and out.", cmd_account_options, cmd_account_run, 1, 2, false },
 	{ "explain", "TEXT…|-", "Says what a failure means and what to do about it; needs no daemon.", cmd_explain_options, cmd_explain_run, 1, 1000, false },
 	{ "setup", "[PROVIDER]", "Makes an account of microsoft, google, ses or smtp, and prints what its administrator has to do.", cmd_setup_options, cmd_setup_run, 0, 1, false },
 	{ "secret", "set|rotate ACCOUNT", "Gives an account a new secret, read from the terminal or stdin: it is tried, used and stored.", cmd_secret_options, cmd_secret_run, 2, 2, false },

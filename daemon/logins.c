@@ -628,7 +628,9 @@ logins_begin(void *owner, struct http_request *request)
 	} else {
 		logins_drop(app, engine->user);
 		login = open_login(app, engine->user, mode);
-		login->redirect_uri = nd_xstrdup(json_get_text(tree.root, "redirect_uri"));
+		login->redirect_uri = nd_xstrdup(login->account->engine->conf->redirect_uri[0] != '\0'
+						     ? login->account->engine->conf->redirect_uri
+						     : json_get_text(tree.root, "redirect_uri"));
 		wait_for(login, request);
 		(void)proof_read(app, engine->user, mode == SIGNIN_CODE ? begin_code : begin_device, login);
 	}

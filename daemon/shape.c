@@ -256,7 +256,10 @@ put_account(
 			json_out_textn(out, "secret_expires", day, strlen("2026-11-21"));
 		}
 		put_grant(account->user, out);
+		json_out_text(out, "provider", conf_provider_name(account->conf->provider));
 		json_out_text(out, "auth", auth_names[account->conf->auth]);
+		if (account->conf->auth == CONF_OAUTH2)
+			json_out_text(out, "grant", conf_grant_name(account->conf->grant));
 		json_out_text(out, "relay", account->conf->host);
 	}
 	json_out_object_end(out);

@@ -179,6 +179,7 @@ bool conf_account_given(const struct conf_account *account, const char *key);
 /* [daemon] accounts in order, by index; NULL past the end. */
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);
+const char *conf_grant_name(int grant);
 
 /* The table, for the manual, the sample file and the checks: row n, false past the end. `later`: reserved, not
  * in this version.

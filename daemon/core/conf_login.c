@@ -36,6 +36,12 @@ static const struct grant {
 };
 /* clang-format on */
 
+const char *
+conf_grant_name(int grant)
+{
+	return grant_words[grant >= 0 && grant < CONF_GRANT_COUNT ? grant : 0];
+}
+
 /* Without `auth`, the credential that is given tells; with both or none, the provider. */
 static void
 settle_auth(const struct conf_check *check)

@@ -62,12 +62,10 @@ signin_redirect_check(const struct conf_account *account, const char *uri, struc
 {
 	size_t len = strlen(uri);
 
-	if (account->redirect_uri[0] != '\0' && strcmp(uri, account->redirect_uri) != 0) {
-		(void)nd_fail(why, ND_EINVALID, 0, "redirect_uri of account %s is another one", account->name);
-		return nd_fail_at(why, "redirect_uri", 0, "give the one of notifyd.conf, octet by octet");
-	}
+	if (account->redirect_uri[0] != '\0')
+		return ND_OK; /* that one is used */
 	if (len == 0 || len > REDIRECT_MAX || !nd_str_ascii(uri, len) || strpbrk(uri, " \"<>#\\") != NULL ||
-	    (account->redirect_uri[0] == '\0' && !loopback(uri) && strncmp(uri, "https://", 8) != 0)) {
+	    (!loopback(uri) && strncmp(uri, "https://", 8) != 0)) {
 		(void)nd_fail(why, ND_EINVALID, 0, "redirect_uri is no place to come back to");
 		return nd_fail_at(why, "redirect_uri", 0, "such as http://localhost:4711/ or http://127.0.0.1:4711/");
 	}

@@ -15,7 +15,8 @@ enum signin_mode { SIGNIN_CODE, SIGNIN_DEVICE };
 /* Whether a person may sign in to this account in this way, and if not, why and what else. */
 enum nd_err signin_possible(
     const struct conf_account *account, enum signin_mode mode, struct nd_why *why) ND_MUST_CHECK;
-/* Only to this machine, to where the settings say, or to a page of https that shows the URL. */
+/* Where the browser is proposed to come back to: only to this machine, or to a page of https that shows the URL. An account with a redirect_uri of its own uses
+ * that, whatever is proposed. */
 enum nd_err signin_redirect_check(
     const struct conf_account *account, const char *uri, struct nd_why *why) ND_MUST_CHECK;
 /* The scope of the account, and what tells who signed in. */

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""notifyctl account login and logout: the browser comes back, is pasted, or is another device."""
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import test_signin
+from notifyd import NOTIFYCTL, until
+
+
+class Browser:
+    """What a browser does after the sign-in: it follows the redirect, and shows the page."""
+
+    @staticmethod
+    def get(url, language='en'):
+        request = urllib.request.Request(url, headers={'Accept-Language': language})
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+
+class LoginTest(test_signin.SignInTest):
+    def start(self, *words, stdin=subprocess.DEVNULL):
+        program = subprocess.Popen([NOTIFYCTL, '--socket', self.d.socket, 'account', *words],
+                                   stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.drop, program)
+        return program
+
+    @staticmethod
+    def drop(program):
+        if program.poll() is None:
+            program.kill()
+        program.wait()
+        for stream in (program.stdin, program.stdout, program.stderr):
+            if stream and not stream.closed:
+                stream.close()
+
+    def address(self, program):
+        """The authorize URL that is printed."""
+        for line in program.stdout:
+            if line.startswith('https://'):
+                return line.strip()
+        self.fail('no address: ' + program.stderr.read())
+
+    def finish(self, program, code=0):
+        out, err = program.communicate(timeout=60)
+        self.assertEqual(program.returncode, code, out + err)
+        return out + err
+
+
+class Listening(LoginTest):
+    def test_the_browser_comes_back_and_the_account_sends(self):
+        self.open()
+        program = self.start('login', 'm365')
+        back = self.consent(self.address(program))
+        self.assertTrue(back.startswith('http://localhost:'), back)
+        where = back.split('?')[0].rstrip('/')
+        self.assertEqual(Browser.get(where + '/favicon.ico')[0], 404)
+        status, page = Browser.get(back, 'ja,en;q=0.5')
+        self.assertEqual(status, 200)
+        self.assertIn('<html lang="ja">', page)
+        self.assertIn('サインインしました', page)
+        self.assertNotIn('http://', page)
+        text = self.finish(program)
+        self.assertIn('signed in as ' + self.facts['user'], text)
+        self.assertIn('next: notifyctl account test m365', text)
+        until(lambda: self.d.account('m365')['state'] == 'ok', 'the account is ok')
+
+    def test_a_denial_is_told_on_the_page_and_in_the_terminal(self):
+        self.open()
+        self.behave(authorize='access_denied')
+        program = self.start('login', 'm365')
+        status, page = Browser.get(self.consent(self.address(program)))
+        self.assertEqual(status, 400)
+        self.assertIn('Not signed in', page)
+        self.assertIn('access_denied', self.finish(program, 65))
+
+    def test_what_is_of_another_sign_in_does_not_end_this_one(self):
+        self.open()
+        program = self.start('login', 'm365')
+        back = self.consent(self.address(program))
+        wrong = re.sub(r'state=[^&]*', 'state=another', back)
+        self.assertEqual(Browser.get(wrong)[0], 400)
+        self.assertEqual(Browser.get(back)[0], 200)
+        self.finish(program)
+
+
+class Pasting(LoginTest):
+    def paste(self, program, text):
+        program.stdin.write(text + '\n')
+        program.stdin.close()
+        out, err = program.stdout.read(), program.stderr.read()
+        self.assertEqual(program.wait(60), 0, out + err)
+        return out, err
+
+    def test_the_whole_address_is_pasted(self):
+        self.open()
+        program = self.start('login', '--paste', 'm365', stdin=subprocess.PIPE)
+        back = self.consent(self.address(program))
+        out, err = self.paste(program, back)
+        self.assertIn('"connection refused"', out)
+        self.assertIn('signed in as', out)
+        self.assertNotIn(urllib.parse.parse_qs(back.split('?')[1])['code'][0], out + err)
+
+    def test_an_address_elsewhere_is_pasted_at_once(self):
+        self.open(more='redirect_uri = https://web01.contoso.example/done/')
+        program = self.start('login', 'm365', stdin=subprocess.PIPE)
+        url = self.address(program)
+        self.assertIn(urllib.parse.quote('https://web01.contoso.example/done/', safe=''), url)
+        out, _ = self.paste(program, self.consent(url))
+        self.assertIn('not on this machine', out)
+
+    def test_nothing_pasted_signs_nobody_in(self):
+        self.open()
+        program = self.start('login', '--paste', 'm365')
+        self.assertIn('nothing was pasted', self.finish(program, 64))
+
+    def test_at_a_terminal_a_long_line_is_taken_and_the_terminal_given_back(self):
+        self.open()
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        program = self.start('login', '--paste', 'm365', stdin=slave)
+        os.close(slave)
+        back = self.consent(self.address(program)) + '&pad=' + 'x' * 5000
+        sent = 0
+        while sent < len(back):
+            sent += os.write(master, back[sent:sent + 512].encode())
+            while select.select([master], [], [], 0)[0] and os.read(master, 4096):
+                pass
+        os.write(master, b'\n')
+        self.assertIn('signed in as', self.finish(program))
+
+
+class Device(LoginTest):
+    def test_a_code_is_entered_elsewhere(self):
+        self.open('device_code')
+        self.behave(device='pending')
+        program = self.start('login', 'm365')
+        for line in program.stdout:
+            if 'Waiting' in line:
+                break
+        self.behave(device='done')
+        text = self.finish(program)
+        self.assertIn('signed in', text)
+
+    def test_a_refusal_ends_it(self):
+        self.open('device_code')
+        self.behave(device='declined')
+        self.assertIn('declined', self.finish(self.start('login', 'm365'), 65))
+
+
+class Leaving(LoginTest):
+    def test_signing_out_asks_and_holds_the_account(self):
+        self.open()
+        program = self.start('login', 'm365')
+        Browser.get(self.consent(self.address(program)))
+        self.finish(program)
+        self.assertIn('needs --yes', self.finish(self.start('logout', 'm365'), 64))
+        self.assertIn('signed out of account m365', self.finish(self.start('logout', '--yes', 'm365')))
+        self.assertEqual(self.d.account('m365')['state'], 'held')
+
+    def test_giving_up_is_told(self):
+        self.open()
+        program = self.start('login', 'm365')
+        self.address(program)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+        self.assertEqual(program.returncode, -signal.SIGINT)
+        self.assertIn('given up', err)
+
+
+del LoginTest
+
+if __name__ == '__main__':
+    unittest.main()
