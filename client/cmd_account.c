@@ -227,8 +227,8 @@ show(struct cmd *cmd, const char *name)
 	return code;
 }
 
-static int
-refresh(struct cmd *cmd, const char *name)
+int
+cmd_account_refresh(struct cmd *cmd, const char *name)
 {
 	struct link_request request = { .method = "POST" };
 	struct json_tree tree = { 0 };
@@ -278,7 +278,7 @@ static const struct {
 } verbs[] = {
 	{ "list", false, list },
 	{ "show", true, show },
-	{ "refresh", true, refresh },
+	{ "refresh", true, cmd_account_refresh },
 	{ "trust", true, trust },
 };
 

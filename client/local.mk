@@ -10,6 +10,7 @@ notifyctl_SOURCES = \
 	%D%/cmd_act.c \
 	%D%/cmd_admin.c \
 	%D%/cmd_backup.c \
+	%D%/cmd_cert.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_secret.c \
@@ -34,8 +35,12 @@ notifyctl_SOURCES = \
 	%D%/link.c \
 	%D%/link.h \
 	%D%/main.c \
+	%D%/pair.c \
+	%D%/pair.h \
 	%D%/post.c \
 	%D%/post.h \
+	%D%/program.c \
+	%D%/program.h \
 	%D%/progress.c \
 	%D%/progress.h \
 	%D%/setup.c \

@@ -111,6 +111,8 @@ libcore_a_SOURCES = \
 	%D%/core/watchdog.h
 
 libio_a_SOURCES = \
+	%D%/io/cert.c \
+	%D%/io/cert.h \
 	%D%/io/child.c \
 	%D%/io/child.h \
 	%D%/io/filer.c \
@@ -185,6 +187,7 @@ notifyd_SOURCES = \
 	%D%/app.c \
 	%D%/admit.c \
 	%D%/app.h \
+	%D%/certificate.c \
 	%D%/deliver.c \
 	%D%/explanations.c \
 	%D%/feed.c \

@@ -16,11 +16,25 @@
 /* Blocks of this size go back to the system when they are freed; by itself the limit would rise with the first large one. */
 #define LARGE_BLOCK (128 * 1024)
 
-enum { OPT_CONFIG = 'c', OPT_CHECK = 256, OPT_SOCKET, OPT_STATE, OPT_LEVEL, OPT_VERSION, OPT_HELP };
+enum {
+	OPT_CONFIG = 'c',
+	OPT_CHECK = 256,
+	OPT_SOCKET,
+	OPT_STATE,
+	OPT_LEVEL,
+	OPT_VERSION,
+	OPT_HELP,
+	OPT_CERTIFICATE,
+	OPT_FOLDER,
+	OPT_NEXT
+};
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "make-certificate", required_argument, NULL, OPT_CERTIFICATE },
+	{ "credentials-dir", required_argument, NULL, OPT_FOLDER },
+	{ "next", no_argument, NULL, OPT_NEXT },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "state-dir", required_argument, NULL, OPT_STATE },
 	{ "log-level", required_argument, NULL, OPT_LEVEL },
@@ -37,6 +51,11 @@ static const char usage[] =
     "\n"
     "  --config FILE      read FILE and conf.d/*.conf beside it (" ND_SYSCONFDIR "/notifyd/notifyd.conf)\n"
     "  --check            read the configuration, say what is wrong with it, and end\n"
+    "  --make-certificate NAME\n"
+    "                     make a key and a certificate for an application, say what to do with them, and end\n"
+    "  --credentials-dir DIR\n"
+    "                     keep that key in DIR (" ND_SYSCONFDIR "/notifyd/credentials)\n"
+    "  --next             make that pair beside the one that is in use\n"
     "  --socket PATH      serve PATH; operators at PATH with -admin before .sock\n"
     "  --state-dir DIR    keep queue and tokens in DIR (" ND_LOCALSTATEDIR "/lib/notifyd)\n"
     "  --log-level LEVEL  err warning notice info debug\n"
@@ -44,7 +63,7 @@ static const char usage[] =
     "  --help             say this and end\n"
     "\n"
     "Exit status: 0 ended as asked, 64 wrong options, 71 or 74 the system refused something,\n"
-    "75 another notifyd uses the state directory, 78 a bad configuration.\n"
+    "73 such a certificate is there, 75 another notifyd uses the state directory, 78 a bad configuration.\n"
     "\n"
     "See notifyd(8), notifyd.conf(5), notifyctl(1).\n";
 
@@ -71,6 +90,15 @@ read_options(int argc, char **argv, struct app_options *out)
 		case OPT_CHECK:
 			out->check = true;
 			break;
+		case OPT_CERTIFICATE:
+			out->certificate = optarg;
+			break;
+		case OPT_FOLDER:
+			out->credentials_dir = optarg;
+			break;
+		case OPT_NEXT:
+			out->next = true;
+			break;
 		case OPT_SOCKET:
 			out->socket = optarg;
 			break;
@@ -92,6 +120,8 @@ read_options(int argc, char **argv, struct app_options *out)
 			return wrong("wrong option");
 		}
 	}
+	if (out->certificate == NULL && (out->credentials_dir != NULL || out->next))
+		return wrong("--credentials-dir and --next go with --make-certificate");
 	return optind < argc ? wrong("notifyd takes options only") : -1;
 }
 
@@ -119,5 +149,5 @@ main(int argc, char **argv)
 #ifndef ND_SANITIZED                     /* the leak checker reads its own process */
 	(void)prctl(PR_SET_DUMPABLE, 0); /* memory holds tokens: no core dump, no reading by others of our user */
 #endif
-	return app_run(&chosen);
+	return chosen.certificate != NULL ? certificate_make(&chosen) : app_run(&chosen);
 }
