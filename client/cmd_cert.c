@@ -63,8 +63,9 @@ renew(struct cmd *cmd, const struct pair *pair, const struct args *args)
 		tell_json(cmd, pair, "made", false);
 		return CMD_DONE;
 	}
+	(void)fputc('\n', cmd->out.file);
 	writer_line(&cmd->out, WRITER_PLAIN,
-	    "\nNothing has changed yet. Upload %s under Certificates & secrets > Certificates, beside the old one; "
+	    "Nothing has changed yet. Upload %s under Certificates & secrets > Certificates, beside the old one; "
 	    "then:",
 	    pair->path[PAIR_NEXT].certificate);
 	writer_line(&cmd->out, WRITER_PLAIN, "    notifyctl cert renew %s --activate", pair->name);

@@ -164,13 +164,13 @@ class Making(CertTest):
 
 
 class Using(CertTest):
-    def start_with(self, path):
+    def start_with(self, path, keys=None):
         """The drop-in that setup wrote, for the stand-in's addresses."""
         with open(path, 'a', encoding='utf-8') as file:
             file.write(STAND_IN % self.facts)
         with open(path, encoding='utf-8') as file:
             self.d.configure(file.read())
-        self.d.env['CREDENTIALS_DIRECTORY'] = self.keys
+        self.d.env['CREDENTIALS_DIRECTORY'] = keys or self.keys
         self.d.start()
 
     def test_from_setup_to_the_second_certificate(self):
@@ -213,8 +213,33 @@ class Using(CertTest):
         self.assertTrue(os.path.exists(os.path.join(self.etc, 'm365.old.cer')))
         self.assertFalse(os.path.exists(following))
         self.assertEqual((mode(self.key), mode(self.cer)), (0o600, 0o644))
-        notifyd.until(lambda: len(self.requests()) > asked, 'a token request with the new pair')
+        answer = notifyd.until(lambda: self.requests()[asked:], 'a token request with the new pair')[0]
+        self.assertTrue(answer['ok'], answer)
         notifyd.until(lambda: self.d.status()['accounts'][0]['state'] == 'ok', 'the account is ok')
+        self.deliver()
+
+    def test_credentials_that_are_copies_need_a_restart(self):
+        """As systemd does it: the daemon has the key of its start."""
+        self.provider()
+        self.places()
+        path = os.path.join(self.etc, 'conf.d', 'm365.conf')
+        self.assertEqual(self.setup_account('--output', path).returncode, 0)
+        self.upload(self.cer, 'first')
+        copies = os.path.join(self.d.folder, 'copies')
+        shutil.copytree(self.keys, copies)
+        self.start_with(path, copies)
+        self.deliver()
+        self.assertEqual(self.ctl('cert', 'renew', 'm365').returncode, 0)
+        self.upload(os.path.join(self.etc, 'm365.next.cer'), 'second')
+        self.ctl('cert', 'renew', 'm365', '--activate')
+        notifyd.until(lambda: 'the key does not belong to the certificate' in self.d.tail(1000), 'the mismatch is told')
+        self.assertEqual([line['ok'] for line in self.requests()], [True])    # the first token is used until it ends
+        self.deliver()
+        self.d.stop()
+        shutil.copy(self.key, os.path.join(copies, 'm365-key'))
+        self.d.start()
+        self.assertEqual(self.run_program(notifyd.NOTIFYCTL, '--socket', self.d.admin, 'account', 'refresh', 'm365').returncode, 0)
+        self.assertTrue(notifyd.until(lambda: self.requests()[1:], 'a token request after the restart')[0]['ok'])
         self.deliver()
 
     def test_json_says_what_is_where(self):
