@@ -47,6 +47,10 @@ extern const struct args_option cmd_setup_options[];
 int cmd_setup_resume(struct cmd *cmd, const char *account, const char *to);
 cmd_run cmd_secret_run;
 extern const struct args_option cmd_secret_options[];
+cmd_run cmd_cert_run;
+extern const struct args_option cmd_cert_options[];
+/* Tries an account again at once, with what proves it read afresh, and shows it. */
+int cmd_account_refresh(struct cmd *cmd, const char *name);
 cmd_run cmd_backup_run, cmd_state_run, cmd_explain_run;
 extern const struct args_option cmd_explain_options[];
 cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;

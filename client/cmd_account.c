@@ -236,8 +236,8 @@ show(struct cmd *cmd, const char *name)
 	return code;
 }
 
-static int
-refresh(struct cmd *cmd, const char *name)
+int
+cmd_account_refresh(struct cmd *cmd, const char *name)
 {
 	struct link_request request = { .method = "POST" };
 	struct json_tree tree = { 0 };
@@ -288,7 +288,7 @@ static const struct {
 } verbs[] = {
 	{ "list", false, list, NULL },
 	{ "show", true, show, NULL },
-	{ "refresh", true, refresh, NULL },
+	{ "refresh", true, cmd_account_refresh, NULL },
 	{ "trust", true, trust, NULL },
 	{ "test", true, NULL, cmd_test_run },
 	{ "login", true, NULL, cmd_login_run },

@@ -2,17 +2,16 @@
 /* cmd_setup.c - notifyctl setup: asks what an account needs, writes a checked drop-in, prints the sheet for the administrator.  Layer: client. */
 #include "client/cmd.h"
 #include "client/deposit.h"
+#include "client/pair.h"
+#include "client/program.h"
 #include "client/setup.h"
 #include "client/terminal.h"
 #include "common/str.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define DROP_INS ND_SYSCONFDIR "/notifyd/conf.d"
@@ -30,7 +29,10 @@ enum {
 	OPT_YES,
 	OPT_NOTIFYD,
 	OPT_RESUME,
-	OPT_TO
+	OPT_TO,
+	OPT_CERTIFICATE,
+	OPT_FOLDER,
+	OPT_CONFIG
 };
 /* clang-format off */
 const struct args_option cmd_setup_options[] = {
@@ -44,15 +46,18 @@ const struct args_option cmd_setup_options[] = {
 	[OPT_GRANT]   = { 0, "grant", "GRANT", "microsoft: client_credentials rbac authorization_code device_code; google: authorization_code jwt_bearer password; smtp: password none." },
 	[OPT_OUTPUT]  = { 'o', "output", "FILE|-", "Writes there instead of " DROP_INS "/NAME.conf; -: all to stdout, the sheet as comments." },
 	[OPT_YES]     = { 'y', "yes", NULL, "Asks nothing; overwrites the file." },
-	[OPT_NOTIFYD] = { 0, "notifyd", "PATH", "The program that checks the settings (notifyd)." },
+	[OPT_NOTIFYD] = { 0, "notifyd", "PATH", "The program that checks the settings and makes the key (notifyd)." },
 	[OPT_RESUME]  = { 0, "resume", "NAME", "Sends a test mail through the account, and tries for an hour until it went out." },
 	[OPT_TO]      = { 0, "to", "ADDR", "With --resume: where to; [daemon] to." },
+	[OPT_CERTIFICATE] = { 0, "certificate", NULL, "microsoft: instead of a client secret, a key that is made here and stays here, and its certificate." },
+	[OPT_FOLDER]  = { 0, "credentials-dir", "DIR", "With --certificate: where the key is stored (" DEPOSIT_CREDENTIALS ")." },
+	[OPT_CONFIG]  = { 0, "config", "FILE", "With --certificate: the certificate is stored beside this file (" PAIR_CONFIG ")." },
 	{ 0 },
 };
 /* clang-format on */
 
 static enum nd_err
-find_way(const char *provider, const char *grant, enum setup_way *way, struct nd_why *why)
+find_way(const char *provider, const char *grant, bool certificate, enum setup_way *way, struct nd_why *why)
 {
 	bool known = false;
 
@@ -60,12 +65,16 @@ find_way(const char *provider, const char *grant, enum setup_way *way, struct nd
 		if (strcmp(setup_ways[i].provider, provider) != 0)
 			continue;
 		known = true;
-		if (grant == NULL || strcmp(setup_ways[i].grant, grant) == 0) {
+		if ((grant == NULL || strcmp(setup_ways[i].grant, grant) == 0) &&
+		    setup_ways[i].certificate == certificate) {
 			*way = (enum setup_way)i;
 			return ND_OK;
 		}
 	}
-	if (known)
+	if (known && certificate)
+		(void)nd_fail(why, ND_EINVALID, 0,
+		    "--certificate goes with microsoft, and with --grant client_credentials or rbac");
+	else if (known)
 		(void)nd_fail(why, ND_EINVALID, 0, "setup %s does not know --grant %.40s", provider, grant);
 	else
 		(void)nd_fail(
@@ -127,7 +136,7 @@ take_value(struct setup *setup, enum setup_value value, const char *given, bool 
 {
 	char *said = given != NULL ? nd_xstrdup(given) : NULL, *first = given == NULL ? initial(setup, value) : NULL;
 
-	if (said == NULL && ask && (value != SETUP_EXPIRES || setup->way <= SETUP_MS_RBAC))
+	if (said == NULL && ask)
 		said = terminal_ask(setup_questions[value].question, first);
 	else if (said == NULL)
 		said = nd_xstrdup(first);
@@ -159,25 +168,12 @@ take_values(struct setup *setup, const struct args *args, bool ask, struct nd_wh
 static enum nd_err
 check_settings(const char *program, const char *path, struct nd_why *why)
 {
-	char check[] = "--check", config[] = "--config", *name = nd_xstrdup(program), *file = nd_xstrdup(path);
-	char *argv[] = { name, check, config, file, NULL };
-	posix_spawn_file_actions_t actions;
-	int failed, status;
-	pid_t child;
+	const char *words[] = { program, "--check", "--config", path, NULL };
+	int status;
 
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	failed = posix_spawnp(&child, name, &actions, NULL, argv, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	free(name);
-	free(file);
-	if (failed != 0)
-		return nd_fail(why, ND_ECONF, failed, "%.100s cannot be run to check the settings", program);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		continue;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return ND_OK;
-	return nd_fail(why, ND_ECONF, 0, "nothing is written: the settings have errors");
+	if (program_run(words, PROGRAM_UNSEEN, &status, why) != ND_OK)
+		return why->err;
+	return status == 0 ? ND_OK : nd_fail(why, ND_ECONF, 0, "nothing is written: the settings have errors");
 }
 
 /* The settings alone, in a file that no daemon reads. */
@@ -241,31 +237,64 @@ may_write(const char *path, bool yes, bool ask)
 	return ask && terminal_agrees(question, false);
 }
 
+/* A pair that is there is used: a second run with other words does not make a second key. */
+static int
+make_pair(struct cmd *cmd, const struct setup *setup, const struct pair *pair, const char *program)
+{
+	struct nd_why why;
+
+	if (!setup_ways[setup->way].certificate)
+		return CMD_DONE;
+	if (pair_is_there(pair, PAIR_USED)) {
+		writer_line(&cmd->err, WRITER_PLAIN, "%s and %s are there, and are used", pair->path[PAIR_USED].key,
+		    pair->path[PAIR_USED].certificate);
+		return CMD_DONE;
+	}
+	return pair_make(pair, program, false, PROGRAM_ON_STDERR, &why) == ND_OK ? CMD_DONE : cmd_fail(cmd, &why);
+}
+
+static enum nd_err
+name_pair(struct setup *setup, const struct args *args, struct pair *pair, struct nd_why *why)
+{
+	if (!setup_ways[setup->way].certificate)
+		return ND_OK;
+	if (pair_name(pair, setup->value[SETUP_NAME], args_value(args, OPT_FOLDER), args_value(args, OPT_CONFIG),
+		why) != ND_OK)
+		return why->err;
+	setup->value[SETUP_CERTIFICATE] = nd_xstrdup(pair->path[PAIR_USED].certificate);
+	return ND_OK;
+}
+
 static int
 make(struct cmd *cmd, struct setup *setup, const struct args *args)
 {
 	bool yes = args_has(args, OPT_YES), ask = !yes && terminal_here();
-	const char *output = args_value(args, OPT_OUTPUT), *program = args_value(args, OPT_NOTIFYD);
-	char path[DEPOSIT_PATH];
+	const char *output = args_value(args, OPT_OUTPUT);
+	char path[DEPOSIT_PATH], program[PROGRAM_PATH];
+	struct pair pair;
 	struct nd_buf settings;
 	struct nd_why why;
 	int code;
 
-	if (take_values(setup, args, ask, &why) != ND_OK) {
+	program_notifyd(args_value(args, OPT_NOTIFYD), program);
+	if (take_values(setup, args, ask, &why) != ND_OK || name_pair(setup, args, &pair, &why) != ND_OK) {
 		(void)cmd_fail(cmd, &why);
 		return CMD_USAGE;
 	}
 	(void)snprintf(path, sizeof(path), DROP_INS "/%s.conf", setup->value[SETUP_NAME]);
 	nd_buf_init(&settings, 65536);
 	setup_settings(setup, &settings);
-	if (try_settings(program != NULL ? program : "notifyd", &settings, &why) != ND_OK)
+	if (output == NULL)
+		output = path;
+	if (try_settings(program, &settings, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
-	else if (output != NULL && strcmp(output, "-") == 0)
-		code = say_all(cmd, setup, &settings);
-	else if (!may_write(output != NULL ? output : path, yes, ask))
-		code = cmd_usage(cmd, "%s is there, and was not overwritten", output != NULL ? output : path);
+	else if (strcmp(output, "-") != 0 && !may_write(output, yes, ask))
+		code = cmd_usage(cmd, "%s is there, and was not overwritten", output);
 	else
-		code = write_settings(cmd, setup, output != NULL ? output : path, &settings);
+		code = make_pair(cmd, setup, &pair, program);
+	if (code == CMD_DONE)
+		code = strcmp(output, "-") == 0 ? say_all(cmd, setup, &settings)
+						: write_settings(cmd, setup, output, &settings);
 	nd_buf_done(&settings);
 	return code;
 }
@@ -284,7 +313,10 @@ cmd_setup_run(struct cmd *cmd, const struct args *args)
 		return cmd_usage(cmd, "--to goes with --resume");
 	if (resume != NULL)
 		return cmd_setup_resume(cmd, resume, args_value(args, OPT_TO));
-	if (find_way(args->words[0], args_value(args, OPT_GRANT), &setup.way, &why) != ND_OK) {
+	if (!args_has(args, OPT_CERTIFICATE) && (args_has(args, OPT_FOLDER) || args_has(args, OPT_CONFIG)))
+		return cmd_usage(cmd, "--credentials-dir and --config go with --certificate");
+	if (find_way(args->words[0], args_value(args, OPT_GRANT), args_has(args, OPT_CERTIFICATE), &setup.way, &why) !=
+	    ND_OK) {
 		(void)cmd_fail(cmd, &why);
 		return CMD_USAGE;
 	}

@@ -29,19 +29,19 @@ write_all(int fd, const char *octets, size_t len)
 	return 0;
 }
 
-static void
-sync_folder(const char *path)
+enum nd_err
+deposit_sync(const char *path, struct nd_why *why)
 {
 	const char *slash = strrchr(path, '/');
 	char folder[DEPOSIT_PATH];
-	int fd;
+	int fd, failed;
 
 	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
 	fd = open(folder[0] != '\0' ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	(void)fsync(fd);
-	(void)close(fd);
+	failed = fd < 0 || fsync(fd) != 0 ? errno : 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return failed == 0 ? ND_OK : nd_fail(why, ND_EDISK, failed, "cannot sync the folder of %.200s", path);
 }
 
 static int
@@ -75,8 +75,7 @@ deposit_write(const char *path, const void *octets, size_t len, mode_t mode, str
 		(void)unlink(fresh);
 		return nd_fail(why, ND_EDISK, failed, "cannot write %.200s", path);
 	}
-	sync_folder(path);
-	return ND_OK;
+	return deposit_sync(path, why);
 }
 
 /* The secret goes to the program by a pipe, never by argv. SIGPIPE is ignored by our caller's choice of write size: 64 KiB fit. */
@@ -139,7 +138,7 @@ write_sealed(const char *name, const char *path, const struct nd_secret *secret,
 	if (err != ND_OK)
 		(void)unlink(fresh);
 	else
-		sync_folder(path);
+		err = deposit_sync(path, why);
 	return err;
 }
 

@@ -15,6 +15,8 @@
 /* Beside its place, synced, then renamed: the old octets or the new ones. An existing file keeps its owner. */
 enum nd_err deposit_write(
     const char *path, const void *octets, size_t len, mode_t mode, struct nd_why *why) ND_MUST_CHECK;
+/* The folder that `path` is in: a rename in it is on disk after this. */
+enum nd_err deposit_sync(const char *path, struct nd_why *why) ND_MUST_CHECK;
 /* A secret in the place that `reference` names (credential:NAME, file:/path); *path tells where it went.
  * A credential that is sealed stays sealed (systemd-creds), and with `seal` a new one is. ND_ESTATE: nothing can be written there (command:, env:). */
 enum nd_err deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret, bool seal,

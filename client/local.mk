@@ -20,6 +20,7 @@ notifyctl_SOURCES = \
 	%D%/paste.h \
 	%D%/qr.c \
 	%D%/qr.h \
+	%D%/cmd_cert.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_queue.c \
 	%D%/cmd_secret.c \
@@ -45,10 +46,14 @@ notifyctl_SOURCES = \
 	%D%/link.c \
 	%D%/link.h \
 	%D%/main.c \
+	%D%/pair.c \
+	%D%/pair.h \
 	%D%/post.c \
 	%D%/post.h \
 	%D%/probe.c \
 	%D%/probe.h \
+	%D%/program.c \
+	%D%/program.h \
 	%D%/progress.c \
 	%D%/progress.h \
 	%D%/setup.c \

@@ -35,6 +35,7 @@ static const struct cmd_row commands[] = {
 	{ "setup", "[PROVIDER]", "Makes an account of microsoft, google, ses or smtp, and prints what its administrator has to do.", cmd_setup_options, cmd_setup_run, 0, 1, false },
 	{ "secret", "set|rotate ACCOUNT", "Gives an account a new secret, read from the terminal or stdin: it is tried, used and stored.", cmd_secret_options, cmd_secret_run, 2, 2, false },
 	{ "doctor", "", "Looks at this host and every account, and says what is wrong and what to do about it; needs no daemon.", cmd_doctor_options, cmd_doctor_run, 0, 0, false },
+	{ "cert", "renew NAME", "Makes a new key and certificate beside those of an account, and takes them into use when they are uploaded.", cmd_cert_options, cmd_cert_run, 2, 2, false },
 	{ "backup", "FILE", "Writes a copy of the queue to a tar file, while notifyd runs.", NULL, cmd_backup_run, 1, 1, false },
 	{ "state", "adopt|new", "Whose the state of another machine is: adopt sends what is held, new cancels it and starts afresh.", cmd_state_options, cmd_state_run, 1, 1, false },
 };

@@ -10,6 +10,7 @@
 #define MICROSOFT                                                                                                      \
 	"provider = microsoft\nfrom = {from}\nuser = {user}\nauth = oauth2\ntenant = {tenant}\nclient_id = "           \
 	"{client_id}\n"
+#define CERTIFICATE "certificate = {certificate}\nkey = credential:{name}-key\n"
 #define GOOGLE "provider = google\nfrom = {from}\nuser = {user}\n"
 
 /* clang-format off */
@@ -20,26 +21,29 @@ const struct setup_question setup_questions[SETUP_VALUES] = {
 	[SETUP_TENANT]    = { 't', "tenant",    "the Directory (tenant) ID, from the application's overview in Entra ID", false },
 	[SETUP_CLIENT_ID] = { 'c', "client_id", "the application (client) ID", false },
 	[SETUP_HOST]      = { 'h', "host",      "the mail server, with :port when it is not 587", false },
+	[SETUP_CERTIFICATE] = { '\0', "certificate", "", true }, /* made, not asked for */
 	[SETUP_EXPIRES]   = { 'e', "expires",   "the last day of the client secret, as 2027-05-01 (empty: not known yet)", true },
 };
 
 const struct setup_way_row setup_ways[SETUP_WAYS] = {
-	[SETUP_MS_APP] = { "microsoft", "client_credentials", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n" },
-	[SETUP_MS_RBAC] = { "microsoft", "rbac", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n" },
-	[SETUP_MS_CODE] = { "microsoft", "authorization_code", "m365", "nfutc", MICROSOFT "grant = authorization_code\n" },
-	[SETUP_MS_DEVICE] = { "microsoft", "device_code", "m365", "nfutc", MICROSOFT "grant = device_code\n" },
+	[SETUP_MS_APP] = { "microsoft", "client_credentials", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n", false },
+	[SETUP_MS_RBAC] = { "microsoft", "rbac", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n", false },
+	[SETUP_MS_APP_CERT] = { "microsoft", "client_credentials", "m365", "nfutc", MICROSOFT "grant = client_credentials\n" CERTIFICATE, true },
+	[SETUP_MS_RBAC_CERT] = { "microsoft", "rbac", "m365", "nfutc", MICROSOFT "grant = client_credentials\n" CERTIFICATE, true },
+	[SETUP_MS_CODE] = { "microsoft", "authorization_code", "m365", "nfutc", MICROSOFT "grant = authorization_code\n", false },
+	[SETUP_MS_DEVICE] = { "microsoft", "device_code", "m365", "nfutc", MICROSOFT "grant = device_code\n", false },
 	[SETUP_GOOGLE_CODE] = { "google", "authorization_code", "gmail", "nfuc",
-	  GOOGLE "auth = oauth2\ngrant = authorization_code\nclient_id = {client_id}\nclient_secret = credential:{name}\n" },
+	  GOOGLE "auth = oauth2\ngrant = authorization_code\nclient_id = {client_id}\nclient_secret = credential:{name}\n", false },
 	[SETUP_GOOGLE_SERVICE] = { "google", "jwt_bearer", "gmail", "nfu",
-	  GOOGLE "auth = oauth2\ngrant = jwt_bearer\nkey = credential:{name}-key\n" },
+	  GOOGLE "auth = oauth2\ngrant = jwt_bearer\nkey = credential:{name}-key\n", false },
 	[SETUP_GOOGLE_PASSWORD] = { "google", "password", "gmail", "nfu",
-	  GOOGLE "auth = password\npassword = credential:{name}\n" },
+	  GOOGLE "auth = password\npassword = credential:{name}\n", false },
 	[SETUP_SES] = { "ses", "password", "ses", "nfuh",
-	  "provider = ses\nhost = {host}\nfrom = {from}\nauth = password\nuser = {user}\npassword = credential:{name}\n" },
+	  "provider = ses\nhost = {host}\nfrom = {from}\nauth = password\nuser = {user}\npassword = credential:{name}\n", false },
 	[SETUP_SMTP] = { "smtp", "password", "relay", "nfuh",
-	  "provider = smtp\nhost = {host}\nfrom = {from}\nauth = password\nuser = {user}\npassword = credential:{name}\n" },
+	  "provider = smtp\nhost = {host}\nfrom = {from}\nauth = password\nuser = {user}\npassword = credential:{name}\n", false },
 	[SETUP_SMTP_OPEN] = { "smtp", "none", "relay", "nfh",
-	  "provider = smtp\nhost = {host}\nfrom = {from}\nauth = none\n" },
+	  "provider = smtp\nhost = {host}\nfrom = {from}\nauth = none\n", false },
 };
 /* clang-format on */
 

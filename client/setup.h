@@ -16,6 +16,7 @@ enum setup_value {
 	SETUP_CLIENT_ID,
 	SETUP_HOST,
 	SETUP_EXPIRES,
+	SETUP_CERTIFICATE,
 	SETUP_VALUES
 };
 
@@ -23,6 +24,8 @@ enum setup_value {
 enum setup_way {
 	SETUP_MS_APP,
 	SETUP_MS_RBAC,
+	SETUP_MS_APP_CERT,
+	SETUP_MS_RBAC_CERT,
 	SETUP_MS_CODE,
 	SETUP_MS_DEVICE,
 	SETUP_GOOGLE_CODE,
@@ -38,6 +41,7 @@ struct setup_way_row {
 	const char *name;             /* of the account, when nobody chose one */
 	const char *needs;            /* the values that are asked for, a letter each: setup_questions */
 	const char *settings;         /* of the drop-in, with {…} in it */
+	bool certificate;             /* --certificate */
 };
 extern const struct setup_way_row setup_ways[SETUP_WAYS];
 

@@ -4,8 +4,10 @@
 
 #include "client/setup.h"
 
-#define APP (1u << SETUP_MS_APP)
-#define RBAC (1u << SETUP_MS_RBAC)
+#define SECRET (1u << SETUP_MS_APP | 1u << SETUP_MS_RBAC)
+#define CERT (1u << SETUP_MS_APP_CERT | 1u << SETUP_MS_RBAC_CERT)
+#define APP (1u << SETUP_MS_APP | 1u << SETUP_MS_APP_CERT)
+#define RBAC (1u << SETUP_MS_RBAC | 1u << SETUP_MS_RBAC_CERT)
 #define CODE (1u << SETUP_MS_CODE)
 #define DEVICE (1u << SETUP_MS_DEVICE)
 #define PEOPLE (CODE | DEVICE)
@@ -35,9 +37,13 @@ const struct setup_line setup_sheets[] = {
 	  "同意。アプリケーションに SMTP.SendAsApp を与えないでください。与えるとメールボックス権限の確認が行われます。" },
 	{ PEOPLE | STEP, "Consent. API permissions, Microsoft Graph, Delegated permissions: SMTP.Send and offline_access.",
 	  "同意。[API のアクセス許可] > Microsoft Graph > [委任されたアクセス許可]: SMTP.Send と offline_access。" },
-	{ APP | RBAC | STEP, "Credential. Certificates & secrets, New client secret. Copy the Value (shown once), not the Secret ID; note its last day.",
+	{ CERT | STEP, "Credential. Certificates & secrets > Certificates > Upload certificate: the file {certificate} of this host (it is no secret). Compare the thumbprint.",
+	  "資格情報。[証明書とシークレット] > [証明書] > [証明書のアップロード]: このホストの {certificate} (秘密ではありません)。サムプリントを確認します。" },
+	{ CERT, "The key stays on this host. Before the certificate ends, after two years: notifyctl cert renew {name}",
+	  "秘密鍵はこのホストから出ません。証明書の期限 (2 年) の前に: notifyctl cert renew {name}" },
+	{ SECRET | STEP, "Credential. Certificates & secrets, New client secret. Copy the Value (shown once), not the Secret ID; note its last day.",
 	  "資格情報。[証明書とシークレット] > [新しいクライアント シークレット]。「値」(一度だけ表示) をコピーします。「シークレット ID」ではありません。有効期限も控えます。" },
-	{ APP | RBAC, "On this host, as root: notifyctl secret set {name}", "このホストで root として: notifyctl secret set {name}" },
+	{ SECRET, "On this host, as root: notifyctl secret set {name}", "このホストで root として: notifyctl secret set {name}" },
 	{ APP | RBAC | STEP, "Token. On this host: notifyctl account test {name}. A token proves application, tenant and credential, not yet the right to send; its claim oid is the object ID that the next step needs.",
 	  "トークン。このホストで: notifyctl account test {name}。トークンはアプリケーション、テナント、資格情報を証明しますが、送信の権利はまだ証明しません。クレーム oid が次の手順のオブジェクト ID です。" },
 	{ PEOPLE | STEP, "Sign-in. On this host: notifyctl account login {name}, as {user}.", "サインイン。このホストで: notifyctl account login {name} ({user} として)。" },

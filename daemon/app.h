@@ -57,6 +57,9 @@ struct app_options {
 	const char *to;    /* with it: where a message goes; NULL: the account's own mailbox */
 	bool no_send;      /* with it: no message */
 	bool check;
+	const char *certificate;     /* the name of a pair to make, and nothing else; NULL: none */
+	const char *credentials_dir; /* with it; NULL: the installed one */
+	bool next;                   /* with it: beside the pair that is there */
 };
 
 /* Secrets that an operator handed over: PUT /v1/accounts/{id}/secret. */
@@ -164,6 +167,7 @@ struct app {
 
 /* app.c */
 int app_run(const struct app_options *options);               /* exit code */
+int certificate_make(const struct app_options *options);      /* certificate.c; exit code */
 void app_pump(void *arg);                                     /* asks the engine what to do, soon */
 void app_wrote(struct app *app, const struct store_req *req); /* a write came back: remembers faults of the disk */
 

@@ -113,6 +113,8 @@ libcore_a_SOURCES = \
 	%D%/core/watchdog.h
 
 libio_a_SOURCES = \
+	%D%/io/cert.c \
+	%D%/io/cert.h \
 	%D%/io/child.c \
 	%D%/io/child.h \
 	%D%/io/filer.c \
@@ -187,6 +189,7 @@ notifyd_SOURCES = \
 	%D%/app.c \
 	%D%/admit.c \
 	%D%/app.h \
+	%D%/certificate.c \
 	%D%/deliver.c \
 	%D%/explanations.c \
 	%D%/feed.c \

@@ -24,6 +24,9 @@ enum {
 	OPT_PROBE,
 	OPT_TO,
 	OPT_NO_SEND,
+	OPT_CERTIFICATE,
+	OPT_FOLDER,
+	OPT_NEXT,
 	OPT_LEVEL,
 	OPT_VERSION,
 	OPT_HELP
@@ -35,6 +38,9 @@ static const struct option options[] = {
 	{ "probe", required_argument, NULL, OPT_PROBE },
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "no-send", no_argument, NULL, OPT_NO_SEND },
+	{ "make-certificate", required_argument, NULL, OPT_CERTIFICATE },
+	{ "credentials-dir", required_argument, NULL, OPT_FOLDER },
+	{ "next", no_argument, NULL, OPT_NEXT },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "state-dir", required_argument, NULL, OPT_STATE },
 	{ "log-level", required_argument, NULL, OPT_LEVEL },
@@ -54,6 +60,11 @@ static const char usage[] =
     "  --probe ACCOUNT    test the account step by step, one line of JSON each, and end\n"
     "  --to ADDRESS       with --probe: send the message there\n"
     "  --no-send          with --probe: send no message\n"
+    "  --make-certificate NAME\n"
+    "                     make a key and a certificate for an application, say what to do with them, and end\n"
+    "  --credentials-dir DIR\n"
+    "                     keep that key in DIR (" ND_SYSCONFDIR "/notifyd/credentials)\n"
+    "  --next             make that pair beside the one that is in use\n"
     "  --socket PATH      serve PATH; operators at PATH with -admin before .sock\n"
     "  --state-dir DIR    keep queue and tokens in DIR (" ND_LOCALSTATEDIR "/lib/notifyd)\n"
     "  --log-level LEVEL  err warning notice info debug\n"
@@ -61,8 +72,8 @@ static const char usage[] =
     "  --help             say this and end\n"
     "\n"
     "Exit status: 0 ended as asked (--probe: it works), 3 --probe: not proved, 64 wrong options,\n"
-    "69 --probe: it failed, 71 or 74 the system refused something, 75 another notifyd uses the state directory, 78 a "
-    "bad configuration.\n"
+    "69 --probe: it failed, 71 or 74 the system refused something, 73 such a certificate is there,\n"
+    "75 another notifyd uses the state directory, 78 a bad configuration.\n"
     "\n"
     "See notifyd(8), notifyd.conf(5), notifyctl(1).\n";
 
@@ -98,6 +109,15 @@ read_options(int argc, char **argv, struct app_options *out)
 		case OPT_NO_SEND:
 			out->no_send = true;
 			break;
+		case OPT_CERTIFICATE:
+			out->certificate = optarg;
+			break;
+		case OPT_FOLDER:
+			out->credentials_dir = optarg;
+			break;
+		case OPT_NEXT:
+			out->next = true;
+			break;
 		case OPT_SOCKET:
 			out->socket = optarg;
 			break;
@@ -123,6 +143,8 @@ read_options(int argc, char **argv, struct app_options *out)
 		return wrong("--to and --no-send go with --probe");
 	if (out->to && out->no_send)
 		return wrong("--to and --no-send contradict each other");
+	if (out->certificate == NULL && (out->credentials_dir != NULL || out->next))
+		return wrong("--credentials-dir and --next go with --make-certificate");
 	return optind < argc ? wrong("notifyd takes options only") : -1;
 }
 
@@ -150,5 +172,5 @@ main(int argc, char **argv)
 #ifndef ND_SANITIZED                                  /* the leak checker reads its own process */
 	(void)prctl(PR_SET_DUMPABLE, 0); /* memory holds tokens: no core dump, no reading by others of our user */
 #endif
-	return app_run(&chosen);
+	return chosen.certificate != NULL ? certificate_make(&chosen) : app_run(&chosen);
 }

@@ -79,6 +79,7 @@ libiotest_a_SOURCES = \
 	%D%/io/store_kit.c \
 	%D%/io/store_kit.h
 IO_TESTS = \
+	%D%/io/test_cert \
 	%D%/io/test_child \
 	%D%/io/test_filer \
 	%D%/io/test_http_client \
@@ -106,6 +107,7 @@ IO_TESTS = \
 	%D%/io/test_watch \
 	%D%/io/test_worker
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
+%C%_io_test_cert_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_child_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_jwt_sign_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_watch_LDADD = $(IO_TEST_LIBS)

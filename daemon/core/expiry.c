@@ -30,8 +30,8 @@ static const struct {
 	    "client_secret_expires to "
 	    "its last day" },
 	[EXPIRY_CERTIFICATE] = { "certificate", "the certificate",
-	    "make a new key and certificate, upload the certificate beside the old one, then put both in their "
-	    "places" },
+	    "notifyctl cert renew ACCOUNT, upload the certificate beside the old one, then: notifyctl cert renew "
+	    "ACCOUNT --activate" },
 	[EXPIRY_GRANT] = { "grant", "the sign-in", "sign in again: notifyctl account login ACCOUNT" },
 };
 

@@ -56,7 +56,7 @@ sync_folder(const char *path)
 }
 
 static enum nd_err
-write_new(const char *path, const void *octets, size_t len, struct nd_why *why)
+write_new(const char *path, mode_t mode, const void *octets, size_t len, struct nd_why *why)
 {
 	enum nd_err err = ND_OK;
 	int fd;
@@ -67,7 +67,7 @@ write_new(const char *path, const void *octets, size_t len, struct nd_why *why)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return fail(why, path, "made");
-	if (filer_write_all(fd, octets, len) != 0)
+	if (filer_write_all(fd, octets, len) != 0 || fchmod(fd, mode) != 0)
 		err = fail(why, path, "written");
 	else if (fsync(fd) != 0)
 		err = fail(why, path, "synced");
@@ -86,9 +86,28 @@ filer_write(const char *path, const void *octets, size_t len, struct nd_why *why
 	enum nd_err err;
 
 	(void)snprintf(fresh, size, "%s.new", path);
-	err = write_new(fresh, octets, len, why);
+	err = write_new(fresh, 0600, octets, len, why);
 	if (err == ND_OK && rename(fresh, path) != 0) {
 		err = fail(why, path, "replaced");
+		(void)unlink(fresh);
+	}
+	free(fresh);
+	if (err == ND_OK && sync_folder(path) != 0)
+		err = fail(why, path, "synced with its folder");
+	return err;
+}
+
+enum nd_err
+filer_create(const char *path, mode_t mode, const void *octets, size_t len, struct nd_why *why)
+{
+	size_t size = strlen(path) + sizeof(".new");
+	char *fresh = nd_xalloc(size);
+	enum nd_err err;
+
+	(void)snprintf(fresh, size, "%s.new", path);
+	err = write_new(fresh, mode, octets, len, why);
+	if (err == ND_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) != 0) {
+		err = errno == EEXIST ? nd_fail(why, ND_ESTATE, EEXIST, "%s is there", path) : fail(why, path, "made");
 		(void)unlink(fresh);
 	}
 	free(fresh);

@@ -10,8 +10,13 @@
 #include "daemon/io/loop.h"
 #include "daemon/io/worker.h"
 
+#include <sys/types.h>
+
 /* On the calling thread. */
 enum nd_err filer_write(const char *path, const void *octets, size_t len, struct nd_why *why) ND_MUST_CHECK;
+/* As filer_write, but only where nothing is (ND_ESTATE), and with this mode. */
+enum nd_err filer_create(
+    const char *path, mode_t mode, const void *octets, size_t len, struct nd_why *why) ND_MUST_CHECK;
 /* All octets to an open file: 0, or -1 with errno. */
 int filer_write_all(int fd, const char *octets, size_t len) ND_MUST_CHECK;
 /* Whole file, at most `limit`; *octets is the caller's, NUL after the end. ND_ENOTFOUND, ND_ETOOBIG, ND_EDISK. */

@@ -110,7 +110,8 @@ what_it_left_behind_is_killed(void **state)
 		file = fopen(path, "r");
 		if (file == NULL)
 			break;
-		(void)fgets(state_line, sizeof(state_line), file);
+		if (fgets(state_line, sizeof(state_line), file) == NULL)
+			state_line[0] = '\0';
 		(void)fclose(file);
 		if (strstr(state_line, ") Z") != NULL)
 			return;

@@ -87,6 +87,23 @@ a_new_file_that_a_crash_left_is_not_written_through(void **state)
 }
 
 static void
+a_file_is_created_only_where_nothing_is(void **state)
+{
+	struct nd_why why = { .err = ND_OK };
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(filer_create(path, 0644, "one", 3, &why), ND_OK);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(filer_create(path, 0600, "two", 3, &why), ND_ESTATE);
+	holds("one");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_not_equal(access(fresh, F_OK), 0);
+}
+
+static void
 a_write_that_fails_leaves_the_old_octets(void **state)
 {
 	struct rlimit old, small;
@@ -201,6 +218,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_is_read_and_private),
 		TEST(a_new_file_that_a_crash_left_is_not_written_through),
+		TEST(a_file_is_created_only_where_nothing_is),
 		TEST(a_write_that_fails_leaves_the_old_octets),
 		TEST(reading_tells_what_is_wrong_and_touches_nothing),
 		TEST(a_file_without_a_size_is_read_to_its_end),
