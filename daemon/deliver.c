@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/core/smtp_check.h"
 #include "daemon/io/smtp_link.h"
 
 #include <stdio.h>
@@ -274,6 +275,8 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 		.fd = -1 };
 
 	mail.mail.size = mail.head_len + job->body_len;
+	/* Composed content has seven bits; of a ready message in the spool it is not known. */
+	mail.mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
 	delivery->said[delivery->said_count++] = said;
 	if (session->job_count == 1) {

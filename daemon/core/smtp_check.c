@@ -81,3 +81,13 @@ smtp_check_timeout(const struct smtp_reply *reply)
 			return true;
 	return false;
 }
+
+bool
+smtp_check_eight(const char *octets, size_t len)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all |= (unsigned char)octets[i];
+	return all > 0x7f;
+}

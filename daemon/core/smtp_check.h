@@ -16,4 +16,7 @@ bool smtp_check_needs_utf8(const struct smtp_mail *mail);
 /* Did the server, by its answer to MAIL, only tell that it had given up the idle session? */
 bool smtp_check_timeout(const struct smtp_reply *reply);
 
+/* There are octets above 0x7f among them. */
+bool smtp_check_eight(const char *octets, size_t len);
+
 #endif

@@ -92,6 +92,7 @@ struct smtp_mail {
 	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
 	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
 	enum smtp_pace pace;              /* at most */
+	bool eight;                       /* the content may hold octets above 0x7f (RFC 6152) */
 	bool
 	    trial; /* behind the recipients comes RSET: nothing is sent, and it ends as ENDED_RCPTS whatever they were told; SMTP_STEPWISE only */
 };

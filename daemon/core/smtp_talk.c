@@ -448,11 +448,15 @@ write_rcpt(struct smtp_proto *proto, const char *address)
 static void
 write_mail(struct smtp_proto *proto, const struct smtp_mail *mail)
 {
+	const bool utf8 = proto->caps.smtputf8 && smtp_check_needs_utf8(mail);
+
 	(void)nd_buf_addf(&proto->out, "MAIL FROM:<%s>", mail->from);
 	if (proto->caps.size)
 		(void)nd_buf_addf(&proto->out, " SIZE=%" PRIu64, mail->size);
-	if (proto->caps.smtputf8 && smtp_check_needs_utf8(mail))
-		(void)nd_buf_adds(&proto->out, proto->caps.eightbitmime ? " BODY=8BITMIME SMTPUTF8" : " SMTPUTF8");
+	if (proto->caps.eightbitmime && (utf8 || mail->eight))
+		(void)nd_buf_adds(&proto->out, " BODY=8BITMIME");
+	if (utf8)
+		(void)nd_buf_adds(&proto->out, " SMTPUTF8");
 	(void)nd_buf_adds(&proto->out, "\r\n");
 }
 

@@ -232,7 +232,7 @@ describe(struct mail *mail)
 	for (unsigned i = 0; i < mail->rcpt_count; i++)
 		mail->rcpt_list[i] = mail->rcpts[i];
 	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len,
-		mail->pace, false };
+		mail->pace, false, false };
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
 	if (play.from_file) {

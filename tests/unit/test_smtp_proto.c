@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/str.h"
+#include "daemon/core/smtp_check.h"
 #include "daemon/core/smtp_proto.h"
 #include "tests/unit/dialogue.h"
 
@@ -165,6 +166,34 @@ expect_lost(struct smtp_proto *proto, enum smtp_stage stage, enum nd_err err)
 	assert_int_equal(outcome.why.err, err);
 	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_CLOSE);
 	assert_null(smtp_proto_fault(proto));
+}
+
+static void
+eight_bits_are_declared_where_they_are_offered(void **state)
+{
+	static const char *const offers[] = { "250-hi\r\n250 8BITMIME\r\n", "250 hi\r\n" };
+	struct smtp_mail mail = {
+		.from = "a@example.com", .rcpts = one_rcpt, .rcpt_count = 1, .results = one_result, .size = 4
+	};
+
+	(void)state;
+	for (unsigned offered = 0; offered < 2; offered++) {
+		for (unsigned eight = 0; eight < 2; eight++) {
+			struct smtp_proto *proto = smtp_proto_new(&plain_settings, 0);
+
+			mail.eight = eight;
+			hear(proto, "220 hi\r\n", 0);
+			(void)said(proto);
+			hear(proto, offers[offered], 0);
+			smtp_proto_mail(proto, &mail, 0);
+			assert_string_equal(said(proto), offered == 0 && eight
+							     ? "MAIL FROM:<a@example.com> BODY=8BITMIME\r\n"
+							     : "MAIL FROM:<a@example.com>\r\n");
+			smtp_proto_free(proto);
+		}
+	}
+	assert_false(smtp_check_eight("plain\x7f", 6));
+	assert_true(smtp_check_eight("gr\xc3\xb6", 4));
 }
 
 static void
@@ -659,6 +688,7 @@ main(void)
 		cmocka_unit_test(a_connection_lost_after_any_octet_ends_the_session_once),
 		cmocka_unit_test(garbage_after_any_octet_ends_the_session_once),
 		cmocka_unit_test(silence_after_any_octet_ends_the_session_once),
+		cmocka_unit_test(eight_bits_are_declared_where_they_are_offered),
 		cmocka_unit_test(patience_is_that_of_rfc_5321_at_each_stage),
 		cmocka_unit_test(a_reply_without_its_end_does_not_extend_the_patience),
 		cmocka_unit_test(a_reply_to_a_command_that_was_not_sent_yet_is_not_believed),
