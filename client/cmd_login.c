@@ -53,7 +53,7 @@ now(void)
 static void
 give_up(int number)
 {
-	static const char words[] = "\nnotifyctl: given up, nothing was changed\n";
+	static const char words[] = "\nnotifyctl: given up\n";
 
 	paste_restore();
 	if (write(STDERR_FILENO, words, sizeof(words) - 1) < 0) {
@@ -174,6 +174,8 @@ answer_browser(struct login *login, const struct json_node *root, bool good)
 
 	if (page.detail == NULL)
 		page.detail = json_get_text(root, "title");
+	if (page.detail == NULL) /* the page says something also when the daemon is gone */
+		page.detail = "notifyd did not answer";
 	nd_buf_init(&html, 65536);
 	page_write(&page, &html);
 	back_answer(&login->back, good ? 200 : 400, &html);
@@ -485,7 +487,8 @@ print_code(struct login *login, const struct json_node *start)
 	if (login->cmd->json)
 		return CMD_DONE;
 	writer_line(out, WRITER_PLAIN, "To sign in to account %s, open on any device", login->account);
-	writer_line(out, WRITER_BOLD, "\n    %s", uri);
+	(void)fputc('\n', out->file);
+	writer_line(out, WRITER_BOLD, "    %s", uri);
 	writer_line(out, WRITER_PLAIN, "and enter the code");
 	writer_line(out, WRITER_BOLD, "    %s", code);
 	if (whole != NULL)
@@ -612,9 +615,8 @@ cmd_logout_run(struct cmd *cmd, const struct args *args)
 		detail = json_get_text(tree.root, "detail");
 		bool gone = revoked != NULL && revoked->type == JSON_BOOL && revoked->boolean;
 		writer_line(&cmd->out, WRITER_GOOD, "signed out of account %s", name);
-		writer_line(&cmd->out, gone ? WRITER_PLAIN : WRITER_WARN, "%s%s%s",
-		    gone ? "revoked at the provider" : "not revoked at the provider", detail != NULL ? ": " : "",
-		    detail != NULL ? detail : "");
+		if (detail != NULL)
+			writer_line(&cmd->out, gone ? WRITER_PLAIN : WRITER_WARN, "%s", detail);
 	}
 	json_done(&tree);
 	nd_buf_done(&body);

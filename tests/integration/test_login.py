@@ -152,6 +152,17 @@ class Device(LoginTest):
         text = self.finish(program)
         self.assertIn('signed in', text)
 
+    def test_a_provider_that_is_asked_too_often_is_waited_for(self):
+        self.open('device_code')
+        self.behave(device='slow_down')
+        program = self.start('login', 'm365')
+        for line in program.stdout:
+            if 'Waiting' in line:
+                break
+        until(lambda: self.requests('urn:ietf:params:oauth:grant-type:device_code'), 'it was told to slow down')
+        self.behave(device='done')
+        self.assertIn('signed in', self.finish(program))
+
     def test_a_refusal_ends_it(self):
         self.open('device_code')
         self.behave(device='declined')
