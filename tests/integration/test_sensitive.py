@@ -247,7 +247,7 @@ class Sensitive(ProgramTest):
         os.mkdir(other.state, 0o700)
         with tarfile.open(file) as tar:
             self.assertFalse([name for name in tar.getnames() if job in name])
-            tar.extractall(other.state, filter='data')
+            tar.extractall(other.state)
         other.start()
         shown = other.final(job)
         self.assertEqual(shown['state'], 'failed')
