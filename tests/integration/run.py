@@ -37,11 +37,15 @@ def run_here():
     return max(0, result.testsRun - len(bad) - len(result.skipped)), len(bad), len(result.skipped)
 
 
+tracebacks = []    # of the tests that failed, told once more at the end: there a reader looks first
+
+
 def run_module(module):
     words = [word for key in options.k or [] for word in ('-k', key)]
     done = subprocess.run([sys.executable, __file__, '--builddir', options.builddir, *words, module],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     print(done.stdout.rstrip().rpartition('\n')[0], flush=True)
+    tracebacks.extend(part.rstrip() for part in re.findall(r'^(?:FAIL|ERROR): .*?(?=^=====|^-----+\nRan )', done.stdout, re.M | re.S))
     counts = re.fullmatch(r'(\d+) passed, (\d+) failed, (\d+) skipped', done.stdout.rstrip().rpartition('\n')[2])
     if counts:
         return [int(n) for n in counts.groups()]
@@ -57,5 +61,8 @@ def run_side_by_side():
 
 
 passed, failed, skipped = run_side_by_side() if options.jobs > 1 else run_here()
+for traceback in tracebacks:
+    first, _, rest = traceback.partition('\n')
+    print('\n'.join([first] + rest.splitlines()[-20:]))
 print('%d passed, %d failed, %d skipped' % (passed, failed, skipped))
 sys.exit(1 if failed or not passed + skipped else 0)
