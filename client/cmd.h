@@ -60,6 +60,8 @@ extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_li
 cmd_run cmd_watch_run, cmd_wait_run;
 extern const struct args_option cmd_watch_options[], cmd_wait_options[];
 cmd_run cmd_account_run, cmd_test_run, cmd_doctor_run;
+/* /v1/accounts/NAME and what follows; nd_buf_done(). */
+void cmd_account_path(const char *name, const char *rest, struct nd_buf *path);
 /* Of cmd_account_options: each belongs to one of its verbs. */
 enum {
 	CMD_ACCOUNT_TO,

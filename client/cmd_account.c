@@ -167,7 +167,7 @@ print_advice(struct cmd *cmd, const struct json_node *reply, const char *name)
 }
 
 static void
-print_chain(struct cmd *cmd, const struct json_node *reply, const char *name)
+print_chain(struct cmd *cmd, struct json_node *reply, const char *name)
 {
 	const struct json_node *chain = json_get(reply, "chain");
 	const char *relay = json_get_text(reply, "relay"), *tls = json_get_text(reply, "tls");
@@ -188,9 +188,8 @@ print_chain(struct cmd *cmd, const struct json_node *reply, const char *name)
 
 /* -- the commands -- */
 
-/* /v1/accounts/NAME and what follows; to be done. */
-static void
-path_of(const char *name, const char *rest, struct nd_buf *path)
+void
+cmd_account_path(const char *name, const char *rest, struct nd_buf *path)
 {
 	nd_buf_init(path, 4096);
 	(void)nd_buf_adds(path, "/v1/accounts/");
@@ -213,27 +212,36 @@ list(struct cmd *cmd, const char *name)
 
 /* An account by itself is a list of one. */
 static void
-print_one(struct cmd *cmd, struct json_node *account)
+print_one(struct cmd *cmd, struct json_node *account, const char *name)
 {
 	struct json_node all = { .type = JSON_ARRAY, .count = 1, .child = account };
 
+	(void)name;
 	cmd_account_print(cmd, &all);
 }
 
+/* What is asked of one account, and how it is shown to people. */
 static int
-show(struct cmd *cmd, const char *name)
+get(struct cmd *cmd, const char *name, const char *rest,
+    void (*print)(struct cmd *cmd, struct json_node *reply, const char *name))
 {
 	struct json_tree tree;
 	struct nd_buf path;
 	int code;
 
-	path_of(name, "", &path);
+	cmd_account_path(name, rest, &path);
 	code = cmd_get_json(cmd, nd_buf_text(&path), &tree);
 	if (code == CMD_DONE && tree.root != NULL)
-		print_one(cmd, tree.root);
+		print(cmd, tree.root, name);
 	json_done(&tree);
 	nd_buf_done(&path);
 	return code;
+}
+
+static int
+show(struct cmd *cmd, const char *name)
+{
+	return get(cmd, name, "", print_one);
 }
 
 int
@@ -246,7 +254,7 @@ cmd_account_refresh(struct cmd *cmd, const char *name)
 	struct nd_why why;
 	int code = CMD_DONE;
 
-	path_of(name, "/refresh", &path);
+	cmd_account_path(name, "/refresh", &path);
 	request.path = nd_buf_text(&path);
 	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
@@ -257,7 +265,7 @@ cmd_account_refresh(struct cmd *cmd, const char *name)
 	else if (cmd_read(&reply, &tree, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
 	else
-		print_one(cmd, tree.root);
+		print_one(cmd, tree.root, name);
 	json_done(&tree);
 	link_reply_done(&reply);
 	nd_buf_done(&path);
@@ -267,17 +275,7 @@ cmd_account_refresh(struct cmd *cmd, const char *name)
 static int
 trust(struct cmd *cmd, const char *name)
 {
-	struct json_tree tree;
-	struct nd_buf path;
-	int code;
-
-	path_of(name, "/chain", &path);
-	code = cmd_get_json(cmd, nd_buf_text(&path), &tree);
-	if (code == CMD_DONE && tree.root != NULL)
-		print_chain(cmd, tree.root, name);
-	json_done(&tree);
-	nd_buf_done(&path);
-	return code;
+	return get(cmd, name, "/chain", print_chain);
 }
 
 static const struct {

@@ -81,12 +81,11 @@ switch_sending(struct cmd *cmd, const struct args *args, const char *verb)
 	struct nd_why why;
 	int code = CMD_DONE;
 
-	nd_buf_init(&path, 1024);
 	if (args->word_count > 0) {
-		nd_buf_adds(&path, "/v1/accounts/");
-		nd_str_percent(&path, args->words[0], strlen(args->words[0]));
+		cmd_account_path(args->words[0], "", &path);
 	} else {
-		nd_buf_adds(&path, "/v1/queue");
+		nd_buf_init(&path, 1024);
+		(void)nd_buf_adds(&path, "/v1/queue");
 	}
 	nd_buf_addf(&path, "/%s", verb);
 	if (post(cmd, nd_buf_text(&path), &reply, &why) != ND_OK)

@@ -127,15 +127,6 @@ ask_json(struct cmd *cmd, const char *path, const struct nd_buf *body, struct js
 	return code;
 }
 
-static void
-path_of(const char *name, const char *rest, struct nd_buf *path)
-{
-	nd_buf_init(path, 4096);
-	(void)nd_buf_adds(path, "/v1/accounts/");
-	(void)nd_str_percent(path, name, strlen(name));
-	(void)nd_buf_adds(path, rest);
-}
-
 /* -- what came of it -- */
 
 static void
@@ -418,7 +409,7 @@ begin(struct login *login, const char *mode, struct json_tree *tree)
 	struct nd_buf path, body;
 	int code;
 
-	path_of(login->account, "/login", &path);
+	cmd_account_path(login->account, "/login", &path);
 	write_body(&body, "mode", mode, login->uri[0] != '\0' ? "redirect_uri" : NULL, login->uri);
 	code = ask_json(login->cmd, nd_buf_text(&path), &body, tree);
 	if (code == CMD_DONE && !keep_start(login, tree->root))
@@ -568,7 +559,7 @@ cmd_login_run(struct cmd *cmd, const struct args *args)
 
 	if (paste && device)
 		return cmd_usage(cmd, "--paste and --device are two ways to sign in: give one");
-	path_of(login.account, "", &path);
+	cmd_account_path(login.account, "", &path);
 	code = ask_json(cmd, nd_buf_text(&path), NULL, &tree);
 	nd_buf_done(&path);
 	provider = json_get_text(tree.root, "provider");
@@ -607,7 +598,7 @@ cmd_logout_run(struct cmd *cmd, const struct args *args)
 		return cmd_usage(cmd, "account logout needs --yes when there is no terminal to ask at");
 	if (!args_has(args, CMD_ACCOUNT_YES) && !is_sure(cmd, name))
 		return cmd_usage(cmd, "nothing was done");
-	path_of(name, "/logout", &path);
+	cmd_account_path(name, "/logout", &path);
 	write_body(&body, NULL, NULL, NULL, NULL);
 	code = ask_json(cmd, nd_buf_text(&path), &body, &tree);
 	if (code == CMD_DONE && !cmd->json) {

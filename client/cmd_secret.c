@@ -79,10 +79,7 @@ hand_over(struct giving *giving, const char *field, bool try)
 	struct nd_why why;
 	int code;
 
-	nd_buf_init(&path, 1024);
-	(void)nd_buf_adds(&path, "/v1/accounts/");
-	(void)nd_str_percent(&path, giving->account, strlen(giving->account));
-	(void)nd_buf_adds(&path, "/secret");
+	cmd_account_path(giving->account, "/secret", &path);
 	write_request(giving, field, try, &body);
 	request.path = nd_buf_text(&path);
 	request.body = nd_buf_text(&body);
@@ -189,9 +186,7 @@ choose_field(struct giving *giving, const char **field)
 	int code;
 
 	quiet.json = false;
-	nd_buf_init(&path, 1024);
-	(void)nd_buf_adds(&path, "/v1/accounts/");
-	(void)nd_str_percent(&path, giving->account, strlen(giving->account));
+	cmd_account_path(giving->account, "", &path);
 	code = cmd_get_json(&quiet, nd_buf_text(&path), &tree);
 	auth = code == CMD_DONE ? json_get_text(tree.root, "auth") : NULL;
 	*field = auth != NULL && strcmp(auth, "password") == 0 ? "password" : "client_secret";

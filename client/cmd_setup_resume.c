@@ -47,10 +47,7 @@ hurry(struct cmd *cmd, const char *account)
 	struct nd_buf path;
 	struct nd_why why;
 
-	nd_buf_init(&path, 1024);
-	(void)nd_buf_adds(&path, "/v1/accounts/");
-	(void)nd_str_percent(&path, account, strlen(account));
-	(void)nd_buf_adds(&path, "/refresh");
+	cmd_account_path(account, "/refresh", &path);
 	request.path = nd_buf_text(&path);
 	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
 		writer_line(&cmd->err, WRITER_WARN, "notifyctl: %s", why.text);

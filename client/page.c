@@ -2,6 +2,8 @@
 /* page.c - the page that a browser ends at after a sign-in.  Layer: client.  Pure. */
 #include "client/page.h"
 
+#include "common/str.h"
+
 #include <string.h>
 
 /* clang-format off */
@@ -36,35 +38,12 @@ static const char style[] =
 /* clang-format on */
 
 static void
-escape(struct nd_buf *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		switch (*text) {
-		case '<':
-			nd_buf_adds(out, "&lt;");
-			break;
-		case '>':
-			nd_buf_adds(out, "&gt;");
-			break;
-		case '&':
-			nd_buf_adds(out, "&amp;");
-			break;
-		case '"':
-			nd_buf_adds(out, "&quot;");
-			break;
-		default:
-			nd_buf_addc(out, *text);
-		}
-	}
-}
-
-static void
 paragraph(struct nd_buf *out, const char *class, const char *text)
 {
 	if (text == NULL || text[0] == '\0')
 		return;
 	nd_buf_addf(out, "<p class=\"%s\">", class);
-	escape(out, text);
+	(void)nd_str_html(out, text);
 	nd_buf_adds(out, "</p>\n");
 }
 
@@ -72,7 +51,7 @@ static void
 bold(struct nd_buf *out, const char *before, const char *text)
 {
 	nd_buf_addf(out, "%s<strong>", before);
-	escape(out, text);
+	(void)nd_str_html(out, text);
 	nd_buf_adds(out, "</strong>");
 }
 

@@ -161,13 +161,9 @@ write_path(const struct probe_ask *ask, struct nd_buf *path)
 {
 	char mark = '?';
 
-	nd_buf_init(path, 8192);
-	(void)nd_buf_adds(path, "/v1/accounts/");
-	if (ask->config == NULL) {
-		(void)nd_str_percent(path, ask->name, strlen(ask->name));
-		(void)nd_buf_adds(path, "/test");
-	} else {
-		(void)nd_buf_adds(path, "test?account=");
+	cmd_account_path(ask->config == NULL ? ask->name : "test", ask->config == NULL ? "/test" : "", path);
+	if (ask->config != NULL) {
+		(void)nd_buf_adds(path, "?account=");
 		(void)nd_str_percent(path, ask->name, strlen(ask->name));
 		mark = '&';
 	}

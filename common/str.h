@@ -39,6 +39,8 @@ bool nd_str_base64(struct nd_buf *out, const void *octets, size_t len);
 bool nd_str_unbase64(struct nd_buf *out, const char *text, size_t len, bool lax);
 /* Checks as nd_str_unbase64 does, and tells how many octets it would give. */
 bool nd_str_unbase64_size(const char *text, size_t len, bool lax, size_t *size);
+/* As text or attribute value of HTML. */
+bool nd_str_html(struct nd_buf *out, const char *text);
 /* application/x-www-form-urlencoded and URL query parts (RFC 3986 unreserved stay, rest %XX). */
 bool nd_str_percent(struct nd_buf *out, const char *octets, size_t len);
 /* Undoes it; '+' is a space when `plus`. false on a bad %XX or a NUL. */

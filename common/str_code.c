@@ -150,6 +150,30 @@ nd_str_percent(struct nd_buf *out, const char *octets, size_t len)
 	return !out->failed;
 }
 
+bool
+nd_str_html(struct nd_buf *out, const char *text)
+{
+	for (; *text != '\0' && !out->failed; text++) {
+		switch (*text) {
+		case '&':
+			(void)nd_buf_adds(out, "&amp;");
+			break;
+		case '<':
+			(void)nd_buf_adds(out, "&lt;");
+			break;
+		case '>':
+			(void)nd_buf_adds(out, "&gt;");
+			break;
+		case '"':
+			(void)nd_buf_adds(out, "&quot;");
+			break;
+		default:
+			(void)nd_buf_addc(out, *text);
+		}
+	}
+	return !out->failed;
+}
+
 static int
 hex_value(char c)
 {

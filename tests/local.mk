@@ -74,6 +74,7 @@ libiotest_a_SOURCES = \
 	%D%/io/certs.h \
 	%D%/io/http_bench.h \
 	%D%/io/http_link.h \
+	%D%/io/shell.h \
 	%D%/io/smtp_link_dialogue.h \
 	%D%/io/smtp_link_kit.h \
 	%D%/io/store_kit.c \

@@ -38,29 +38,6 @@ empty(const char *text)
 }
 
 static void
-add_escaped(struct nd_buf *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		switch (*text) {
-		case '&':
-			nd_buf_adds(out, "&amp;");
-			break;
-		case '<':
-			nd_buf_adds(out, "&lt;");
-			break;
-		case '>':
-			nd_buf_adds(out, "&gt;");
-			break;
-		case '"':
-			nd_buf_adds(out, "&quot;");
-			break;
-		default:
-			nd_buf_addc(out, *text);
-		}
-	}
-}
-
-static void
 make_links(struct work *work)
 {
 	const struct job_draft *draft = work->draft;
@@ -73,9 +50,9 @@ make_links(struct work *work)
 			nd_buf_addf(&work->text_links, "%s: ", link->name);
 		nd_buf_addf(&work->text_links, "%s\n", link->value);
 		nd_buf_adds(&work->html_links, "<p><a href=\"");
-		add_escaped(&work->html_links, link->value);
+		(void)nd_str_html(&work->html_links, link->value);
 		nd_buf_adds(&work->html_links, "\">");
-		add_escaped(&work->html_links, empty(link->name) ? link->value : link->name);
+		(void)nd_str_html(&work->html_links, empty(link->name) ? link->value : link->name);
 		nd_buf_adds(&work->html_links, "</a></p>\n");
 	}
 }

@@ -10,6 +10,7 @@
 #include "daemon/io/cert.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/jwt.h"
+#include "tests/io/shell.h"
 
 #include <spawn.h>
 #include <stdio.h>
@@ -20,31 +21,7 @@
 
 #define NOW INT64_C(1800000000123)
 
-static char folder[] = "/tmp/nd-cert-XXXXXX";
 static struct cert_pair pair, other;
-
-static const char *
-in(const char *name)
-{
-	static char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-static int
-run(const char *command)
-{
-	char line[1024], shell[] = "sh", option[] = "-c";
-	char *args[] = { shell, option, line, NULL };
-	int status = -1;
-	pid_t pid;
-
-	(void)snprintf(line, sizeof(line), "cd %s && { %s; } >/dev/null 2>&1", folder, command);
-	assert_int_equal(posix_spawn(&pid, "/bin/sh", NULL, NULL, args, environ), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
 
 static int
 make(void **state)
@@ -52,12 +29,12 @@ make(void **state)
 	struct nd_why why;
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
+	assert_non_null(mkdtemp(shell_folder));
 	assert_int_equal(cert_make("m365", NOW, &pair, &why), ND_OK);
 	assert_int_equal(cert_make("m365", NOW, &other, &why), ND_OK);
-	assert_int_equal(filer_write(in("key"), pair.key.octets, pair.key.len, &why), ND_OK);
-	assert_int_equal(filer_write(in("cer"), pair.public.octets, pair.public.len, &why), ND_OK);
-	assert_int_equal(filer_write(in("other"), other.public.octets, other.public.len, &why), ND_OK);
+	assert_int_equal(filer_write(shell_path("key"), pair.key.octets, pair.key.len, &why), ND_OK);
+	assert_int_equal(filer_write(shell_path("cer"), pair.public.octets, pair.public.len, &why), ND_OK);
+	assert_int_equal(filer_write(shell_path("other"), other.public.octets, other.public.len, &why), ND_OK);
 	return 0;
 }
 
@@ -65,8 +42,8 @@ static int
 clear(void **state)
 {
 	(void)state;
-	assert_int_equal(run("rm -f ./*"), 0);
-	(void)rmdir(folder);
+	assert_int_equal(shell_run("rm -f ./*"), 0);
+	(void)rmdir(shell_folder);
 	cert_done(&pair);
 	cert_done(&other);
 	return 0;
@@ -92,10 +69,10 @@ openssl_reads_what_was_asked_for(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (run(commands[i]) != 0)
+		if (shell_run(commands[i]) != 0)
 			fail_msg("not so: %s", commands[i]);
 	assert_int_not_equal(
-	    run("test \"$(openssl pkey -in key -pubout)\" = \"$(openssl x509 -in other -noout -pubkey)\""), 0);
+	    shell_run("test \"$(openssl pkey -in key -pubout)\" = \"$(openssl x509 -in other -noout -pubkey)\""), 0);
 }
 
 static void
@@ -108,10 +85,10 @@ the_thumbprints_are_those_of_openssl(void **state)
 	assert_int_equal(strlen(pair.sha256), 64);
 	(void)snprintf(command, sizeof(command),
 	    "openssl x509 -in cer -noout -fingerprint -sha1 | tr -d : | grep -q '=%s$'", pair.sha1);
-	assert_int_equal(run(command), 0);
+	assert_int_equal(shell_run(command), 0);
 	(void)snprintf(command, sizeof(command),
 	    "openssl x509 -in cer -noout -fingerprint -sha256 | tr -d : | grep -q '=%s$'", pair.sha256);
-	assert_int_equal(run(command), 0);
+	assert_int_equal(shell_run(command), 0);
 }
 
 static void
@@ -120,7 +97,7 @@ it_is_good_from_now_on_for_two_years(void **state)
 	struct jwt_certificate certificate;
 
 	(void)state;
-	assert_int_equal(jwt_certificate_read(in("cer"), &certificate, NULL), ND_OK);
+	assert_int_equal(jwt_certificate_read(shell_path("cer"), &certificate, NULL), ND_OK);
 	assert_int_equal(certificate.not_before, NOW / 1000 * 1000);
 	assert_int_equal(certificate.not_after - certificate.not_before, ND_DAY(730));
 	assert_int_equal(certificate.not_after, pair.not_after);
@@ -137,8 +114,8 @@ assertions_are_signed_with_the_pair_and_no_other(void **state)
 
 	(void)state;
 	nd_buf_init(&text, 8192);
-	assert_int_equal(jwt_certificate_read(in("cer"), &certificate, NULL), ND_OK);
-	assert_int_equal(jwt_certificate_read(in("other"), &foreign, NULL), ND_OK);
+	assert_int_equal(jwt_certificate_read(shell_path("cer"), &certificate, NULL), ND_OK);
+	assert_int_equal(jwt_certificate_read(shell_path("other"), &foreign, NULL), ND_OK);
 	nd_buf_adds(&text, "head.claims");
 	assert_int_equal(jwt_sign(&pair.key, &certificate, true, &text, NULL), ND_OK);
 	assert_int_equal(text.len, strlen("head.claims.") + 512); /* 384 octets */

@@ -10,6 +10,7 @@
 #include "common/str.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/jwt.h"
+#include "tests/io/shell.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -21,32 +22,6 @@
 
 #define NOW INT64_C(1800000000000)
 
-static char folder[] = "/tmp/nd-jwt-XXXXXX";
-
-static const char *
-in(const char *name)
-{
-	static char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-/* A command in the folder; its status. */
-static int
-run(const char *command)
-{
-	char line[2048], shell[] = "sh", option[] = "-c";
-	char *args[] = { shell, option, line, NULL };
-	int status = -1;
-	pid_t pid;
-
-	(void)snprintf(line, sizeof(line), "cd %s && { %s; } >/dev/null 2>&1", folder, command);
-	assert_int_equal(posix_spawn(&pid, "/bin/sh", NULL, NULL, args, environ), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
 static struct nd_secret
 key_of(const char *name)
 {
@@ -54,7 +29,7 @@ key_of(const char *name)
 	char *octets;
 	size_t len;
 
-	assert_int_equal(filer_read(in(name), 65536, &octets, &len, NULL), ND_OK);
+	assert_int_equal(filer_read(shell_path(name), 65536, &octets, &len, NULL), ND_OK);
 	nd_secret_set(&key, octets, len);
 	nd_wipe_free(octets, len);
 	return key;
@@ -73,9 +48,9 @@ make(void **state)
 	};
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
+	assert_non_null(mkdtemp(shell_folder));
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		assert_int_equal(run(commands[i]), 0);
+		assert_int_equal(shell_run(commands[i]), 0);
 	return 0;
 }
 
@@ -83,8 +58,8 @@ static int
 clear(void **state)
 {
 	(void)state;
-	assert_int_equal(run("rm -f ./*"), 0);
-	(void)rmdir(folder);
+	assert_int_equal(shell_run("rm -f ./*"), 0);
+	(void)rmdir(shell_folder);
 	return 0;
 }
 
@@ -108,13 +83,13 @@ check_signature(const char *key_name, const char *options, bool pss)
 	while (text.len % 4 != 0)
 		nd_buf_addc(&text, '=');
 	assert_true(nd_str_unbase64(&raw, nd_buf_text(&text), text.len, false));
-	assert_int_equal(filer_write(in("signature"), nd_buf_text(&raw), raw.len, NULL), ND_OK);
-	assert_int_equal(filer_write(in("signed"), "head.claims", 11, NULL), ND_OK);
+	assert_int_equal(filer_write(shell_path("signature"), nd_buf_text(&raw), raw.len, NULL), ND_OK);
+	assert_int_equal(filer_write(shell_path("signed"), "head.claims", 11, NULL), ND_OK);
 	(void)snprintf(
 	    command, sizeof(command), "openssl dgst -sha256 -verify a.pub -signature signature %s signed", options);
-	assert_int_equal(run(command), 0);
-	assert_int_equal(filer_write(in("signed"), "head.claimz", 11, NULL), ND_OK);
-	assert_int_not_equal(run(command), 0);
+	assert_int_equal(shell_run(command), 0);
+	assert_int_equal(filer_write(shell_path("signed"), "head.claimz", 11, NULL), ND_OK);
+	assert_int_not_equal(shell_run(command), 0);
 	nd_buf_done(&text);
 	nd_buf_done(&raw);
 	nd_secret_done(&key);
@@ -137,18 +112,18 @@ a_certificate_tells_its_thumbprint_and_dates(void **state)
 	char command[512];
 
 	(void)state;
-	assert_int_equal(jwt_certificate_read(in("a.crt"), &certificate, NULL), ND_OK);
+	assert_int_equal(jwt_certificate_read(shell_path("a.crt"), &certificate, NULL), ND_OK);
 	(void)snprintf(command, sizeof(command),
 	    "test \"$(openssl x509 -in a.crt -outform DER | openssl dgst -sha256 -binary | base64 | tr +/ -_ | tr -d "
 	    "=)\" = %s",
 	    certificate.thumbprint);
-	assert_int_equal(run(command), 0);
+	assert_int_equal(shell_run(command), 0);
 	assert_int_equal(certificate.not_after - certificate.not_before, ND_DAY(30));
 	(void)snprintf(command, sizeof(command),
 	    "test \"$(date -d \"$(openssl x509 -in a.crt -noout -enddate | cut -d= -f2)\" "
 	    "+%%s)\" = %lld",
 	    (long long)(certificate.not_after / 1000));
-	assert_int_equal(run(command), 0);
+	assert_int_equal(shell_run(command), 0);
 	jwt_certificate_done(&certificate);
 }
 
@@ -174,10 +149,10 @@ what_is_no_certificate_is_refused(void **state)
 	struct nd_why why;
 
 	(void)state;
-	assert_int_equal(jwt_certificate_read(in("empty.pem"), &certificate, &why), ND_ESECRET);
+	assert_int_equal(jwt_certificate_read(shell_path("empty.pem"), &certificate, &why), ND_ESECRET);
 	assert_non_null(strstr(why.text, "no certificate (PEM)"));
-	assert_int_equal(jwt_certificate_read(in("a.key"), &certificate, &why), ND_ESECRET);
-	assert_int_equal(jwt_certificate_read(in("nowhere"), &certificate, &why), ND_ESECRET);
+	assert_int_equal(jwt_certificate_read(shell_path("a.key"), &certificate, &why), ND_ESECRET);
+	assert_int_equal(jwt_certificate_read(shell_path("nowhere"), &certificate, &why), ND_ESECRET);
 	assert_int_equal(why.err, ND_ESECRET);
 }
 
@@ -201,7 +176,7 @@ a_key_that_cannot_be_used_is_refused_in_one_sentence(void **state)
 	struct nd_buf text;
 
 	(void)state;
-	assert_int_equal(jwt_certificate_read(in("a.crt"), &certificate, NULL), ND_OK);
+	assert_int_equal(jwt_certificate_read(shell_path("a.crt"), &certificate, NULL), ND_OK);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct nd_secret key = key_of(cases[i].key);
 		struct nd_why why;
@@ -228,7 +203,7 @@ the_certificate_s_own_key_is_taken(void **state)
 
 	(void)state;
 	nd_buf_init(&text, 4096);
-	assert_int_equal(jwt_certificate_read(in("both.pem"), &certificate, NULL), ND_OK);
+	assert_int_equal(jwt_certificate_read(shell_path("both.pem"), &certificate, NULL), ND_OK);
 	assert_int_equal(jwt_sign(&own, &certificate, true, &text, NULL), ND_OK);
 	assert_int_equal(jwt_sign(&pss, NULL, true, &text, NULL), ND_OK);
 	jwt_certificate_done(&certificate);

@@ -55,6 +55,18 @@ started(struct conf *conf, const char *const *names)
 	return engine;
 }
 
+static struct engine *
+started_with_tokens(struct conf *conf, struct engine_account **account)
+{
+	struct engine *engine;
+
+	rows_conf(conf, one, 2);
+	conf->account[0].auth = CONF_OAUTH2;
+	engine = engine_new(conf, 7, at(0));
+	*account = engine_account_nth(engine, 0);
+	return engine;
+}
+
 static void
 finish(struct engine *engine, struct conf *conf)
 {
@@ -181,10 +193,7 @@ a_refused_token_is_renewed_once_then_the_account_is_held(void **state)
 	struct engine_account *account;
 
 	(void)state;
-	rows_conf(&conf, one, 2);
-	conf.account[0].auth = CONF_OAUTH2;
-	engine = engine_new(&conf, 7, at(0));
-	account = engine_account_nth(engine, 0);
+	engine = started_with_tokens(&conf, &account);
 	(void)expect(engine, ENGINE_TOKEN, 0);
 	action = expect(engine, ENGINE_LOAD, 0);
 	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
@@ -214,10 +223,7 @@ a_dead_token_endpoint_holds_with_its_words_and_the_old_token_serves(void **state
 	struct nd_why why;
 
 	(void)state;
-	rows_conf(&conf, one, 2);
-	conf.account[0].auth = CONF_OAUTH2;
-	engine = engine_new(&conf, 7, at(0));
-	account = engine_account_nth(engine, 0);
+	engine = started_with_tokens(&conf, &account);
 	(void)expect(engine, ENGINE_TOKEN, 0);
 	engine_token_got(engine, account, 0, ND_MIN(60), at(0));
 	(void)nd_fail(&why, ND_ETOKEN, 0, "invalid_client: AADSTS7000215");
@@ -380,10 +386,7 @@ the_newest_refusal_is_what_is_told(void **state)
 	nd_unix since;
 
 	(void)state;
-	rows_conf(&conf, one, 2);
-	conf.account[0].auth = CONF_OAUTH2;
-	engine = engine_new(&conf, 7, at(0));
-	account = engine_account_nth(engine, 0);
+	engine = started_with_tokens(&conf, &account);
 	(void)expect(engine, ENGINE_TOKEN, 0);
 	(void)nd_fail(&why, ND_ETOKEN, 0, "the secret is wrong");
 	engine_token_refused(engine, account, &why, at(0));
@@ -413,10 +416,7 @@ a_token_refused_early_holds_the_account_when_the_old_one_ends(void **state)
 	struct nd_why why;
 
 	(void)state;
-	rows_conf(&conf, one, 2);
-	conf.account[0].auth = CONF_OAUTH2;
-	engine = engine_new(&conf, 7, at(0));
-	account = engine_account_nth(engine, 0);
+	engine = started_with_tokens(&conf, &account);
 	(void)expect(engine, ENGINE_TOKEN, 0);
 	engine_token_got(engine, account, 0, ND_MIN(60), at(0));
 	(void)expect(engine, ENGINE_LOAD, 0);
@@ -443,10 +443,7 @@ two_sessions_refused_with_the_same_token_are_one_refusal(void **state)
 	struct engine_action first, second;
 
 	(void)state;
-	rows_conf(&conf, one, 2);
-	conf.account[0].auth = CONF_OAUTH2;
-	engine = engine_new(&conf, 7, at(0));
-	account = engine_account_nth(engine, 0);
+	engine = started_with_tokens(&conf, &account);
 	(void)expect(engine, ENGINE_TOKEN, 0);
 	engine_token_got(engine, account, 0, ND_HOUR(1), at(0));
 	(void)expect(engine, ENGINE_LOAD, 0);
