@@ -84,11 +84,23 @@ smtp_talk_say_auth(struct smtp_proto *proto)
 	proto->out_secret = proto->said > 0;
 }
 
-/* What a 2xx, 4xx or 5xx in any step of AUTH means. */
+static enum smtp_state
+refuse_unproved(struct smtp_proto *proto)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_EAUTH, 0,
+	    "%s did not prove that it knows the password: it may not be the server it says", proto->settings->host);
+	return smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
+}
+
+/* What a 2xx, 4xx or 5xx in any step of AUTH means. Where both sides prove what they know, a yes counts only behind the server's proof. */
 static enum smtp_state
 sign_in(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
-	return reply->code / 100 == 2 ? STATE_READY : refuse_session(proto, reply);
+	if (reply->code / 100 != 2)
+		return refuse_session(proto, reply);
+	return proto->mech->mutual && proto->state != STATE_AUTH_VERIFIED ? refuse_unproved(proto) : STATE_READY;
 }
 
 /* A challenge behind the message: XOAUTH2 and OAUTHBEARER tell so why they are about to refuse. */
@@ -167,21 +179,16 @@ smtp_talk_say_auth_answer(struct smtp_proto *proto)
 enum smtp_state
 smtp_talk_heard_auth_answer(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
-	struct nd_why why;
+	enum smtp_state next;
 
-	if (reply->code >= 400 || !proto->mech->mutual)
-		return reply->code / 100 == 3 ? hear_challenge(proto, reply) : sign_in(proto, reply);
-	if (reply->code / 100 == 3 && smtp_auth_verified(reply->text, proto->exchange))
+	if (reply->code / 100 != 3)
+		return sign_in(proto, reply);
+	if (proto->mech->mutual && smtp_auth_verified(reply->text, proto->exchange))
 		return STATE_AUTH_VERIFIED;
-	if (reply->code / 100 == 3) {
-		enum smtp_state next = hear_challenge(proto, reply);
-
-		if (strncmp(proto->fault.challenge, "e=", 2) == 0)
-			return next; /* a refusal follows, with words */
-	}
-	(void)nd_fail(&why, ND_EAUTH, 0,
-	    "%s did not prove that it knows the password: it may not be the server it says", proto->settings->host);
-	return smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
+	next = hear_challenge(proto, reply);
+	if (!proto->mech->mutual || strncmp(proto->fault.challenge, "e=", 2) == 0)
+		return next; /* a refusal follows, with words */
+	return refuse_unproved(proto);
 }
 
 void
