@@ -33,6 +33,8 @@ BACK = 'http://localhost:4711/x/'
 
 
 class SignInTest(ProgramTest):
+    text = CONFIG
+
     def provider(self, *options):
         self.fake = super().provider(*options)
         self.home, self.facts = self.fake.folder, self.fake.facts
@@ -45,7 +47,7 @@ class SignInTest(ProgramTest):
 
     def config(self, grant='authorization_code', more='', **other):
         name = {'authorization_code': 'authorize_url', 'device_code': 'device_url'}.get(grant)
-        return CONFIG % dict(self.facts, grant=grant, more=more, way='%s = %s' % (name, self.facts[name]) if name else '', **other)
+        return self.text % dict(self.facts, grant=grant, more=more, way='%s = %s' % (name, self.facts[name]) if name else '', **other)
 
     def open(self, grant='authorization_code', more='', options=(), **daemon):
         self.provider(*options)
