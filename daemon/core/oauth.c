@@ -67,7 +67,7 @@ static const struct grant_type {
 	[CONF_CLIENT_CREDENTIALS] = { "client_credentials", true },
 	[CONF_AUTHORIZATION_CODE] = { "authorization_code", false },
 	[CONF_DEVICE_CODE] = { "urn:ietf:params:oauth:grant-type:device_code", false },
-	[CONF_REFRESH_TOKEN] = { "refresh_token", false }, /* see says_scope */
+	[CONF_REFRESH_TOKEN] = { "refresh_token", false },                            /* see says_scope */
 	[CONF_JWT_BEARER] = { "urn:ietf:params:oauth:grant-type:jwt-bearer", false }, /* it stands in the assertion */
 	[CONF_MANAGED_IDENTITY] = { NULL, false },                                    /* no form: a GET of its own */
 };

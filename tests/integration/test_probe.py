@@ -8,7 +8,7 @@ import subprocess
 import notifyd
 from notifyd import NOTIFYCTL, NOTIFYD, until
 import test_faults
-from test_faults import HEAD, JOB, MICROSOFT, NO_TLS, PLAIN
+from test_faults import HEAD, MICROSOFT, NO_TLS, PLAIN
 
 MAILBOX = 'alerts@contoso.example'
 
