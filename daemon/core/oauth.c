@@ -59,7 +59,7 @@ add_secret(struct nd_buf *body, const char *name, const struct nd_secret *value)
 		add_field(body, name, value->octets, value->len);
 }
 
-/* The grant_type of RFC 6749 and its extensions; whether the request repeats the scope. */
+/* The grant_type of RFC 6749 and its extensions; whether the request says the scope. */
 static const struct grant_type {
 	const char *name;
 	bool scope;
@@ -67,10 +67,18 @@ static const struct grant_type {
 	[CONF_CLIENT_CREDENTIALS] = { "client_credentials", true },
 	[CONF_AUTHORIZATION_CODE] = { "authorization_code", false },
 	[CONF_DEVICE_CODE] = { "urn:ietf:params:oauth:grant-type:device_code", false },
-	[CONF_REFRESH_TOKEN] = { "refresh_token", true },
+	[CONF_REFRESH_TOKEN] = { "refresh_token", false },                            /* see says_scope */
 	[CONF_JWT_BEARER] = { "urn:ietf:params:oauth:grant-type:jwt-bearer", false }, /* it stands in the assertion */
 	[CONF_MANAGED_IDENTITY] = { NULL, false },                                    /* no form: a GET of its own */
 };
+
+/* A refresh without a scope is for what was granted, and one that asks for more is refused (RFC 6749 6): scopes such as
+ * offline_access are granted without a word, or not at all. Microsoft is told which of its services it is for. */
+static bool
+says_scope(const struct conf_account *account, int grant)
+{
+	return grant_types[grant].scope || (grant == CONF_REFRESH_TOKEN && account->provider <= CONF_MICROSOFT_HVE);
+}
 
 /* Who asks, and what proves it. */
 static void
@@ -119,13 +127,12 @@ oauth_revoke_write(const struct conf_account *account, const struct oauth_ask *a
 void
 oauth_ask_write(const struct conf_account *account, const struct oauth_ask *ask, struct oauth_request *out)
 {
-	const struct grant_type *type = &grant_types[ask->grant];
 	struct nd_buf body;
 
 	*out = (struct oauth_request){ .url = nd_xstrdup(ask->url != NULL ? ask->url : account->token_url) };
 	nd_buf_init(&body, SIZE_MAX);
-	add_text(&body, "grant_type", type->name);
-	if (type->scope)
+	add_text(&body, "grant_type", grant_types[ask->grant].name);
+	if (says_scope(account, ask->grant))
 		add_text(&body, "scope", ask->scope != NULL ? ask->scope : account->scope);
 	if (ask->grant != CONF_JWT_BEARER)
 		add_client(account, ask, &body, out);

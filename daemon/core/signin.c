@@ -111,7 +111,8 @@ signin_url(const struct conf_account *account, const struct signin_start *start,
 	if (of_google(account)) { /* else there is a refresh token at the first consent only */
 		add(out, "access_type", "offline");
 		add(out, "prompt", "consent");
-	}
+	} else if (!of_microsoft(account) && strstr(account->scope, "offline_access") != NULL)
+		add(out, "prompt", "consent"); /* else it may be ignored: OpenID Connect Core 11 */
 	nd_buf_done(&scope);
 }
 

@@ -18,7 +18,10 @@ What it writes below --dir:
 
 --habits tells in what another provider differs, with commas between: plain-400 (a refused client gets 400, not 401),
 text-life (expires_in is a string), no-life (it is missing), slow-down (the first request is put off by the error
-slow_down), internal-failure (the first one fails with the error internal_failure).
+slow_down), internal-failure (the first one fails with the error internal_failure), terse (errors have no words and no
+numbers), no-life-renewed (expires_in is missing after a refresh only), no-rotation (the refresh token stays), strict-scope
+(a refresh that asks for more than was granted is refused), slow-polls (the first poll of a device, and each one that comes
+too soon, gets slow_down). "other" is a provider with all of these that fit together: see OTHER.
 
 Recipients: reject@... is refused (550 5.1.10), tempfail@... is put off once (450 4.2.1), all others are taken.
 """
@@ -53,6 +56,7 @@ TENANT = "1f3c0000-0000-0000-0000-000000000000"
 CLIENT_ID = "9ab20000-0000-0000-0000-000000000000"
 MAILBOX = "alerts@contoso.example"
 SCOPES = ("https://outlook.office365.com/.default", "https://outlook.office.com/.default")
+OTHER = {"plain-400", "text-life", "no-life-renewed", "no-rotation", "strict-scope", "slow-polls", "terse"}
 HOST = "localhost"
 SERVER_NAME = "STANDIN1.outlook.localhost"
 SIZE_LIMIT = 157286400
@@ -190,7 +194,6 @@ class Provider:
         self.journal = Journal(os.path.join(self.folder, "journal.jsonl"), options.verbose)
         self.certificates = Certificates(self.folder)
         self.tokens = Tokens(options.ttl, options.format, options.pad)
-        self.grants = Grants(self.folder)
         self.mail_room = MailRoom(os.path.join(self.folder, "mail"))
         self.sessions_allowed = options.sessions
         self.lock = threading.Lock()
@@ -198,6 +201,9 @@ class Provider:
         self.signed_in = 0
         self.put_off = set()
         self.habits = set(filter(None, options.habits.split(",")))
+        if "other" in self.habits:
+            self.habits |= OTHER
+        self.grants = Grants(self.folder, self.habits)
         self.clients = assertion.Judge(os.path.join(self.folder, "clients"))
         self.services = assertion.Judge(os.path.join(self.folder, "services"))
         self.token_url = None  # known when it listens
@@ -267,7 +273,7 @@ class Refusal(Exception):
 class Grants:
     """Sign-ins: codes, device codes, refresh tokens. How it behaves is in DIR/behaviour.json, read anew for each request:
 
-    rotate            each refresh gives a new refresh token (default true)
+    rotate            each refresh gives a new refresh token (default true, without the habit no-rotation)
     reuse             a spent refresh token kills the grant ("detect", default) or is taken ("allow")
     refresh_token     false: none is given at a sign-in
     scope             what is granted instead of what was asked
@@ -277,17 +283,20 @@ class Grants:
     user              who signs in (default the mailbox)
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, habits):
         self.path = os.path.join(folder, "behaviour.json")
+        self.habits = habits
         self.lock = threading.Lock()
+        self.scopes = {}  # what was granted, of each family
         self.codes, self.devices, self.live, self.spent, self.family, self.dead = {}, {}, {}, {}, {}, set()
 
     def behaviour(self):
+        usual = {"rotate": "no-rotation" not in self.habits}
         try:
             with open(self.path, encoding="utf-8") as file:
-                return json.load(file)
+                return {**usual, **json.load(file)}
         except FileNotFoundError:
-            return {}
+            return usual
 
     def new_code(self, query):
         code = "0.A" + secrets.token_urlsafe(40) + "!*$"
@@ -300,7 +309,7 @@ class Grants:
         self.live[family] = token
         return token
 
-    def take(self, token, behaviour):
+    def take(self, token, scope, behaviour):
         """The refresh token that is to be used from now on; raises the refusal."""
         family = self.family.get(token)
         if family is None or family in self.dead:
@@ -308,7 +317,17 @@ class Grants:
         if self.live[family] != token and behaviour.get("reuse", "detect") == "detect":
             self.dead.add(family)
             raise Refusal(70000, "invalid_grant", 400, "The refresh token was used before: the grant is ended.")
-        return self.refresh_token(family) if behaviour.get("rotate", True) else token
+        if "strict-scope" in self.habits and not set(scope.split()) <= set(self.scopes[family].split()):
+            raise Refusal(70000, "invalid_scope", 400, "More was asked for than was granted.")
+        return self.refresh_token(family) if behaviour["rotate"] else token
+
+    def poll(self, code):
+        """Whether a device asks at the pace it was told; each slow_down makes that five seconds slower (RFC 8628 3.5)."""
+        device = self.devices[code]
+        now = time.monotonic()
+        slow = "slow-polls" in self.habits and (device["polled"] is None or now - device["polled"] < device["pace"])
+        device.update(polled=now, pace=device["pace"] + (5 if slow else 0))
+        return not slow
 
 
 class Google(Exception):
@@ -354,7 +373,7 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         with grants.lock:
             if last == "devicecode":
                 code = secrets.token_urlsafe(60)
-                grants.devices[code] = form.get("scope", "")
+                grants.devices[code] = {"scope": form.get("scope", ""), "polled": None, "pace": 1}
                 return {"device_code": code, "user_code": "ABCD-1234", "expires_in": 900, "interval": 1,
                         "verification_uri": "https://microsoft.example/devicelogin"}
             if last == "revoke":
@@ -363,20 +382,20 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             if kind == "authorization_code":
                 return self.granted(behaviour, self.redeem(form), None)
             if kind == "urn:ietf:params:oauth:grant-type:device_code":
-                step = behaviour.get("device", "pending")
+                step = behaviour.get("device", "pending") if grants.poll(form["device_code"]) else "slow_down"
                 if step != "done":
                     error = {"pending": "authorization_pending"}.get(step, step)
                     raise Refusal(70016, error, 400, "OAuth 2.0 device flow error.")
-                return self.granted(behaviour, grants.devices[form["device_code"]], None)
+                return self.granted(behaviour, grants.devices[form["device_code"]]["scope"], None)
             if kind == "refresh_token":
                 if behaviour.get("refuse"):
                     raise Refusal(700082, behaviour["refuse"], 400, "The refresh token has expired due to inactivity.")
-                token = grants.take(form.get("refresh_token"), behaviour)
+                token = grants.take(form.get("refresh_token"), form.get("scope", ""), behaviour)
                 if behaviour.get("kill"):
                     facts["killed"] = behaviour["kill"]
                     os.kill(behaviour["kill"], signal.SIGKILL)
                 reply = self.granted(behaviour, form.get("scope", ""), token)
-                if not behaviour.get("rotate", True):
+                if not behaviour["rotate"]:
                     del reply["refresh_token"]
                 return reply
         return None
@@ -396,8 +415,11 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         tokens, grants = self.provider.tokens, self.provider.grants
         reply = {"token_type": "Bearer", "expires_in": tokens.life, "access_token": tokens.issue(),
                  "scope": behaviour.get("scope", scope)}
+        self.tell_life(reply, token is not None)
         if token is None and behaviour.get("refresh_token", True):
-            token = grants.refresh_token(secrets.token_hex(8))
+            family = secrets.token_hex(8)
+            token = grants.refresh_token(family)
+            grants.scopes[family] = reply["scope"]
         if token is not None:
             reply["refresh_token"] = token
         claims = {"preferred_username": behaviour.get("user", MAILBOX), "aud": CLIENT_ID}
@@ -405,6 +427,14 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         if "openid" in scope:
             reply["id_token"] = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
         return reply
+
+    def tell_life(self, reply, renewed):
+        habits = self.provider.habits
+        if "no-life" in habits or (renewed and "no-life-renewed" in habits):
+            for name in ("expires_in", "ext_expires_in"):
+                reply.pop(name, None)
+        elif "text-life" in habits:
+            reply["expires_in"] = str(reply["expires_in"])
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "")
@@ -437,7 +467,7 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
                 refusal.status = 400
             self.provider.journal.write("token", f"token refused: AADSTS{refusal.number} {refusal.text}", ok=False,
                                         status=refusal.status, error=refusal.error, number=refusal.number, **facts)
-            self.answer(refusal.status, refusal.body())
+            self.answer(refusal.status, {"error": refusal.error} if "terse" in self.provider.habits else refusal.body())
             return
         if reply is not None:
             self.provider.journal.write("token", None, ok=True, status=200, path=self.path, **facts)
@@ -449,10 +479,7 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
                                     life=tokens.life, size=len(token), **facts)
         reply = {"token_type": "Bearer", "expires_in": tokens.life, "ext_expires_in": tokens.life,
                  "access_token": token}
-        if "text-life" in self.provider.habits:
-            reply["expires_in"] = str(tokens.life)
-        if "no-life" in self.provider.habits:
-            del reply["expires_in"], reply["ext_expires_in"]
+        self.tell_life(reply, False)
         self.answer(200, reply)
 
     def put_off(self):

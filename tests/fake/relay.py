@@ -343,15 +343,18 @@ class Lenient:
         if cert:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(cert, key)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
         self.peers = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.listen()
 
-    def accept(self):
+    def listen(self, port=0):
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def accept(self, listener):
         while True:
             try:
-                peer = self.listener.accept()[0]
+                peer = listener.accept()[0]
             except OSError:
                 return
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -359,10 +362,16 @@ class Lenient:
             self.peers.append(peer)
             threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
 
+    def shut(self):
+        """Nobody listens any more; sessions go on."""
+        if self.listener:
+            self.listener.shutdown(socket.SHUT_RDWR)  # close alone leaves it to the thread that waits
+            self.listener.close()
+            self.listener = None
+
     def close(self):
         self.gate.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        self.shut()
         for peer in self.peers:
             peer.close()
 

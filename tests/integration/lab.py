@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mail lab (tests/lab) for tests: $LAB_STATE says where one is up."""
+import datetime
 import glob
 import json
 import os
 import subprocess
+import unittest
 
 import notifyd
 
+CONFIG = '''
+[daemon]
+hostname = host.lab.test
+[access]
+to_allow = *
+'''
 STATE = os.environ.get('LAB_STATE', '')
 UP = bool(STATE) and os.path.exists(os.path.join(STATE, 'env'))
 
@@ -72,12 +80,34 @@ class Journal:
         return [entry for entry in entries if entry['path'] == '/token']
 
 
-def account(folder, name='lab', client='basic', secret=None, host=None, more=''):
-    """The text of [account NAME], and its secret in a file of the folder."""
-    env = settings()
+def seconds(entry):
+    """When the provider got the request of this line of its journal."""
+    return datetime.datetime.fromisoformat(entry['t'].replace('Z', '+00:00')).timestamp()
+
+
+def secret(folder, name, text):
+    """A file of the folder with a secret in it; its path."""
     path = os.path.join(folder, 'secret-' + name)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w', encoding='utf-8') as file:
-        file.write((env['LAB_SECRET_' + client.upper()] if secret is None else secret) + '\n')
+        file.write(text + '\n')
+    return path
+
+
+def application(folder, name='lab', client='basic', text=None):
+    """The settings of an application that has a secret, which goes to a file of the folder."""
+    env = settings()
+    path = secret(folder, name, env['LAB_SECRET_' + client.upper()] if text is None else text)
+    return '''grant = client_credentials
+token_auth = %s
+client_id = %s
+client_secret = file:%s
+scope = https://outlook.office365.com/.default
+''' % (client, env['LAB_CLIENT_' + client.upper()], path)
+
+
+def account(way, name='lab', host=None, more=''):
+    """The text of [account NAME] that gets its tokens in this way."""
+    env = settings()
     return f'''
 [account {name}]
 provider = smtp
@@ -86,12 +116,20 @@ security = starttls
 from = "Alerts" <{env['LAB_USER']}>
 user = {env['LAB_USER']}
 auth = oauth2
-grant = client_credentials
-token_auth = {client}
 token_url = {env['LAB_TOKEN_URL']}
-client_id = {env['LAB_CLIENT_' + client.upper()]}
-client_secret = file:{path}
-scope = https://outlook.office365.com/.default
 ca_file = {env['LAB_CA']}
-{more}
+{way}{more}
 '''
+
+
+@unittest.skipUnless(UP, 'the mail lab is not up: sudo tests/lab/lab up, then LAB_STATE=/var/tmp/notifyd-lab')
+class LabTest(notifyd.ProgramTest):
+    def setUp(self):
+        lab('set', 'ttl=3600', 'format=opaque', 'pad=', 'rotate=yes')
+        lab('fault', 'off')
+
+    def relay(self, way=application, start=True, **more):
+        """A daemon with one account at the lab, which gets its tokens as `way` says: settings, or a function of the daemon's folder."""
+        daemon = self.daemon(start=False)
+        daemon.configure(CONFIG + account(way(daemon.folder) if callable(way) else way, **more))
+        return daemon.start() if start else daemon

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -21,6 +22,7 @@ NOTIFYD = os.path.join(BUILDDIR, 'notifyd')
 UNDER = os.environ.get('ND_UNDER', '').split()    # a command that runs the daemon: valgrind
 NOTIFYCTL = os.path.join(BUILDDIR, 'notifyctl')
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROVIDER = os.path.join(TOP, 'tests/fake/provider.py')
 SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:).*')
 FINAL = {'delivered', 'failed', 'expired', 'cancelled', 'merged'}
 
@@ -170,6 +172,10 @@ class Daemon:
             if self.own_folder and not os.environ.get("ND_KEEP"):
                 shutil.rmtree(self.folder, ignore_errors=True)
 
+    def tokens_used(self):
+        """How many access tokens came into use: what is on disk by then is the end of that request."""
+        return self.tail(100000).count('new access token for account')
+
     # the API
     def get(self, target, admin=False, **more):
         return request(self.admin if admin else self.socket, 'GET', target, **more)
@@ -208,8 +214,43 @@ class Daemon:
         return next(a for a in self.status()['accounts'] if a['name'] == name)
 
 
+class Provider:
+    """The stand-in of Microsoft 365 (tests/fake/provider.py), a process of its own. `folder` has its files, `facts` are those of ready.json."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.mkdtemp(prefix='notifyd-provider.')
+        self.process = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.folder, '--ttl', '3600', *options],
+                                        stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline().startswith('ready:'), 'the stand-in did not start'
+        with open(os.path.join(self.folder, 'ready.json'), encoding='utf-8') as file:
+            self.facts = json.load(file)
+
+    def journal(self, event=None):
+        with open(os.path.join(self.folder, 'journal.jsonl'), encoding='utf-8') as file:
+            return [line for line in map(json.loads, file) if event in (None, line['event'])]
+
+    def stop(self):
+        """A clean end; what it printed since it was ready."""
+        self.process.send_signal(signal.SIGTERM)
+        words = self.process.communicate(timeout=20)[0]
+        assert self.process.returncode == 0, 'the stand-in ended with %s' % self.process.returncode
+        return words
+
+    def close(self):
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class Test(unittest.TestCase):
     """A test with daemons: they end with it, and a sanitizer's word fails it."""
+
+    def provider(self, *options):
+        provider = Provider(*options)
+        self.addCleanup(provider.close)
+        return provider
 
     def daemon(self, config='', start=True, **more):
         daemon = Daemon(config, **more)

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """retry, hold, release, cancel, one job or many; flush, pause, resume. The relay is a closed port, or the stand-in provider."""
-import json
-import os
 import subprocess
-import sys
 
 import notifyd
-from notifyd import NOTIFYCTL, TOP, ProgramTest, until
+from notifyd import NOTIFYCTL, ProgramTest, until
 
 CLOSED = '''[account nowhere]
 host = 127.0.0.1:1
@@ -100,15 +97,6 @@ class Retry(ProgramTest):
 
     def setUp(self):
         self.d = self.daemon(start=False)
-        self.folder = os.path.join(self.d.folder, 'provider')
-        self.provider = subprocess.Popen([sys.executable, os.path.join(TOP, 'tests/fake/provider.py'), '--dir', self.folder],
-                                         stdout=subprocess.DEVNULL)
-        self.addCleanup(self.provider.wait)
-        self.addCleanup(self.provider.terminate)
-        ready = os.path.join(self.folder, 'ready.json')
-        until(lambda: os.path.exists(ready), 'the stand-in is ready')
-        with open(ready, encoding='utf-8') as file:
-            r = json.load(file)
         self.d.configure('''[account m365]
 provider = microsoft
 host = %(smtp_host)s:%(smtp_port)s
@@ -118,7 +106,7 @@ client_id = %(client_id)s
 client_secret = file:%(secret)s
 token_url = %(token_url)s
 ca_file = %(ca)s
-''' % dict(r, secret=os.path.join(self.folder, 'secret')))
+''' % self.provider().facts)
         self.d.start()
 
     def test_a_refused_job_is_tried_again_and_a_delivered_one_is_not(self):

@@ -5,9 +5,7 @@ import json
 import os
 import re
 import select
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +16,6 @@ from notifyd import ProgramTest, until
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
 
-PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
 CONFIG = '''
 [daemon]
 hostname = host.example
@@ -42,20 +39,8 @@ token_url = %(token_url)s
 
 class Flights(ProgramTest):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.process = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.folder.name, '--ttl', '3600'],
-                                        stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.stop)
-        self.assertTrue(self.process.stdout.readline().startswith('ready:'))
-        with open(os.path.join(self.folder.name, 'ready.json'), encoding='utf-8') as file:
-            facts = json.load(file)
-        self.d = self.daemon(CONFIG % dict(facts, secret=os.path.join(self.folder.name, 'secret')))
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.assertEqual(self.process.wait(20), 0)
-        self.process.stdout.close()
+        self.fake = self.provider()
+        self.d = self.daemon(CONFIG % self.fake.facts)
 
     def delivered(self, **job):
         job = self.d.final(self.d.submit(**job))
@@ -71,7 +56,7 @@ class Flights(ProgramTest):
 
     def envelopes(self):
         found = []
-        for name in sorted(glob.glob(os.path.join(self.folder.name, 'mail', '*.json'))):
+        for name in sorted(glob.glob(os.path.join(self.fake.folder, 'mail', '*.json'))):
             with open(name, encoding='utf-8') as file:
                 found.append(json.load(file))
         return found

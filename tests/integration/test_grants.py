@@ -3,14 +3,15 @@
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
-from notifyd import ProgramTest, TOP, until
+from notifyd import ProgramTest, until
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import relay
 
 COMMON = '''[account m365]
 provider = microsoft
@@ -29,59 +30,12 @@ ca_file = %(ca)s
 '''
 
 
-class PasswordRelay:
-    """Takes mails from whoever knows the password, on loopback."""
-
-    def __init__(self, password):
-        self.wanted = base64.b64encode(b'\0me\0' + password.encode())
-        self.signed_in = 0
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.port = self.listener.getsockname()[1]
-        self.close = self.listener.close
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                peer = self.listener.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
-
-    def serve(self, peer):
-        with peer, peer.makefile('rb') as file:
-            peer.sendall(b'220 relay ESMTP\r\n')
-            content = False
-            for line in file:
-                words = line.split()
-                if content:
-                    content = line != b'.\r\n'
-                    reply = b'' if content else b'250 kept\r\n'
-                elif words[0] == b'EHLO':
-                    reply = b'250-relay\r\n250 AUTH PLAIN\r\n'
-                elif words[0] == b'AUTH':
-                    good = words[-1] == self.wanted
-                    self.signed_in += good
-                    reply = b'235 welcome\r\n' if good else b'535 5.7.8 no\r\n'
-                else:
-                    content = words[0] == b'DATA'
-                    reply = b'354 go on\r\n' if content else b'250 fine\r\n'
-                peer.sendall(reply)
-
-
 class GrantTest(ProgramTest):
     def provider(self, *options):
         """Starts the stand-in; its folder is self.folder, its facts self.facts."""
+        self.fake = super().provider(*options)
+        self.folder, self.facts = self.fake.folder, self.fake.facts
         self.d = self.daemon(start=False)
-        self.folder = os.path.join(self.d.folder, 'provider')
-        process = subprocess.Popen([sys.executable, os.path.join(TOP, 'tests/fake/provider.py'), '--dir', self.folder,
-                                    '--ttl', '3600', *options], stdout=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.terminate)
-        ready = os.path.join(self.folder, 'ready.json')
-        until(lambda: os.path.exists(ready), 'the stand-in is ready')
-        with open(ready, encoding='utf-8') as file:
-            self.facts = json.load(file)
         self.google_url = self.facts['token_url'].replace(self.facts['tenant'] + '/oauth2/v2.0/token', 'google/token')
 
     def put(self, name, text, mode=0o600):
@@ -103,8 +57,7 @@ class GrantTest(ProgramTest):
 
     def requests(self):
         """The journal's lines of token requests."""
-        with open(os.path.join(self.folder, 'journal.jsonl'), encoding='utf-8') as file:
-            return [line for line in map(json.loads, file) if line['event'] == 'token']
+        return self.fake.journal('token')
 
     def deliver(self):
         job = self.d.final(self.d.submit(to=['ops@contoso.example'], subject='x', text='x'))
@@ -201,8 +154,9 @@ class Secrets(GrantTest):
         self.deliver()
 
     def test_a_password_is_read_for_each_session_and_wakes_its_account(self):
-        relay = PasswordRelay('sesame')
-        self.addCleanup(relay.close)
+        wanted = base64.b64encode(b'\0me\0sesame').decode()
+        fake = relay.Lenient(('AUTH PLAIN',), {'AUTH': lambda rest: None if rest.split()[-1] == wanted else '535 5.7.8 no'})
+        self.addCleanup(fake.close)
         self.d = self.daemon(start=False)
         path = os.path.join(self.d.folder, 'password')
         self.d.configure('''[account relay]
@@ -215,7 +169,7 @@ user = me
 password = %s
 [access]
 to_allow = *
-''' % (relay.port, 'file:' + path))
+''' % (fake.port, 'file:' + path))
         self.d.start()
         job = self.d.submit(to=['ops@contoso.example'], subject='x', text='x')
         self.held(path, name='relay')
@@ -228,7 +182,7 @@ to_allow = *
         self.assertEqual(self.d.post('/v1/reload', None, True).status, 200)
         job = self.d.submit(to=['ops@contoso.example'], subject='x', text='x')
         self.assertEqual(self.d.final(job)['state'], 'delivered')
-        self.assertEqual(relay.signed_in, 2)
+        self.assertEqual([what.split()[-1] for stage, what in fake.heard if stage == 'AUTH'], [wanted] * 2)
         self.assertNotIn('sesame', self.d.tail(1000))
 
     def test_googles_client_json_brings_id_and_address(self):

@@ -5,41 +5,21 @@ import datetime
 import os
 import shutil
 import time
-import unittest
 
 import lab
-from notifyd import ProgramTest, until
+from lab import LabTest
+from notifyd import until
 
-CONFIG = '''
-[daemon]
-hostname = host.lab.test
-[access]
-to_allow = *
-'''
-
-
-@unittest.skipUnless(lab.UP, 'the mail lab is not up: sudo tests/lab/lab up, then LAB_STATE=/var/tmp/notifyd-lab')
-class LabTest(ProgramTest):
-    def setUp(self):
-        lab.lab('set', 'ttl=3600', 'format=opaque', 'pad=')
-        lab.lab('fault', 'off')
-
-    def relay(self, start=True, **account):
-        """A daemon with one account at the lab."""
-        daemon = self.daemon(start=False)
-        daemon.configure(CONFIG + lab.account(daemon.folder, **account))
-        return daemon.start() if start else daemon
-
-    def soon(self, seconds):
-        at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
-        return at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')
+def soon(seconds):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')
 
 
 class Delivery(LabTest):
     def test_a_job_becomes_a_mail_byte_for_byte(self):
         lab.clear('bob')
         daemon = self.relay()
-        job = daemon.submit(to=['bob@lab.test'], subject='Größe: 日本語', not_before=self.soon(3),
+        job = daemon.submit(to=['bob@lab.test'], subject='Größe: 日本語', not_before=soon(3),
                             text='.a line that begins with a dot\n..two\nlast line without an end')
         message = daemon.get('/v1/jobs/%s/message' % job, admin=True)
         self.assertEqual(message.status, 200, message)
@@ -57,7 +37,7 @@ class Delivery(LabTest):
         for client in ('basic', 'post'):
             with self.subTest(client):
                 lab.clear('alice')
-                daemon = self.relay(client=client)
+                daemon = self.relay(lambda folder: lab.application(folder, client=client))
                 self.assertEqual(daemon.final(daemon.submit(to='alice@lab.test', text=client))['state'], 'delivered')
                 lab.wait_mail('alice')
 
@@ -101,7 +81,7 @@ class Tokens(LabTest):
         daemon.stop()
         self.assertGreater(jobs, 60)
 
-        asked = [(datetime.datetime.fromisoformat(e['t'].replace('Z', '+00:00')).timestamp(), e) for e in journal.token_requests()]
+        asked = [(lab.seconds(e), e) for e in journal.token_requests()]
         self.assertTrue(all(entry['status'] == 200 for _, entry in asked), asked)
         self.assertGreaterEqual(len(asked), 4, 'tokens of 20 s for 60 s need at least four')
         for (begin, entry), (later, _) in zip(asked, asked[1:]):
@@ -111,7 +91,7 @@ class Tokens(LabTest):
 
     def test_a_wrong_secret_holds_the_account_and_loses_nothing(self):
         lab.clear('ops')
-        daemon = self.relay(secret='wrong')
+        daemon = self.relay(lambda folder: lab.application(folder, text='wrong'))
         jobs = [daemon.submit(to='ops@lab.test', text='kept %d' % n) for n in range(5)]
         account = until(lambda: (lambda a: a if a['state'] == 'held' else None)(daemon.account('lab')), 'the account is held')
         self.assertIn('invalid_client', '%s %s' % (account.get('reason'), account.get('hint')))
@@ -123,7 +103,7 @@ class Tokens(LabTest):
         self.assertEqual(lab.mails('ops'), [])
         daemon.stop()
 
-        lab.account(daemon.folder)    # writes the right secret
+        lab.application(daemon.folder)    # writes the right secret
         daemon.start()
         for job in jobs:
             self.assertEqual(daemon.final(job)['state'], 'delivered')

@@ -7,54 +7,15 @@ import select
 import signal
 import subprocess
 import unittest
-import urllib.error
 import urllib.parse
-import urllib.request
 
 import test_signin
-from notifyd import NOTIFYCTL, until
+from login import Browser, LoginProgram
+from notifyd import until
 
 
-class Browser:
-    """What a browser does after the sign-in: it follows the redirect, and shows the page."""
-
-    @staticmethod
-    def get(url, language='en'):
-        request = urllib.request.Request(url, headers={'Accept-Language': language})
-        try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as reply:
-                return reply.status, reply.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-
-class LoginTest(test_signin.SignInTest):
-    def start(self, *words, stdin=subprocess.DEVNULL):
-        program = subprocess.Popen([NOTIFYCTL, '--socket', self.d.socket, 'account', *words],
-                                   stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(self.drop, program)
-        return program
-
-    @staticmethod
-    def drop(program):
-        if program.poll() is None:
-            program.kill()
-        program.wait()
-        for stream in (program.stdin, program.stdout, program.stderr):
-            if stream and not stream.closed:
-                stream.close()
-
-    def address(self, program):
-        """The authorize URL that is printed."""
-        for line in program.stdout:
-            if line.startswith('https://'):
-                return line.strip()
-        self.fail('no address: ' + program.stderr.read())
-
-    def finish(self, program, code=0):
-        out, err = program.communicate(timeout=60)
-        self.assertEqual(program.returncode, code, out + err)
-        return out + err
+class LoginTest(LoginProgram, test_signin.SignInTest):
+    pass
 
 
 class Listening(LoginTest):
@@ -95,13 +56,6 @@ class Listening(LoginTest):
 
 
 class Pasting(LoginTest):
-    def paste(self, program, text):
-        program.stdin.write(text + '\n')
-        program.stdin.close()
-        out, err = program.stdout.read(), program.stderr.read()
-        self.assertEqual(program.wait(60), 0, out + err)
-        return out, err
-
     def test_the_whole_address_is_pasted(self):
         self.open()
         program = self.start('login', '--paste', 'm365', stdin=subprocess.PIPE)

@@ -8,7 +8,7 @@ import subprocess
 import notifyd
 from notifyd import NOTIFYCTL, NOTIFYD, until
 import test_faults
-from test_faults import HEAD, JOB, MICROSOFT, NO_TLS, PLAIN
+from test_faults import HEAD, MICROSOFT, NO_TLS, PLAIN
 
 MAILBOX = 'alerts@contoso.example'
 
@@ -180,82 +180,6 @@ class Ill(Probes):
         fake.provider.faults['END'] = lambda *_: '554 5.2.252 SendAsDenied; alerts@contoso.example not allowed to send as x'
         d = self.daemon(self.microsoft(fake))
         self.failed(self.ask(d), 'send', '5.2.252')
-
-
-class Bad(Probes):
-    """Each ends in one clear sentence and a held account; no request is repeated in a loop."""
-
-    def held(self, config, step, *words, fake=None, requests=1):
-        d = self.daemon(config)
-        job = d.submit(**JOB)
-        self.until_account(d, 'm', 'held')
-        if fake:
-            self.assertEqual(self.requests(fake), requests)
-        before = self.requests(fake) if fake else 0
-        told = self.ask(d)
-        self.failed(told, step, *words)
-        if fake:
-            self.assertEqual(self.requests(fake) - before, requests, 'as many for the test')
-        self.assertEqual(d.account('m')['state'], 'held')
-        self.assertIn(d.job(job)['state'], ('queued', 'held'))
-        d.stop()
-        d.pidfd = None
-        return told
-
-    def test_the_id_of_a_secret_in_its_place(self):
-        fake = self.stand_in()
-        with open(fake.provider.secret_path + '.id', 'w', encoding='ascii') as file:
-            file.write('11112222-3333-4444-5555-666677778888')
-        os.chmod(fake.provider.secret_path + '.id', 0o600)
-        config = self.microsoft(fake, secret=fake.facts['secret'] + '.id')
-        told = self.held(config, 'token', 'AADSTS7000215', 'looks like the ID', fake=fake)
-        self.assertNotIn('11112222-3333', json.dumps(told))
-
-    def test_another_tenant(self):
-        fake = self.stand_in()
-        config = self.microsoft(fake).replace(fake.facts['tenant'], '00000000-0000-0000-0000-00000000dead')
-        self.held(config, 'token', 'AADSTS90002', 'tenant', fake=fake)
-
-    def test_a_clock_that_is_off(self):
-        fake = self.stand_in()
-        fake.provider.faults['token'] = lambda *_: (401, {'Date': 'Sat, 21 Nov 2026 08:00:00 GMT'}, json.dumps(
-            {'error': 'invalid_client', 'error_description': 'AADSTS700024: Client assertion is not within its valid time range. '
-             'Current time: 2026-11-21T08:00:00Z', 'error_codes': [700024]}).encode())
-        told = self.held(self.microsoft(fake), 'token', 'AADSTS700024', 'clock', fake=fake)
-        self.assertGreater(abs(told[-2]['skew_seconds']), 600)
-        fake.provider.faults['token'] = lambda *_: (400, {}, json.dumps(
-            {'error': 'invalid_grant', 'error_description': 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a '
-             'reasonable timeframe. Check your iat and exp values in the JWT claim.'}).encode())
-        d = self.daemon(self.microsoft(fake), start=False)
-        self.failed(self.alone(d, '--probe', 'm')[1], 'token', 'short-lived')
-
-    def test_a_secret_that_cannot_be_read(self):
-        fake = self.stand_in()
-        config = self.microsoft(fake, secret=fake.facts['secret'] + '.gone')
-        self.held(config, 'secret', 'secret.gone', fake=fake, requests=0)
-
-    def test_a_page_in_place_of_a_token(self):
-        fake = self.stand_in()
-        fake.provider.faults['token'] = (200, {'Content-Type': 'text/html'}, b'<html>Sign in to the hotel network</html>')
-        self.held(self.microsoft(fake), 'token', fake=fake)
-
-    def test_a_flood_in_place_of_a_token(self):
-        fake = self.stand_in()
-        fake.provider.faults['token'] = (200, {'Content-Type': 'application/json'}, b'{"access_token":"' + b'x' * 10000000 + b'"}')
-        self.held(self.microsoft(fake), 'token', 'larger than 64 KiB', fake=fake)
-
-    def test_an_endpoint_that_points_elsewhere(self):
-        fake = self.stand_in()
-        fake.provider.faults['token'] = (302, {'Location': fake.facts['token_url']}, b'')
-        self.held(self.microsoft(fake), 'token', '302', fake=fake)
-
-    def test_an_endpoint_without_tls_is_no_setting(self):
-        fake = self.stand_in()
-        d = self.daemon(self.microsoft(fake).replace('token_url = https', 'token_url = http'), start=False)
-        code, told = self.alone(d, '--probe', 'm')
-        self.assertEqual(code, 78)
-        self.failed(told, 'config', 'token_url', 'https')
-        self.assertEqual(self.requests(fake), 0)
 
 
 class Client(Probes):

@@ -3,18 +3,15 @@
 import base64
 import json
 import os
-import signal
 import socket
 import ssl
-import subprocess
-import sys
-import tempfile
 import unittest
 import urllib.error
 import urllib.parse
 import urllib.request
 
-PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
+import notifyd
+
 SCOPE = 'https://outlook.office365.com/.default'
 MAIL = (b'From: Alerts <alerts@contoso.example>\r\nSubject: =?utf-8?q?Gr=C3=B6=C3=9Fe?=\r\nMessage-ID: <1@host>\r\n'
         b'\r\nx\r\n')
@@ -60,24 +57,10 @@ def xoauth2(user, token):
     return base64.b64encode(('user=%s\1auth=Bearer %s\1\1' % (user, token)).encode()).decode()
 
 
-class ProviderTest(unittest.TestCase):
+class ProviderTest(notifyd.Test):
     def provider(self, *options):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.process = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.folder, '--verbose', *options],
-                                        stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.stop)
-        self.assertTrue(self.process.stdout.readline().startswith('ready:'))
-        with open(os.path.join(self.folder, 'ready.json'), encoding='utf-8') as file:
-            self.facts = json.load(file)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.stdout.read()
-        self.assertEqual(self.process.wait(20), 0)
-        self.process.stdout.close()
+        self.fake = super().provider('--verbose', *options)
+        self.folder, self.facts = self.fake.folder, self.fake.facts
 
     def ask(self, url=None, headers=(), **changes):
         """(status, reply) of a token request."""
@@ -259,9 +242,7 @@ class Others(ProviderTest):
             reply = smtp.say(line)
             smtp.close()
         self.assertTrue(reply.startswith('535 5.7.3 '))
-        with open(os.path.join(self.folder, 'journal.jsonl'), encoding='utf-8') as file:
-            events = [json.loads(line) for line in file]
-        self.assertEqual([e['verdict'] for e in events if e['event'] == 'auth'][-1], 'expired token')
+        self.assertEqual(self.fake.journal('auth')[-1]['verdict'], 'expired token')
 
     def test_sessions_over_the_limit_are_throttled_at_the_end_of_data(self):
         self.provider('--sessions', '1')
@@ -276,11 +257,9 @@ class Others(ProviderTest):
         smtp = self.session()
         self.envelope(smtp, 'ops@contoso.example')
         smtp.say(b'BDAT %d LAST\r\n' % len(MAIL) + MAIL)
-        self.process.send_signal(signal.SIGTERM)
-        words = self.process.stdout.read()
-        self.assertEqual(self.process.wait(20), 0)
+        words = self.fake.stop()
         self.assertIn('token refused: AADSTS7000215 ', words)
-        self.assertIn('token issued, lives 30 s\n', words)
+        self.assertIn('token issued, lives 3600 s\n', words)
         self.assertIn('mail 1 for ops@contoso.example: Größe\n', words)
         self.assertFalse(os.path.exists(os.path.join(self.folder, 'ready.json')))
 

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """New settings while the daemon runs, pauses, and the settings it falls back to."""
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import threading
 import unittest
 
 from notifyd import NOTIFYCTL, ProgramTest, until
 
-PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import relay
 
 HEAD = '''
 [daemon]
@@ -29,78 +26,30 @@ security = none
 auth = none
 from = "Alerts" <alerts@example.com>
 '''
+M365 = '''
+[account m365]
+provider = microsoft
+from = %(user)s
+auth = oauth2
+grant = client_credentials
+tenant = %(tenant)s
+client_id = %(client_id)s
+client_secret = file:%(secret)s
+token_url = %(token_url)s
+host = %(smtp_host)s:%(smtp_port)d
+ca_file = %(ca)s
+'''
 JOB = {'to': ['ops@example.com'], 'subject': 'Disk', 'text': 'sda\n'}
 
 
-class Relay:
-    """Takes mails on loopback. While `open` is not set, the reply to the end of data waits."""
-
-    def __init__(self):
-        self.mails, self.ends = [], 0
-        self.open = threading.Event()
-        self.open.set()
-        self.waiting = threading.Event()
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.port = self.listener.getsockname()[1]
-        self.sockets = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                peer = self.listener.accept()[0]
-            except OSError:
-                return
-            self.sockets.append(peer)
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
-
-    def serve(self, peer):
-        try:
-            with peer, peer.makefile('rb') as file:
-                self.talk(peer, file)
-        except OSError:
-            pass
-        self.ends += 1
-
-    def talk(self, peer, file):
-        peer.sendall(b'220 relay ESMTP\r\n')
-        for line in file:
-            verb = line.split()[0].upper() if line.strip() else b''
-            if verb == b'EHLO':
-                peer.sendall(b'250-relay\r\n250 8BITMIME\r\n')
-            elif verb == b'DATA':
-                peer.sendall(b'354 go on\r\n')
-                mail = b''
-                for part in file:
-                    if part == b'.\r\n':
-                        break
-                    mail += part
-                self.waiting.set()
-                self.open.wait(60)
-                self.mails.append(mail)
-                peer.sendall(b'250 2.0.0 taken\r\n')
-            else:
-                peer.sendall(b'221 bye\r\n' if verb == b'QUIT' else b'250 ok\r\n')
-                if verb == b'QUIT':
-                    return
-
-    def shut(self):
-        self.listener.shutdown(socket.SHUT_RDWR)    # close alone leaves it to the thread that waits
-        self.listener.close()
-
-    def close(self):
-        self.open.set()
-        self.shut()
-        for peer in self.sockets:
-            peer.close()
-
-
-class Reload(ProgramTest):
+class RelayTest(ProgramTest):
     def relay(self):
-        relay = Relay()
-        self.addCleanup(relay.close)
-        return relay
+        fake = relay.Lenient()
+        self.addCleanup(fake.close)
+        return fake
 
+
+class Reload(RelayTest):
     def reload(self, daemon):
         reply = daemon.post('/v1/reload', None, True)
         self.assertEqual(reply.status, 200, reply)
@@ -120,13 +69,13 @@ class Reload(ProgramTest):
             self.reload(d)
         for job in jobs:
             self.assertEqual(d.final(job)['state'], 'delivered')
-        got = sorted(mail.split(b'Subject: ')[1].split(b'\r\n')[0] for mail in one.mails + two.mails)
+        got = sorted(mail.split(b'Subject: ')[1].split(b'\r\n')[0] for _, mail in one.mails + two.mails)
         self.assertEqual(got, sorted(b'mail %d.%d' % (turn, n) for turn in range(6) for n in range(10)))
 
     def test_a_mail_under_way_ends_on_its_old_session(self):
         one, two = self.relay(), self.relay()
         d = self.daemon(HEAD + ACCOUNT % ('a', one.port))
-        one.open.clear()
+        one.gate.clear()
         job = d.submit(**JOB)
         self.assertTrue(one.waiting.wait(30))
         d.configure(HEAD + ACCOUNT % ('a', two.port))
@@ -134,28 +83,28 @@ class Reload(ProgramTest):
         later = d.submit(**dict(JOB, subject='later'))
         self.assertEqual(d.final(later)['state'], 'delivered')
         self.assertEqual(d.job(job)['state'], 'sending')
-        one.open.set()
+        one.gate.set()
         self.assertEqual(d.final(job)['state'], 'delivered')
-        until(lambda: one.ends == 1, 'the old session ends')
+        until(lambda: one.ended == 1, 'the old session ends')
         self.assertEqual((len(one.mails), len(two.mails)), (1, 1))
 
     def test_the_jobs_of_an_account_that_goes_are_sent_by_another(self):
         one, two = self.relay(), self.relay()
         d = self.daemon(HEAD + ACCOUNT % ('a', one.port) + 'max_connections = 1\n')
-        one.open.clear()
+        one.gate.clear()
         first, second = d.submit(**JOB), d.submit(**JOB)
         self.assertTrue(one.waiting.wait(30))
         d.configure(HEAD + ACCOUNT % ('b', two.port))
         self.reload(d)
         self.assertEqual([a['name'] for a in d.status()['accounts']], ['b'])
-        one.open.set()
+        one.gate.set()
         self.assertEqual([d.final(first)['account'], d.final(second)['account']], ['a', 'b'])
         self.assertEqual((len(one.mails), len(two.mails)), (1, 1))
 
     def test_a_bad_file_changes_nothing_and_every_fault_is_told(self):
-        relay = self.relay()
-        d = self.daemon(HEAD + ACCOUNT % ('a', relay.port))
-        d.configure(HEAD + 'to_allwo = x\n' + ACCOUNT % ('b', relay.port) + 'port = none\n')
+        fake = self.relay()
+        d = self.daemon(HEAD + ACCOUNT % ('a', fake.port))
+        d.configure(HEAD + 'to_allwo = x\n' + ACCOUNT % ('b', fake.port) + 'port = none\n')
         reply = d.post('/v1/reload', None, True)
         self.assert_problem(reply, 422, 'bad-configuration', 'to_allow')
         errors = reply.json['errors']
@@ -167,17 +116,17 @@ class Reload(ProgramTest):
         said = self.ctl(d, 'reload')
         self.assertEqual(said.returncode, 78, said)
         self.assertIn('notifyd.conf:14', said.stderr)
-        d.configure(HEAD + ACCOUNT % ('b', relay.port))
+        d.configure(HEAD + ACCOUNT % ('b', fake.port))
         said = self.ctl(d, 'reload')
         self.assertEqual((said.returncode, said.stderr), (0, ''), said)
         self.assertEqual(d.status()['warnings'], [])
 
     def test_a_new_account_releases_held_jobs(self):
-        relay = self.relay()
+        fake = self.relay()
         d = self.daemon(HEAD)
         job = d.submit(**JOB)
         self.assertEqual(d.job(job)['state'], 'held')
-        d.configure(HEAD + ACCOUNT % ('a', relay.port))
+        d.configure(HEAD + ACCOUNT % ('a', fake.port))
         self.reload(d)
         self.assertEqual(d.final(job)['account'], 'a')
         d.configure(HEAD)
@@ -185,10 +134,10 @@ class Reload(ProgramTest):
         self.assertEqual(d.job(d.submit(**JOB))['state'], 'held')
 
     def test_sighup_reloads(self):
-        relay = self.relay()
+        fake = self.relay()
         d = self.daemon(HEAD)
         job = d.submit(**JOB)
-        d.configure(HEAD + ACCOUNT % ('a', relay.port))
+        d.configure(HEAD + ACCOUNT % ('a', fake.port))
         d.process.send_signal(signal.SIGHUP)
         self.assertEqual(d.final(job)['state'], 'delivered')
 
@@ -222,27 +171,13 @@ class Reload(ProgramTest):
 
 class Tokens(ProgramTest):
     def setUp(self):
-        self.fake = tempfile.mkdtemp(prefix='notifyd-fake.')
-        self.addCleanup(shutil.rmtree, self.fake)
-        self.provider = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.fake, '--ttl', '3600'], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.end)
-        self.assertTrue(self.provider.stdout.readline().startswith('ready:'))
-        with open(os.path.join(self.fake, 'ready.json'), encoding='utf-8') as file:
-            self.facts = json.load(file)
-
-    def end(self):
-        self.provider.send_signal(signal.SIGTERM)
-        self.provider.communicate(timeout=30)
+        self.fake = self.provider()
 
     def config(self, client_id=None, more=''):
-        return HEAD + ('[account m365]\nprovider = microsoft\nfrom = %s\nauth = oauth2\ngrant = client_credentials\ntenant = %s\n'
-                       'client_id = %s\nclient_secret = file:%s/secret\ntoken_url = %s\nhost = %s:%d\nca_file = %s\n%s') % (
-            self.facts['user'], self.facts['tenant'], client_id or self.facts['client_id'], self.fake, self.facts['token_url'],
-            self.facts['smtp_host'], self.facts['smtp_port'], self.facts['ca'], more)
+        return HEAD + M365 % dict(self.fake.facts, **({'client_id': client_id} if client_id else {})) + more
 
     def tokens(self):
-        with open(os.path.join(self.fake, 'journal.jsonl'), encoding='utf-8') as file:
-            return sum(json.loads(line)['event'] == 'token' for line in file)
+        return len(self.fake.journal('token'))
 
     def test_a_mended_application_gets_its_token_at_once(self):
         d = self.daemon(self.config('00000000-0000-0000-0000-00000000dead'))
@@ -267,11 +202,10 @@ class Tokens(ProgramTest):
         self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
 
 
-class Degraded(ProgramTest):
+class Degraded(RelayTest):
     def test_files_that_became_bad_are_replaced_by_the_last_good_ones(self):
-        relay = Relay()
-        self.addCleanup(relay.close)
-        d = self.daemon(HEAD + ACCOUNT % ('a', relay.port))
+        fake = self.relay()
+        d = self.daemon(HEAD + ACCOUNT % ('a', fake.port))
         d.stop()
         good = os.path.join(d.state, 'config.good')
         self.assertEqual(os.stat(good).st_mode & 0o777, 0o600)
@@ -291,12 +225,11 @@ class Degraded(ProgramTest):
         self.assertEqual(run.returncode, 78, run)
 
     def test_drop_ins_are_kept_each_as_its_own_file(self):
-        relay = Relay()
-        self.addCleanup(relay.close)
+        fake = self.relay()
         d = self.daemon(HEAD + ACCOUNT % ('a', 1), start=False)
         os.mkdir(os.path.join(d.folder, 'conf.d'))
         with open(os.path.join(d.folder, 'conf.d', 'host.conf'), 'w', encoding='utf-8') as file:
-            file.write('[account a]\nhost = 127.0.0.1:%d' % relay.port)   # the same key, and no line end
+            file.write('[account a]\nhost = 127.0.0.1:%d' % fake.port)   # the same key, and no line end
         d.start()
         d.stop()
         d.configure('nonsense\n')
@@ -304,11 +237,10 @@ class Degraded(ProgramTest):
         self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
 
 
-class Accounts(ProgramTest):
+class Accounts(RelayTest):
     def setUp(self):
-        self.relay = Relay()
-        self.addCleanup(self.relay.close)
-        self.d = self.daemon(HEAD + ACCOUNT % ('a', self.relay.port))
+        self.fake = self.relay()
+        self.d = self.daemon(HEAD + ACCOUNT % ('a', self.fake.port))
 
     def ctl(self, *words):
         return subprocess.run([NOTIFYCTL, '--socket', self.d.socket, *words], capture_output=True, text=True, timeout=60, check=False)
@@ -321,7 +253,7 @@ class Accounts(ProgramTest):
         self.d.start()
         self.assertEqual(self.d.get('/v1/accounts/a', True).json['state'], 'paused')
         self.assertIn('paused', self.d.job(job)['reason'])
-        self.assertEqual(self.relay.mails, [])
+        self.assertEqual(self.fake.mails, [])
         self.assertEqual(self.ctl('resume', 'a').returncode, 0)
         self.assertEqual(self.d.final(job)['state'], 'delivered')
         self.d.stop()
@@ -329,12 +261,11 @@ class Accounts(ProgramTest):
         self.assertEqual([a['state'] for a in self.d.get('/v1/accounts', True).json['accounts']], ['ok'])
 
     def test_an_account_in_trouble_is_tried_at_once_when_refreshed(self):
-        port = self.relay.port
-        self.relay.shut()
+        port = self.fake.port
+        self.fake.shut()
         job = self.d.submit(**JOB)
         until(lambda: self.d.account('a')['state'] == 'failing', 'the account fails')
-        self.relay.listener = socket.create_server(('127.0.0.1', port))
-        threading.Thread(target=self.relay.accept, daemon=True).start()
+        self.fake.listen(port)
         self.assertEqual(self.d.post('/v1/accounts/a/refresh', None, True).status, 200)
         self.assertEqual(self.d.final(job)['state'], 'delivered')
 

@@ -7,16 +7,12 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
-import sys
 import tarfile
-import tempfile
 
 import notifyd
 from notifyd import NOTIFYCTL, ProgramTest, until
 
-PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
 CONFIG = '''
 [daemon]
 hostname = host.example
@@ -38,21 +34,9 @@ TO = 'ops@contoso.example'
 
 class Sensitive(ProgramTest):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.process = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.folder.name, '--ttl', '3600'],
-                                        stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.stop)
-        self.assertTrue(self.process.stdout.readline().startswith('ready:'))
-        with open(os.path.join(self.folder.name, 'ready.json'), encoding='utf-8') as file:
-            facts = json.load(file)
-        self.d = self.daemon(CONFIG % dict(facts, secret=os.path.join(self.folder.name, 'secret')))
+        self.fake = self.provider()
+        self.d = self.daemon(CONFIG % self.fake.facts)
         self.marker = secrets.token_hex(16)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.assertEqual(self.process.wait(20), 0)
-        self.process.stdout.close()
 
     def pause(self, paused=True):
         self.assertEqual(self.d.post('/v1/queue/%s' % ('pause' if paused else 'resume'), None, True).status, 200)
@@ -127,7 +111,7 @@ class Sensitive(ProgramTest):
 
     def mails(self):
         found = []
-        for name in sorted(glob.glob(os.path.join(self.folder.name, 'mail', '*.eml'))):
+        for name in sorted(glob.glob(os.path.join(self.fake.folder, 'mail', '*.eml'))):
             with open(name, 'rb') as file:
                 found.append(file.read())
         return found
@@ -221,7 +205,7 @@ class Sensitive(ProgramTest):
         self.pause()
         job = self.d.submit(**self.secret())
         self.d.stop()
-        kept = os.path.join(self.folder.name, 'kept')
+        kept = os.path.join(self.fake.folder, 'kept')
         for name in ('keys', 'spool'):
             shutil.copytree(os.path.join(self.d.state, name), os.path.join(kept, name))
         self.d.start()

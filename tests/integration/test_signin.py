@@ -3,10 +3,7 @@
 import http.client
 import json
 import os
-import signal
 import ssl
-import subprocess
-import sys
 import tempfile
 import threading
 import unittest
@@ -14,7 +11,6 @@ import urllib.parse
 
 from notifyd import ProgramTest, until
 
-PROVIDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake', 'provider.py')
 CONFIG = '''
 [daemon]
 hostname = host.example
@@ -37,22 +33,11 @@ BACK = 'http://localhost:4711/x/'
 
 
 class SignInTest(ProgramTest):
-    def provider(self, *options):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.home = folder.name
-        self.process = subprocess.Popen([sys.executable, PROVIDER, '--dir', self.home, *options],
-                                        stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.stop)
-        self.assertTrue(self.process.stdout.readline().startswith('ready:'))
-        with open(os.path.join(self.home, 'ready.json'), encoding='utf-8') as file:
-            self.facts = json.load(file)
+    text = CONFIG
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.stdout.read()
-        self.assertEqual(self.process.wait(20), 0)
-        self.process.stdout.close()
+    def provider(self, *options):
+        self.fake = super().provider(*options)
+        self.home, self.facts = self.fake.folder, self.fake.facts
 
     def behave(self, **how):
         path = os.path.join(self.home, 'behaviour.json')
@@ -62,16 +47,14 @@ class SignInTest(ProgramTest):
 
     def config(self, grant='authorization_code', more='', **other):
         name = {'authorization_code': 'authorize_url', 'device_code': 'device_url'}.get(grant)
-        return CONFIG % dict(self.facts, grant=grant, more=more, way='%s = %s' % (name, self.facts[name]) if name else '', **other)
+        return self.text % dict(self.facts, grant=grant, more=more, way='%s = %s' % (name, self.facts[name]) if name else '', **other)
 
-    def open(self, grant='authorization_code', more='', options=('--ttl', '3600'), **daemon):
+    def open(self, grant='authorization_code', more='', options=(), **daemon):
         self.provider(*options)
         self.d = self.daemon(self.config(grant, more), **daemon)
 
     def requests(self, grant_type='refresh_token'):
-        with open(os.path.join(self.home, 'journal.jsonl'), encoding='utf-8') as file:
-            events = [json.loads(line) for line in file]
-        return [e for e in events if e['event'] == 'token' and e.get('grant_type') == grant_type]
+        return [event for event in self.fake.journal('token') if event.get('grant_type') == grant_type]
 
     def kept(self, name='m365'):
         try:
@@ -124,9 +107,10 @@ class SignInTest(ProgramTest):
         until(lambda: len(self.requests()) > before, 'a refresh')
 
     def refreshed(self):
-        before = self.kept()
+        before = self.d.tokens_used()
         self.refresh()
-        return until(lambda: (lambda now: now if now and now != before and 'asked' not in now else None)(self.kept()), 'the file is new')
+        until(lambda: self.d.tokens_used() > before, 'another token is in use')
+        return self.kept()
 
     def no_secrets(self):
         text = self.d.tail(100000)
@@ -401,7 +385,7 @@ class Leaving(SignInTest):
         until(lambda: 'm365.signed-out-1' in self.names(), 'the grant is aside')
 
     def test_a_provider_that_can_revoke_is_told(self):
-        self.provider('--ttl', '3600')
+        self.provider()
         self.d = self.daemon(self.config(more='revoke_url = ' + self.facts['revoke_url']))
         self.sign_in()
         reply = self.d.post('/v1/accounts/m365/logout', None, True)

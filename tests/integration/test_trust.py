@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whom an account trusts and how its server is reached: pins, the chain, proxies, the local address."""
-import json
 import os
 import select
 import socket
@@ -297,17 +296,8 @@ class Trust(ProgramTest):
             self.assertEqual(self.ctl(d, 'account', *words).returncode, 64, words)
 
     def test_the_authorities_of_token_endpoint_and_relay_are_two_settings(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        process = subprocess.Popen([sys.executable, os.path.join(TOP, 'tests/fake/provider.py'), '--dir', folder.name],
-                                   stdout=subprocess.PIPE, text=True)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait, 20)
-        self.addCleanup(process.terminate)
-        self.assertTrue(process.stdout.readline().startswith('ready:'))
-        with open(os.path.join(folder.name, 'ready.json'), encoding='utf-8') as file:
-            facts = json.load(file)
-        config = OAUTH % dict(facts, secret=os.path.join(folder.name, 'secret'))
+        facts = self.provider().facts
+        config = OAUTH % facts
         ours = 'token_ca_file = %s\nca_file = %s\n' % (self.cert('ca.pem'), facts['ca'])
         d = self.daemon(config + ours)
         self.send(d)

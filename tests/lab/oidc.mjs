@@ -50,11 +50,11 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['lab-only-cookie-key'] },
   scopes: ['openid', 'offline_access', ...MAIL_SCOPES],
   claims: { openid: ['sub'], email: ['email'] },
+  conformIdTokenClaims: false,               // the id_token says who signed in, as those of Entra ID and Google do
   findAccount: async (ctx, id) => (id.startsWith('gone') ? undefined
     : { accountId: id, claims: async () => ({ sub: id, email: id }) }),
   // pad=3000 gives tokens of the size Entra ID really issues
   extraTokenClaims: async (ctx, token) => ({ email: mailboxOf(token), pad: settings().pad ? 'x'.repeat(+settings().pad) : undefined }),
-  issueRefreshToken: async (ctx, client, source) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: () => settings().rotate !== 'no',
   expiresWithSession: async () => false,
   ttl: {
@@ -134,16 +134,23 @@ provider.registerGrantType(JWT_BEARER, async (ctx, next) => {
 // ---- journal of token requests + fault switch ---------------------------------------------------------------
 const journal = fs.createWriteStream(path.join(dir, 'journal.jsonl'), { flags: 'a', mode: 0o644 });
 const sleep = (ms) => new Promise((r) => { setTimeout(r, ms); });
+const digest = (text) => (text ? crypto.createHash('sha256').update(text).digest('hex').slice(0, 16) : undefined);
+const assertionOf = (text) => {
+  try { return text && { alg: jose.decodeProtectedHeader(text).alg, jti: jose.decodeJwt(text).jti }; } catch { return undefined; }
+};
 let faultSeen = null; let faultLeft = 0;
 provider.use(async (ctx, next) => {
   const t0 = Date.now();
+  let late = 0;
   if (ctx.path === '/token') {
     const f = settings().fault;               // e.g. {"id":1,"status":503,"count":2,"retry_after":1,"hang":0}
     if (f && f.id !== faultSeen) { faultSeen = f.id; faultLeft = f.count ?? 1; }
-    if (f && faultLeft > 0) {
-      faultLeft -= 1;
+    const due = f && faultLeft > 0;
+    if (due) faultLeft -= 1;
+    if (due && f.status === 0) late = f.hang; // the true answer, but late: lost, when the client dies meanwhile
+    else if (due) {
       if (f.hang) await sleep(f.hang * 1000);
-      ctx.status = f.status ?? 503;
+      ctx.status = f.status;
       if (f.retry_after) ctx.set('Retry-After', String(f.retry_after));
       if (f.json) { ctx.type = 'json'; ctx.body = f.json; } else { ctx.type = 'html'; ctx.body = '<html><body>lab fault</body></html>'; }
       journal.write(`${JSON.stringify({ t: new Date(t0).toISOString(), path: ctx.path, status: ctx.status, fault: true })}\n`);
@@ -159,9 +166,12 @@ provider.use(async (ctx, next) => {
       error: ctx.body?.error, error_description: ctx.body?.error_description,
       active: ctx.body?.active, expires_in: ctx.body?.expires_in,
       new_refresh_token: ctx.body?.refresh_token ? true : undefined,
+      used_refresh_token: digest(ctx.oidc?.body?.refresh_token), assertion: assertionOf(ctx.oidc?.body?.client_assertion),
+      jwt: ctx.body?.access_token?.split('.').length === 3 || undefined,
       ua: ctx.get('user-agent') || undefined, tls: ctx.req.socket.getProtocol?.(),
     })}\n`);
   }
+  if (late) await sleep(late * 1000);
 });
 provider.on('server_error', (ctx, err) => { console.error(new Date().toISOString(), 'server_error', ctx.path, err); });
 

@@ -91,6 +91,22 @@ each_grant_says_what_its_paragraph_wants(void **state)
 }
 
 static void
+a_refresh_asks_elsewhere_for_what_was_granted(void **state)
+{
+	struct conf_account elsewhere = account;
+	struct nd_secret token = secret_of("r");
+	struct oauth_ask ask = { .grant = CONF_REFRESH_TOKEN, .refresh_token = &token, .client_id = "i" };
+	struct oauth_request request;
+
+	(void)state;
+	elsewhere.provider = CONF_SMTP;
+	oauth_ask_write(&elsewhere, &ask, &request);
+	assert_string_equal(request.body, "grant_type=refresh_token&client_id=i&refresh_token=r");
+	oauth_request_done(&request);
+	nd_secret_done(&token);
+}
+
+static void
 a_sign_in_brings_a_refresh_token_and_tells_the_scope(void **state)
 {
 	struct oauth_reply reply = answer(200,
@@ -504,6 +520,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_grant_says_what_its_paragraph_wants),
+		cmocka_unit_test(a_refresh_asks_elsewhere_for_what_was_granted),
 		cmocka_unit_test(a_sign_in_brings_a_refresh_token_and_tells_the_scope),
 		cmocka_unit_test(a_saved_grant_may_be_without_an_access_token),
 		cmocka_unit_test(the_request_is_a_form_with_everything_encoded),

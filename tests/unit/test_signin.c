@@ -77,6 +77,13 @@ the_url_octet_by_octet(void **state)
 	    "&scope=https%3A%2F%2Fmail.google.com%2F%20openid%20profile%20email"
 	    "&state=S-t&code_challenge=C_h&code_challenge_method=S256&login_hint=alerts%40contoso.com"
 	    "&access_type=offline&prompt=consent");
+	nd_buf_clear(&url);
+	account.provider = CONF_SMTP;
+	signin_url(&account, &start, &url);
+	assert_null(strstr(nd_buf_text(&url), "prompt="));
+	account.scope = token_scope; /* granted by some only when consent is asked for */
+	signin_url(&account, &start, &url);
+	assert_non_null(strstr(nd_buf_text(&url), "&prompt=consent"));
 	nd_buf_done(&url);
 }
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""notifyctl account login for tests: started, read and ended; and what a browser does after the sign-in."""
+import subprocess
+import urllib.error
+import urllib.request
+
+from notifyd import NOTIFYCTL
+
+
+class Browser:
+    """It follows the redirect, and shows the page."""
+
+    @staticmethod
+    def get(url, language='en'):
+        request = urllib.request.Request(url, headers={'Accept-Language': language})
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+
+class LoginProgram:
+    """For tests whose daemon is self.d."""
+
+    def start(self, *words, stdin=subprocess.DEVNULL):
+        program = subprocess.Popen([NOTIFYCTL, '--socket', self.d.socket, 'account', *words],
+                                   stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.drop, program)
+        return program
+
+    @staticmethod
+    def drop(program):
+        if program.poll() is None:
+            program.kill()
+        program.wait()
+        for stream in (program.stdin, program.stdout, program.stderr):
+            if stream and not stream.closed:
+                stream.close()
+
+    def address(self, program):
+        """The authorize URL that is printed."""
+        return self.line(program, 'https://')
+
+    def line(self, program, begin):
+        """The first line of the output that begins so, without its margins."""
+        for line in program.stdout:
+            if line.strip().startswith(begin):
+                return line.strip()
+        self.fail('no line with %s: %s' % (begin, program.stderr.read()))
+
+    def paste(self, program, text):
+        program.stdin.write(text + '\n')
+        program.stdin.close()
+        out, err = program.stdout.read(), program.stderr.read()
+        self.assertEqual(program.wait(60), 0, out + err)
+        return out, err
+
+    def finish(self, program, code=0):
+        out, err = program.communicate(timeout=60)
+        self.assertEqual(program.returncode, code, out + err)
+        return out + err
