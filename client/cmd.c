@@ -214,6 +214,21 @@ cmd_until(const char *stamp, char out[48])
 }
 
 const char *
+cmd_clock(const char *stamp, char out[48])
+{
+	nd_unix when;
+	time_t second;
+	struct tm tm;
+
+	second = nd_stamp_read(stamp, &when) ? (time_t)(when / 1000) : 0;
+	if (second == 0 || localtime_r(&second, &tm) == NULL)
+		return cmd_stamp(stamp, out);
+	/* beyond today and this night the hour alone would mislead */
+	(void)strftime(out, 48, second - time(NULL) < 12 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm);
+	return out;
+}
+
+const char *
 cmd_stamp(const char *stamp, char out[48])
 {
 	nd_unix when;

@@ -95,6 +95,8 @@ const char *cmd_age(const char *stamp, char out[48]);
 const char *cmd_until(const char *stamp, char out[48]);
 /* "2026-11-21 08:00:00Z" of an RFC 3339 text; the text itself when it is none. */
 const char *cmd_stamp(const char *stamp, char out[48]);
+/* "00:24" of this host's clock, with the day when that is far. */
+const char *cmd_clock(const char *stamp, char out[48]);
 /* A state's name => its words and colour. */
 const char *cmd_state_words(const char *name);
 enum writer_color cmd_state_color(const char *name);

@@ -54,6 +54,22 @@ add_account(struct writer_table *table, const struct json_node *account)
 	writer_table_cell(table, WRITER_PLAIN, secret);
 }
 
+/* Own limits: nothing is wrong, and it is known when all will have gone. */
+static void
+print_paced(struct cmd *cmd, const struct json_node *account, const char *name, const char *reason)
+{
+	const char *ready = json_get_text(account, "ready");
+	const struct json_node *queued = json_get(account, "queued");
+	char clock[48], until[48];
+
+	writer_line(&cmd->out, WRITER_WARN, "%s is paced: %s queued, ready at %s", name,
+	    queued != NULL && queued->type == JSON_NUMBER ? queued->text : "?",
+	    ready != NULL ? cmd_clock(ready, clock) : "?");
+	writer_line(&cmd->out, WRITER_PLAIN, "  by %s", reason);
+	if (cmd_until(json_get_text(account, "until"), until)[0] == 'i')
+		writer_line(&cmd->out, WRITER_PLAIN, "  the next one goes %s", until);
+}
+
 /* Why an account does not send, below the table where there is room for a sentence. */
 static void
 print_reason(struct cmd *cmd, const struct json_node *account)
@@ -64,6 +80,10 @@ print_reason(struct cmd *cmd, const struct json_node *account)
 
 	if (reason == NULL || name == NULL)
 		return;
+	if (state != NULL && strcmp(state, "paced") == 0) {
+		print_paced(cmd, account, name, reason);
+		return;
+	}
 	writer_line(&cmd->out, cmd_state_color(state), "%s is %s: %s", name, state != NULL ? state : "?", reason);
 	hint = cmd_hint(account);
 	if (hint != NULL)

@@ -49,6 +49,12 @@ obey(struct app *app, struct engine_action *action)
 	case ENGINE_STORE:
 		deliver_store(app, action);
 		break;
+	case ENGINE_RECALL:
+		limits_recall(app, action->limit);
+		break;
+	case ENGINE_KEEP:
+		limits_keep(app, action->limit, action->record);
+		break;
 	case ENGINE_FORGET:
 		accounts_forget(app, account);
 		recover_orphans(app);
@@ -56,7 +62,7 @@ obey(struct app *app, struct engine_action *action)
 	case ENGINE_STATE:
 		recover_keep_ages(app);
 		feed_account(app, account);
-		nd_log(account->health.state == HEALTH_OK ? ND_LOG_NOTICE : ND_LOG_WARNING,
+		nd_log(account->health.state <= HEALTH_PACED ? ND_LOG_NOTICE : ND_LOG_WARNING,
 		    ND_FIELDS(
 			{ "ACCOUNT", account->conf->name }, { "STATE", health_state_name(account->health.state) }),
 		    "account %s is %s%s%s%s%s%s%s", account->conf->name, health_state_name(account->health.state),
@@ -79,7 +85,7 @@ say_status(void *arg)
 		return;
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
 		all += !account->gone;
-		well += !account->gone && account->health.state == HEALTH_OK;
+		well += !account->gone && account->health.state <= HEALTH_PACED;
 	}
 	(void)snprintf(line, sizeof(line), "%s%llu jobs in the queue; %u of %u accounts ok",
 	    app->degraded[0] ? "degraded; " : "", (unsigned long long)app->unfinished, well, all);
@@ -375,6 +381,7 @@ build(struct app *app, struct nd_why *why)
 	build_timers(app);
 	tls_random(&seed, sizeof(seed));
 	app->engine = engine_new(app->conf, seed, loop_now(app->loop));
+	engine_boot(app->engine, inflight_boot(app->inflight));
 	accounts_build(app);
 	proof_watch(app);
 	accounts_read_paused(app);

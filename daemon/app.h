@@ -20,6 +20,7 @@
  *   logins.c    people sign in                         logouts.c  and out
  *   explanations.c  what failures mean, and POST /v1/explain
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
+ *   limits.c    engine <-> what mailboxes have sent, on disk
  *   trust.c     the way to an account's server, and whom it trusts there
  *   probe*.c    tests of an account, step by step (probe.h)
  */
@@ -186,6 +187,10 @@ void deliver_end(struct app *app, struct queue_job *job);
 
 /* Outcomes that a full disk never let be written: their in-flight notes stay, the next start knows. */
 void deliver_drop(struct app *app);
+
+/* limits.c */
+void limits_recall(struct app *app, const char *limit);
+void limits_keep(struct app *app, const char *limit, char *record); /* takes it */
 
 /* tokens.c */
 void tokens_open(struct app *app, struct app_account *account); /* what STATE/tokens holds */

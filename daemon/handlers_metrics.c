@@ -5,6 +5,8 @@
 #include "common/api.h"
 #include "daemon/core/stats.h"
 
+#include <string.h>
+
 #define REPLY_LIMIT (4u * 1024 * 1024)
 
 struct scrape {
@@ -66,6 +68,19 @@ put_accounts(const struct scrape *scrape)
 	}
 }
 
+static int64_t
+paced(const struct scrape *scrape, struct engine_account *account, enum stats_name name, struct nd_now now)
+{
+	uint64_t queued = 0;
+
+	if (account->health.state != HEALTH_PACED)
+		return 0;
+	for (unsigned i = 0; i < scrape->totals->count_count; i++)
+		if (strcmp(scrape->totals->counts[i].account, account->conf->name) == 0)
+			queued = scrape->totals->counts[i].queued;
+	return name == STATS_PACED ? (int64_t)queued : (engine_through(account, queued, now) - now.unix_ms) / 1000;
+}
+
 /* What only an operator is told: one number for each account. */
 static void
 put_insides(const struct scrape *scrape, enum stats_name name)
@@ -77,7 +92,9 @@ put_insides(const struct scrape *scrape, enum stats_name name)
 	for (unsigned i = 0; (account = engine_account_nth(scrape->app->engine, i)) != NULL; i++) {
 		const struct stats_label labels[] = { { "account", account->conf->name }, { NULL, NULL } };
 
-		if (name == STATS_SESSIONS)
+		if (name == STATS_PACED || name == STATS_READY)
+			stats_sample(name, labels, paced(scrape, account, name, now), scrape->out);
+		else if (name == STATS_SESSIONS)
 			stats_sample(name, labels, pool_total(&account->pool), scrape->out);
 		else if (account->conf->auth == CONF_OAUTH2 && account->token.have)
 			stats_sample(

@@ -105,8 +105,8 @@ ready_at(const struct health *health, struct nd_now now)
 {
 	switch (health->state) {
 	case HEALTH_OK:
-	case HEALTH_PACED:
 		return now.unix_ms;
+	case HEALTH_PACED:
 	case HEALTH_THROTTLED:
 	case HEALTH_FAILING:
 		return health->until == ND_NEVER ? 0

@@ -15,6 +15,7 @@ libcore_a_SOURCES = \
 	%D%/core/conf_compare.c \
 	%D%/core/conf_inner.h \
 	%D%/core/conf_keys.c \
+	%D%/core/conf_limits.c \
 	%D%/core/conf_login.c \
 	%D%/core/conf_provider.c \
 	%D%/core/conf_syntax.c \
@@ -27,7 +28,9 @@ libcore_a_SOURCES = \
 	%D%/core/engine.h \
 	%D%/core/engine_change.c \
 	%D%/core/engine_inner.h \
+	%D%/core/engine_limit.c \
 	%D%/core/engine_next.c \
+	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
 	%D%/core/expiry.c \
@@ -44,6 +47,12 @@ libcore_a_SOURCES = \
 	%D%/core/intake_limit.h \
 	%D%/core/jwt.c \
 	%D%/core/jwt.h \
+	%D%/core/limit.c \
+	%D%/core/limit.h \
+	%D%/core/limit_feedback.c \
+	%D%/core/limit_keep.c \
+	%D%/core/limit_window.c \
+	%D%/core/limit_window.h \
 	%D%/core/keyfile.c \
 	%D%/core/keyfile.h \
 	%D%/core/machine.c \
@@ -165,6 +174,7 @@ libio_a_SOURCES = \
 	%D%/io/store_count.c \
 	%D%/io/store_db.c \
 	%D%/io/store_internal.h \
+	%D%/io/store_limit.c \
 	%D%/io/store_owner.c \
 	%D%/io/store_prune.c \
 	%D%/io/store_read.c \
@@ -206,6 +216,7 @@ notifyd_SOURCES = \
 	%D%/intake_read.c \
 	%D%/intake_resolve.c \
 	%D%/intake_stream.c \
+	%D%/limits.c \
 	%D%/logins.c \
 	%D%/logouts.c \
 	%D%/main.c \

@@ -43,6 +43,8 @@ account_speaks(struct app *app, const struct queue_job *job)
 
 	if (!account || job->state != JOB_QUEUED || account->health.state == HEALTH_OK)
 		return NULL;
+	if (account->health.state == HEALTH_PACED && job->reason) /* its own trouble says more */
+		return NULL;
 	return &account->health;
 }
 
@@ -247,6 +249,8 @@ put_account(
 		}
 		if (health_deadline(&account->health) != ND_NEVER)
 			json_out_time(out, "until", now.unix_ms + (account->health.until - now.ms));
+		if (account->health.state == HEALTH_PACED)
+			json_out_time(out, "ready", engine_through(account, counts ? counts->queued : 0, now));
 		json_out_int(out, "queued", counts ? (int64_t)counts->queued : 0);
 		json_out_int(out, "sessions", pool_total(&account->pool));
 		if (account->conf->auth == CONF_OAUTH2 && account->token.have)

@@ -111,7 +111,7 @@ warnings_put(struct app *app, struct json_out *out)
 	for (i = 0; intake_limit_warning(app->conf, &load, i, &filling); i++)
 		warnings_one(filling.code, filling.detail, filling.hint, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		if (!account->gone && account->token_why.err != ND_OK && account->health.state == HEALTH_OK)
+		if (!account->gone && account->token_why.err != ND_OK && account->health.state <= HEALTH_PACED)
 			put_token_warning(account, out);
 	put_credentials(app, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)

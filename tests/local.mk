@@ -27,6 +27,7 @@ UNIT_TESTS = \
 	%D%/unit/test_downtime \
 	%D%/unit/test_engine \
 	%D%/unit/test_engine_faults \
+	%D%/unit/test_engine_limit \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
@@ -40,6 +41,7 @@ UNIT_TESTS = \
 	%D%/unit/test_json \
 	%D%/unit/test_jwt \
 	%D%/unit/test_keyfile \
+	%D%/unit/test_limit \
 	%D%/unit/test_log \
 	%D%/unit/test_machine \
 	%D%/unit/test_mime \

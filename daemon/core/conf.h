@@ -120,6 +120,11 @@ struct conf_account {
 	char *ehlo;                  /* default: [daemon] hostname */
 	int64_t max_connections;
 	int64_t window;
+	/* Limits; 0: none. */
+	int64_t messages_per_minute, messages_per_day, recipients_per_day, messages_per_recipient_hour,
+	    logins_per_minute;
+	int64_t recipients_per_message;
+	char *share; /* this host's part of the presets' limits: "1/20" */
 };
 
 struct conf {

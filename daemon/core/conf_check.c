@@ -184,6 +184,7 @@ check_account(const struct conf_check *check)
 	check_security(check);
 	check_way(check);
 	check_connections(check);
+	conf_limits_settle(check);
 	conf_warn_account(check);
 }
 

@@ -64,6 +64,7 @@ same(const struct conf_keys_row *row, const struct conf_account *before, const s
 	case CONF_KEYS_IP:
 	case CONF_KEYS_TENANT:
 	case CONF_KEYS_ID:
+	case CONF_KEYS_SHARE:
 		return same_text(a, b);
 	case CONF_KEYS_TYPE_COUNT:
 		break;

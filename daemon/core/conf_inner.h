@@ -47,6 +47,7 @@ enum conf_keys_type {
 	CONF_KEYS_URL, /* https */
 	CONF_KEYS_TENANT,
 	CONF_KEYS_ID,        /* printable, no space; faults never hold the value */
+	CONF_KEYS_SHARE,     /* "1/20" */
 	CONF_KEYS_INT,       /* int64_t */
 	CONF_KEYS_SIZE,      /* int64_t, octets */
 	CONF_KEYS_TIME,      /* nd_ms; min and max in seconds */
@@ -123,8 +124,10 @@ struct conf_provider_row {
 	const char *no_grant[CONF_GRANT_COUNT]; /* why a grant cannot be had here, and the remedy after a newline */
 	int64_t connections;                    /* max_connections */
 	int64_t connections_top;                /* what the provider takes from one mailbox; 0 unknown */
-	bool tenant;                            /* a Microsoft cloud: client_credentials needs a tenant of one's own */
-	bool own_sender;                        /* a From that is not the mailbox needs a right of its own */
+	int64_t messages_per_minute, messages_per_day, recipients_per_day, messages_per_recipient_hour; /* 0: none */
+	int64_t logins_per_minute, recipients_per_message;
+	bool tenant;     /* a Microsoft cloud: client_credentials needs a tenant of one's own */
+	bool own_sender; /* a From that is not the mailbox needs a right of its own */
 };
 const struct conf_provider_row *conf_provider_row(int provider);
 
@@ -148,6 +151,9 @@ bool conf_check_loopback(const char *host); /* a name or address of this host */
 void conf_check_all(struct conf *conf, struct conf_faults *faults);
 /* conf_login.c: how an account proves who it is; what is missing, and what is of no use. */
 void conf_login_settle(const struct conf_check *check);
+/* conf_limits.c: how much an account may send: the presets, this host's share of them, the text of `share`. */
+void conf_limits_settle(const struct conf_check *check);
+bool conf_limits_share(const char *text, int64_t *part, int64_t *of);
 /* conf_warn.c: what works, but not as somebody might think. */
 void conf_warn_account(const struct conf_check *check);
 

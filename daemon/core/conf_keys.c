@@ -93,8 +93,8 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .choices = "microsoft microsoft-usgov microsoft-dod microsoft-china microsoft-hve google google-relay "
 		     "ses smtp",
 	  .later_choices = "microsoft-graph notifyd", .initial = "smtp",
-	  .text = "Whose presets are used for host, security, auth, token_url, scope and "
-		  "max_connections; smtp has none." },
+	  .text = "Whose presets are used for host, security, auth, token_url, scope, "
+		  "max_connections and the limits; smtp has none." },
 	{ ACCOUNT("from", from, CONF_KEYS_MAILBOX), .initial = "",
 	  .text = "The sender of this account's mail; must be given." },
 	{ ACCOUNT("envelope_from", envelope_from, CONF_KEYS_ADDRESS), .initial = "",
@@ -197,12 +197,21 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "The most messages under way at once in one session, where the server bears it; "
 		  "a lost connection leaves so many uncertain." },
 	{ LATER("account", "submitters"), .text = "Who may use this account." },
-	{ LATER("account", "messages_per_minute"), .text = "Messages sent in a minute." },
-	{ LATER("account", "recipients_per_day"), .text = "Recipients addressed in a day." },
-	{ LATER("account", "recipients_per_message"), .text = "Recipients of one transaction." },
-	{ LATER("account", "messages_per_recipient_hour"), .text = "Messages one recipient gets in an hour." },
+	{ ACCOUNT("messages_per_minute", messages_per_minute, CONF_KEYS_INT), .min = 0, .max = 1000000, .initial = "0",
+	  .text = "The most messages begun in any 60 seconds, half of them only for severity critical and worse; 0: no limit." },
+	{ ACCOUNT("messages_per_day", messages_per_day, CONF_KEYS_INT), .min = 0, .max = 1000000000, .initial = "0",
+	  .text = "The most messages sent in any 24 hours; 0: no limit." },
+	{ ACCOUNT("recipients_per_day", recipients_per_day, CONF_KEYS_INT), .min = 0, .max = 1000000000, .initial = "0",
+	  .text = "The most recipients written to in any 24 hours, counted for each message; 0: no limit." },
+	{ ACCOUNT("recipients_per_message", recipients_per_message, CONF_KEYS_INT), .min = 1, .max = 1000, .initial = "50",
+	  .text = "The most recipients of one transaction; a job with more goes in several." },
+	{ ACCOUNT("messages_per_recipient_hour", messages_per_recipient_hour, CONF_KEYS_INT), .min = 0, .max = 1000000,
+	  .initial = "0", .text = "The most messages that one recipient gets in any hour; 0: no limit." },
+	{ ACCOUNT("logins_per_minute", logins_per_minute, CONF_KEYS_INT), .min = 0, .max = 10000, .initial = "0",
+	  .text = "The most sessions opened in any 60 seconds; 0: no limit." },
+	{ ACCOUNT("share", share, CONF_KEYS_SHARE), .initial = "1/1",
+	  .text = "This host's part of the presets' limits, such as 1/20 for each of twenty hosts." },
 	{ LATER("account", "warm"), .text = "Keeps one session open." },
-	{ LATER("account", "share"), .text = "This host's part of the presets' limits." },
 };
 /* clang-format on */
 

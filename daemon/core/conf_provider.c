@@ -28,6 +28,11 @@
 		"use grant = authorization_code and notifyctl account login NAME --paste",             \
 	    [CONF_MANAGED_IDENTITY] = "Google has no managed identities of Azure\n"                    \
 		"use grant = jwt_bearer with a service account's key" }
+/* Of one mailbox. A reader takes a third of 3,600 an hour from one sender. */
+#define EXCHANGE_LIMITS                                                         \
+	.messages_per_minute = 30, .recipients_per_day = 10000, .messages_per_recipient_hour = 1000, .recipients_per_message = 100
+#define GOOGLE_LIMITS                                                           \
+	.recipients_per_day = 10000, .recipients_per_message = 100
 #define NO_OAUTH                                                                \
 	.token_url = "", .authorize_url = "", .device_url = "", .revoke_url = "", .scope = "", .sign_in_scope = ""
 
@@ -39,41 +44,45 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		.scope = "https://outlook.office365.com/.default",
 		.sign_in_scope = "https://outlook.office.com/SMTP.Send offline_access",
-		.connections = 2, .connections_top = 3, .own_sender = true },
+		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_USGOV] = {
 		.name = "microsoft-usgov", .host = "smtp.office365.us",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.us"),
 		EXCHANGE("outlook.office365.us"),
-		.connections = 2, .connections_top = 3, .own_sender = true },
+		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_DOD] = {
 		.name = "microsoft-dod", .host = "outlook-dod.office365.us",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.us"),
 		EXCHANGE("outlook.office365.us"),
-		.connections = 2, .connections_top = 3, .own_sender = true },
+		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_CHINA] = {
 		.name = "microsoft-china", .host = "smtp.partner.outlook.cn",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.partner.microsoftonline.cn"),
 		EXCHANGE("partner.outlook.cn"),
-		.connections = 2, .connections_top = 3, .own_sender = true },
+		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_HVE] = {
 		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		EXCHANGE("outlook.office.com"),
-		.connections = 2, .own_sender = true },
+		.connections = 2, .own_sender = true, .recipients_per_message = 50 },
 	[CONF_GOOGLE] = {
 		.name = "google", .host = "smtp.gmail.com",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, GOOGLE,
-		.connections = 2, .own_sender = true },
+		.connections = 2, .own_sender = true,
+		.messages_per_day = 2000, GOOGLE_LIMITS, .logins_per_minute = 10 },
 	[CONF_GOOGLE_RELAY] = {
 		.name = "google-relay", .host = "smtp-relay.gmail.com",
 		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, GOOGLE,
-		.connections = 2 },
+		.connections = 2,
+		.messages_per_day = 10000, GOOGLE_LIMITS },
 	[CONF_SES] = {
 		.name = "ses", .host_hint = "host = email-smtp.REGION.amazonaws.com",
-		.security = CONF_STARTTLS, .auth = CONF_PASSWORD, NO_OAUTH, .connections = 4 },
+		.security = CONF_STARTTLS, .auth = CONF_PASSWORD, NO_OAUTH, .connections = 4,
+		.recipients_per_message = 50 },
 	[CONF_SMTP] = {
 		.name = "smtp", .host_hint = "give host, or name a provider: provider = microsoft, google, ses …",
-		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, NO_OAUTH, .connections = 2 },
+		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, NO_OAUTH, .connections = 2,
+		.recipients_per_message = 50 },
 };
 /* NOLINTEND(bugprone-suspicious-missing-comma) */
 /* clang-format on */

@@ -222,6 +222,16 @@ check_reference(const char *text, struct nd_why *why)
 }
 
 static enum nd_err
+check_share(const char *text, struct nd_why *why)
+{
+	int64_t part, of;
+
+	if (conf_limits_share(text, &part, &of))
+		return ND_OK;
+	return nd_fail(why, ND_ECONF, 0, "\"%.40s\" is not a part such as 1/20", text);
+}
+
+static enum nd_err
 check_date(const char *text, struct nd_why *why)
 {
 	nd_unix when;
@@ -412,6 +422,7 @@ static check_fn *const checks[CONF_KEYS_TYPE_COUNT] = {
 	[CONF_KEYS_REDIRECT]  = check_redirect,
 	[CONF_KEYS_PROXY]     = check_proxy,
 	[CONF_KEYS_IP]        = check_ip,
+	[CONF_KEYS_SHARE]     = check_share,
 	[CONF_KEYS_DOMAINS]   = check_domain,
 	[CONF_KEYS_PINS]      = check_pin,
 };

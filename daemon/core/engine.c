@@ -13,7 +13,6 @@
 
 #define LOST_LIMIT 3u /* lost transactions in a row that are the account's fault, not the messages' */
 #define OPEN_PAUSE ND_SEC(30)
-#define TOKEN_PROBE ND_MIN(30) /* a refused token request is asked again */
 
 uint32_t
 engine_roll(struct engine *engine)
@@ -32,12 +31,12 @@ engine_by_token(const struct engine_account *account)
 }
 
 void
-engine_fit_pool(struct engine_account *account)
+engine_fit_pool(struct engine_account *account, nd_ms now)
 {
 	const struct conf_account *conf = account->conf;
 
-	pool_limit(&account->pool, (unsigned)conf->max_connections, (unsigned)conf->window,
-	    conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS);
+	pool_limit(&account->pool, limit_sessions(account->limit, (unsigned)conf->max_connections, now),
+	    (unsigned)conf->window, conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS);
 }
 
 void
@@ -48,7 +47,8 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	account->conf = conf;
 	account->change = CONF_OTHER;
 	health_init(&account->health, now);
-	engine_fit_pool(account);
+	engine_limit_join(engine, account);
+	engine_fit_pool(account, now);
 	sched_init(&account->sched);
 	account->sched.behind = true; /* what an earlier run or another account left */
 	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
@@ -59,6 +59,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 void
 engine_free_account(struct engine_account *account)
 {
+	engine_limit_leave(account);
 	pool_done(&account->pool);
 	sched_done(&account->sched);
 	free(account);
@@ -97,6 +98,7 @@ engine_free(struct engine *engine)
 	for (i = 0; i < engine->count; i++)
 		engine_free_account(engine->accounts[i]);
 	free(engine->accounts);
+	engine_limit_done(engine);
 	free(engine);
 }
 
@@ -192,6 +194,7 @@ fulfil(struct engine *engine, struct engine_account *account, struct sched_job *
 static void
 put_back(struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms due, struct nd_now now)
 {
+	engine_limit_end(account, job, NULL, now.ms); /* unless its outcome did */
 	if (!fulfil(engine, account, job, now))
 		sched_back(&account->sched, job, due);
 }
@@ -238,6 +241,7 @@ engine_ready(struct engine *engine, struct pool_session *session, struct nd_now 
 	if (session->state == POOL_OPENING) {
 		account->reauth = false;
 		account->pool.open_after = 0;
+		limit_login_well(account->limit);
 		health_proved(&account->health, false, now.ms);
 	}
 	pool_enter(&account->pool, session, POOL_IDLE_SESSION, now.ms);
@@ -270,6 +274,26 @@ renew(struct engine_account *account, nd_ms now)
 	return true;
 }
 
+/* While others work, one that cannot be opened only says: not so many. */
+static bool
+not_so_many(struct engine *engine, struct engine_account *account, struct verdict_word *word, struct nd_now now)
+{
+	const unsigned others = account->pool.count[POOL_IDLE_SESSION] + account->pool.count[POOL_BUSY];
+	nd_ms until = now.ms + OPEN_PAUSE;
+
+	if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-logins") == 0)
+		until = limit_login_refused(account->limit, word->wait, now.ms);
+	else if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-sessions") == 0)
+		until = now.ms + limit_crowded(account->limit, others + 1, engine_roll(engine), now.ms);
+	else if (word->verdict == VERDICT_THROTTLED)
+		return false;
+	if (word->verdict == VERDICT_THROTTLED)
+		word->wait = until - now.ms;
+	if (others > 0)
+		account->pool.open_after = until;
+	return others > 0;
+}
+
 /* A session that never became ready, or died: whose fault? */
 static void
 session_fault(struct engine *engine, struct pool_session *session, const struct smtp_fault *fault, struct nd_now now)
@@ -299,14 +323,10 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		word.verdict = VERDICT_HELD;
 		account->reauth = false; /* each later probe may force one more */
 	}
-	if (word.verdict != VERDICT_HELD && word.verdict != VERDICT_THROTTLED) {
+	if (word.verdict != VERDICT_HELD && word.verdict != VERDICT_THROTTLED)
 		word.verdict = VERDICT_FAILING;
-		/* While others work, one that cannot be opened only says: not so many. */
-		if (account->pool.count[POOL_IDLE_SESSION] + account->pool.count[POOL_BUSY] > 0) {
-			account->pool.open_after = now.ms + OPEN_PAUSE;
-			return;
-		}
-	}
+	if (word.verdict != VERDICT_HELD && not_so_many(engine, account, &word, now))
+		return;
 	blame(engine, account, fault_of(&word, fault->stage), &fault->reply, &fault->why, now);
 }
 
@@ -374,6 +394,30 @@ count_lost(struct pool_session *session)
 	return session->account->lost_in_row;
 }
 
+/* "Too many": what the server says of sessions and messages changes how many there are. */
+static void
+heed(struct engine *engine, struct pool_session *session, struct settle_word *word, struct nd_now now)
+{
+	struct engine_account *account = session->account;
+	const unsigned open = pool_total(&account->pool);
+	nd_ms wait;
+
+	if (word->fault.verdict != VERDICT_THROTTLED)
+		return;
+	if (strcmp(word->fault.reason, "rate") == 0)
+		limit_hurried(account->limit, &account->rules, now.ms);
+	if (strcmp(word->fault.reason, "too-many-sessions") != 0)
+		return;
+	wait = limit_crowded(account->limit, open, engine_roll(engine), now.ms);
+	word->fault.wait = wait;
+	session->mails = account->pool.mails; /* it is not used again */
+	if (open == 1)
+		return;
+	/* The others go on. */
+	account->pool.open_after = now.ms + wait;
+	word->account_fault = false;
+}
+
 /* What an outcome says about the account. */
 static void
 judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
@@ -399,6 +443,8 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		word->fault_stage = outcome->stage;
 	}
 	if (word->account_fault)
+		heed(engine, session, word, now);
+	if (word->account_fault)
 		blame(
 		    engine, account, fault_of(&word->fault, word->fault_stage), word->fault_reply, &outcome->why, now);
 	account->health.probing = false;
@@ -413,6 +459,7 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	struct sched_job *job = session->jobs[0];
 	struct settle_word word;
 
+	engine_limit_end(account, job, told->outcome, now.ms);
 	settle_outcome(job->job, &c, &word);
 	session->mails++;
 	if (!session->old) { /* settings that hold no more say nothing about the new ones */
@@ -448,64 +495,4 @@ engine_expire(struct engine *engine, const struct queue_job *row, struct nd_now 
 		engine_to_store(engine, account, job, NULL);
 	}
 	return job != NULL;
-}
-
-void
-engine_token_got(
-    struct engine *engine, struct engine_account *account, nd_ms obtained, nd_ms expires, struct nd_now now)
-{
-	token_got(&account->token, obtained, expires, engine_roll(engine), now.ms);
-	account->token_why = (struct nd_why){ 0 };
-	/* A token is what a held or failing account may have waited for: one session will show. */
-	if (account->health.state == HEALTH_HELD || account->health.state == HEALTH_FAILING)
-		account->health.until = now.ms;
-}
-
-/* answer: the endpoint has just given it; its words take the place of those of before also when the state stays. */
-static void
-mind_token(struct engine *engine, struct engine_account *account, bool answer, struct nd_now now)
-{
-	const struct nd_why *why = &account->token_why;
-	bool person = why->err == ND_ESIGNIN || why->err == ND_ETOKENSLOCKED;
-	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
-		person              ? nd_err_name(why->err)
-		: account->token_no ? "token-refused"
-				    : "token-endpoint",
-		why->text, "", 0, false };
-	struct nd_buf hint;
-
-	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state > fault.state ||
-	    (account->health.state == fault.state && !answer))
-		return;
-	nd_buf_init(&hint, HINT_LIMIT);
-	fault.hint = person ? nd_why_hint(why) : hint_of(account->conf, HINT_OPERATOR, why->text, why, &hint);
-	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
-	account->health.until = account->token.retry_at;
-	nd_buf_done(&hint);
-}
-
-/* Without a usable token the account is in trouble, from the moment the old one ends. */
-void
-engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now)
-{
-	mind_token(engine, account, false, now);
-}
-
-void
-engine_token_later(struct engine *engine, struct engine_account *account, nd_ms retry_after, const struct nd_why *why,
-    struct nd_now now)
-{
-	token_later(&account->token, retry_after, engine_roll(engine), now.ms);
-	account->token_why = *why;
-	account->token_no = false;
-	mind_token(engine, account, true, now);
-}
-
-void
-engine_token_refused(struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now)
-{
-	token_refused(&account->token, now.ms + TOKEN_PROBE, now.ms);
-	account->token_why = *why;
-	account->token_no = true;
-	mind_token(engine, account, true, now);
 }

@@ -11,6 +11,7 @@
 #include "daemon/core/conf.h"
 #include "daemon/core/downtime.h"
 #include "daemon/core/health.h"
+#include "daemon/core/limit.h"
 #include "daemon/core/pool.h"
 #include "daemon/core/sched.h"
 #include "daemon/core/settle.h"
@@ -39,6 +40,10 @@ struct engine_account {
 	enum conf_change change;  /* by the last engine_reconfigure; OTHER also for one that is new or came back */
 	unsigned users;           /* the driver's references: no FORGET while there are any */
 	void *user;
+	struct limit *limit; /* of its mailbox; others may share it */
+	struct limit_rules rules;
+	struct limit_word word; /* on the job that is next */
+	unsigned wanted;        /* recipients of that */
 };
 
 enum engine_act {
@@ -49,6 +54,8 @@ enum engine_act {
 	ENGINE_LOAD,   /* read due jobs of account */
 	ENGINE_STORE,  /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
 	ENGINE_STATE,  /* account changed its state or reason: say so */
+	ENGINE_RECALL, /* read what was kept of the limits of mailbox `limit`; then engine_limit_recalled */
+	ENGINE_KEEP,   /* keep `record` of them; then engine_limit_kept */
 	ENGINE_FORGET, /* nothing of a gone account is under way: engine_forget, after taking what is yours */
 };
 struct engine_action {
@@ -57,6 +64,8 @@ struct engine_action {
 	struct pool_session *session;
 	struct sched_job *job;
 	struct queue_attempt *attempt; /* owned by the driver now: queue_attempt_done + free */
+	const char *limit;             /* borrowed until the next call */
+	char *record;                  /* owned by the driver now */
 };
 
 /* The configuration is borrowed. seed: any number, for jitter. */
@@ -125,6 +134,14 @@ enum engine_bar {
 };
 void engine_bar(struct engine *engine, enum engine_bar bar, bool on);
 bool engine_barred(const struct engine *engine, enum engine_bar bar);
+/* The record that was kept; NULL there is none. */
+void engine_limit_recalled(struct engine *engine, const char *limit, const char *record, struct nd_now now);
+void engine_limit_recall_failed(
+    struct engine *engine, const char *limit, struct nd_now now); /* it is asked for again */
+void engine_limit_kept(struct engine *engine, const char *limit, bool well, struct nd_now now);
+void engine_boot(struct engine *engine, const char *boot); /* an id of this run of the host, before anything is asked */
+/* When so many queued jobs will have gone, as far as the limits decide. */
+nd_unix engine_through(struct engine_account *account, uint64_t queued, struct nd_now now);
 /* The driver has none any more. */
 void engine_token_gone(struct engine *engine, struct engine_account *account, struct nd_now now);
 /* By the operator. */

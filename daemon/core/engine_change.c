@@ -130,15 +130,16 @@ retire(struct engine_account *account)
 }
 
 static void
-change(struct engine_account *account, const struct conf_account *conf, nd_ms now)
+change(struct engine *engine, struct engine_account *account, const struct conf_account *conf, nd_ms now)
 {
 	account->change = account->gone ? CONF_OTHER : conf_compare(account->conf, conf);
 	account->conf = conf;
+	engine_limit_join(engine, account);
 	account->sched.behind = account->sched.behind || account->gone;
 	account->gone = false;
 	if (account->change != CONF_SAME) {
 		pool_age(&account->pool);
-		engine_fit_pool(account);
+		engine_fit_pool(account, now);
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
 		account->suspect = (struct settle_suspect){ 0 };
@@ -170,7 +171,7 @@ engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now
 	for (i = 0; i < engine->count; i++) {
 		named = conf_account_named(conf, engine->accounts[i]->conf->name);
 		if (named)
-			change(engine->accounts[i], named, now.ms);
+			change(engine, engine->accounts[i], named, now.ms);
 		else if (!engine->accounts[i]->gone)
 			retire(engine->accounts[i]);
 	}
@@ -187,6 +188,7 @@ engine_forget(struct engine *engine, struct engine_account *account)
 	while (engine->accounts[i] != account)
 		i++;
 	engine_free_account(account);
+	engine_limit_tidy(engine);
 	engine->count--;
 	memmove(&engine->accounts[i], &engine->accounts[i + 1], (engine->count - i) * sizeof(struct engine_account *));
 }
@@ -201,6 +203,7 @@ engine_leap(struct engine *engine, struct nd_now now)
 		return false;
 	engine->epoch = now.unix_ms - now.ms;
 	downtime_leap(&engine->leaps, before, now.unix_ms);
+	engine_limit_leapt(engine);
 	for (i = 0; i < engine->count; i++)
 		downtime_leap(&engine->accounts[i]->downtime, before, now.unix_ms);
 	return now.unix_ms < before;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_inner.h - what the files of the engine share.  Layer: core.
  *
- *   engine.c        what happened: jobs, sessions, outcomes, tokens
+ *   engine.c        what happened: jobs, sessions, outcomes
  *   engine_change.c what people and new settings change
  *   engine_next.c   what to do next, and when
+ *   engine_token.c  tokens
+ *   engine_limit.c  how much of it the limits allow
  */
 #ifndef ND_CORE_ENGINE_INNER_H
 #define ND_CORE_ENGINE_INNER_H
@@ -28,11 +30,13 @@ struct engine {
 	bool stopping, held;
 	nd_unix epoch; /* when CLOCK_BOOTTIME was 0, by the wall clock as it was last believed */
 	struct downtime leaps;
-	unsigned bars; /* enum engine_bar */
+	unsigned bars;        /* enum engine_bar */
+	struct limit *limits; /* of the mailboxes */
+	char boot[48];
 };
 
-uint32_t engine_roll(struct engine *engine);          /* a number for jitter */
-void engine_fit_pool(struct engine_account *account); /* to its settings */
+uint32_t engine_roll(struct engine *engine);                     /* a number for jitter */
+void engine_fit_pool(struct engine_account *account, nd_ms now); /* to its settings */
 bool engine_by_token(const struct engine_account *account);
 /* The job's row goes to the store; `attempt` is taken over. */
 void engine_to_store(
@@ -41,5 +45,22 @@ void engine_to_store(
 void engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now);
 void engine_free_account(struct engine_account *account);
+
+/* To the limits of its mailbox, by its settings. */
+void engine_limit_join(struct engine *engine, struct engine_account *account);
+void engine_limit_leave(struct engine_account *account);
+void engine_limit_tidy(struct engine *engine); /* those of nobody go */
+void engine_limit_done(struct engine *engine);
+void engine_limit_begin(struct engine_account *account, struct sched_job *job, nd_ms now);
+/* outcome NULL: it was not begun. Before the job is changed by it. */
+void engine_limit_end(
+    struct engine_account *account, struct sched_job *job, const struct smtp_outcome *outcome, nd_ms now);
+/* Which job is next, and may it go: account->word. */
+void engine_limit_mind(struct engine *engine, struct engine_account *account, struct nd_now now);
+bool engine_limit_next(
+    struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
+void engine_limit_leapt(struct engine *engine);
+bool engine_limit_busy(const struct engine *engine); /* a record is being written */
+nd_ms engine_limit_deadline(const struct engine_account *account, nd_ms now);
 
 #endif

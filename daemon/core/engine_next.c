@@ -16,7 +16,7 @@ quiet(const struct engine *engine)
 unsigned
 engine_busy(const struct engine *engine)
 {
-	unsigned i, busy = engine->settling;
+	unsigned i, busy = engine->settling + engine_limit_busy(engine);
 
 	for (i = 0; i < engine->count; i++)
 		busy += engine->accounts[i]->sched.sending;
@@ -36,10 +36,11 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 		return false;
 	if (leave == HEALTH_ONE)
 		open = !account->health.probing && pool_total(pool) < pool->max;
-	else
-		open = pool_needs(pool, account->sched.ready.count, now.ms);
-	if (!open)
+	else /* not for jobs that the limits keep waiting */
+		open = account->word.why == LIMIT_GO && pool_needs(pool, account->sched.ready.count, now.ms);
+	if (!open || limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now.ms) > now.ms)
 		return false;
+	limit_login_begin(account->limit, now.ms);
 	action->act = ENGINE_OPEN;
 	action->session = pool_add(pool, ++engine->session_number, now.ms);
 	action->session->account = account;
@@ -76,9 +77,12 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	/* What is sent but not yet committed is what a crash would send twice. */
 	if (account->sched.settling >= (SETTLING_MAX + 2 * (unsigned)account->conf->window) * account->pool.max)
 		return false;
+	if (account->word.why != LIMIT_GO)
+		return false;
 	job = sched_take(&account->sched);
 	if (!job)
 		return false;
+	engine_limit_begin(account, job, now.ms);
 	pool_give(&account->pool, session, job, now.ms);
 	action->act = ENGINE_SEND;
 	action->session = session;
@@ -124,6 +128,7 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 	sched_ripen(&account->sched, now.ms);
 	if (engine_by_token(account))
 		engine_mind_token(engine, account, now);
+	engine_limit_mind(engine, account, now);
 	if (health_told(&account->health)) {
 		if (account->health.state != HEALTH_OK && account->health.state != HEALTH_PACED)
 			downtime_begin(&account->downtime, now.unix_ms);
@@ -142,6 +147,8 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 		action->act = ENGINE_LOAD;
 		return true;
 	}
+	if (engine_limit_next(engine, account, now, action))
+		return true;
 	return next_close(engine, account, now, action) || next_mail(engine, account, now, action) ||
 	       next_session(engine, account, now, action);
 }
@@ -154,7 +161,9 @@ engine_next(struct engine *engine, struct nd_now now, struct engine_action *acti
 
 	*action = (struct engine_action){ 0 };
 	if (note) {
-		*action = (struct engine_action){ ENGINE_STORE, note->account, NULL, note->job, note->attempt };
+		*action = (struct engine_action){
+			.act = ENGINE_STORE, .account = note->account, .job = note->job, .attempt = note->attempt
+		};
 		engine->notes = note->next;
 		if (!engine->notes)
 			engine->notes_end = &engine->notes;
@@ -188,6 +197,7 @@ engine_deadline(struct engine *engine, struct nd_now now)
 		at = sooner(at, sched_deadline(&account->sched, now), now.ms);
 		at = sooner(at, health_deadline(&account->health), now.ms);
 		at = sooner(at, pool_deadline(&account->pool, now.ms), now.ms);
+		at = sooner(at, engine_limit_deadline(account, now.ms), now.ms);
 		if (engine_by_token(account))
 			at = sooner(at, token_deadline(&account->token), now.ms);
 		if (engine_by_token(account) && account->token_why.err != ND_OK && account->token.have)

@@ -86,7 +86,7 @@ health_proved(struct health *health, bool mail, nd_ms now)
 	if (health->state == HEALTH_PAUSED || (health->in_mail && !mail))
 		return;
 	/* Sessions opened before the fault prove nothing, except by what became of a mail. */
-	if (health->state != HEALTH_OK && (health->probing || mail))
+	if (health->state > HEALTH_PACED && (health->probing || mail))
 		enter(health, HEALTH_OK, now);
 }
 
@@ -119,6 +119,27 @@ health_leave(struct health *health, nd_ms now)
 		break;
 	}
 	return HEALTH_NOTHING;
+}
+
+void
+health_pace(struct health *health, const char *reason, const char *detail, nd_ms until, nd_ms now)
+{
+	if (health->state > HEALTH_PACED)
+		return;
+	if (strcmp(health->reason, reason) != 0) {
+		health->changed = true;
+		enter(health, HEALTH_PACED, now);
+		copy(health->reason, sizeof(health->reason), reason);
+		copy(health->detail, sizeof(health->detail), detail);
+	}
+	health->until = until;
+}
+
+void
+health_unpace(struct health *health, nd_ms now)
+{
+	if (health->state == HEALTH_PACED)
+		enter(health, HEALTH_OK, now);
 }
 
 void

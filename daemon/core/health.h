@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* health.h - the state of an account: may it send?  Layer: core.  Pure machine.
  *
+ *   ok ──own limits──► paced (it sends, as fast as they allow) ──nothing waits──► ok
  *   ok ──fault──► throttled (nothing until T) ──T──► ok
  *      ──fault──► failing (probes after 1, 2, 4 … 15 min) ──probe succeeds──► ok
  *      ──fault──► held (needs a person; probes every 10 min for an hour, then hourly) ──probe succeeds──► ok
@@ -57,6 +58,9 @@ void health_proved(struct health *health, bool mail, nd_ms now);
 void health_unproved(struct health *health, uint32_t dice, nd_ms now);
 /* What may go out now; asking moves a throttle that is over to ok. */
 enum health_leave health_leave(struct health *health, nd_ms now);
+/* Own limits keep jobs waiting till `until`; it goes on sending when they allow. In any trouble that goes first. */
+void health_pace(struct health *health, const char *reason, const char *detail, nd_ms until, nd_ms now);
+void health_unpace(struct health *health, nd_ms now);
 void health_probe(struct health *health); /* the probe's session is being opened */
 /* By the operator: nothing is sent until health_resume. */
 void health_pause(struct health *health, nd_ms now);

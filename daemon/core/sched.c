@@ -210,9 +210,15 @@ sched_ripen(struct sched *sched, nd_ms now)
 }
 
 struct sched_job *
+sched_first(const struct sched *sched)
+{
+	return sched->ready.count > 0 ? sched->ready.item[0] : NULL;
+}
+
+struct sched_job *
 sched_take(struct sched *sched)
 {
-	struct sched_job *job = sched->ready.count > 0 ? sched->ready.item[0] : NULL;
+	struct sched_job *job = sched_first(sched);
 
 	if (job)
 		enter(sched, job, SCHED_SENDING);

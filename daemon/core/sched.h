@@ -21,6 +21,7 @@
 
 enum sched_place { SCHED_WAITING, SCHED_READY, SCHED_SENDING, SCHED_SETTLING };
 
+struct limit;
 struct sched_job {
 	struct queue_job *job; /* owned */
 	enum sched_place place;
@@ -29,6 +30,9 @@ struct sched_job {
 	struct sched_job *next, *prev; /* all jobs of the account */
 	int wish;                      /* enum job_action asked for while it was being sent or settled; -1 none */
 	int slot;                      /* the driver's note in the in-flight file; -1 none */
+	struct limit *limit;           /* what it is counted by while it is sent; borrowed */
+	unsigned rcpts;                /* so many of it */
+	bool limited_rcpts;            /* each of them is counted too */
 };
 
 struct sched_heap {
@@ -51,7 +55,8 @@ void sched_done(struct sched *sched); /* frees the jobs too */
 struct sched_job *sched_add(struct sched *sched, struct queue_job *job, struct nd_now now);
 /* Moves what has become due to ready. */
 void sched_ripen(struct sched *sched, nd_ms now);
-/* The next ready job, now SENDING; NULL none. */
+struct sched_job *sched_first(const struct sched *sched); /* the next ready job; NULL none */
+/* The same, now SENDING. */
 struct sched_job *sched_take(struct sched *sched);
 /* SENDING ─► READY: the attempt does not count. `due` is its place among the ready ones: now for one that others shall go before. */
 void sched_back(struct sched *sched, struct sched_job *job, nd_ms due);

@@ -12,18 +12,24 @@
 #include <string.h>
 
 static bool
+may_go(const struct queue_rcpt *rcpt)
+{
+	return rcpt->state == RCPT_PENDING && !rcpt->wait;
+}
+
+static bool
 goes_along(const struct queue_rcpt *rcpt)
 {
-	return rcpt->state == RCPT_PENDING && !rcpt->alone;
+	return may_go(rcpt) && !rcpt->alone;
 }
 
 /* How many go in one transaction; 0: only such as go alone are left. */
 static unsigned
 together(const struct queue_job *job)
 {
-	unsigned i, count = 0;
+	unsigned i, count = 0, most = job->most > 0 ? job->most : SETTLE_RCPTS;
 
-	for (i = 0; i < job->rcpt_count && count < SETTLE_RCPTS; i++)
+	for (i = 0; i < job->rcpt_count && count < most; i++)
 		count += goes_along(&job->rcpts[i]);
 	return count;
 }
@@ -35,12 +41,20 @@ whose_turn(const struct queue_job *job)
 	unsigned i, left = 0, turn;
 
 	for (i = 0; i < job->rcpt_count; i++)
-		left += job->rcpts[i].state == RCPT_PENDING;
+		left += may_go(&job->rcpts[i]);
 	turn = left > 0 ? job->attempt_count % left : 0;
 	for (i = 0; i < job->rcpt_count; i++)
-		if (job->rcpts[i].state == RCPT_PENDING && turn-- == 0)
+		if (may_go(&job->rcpts[i]) && turn-- == 0)
 			break;
 	return i;
+}
+
+unsigned
+settle_mail_size(const struct queue_job *job)
+{
+	const unsigned most = together(job);
+
+	return most > 0 ? most : whose_turn(job) < job->rcpt_count;
 }
 
 struct settle_mail *

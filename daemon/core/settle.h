@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-#define SETTLE_RCPTS 50u /* of one transaction: what every provider takes */
+#define SETTLE_RCPTS 50u /* of one transaction, unless the job says so: what every provider takes */
 
 /* The pending recipients of a job as one transaction. */
 struct settle_mail {
@@ -25,6 +25,7 @@ struct settle_mail {
 };
 /* Borrows the addresses of the job; free() it. */
 struct settle_mail *settle_mail_new(const struct queue_job *job);
+unsigned settle_mail_size(const struct queue_job *job); /* how many recipients that would be */
 
 /* Whose mail met what would be a fault of the account, since the last mail that passed. */
 struct settle_suspect {

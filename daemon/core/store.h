@@ -26,6 +26,7 @@ struct queue_rcpt {
 	char *text; /* of the last reply; NULL none */
 	nd_unix at; /* when the state was reached; 0 pending */
 	bool alone; /* RCPT for it ended a session: it goes alone, after the others. Not stored */
+	bool wait;  /* it has got as many mails as it may in this hour. Not stored */
 };
 
 /* A job as the queue knows it. All pointers owned; queue_job_free frees them. */
@@ -54,6 +55,7 @@ struct queue_job {
 	bool body_kept; /* false: in history only (API: 410 body-gone) */
 	struct queue_rcpt *rcpts;
 	unsigned rcpt_count;
+	unsigned most; /* recipients of the next transaction; 0: no matter. Not stored */
 };
 void queue_job_free(struct queue_job *job); /* NULL is fine */
 
@@ -85,6 +87,8 @@ enum store_op {
 	STORE_EXPIRE,    /* ids of unfinished jobs whose time is over */
 	STORE_BACKUP,    /* a copy in STATE/backup */
 	STORE_PRUNE,     /* history and kept bodies that are old enough go */
+	STORE_LIMIT,     /* what was kept of a mailbox's limits */
+	STORE_KEEP,      /* keeps it */
 };
 
 struct store_account_count {
@@ -174,6 +178,9 @@ struct store_req {
 		char id[ND_ULID_LEN + 1];
 	} * pruned; /* spool files to remove; the caller frees */
 	unsigned pruned_count;
+
+	/* LIMIT, KEEP: of the mailbox `account`. KEEP: text `kept` of the time `until`, borrowed until done. LIMIT: `kept`, the caller frees it; NULL none. */
+	char *kept;
 };
 
 struct store_ops {

@@ -184,6 +184,12 @@ inflight_left(const struct inflight *inflight, const char (**ids)[ND_ULID_LEN + 
 	return inflight->left_count;
 }
 
+const char *
+inflight_boot(const struct inflight *inflight)
+{
+	return inflight->boot;
+}
+
 void
 inflight_begin(struct inflight *inflight)
 {

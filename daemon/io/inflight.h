@@ -19,6 +19,8 @@ struct inflight;
 struct inflight *inflight_open(const char *state_dir, struct nd_why *why);
 /* What the last run left: ids noted, and whether the host went down uncleanly. Valid until inflight_begin. */
 unsigned inflight_left(const struct inflight *inflight, const char (**ids)[ND_ULID_LEN + 1], bool *reboot);
+/* An id of this run of the host; "" not known. */
+const char *inflight_boot(const struct inflight *inflight);
 void inflight_begin(struct inflight *inflight);               /* forgets what was left: its jobs are marked now */
 int inflight_note(struct inflight *inflight, const char *id); /* slot, or -1 when all are taken */
 void inflight_drop(struct inflight *inflight, int slot);

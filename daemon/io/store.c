@@ -141,7 +141,8 @@ static bool
 writes(const struct store_req *req)
 {
 	return req->op == STORE_PUT || req->op == STORE_OUTCOME || req->op == STORE_MOVE ||
-	       req->op == STORE_UNCERTAIN || req->op == STORE_HURRY || req->op == STORE_TOUCH || req->op == STORE_PRUNE;
+	       req->op == STORE_UNCERTAIN || req->op == STORE_HURRY || req->op == STORE_TOUCH ||
+	       req->op == STORE_PRUNE || req->op == STORE_KEEP;
 }
 
 typedef int serve_fn(struct store *store, struct store_req *req);
@@ -162,6 +163,8 @@ static const struct {
 	[STORE_TOUCH] = { store_write_touch, "looking for room" },
 	[STORE_EXPIRE] = { store_read_expire, "looking for jobs whose time is over" },
 	[STORE_BACKUP] = { NULL, "copying the queue" },
+	[STORE_LIMIT] = { store_limit_read, "reading what was sent" },
+	[STORE_KEEP] = { store_limit_keep, "keeping what was sent" },
 	[STORE_PRUNE] = { store_prune, "removing what has been kept long enough" },
 };
 

@@ -11,6 +11,7 @@
  *   store_read.c    LOAD SHOW BODY TOTALS EXPIRE
  *   store_scan.c    LIST, and SHOW by the end of an id: long reads, in slices
  *   store_prune.c   PRUNE
+ *   store_limit.c   LIMIT KEEP
  *   store_backup.c  BACKUP, in slices too
  *
  * A function that returns int returns SQLite's code: not SQLITE_OK means that the transaction must be rolled back. What the caller of a request did
@@ -131,6 +132,9 @@ enum store_sql {
 	SQL_HISTORY_IDS,
 	SQL_HISTORY_OLD,
 	SQL_HISTORY_DROP,
+	SQL_LIMIT_GET,
+	SQL_LIMIT_PUT,
+	SQL_LIMITS_OLD,
 	SQL_KEPT,
 	SQL_KEPT_OCTETS,
 	SQL_COUNT
@@ -313,6 +317,11 @@ void store_backup_end(struct store_backup *backup, bool keep);         /* NULL i
 
 /* store_prune.c */
 int store_prune(struct store *store, struct store_req *req);
+
+/* store_limit.c */
+int store_limit_read(struct store *store, struct store_req *req);
+int store_limit_keep(struct store *store, struct store_req *req);
+int store_limit_prune(struct store *store, nd_unix until);
 
 /* store.c */
 nd_ms store_ms(void);     /* CLOCK_BOOTTIME */

@@ -164,6 +164,8 @@ store_prune(struct store *store, struct store_req *req)
 		rc = prune_history(store, req);
 	if (rc == SQLITE_OK)
 		rc = prune_keys(store, req);
+	if (rc == SQLITE_OK)
+		rc = store_limit_prune(store, req->until);
 	/* The newest id may go with its row, and no later one may be lower. */
 	if (rc == SQLITE_OK && sqlite3_total_changes(store->db) != before)
 		rc = store_db_meta_put(store, "last_id", 0, store->last_id);

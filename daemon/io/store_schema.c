@@ -7,6 +7,7 @@
  *   idempotency  keys of the last 24 hours
  *   owner        unfinished jobs and their octets by submitter
  *   total        how many jobs ever came to each final state
+ *   limits       what each mailbox has sent lately, and may have
  *   meta         single values
  *
  * Ids rise, so job and its index of ids grow at the right-hand end only; history is in the order in which jobs ended. All times are milliseconds
@@ -64,6 +65,9 @@ const char *const store_schema_versions[] = {
 	"INSERT INTO owner SELECT uid,ifnull(unit,''),count(*),sum(body_len) FROM job WHERE ended=0 GROUP BY 1,2;",
 
 	"", /* job.spooled may be 2, sealed: a notifyd that does not know of it would send the sealed octets */
+
+	"CREATE TABLE limits(mailbox TEXT PRIMARY KEY, kept INTEGER NOT NULL, data TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX limits_kept ON limits(kept);",
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -140,6 +144,10 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_HISTORY_IDS]  = "SELECT id FROM history WHERE id<?1 ORDER BY id DESC",
 	[SQL_HISTORY_OLD]  = "SELECT seq,ended FROM history WHERE seq>?1 ORDER BY seq LIMIT ?2",
 	[SQL_HISTORY_DROP] = "DELETE FROM history WHERE seq=?1",
+
+	[SQL_LIMIT_GET]    = "SELECT data FROM limits WHERE mailbox=?1",
+	[SQL_LIMIT_PUT]    = "INSERT INTO limits VALUES(?1,?2,?3) ON CONFLICT(mailbox) DO UPDATE SET kept=?2,data=?3",
+	[SQL_LIMITS_OLD]   = "DELETE FROM limits WHERE kept<?1",
 
 	[SQL_KEPT]         = "SELECT id,ended,body_len FROM job WHERE ended>0 ORDER BY ended LIMIT ?1",
 	[SQL_KEPT_OCTETS]  = "SELECT ifnull(sum(body_len),0) FROM job WHERE ended>0",

@@ -233,6 +233,7 @@ a_queue_of_the_first_version_is_counted_once(void **state)
 	assert_int_equal(kit_outcome(&kit, b, JOB_FAILED, KIT_NOW), ND_OK);
 	kit_stop(&kit);
 	(void)kit_sql(&kit, "DROP TABLE owner");
+	(void)kit_sql(&kit, "DROP TABLE limits");
 	(void)kit_sql(&kit, "PRAGMA user_version=1");
 	kit_start(&kit);
 	expect_size(0, NULL, 1, one);
@@ -451,11 +452,48 @@ a_row_from_the_future_does_not_stop_the_pruning(void **state)
 	queue_job_free(right);
 }
 
+static void
+ask_limit(struct store_req *req, const char *mailbox)
+{
+	*req = (struct store_req){ .op = STORE_LIMIT, .account = mailbox };
+	kit_ask(&kit, req);
+	assert_int_equal(req->err, ND_OK);
+}
+
+static void
+what_a_mailbox_has_sent_is_kept_until_it_is_old(void **state)
+{
+	struct store_req req;
+	char text[] = "{\"leased\":3}";
+
+	(void)state;
+	ask_limit(&req, "a at b");
+	assert_null(req.kept);
+	req = (struct store_req){ .op = STORE_KEEP, .account = "a at b", .until = KIT_NOW, .kept = text };
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	kit_stop(&kit);
+	kit_start(&kit);
+	ask_limit(&req, "a at b");
+	assert_string_equal(req.kept, text);
+	free(req.kept);
+	ask_limit(&req, "c at b");
+	assert_null(req.kept);
+	prune(&req, KIT_NOW + ND_DAY(2), ND_DAY(30), ND_DAY(14), -1);
+	ask_limit(&req, "a at b");
+	assert_non_null(req.kept);
+	free(req.kept);
+	prune(&req, KIT_NOW + ND_DAY(4), ND_DAY(30), ND_DAY(14), -1);
+	ask_limit(&req, "a at b");
+	assert_null(req.kept);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(what_a_mailbox_has_sent_is_kept_until_it_is_old),
 		TEST(the_newest_id_is_known_even_when_its_job_is_forgotten),
 		TEST(a_sealed_job_that_failed_keeps_no_row_in_the_queue),
 		TEST(noted_jobs_become_uncertain),

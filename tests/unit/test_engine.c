@@ -1097,6 +1097,7 @@ three_under_way(struct engine *engine, struct conf *conf, struct sched_job *jobs
 	struct pool_session *session;
 
 	conf->account[0].window = 3;
+	conf->account[0].max_connections = 1;
 	pool_limit(&engine_account_nth(engine, 0)->pool, 1, 3, POOL_MAILS);
 	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
 	session = expect(engine, ENGINE_OPEN, 0).session;

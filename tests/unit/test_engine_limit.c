@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_engine_limit.c - the engine within the limits of a mailbox. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/engine.h"
+#include "tests/unit/rows.h"
+
+static const char *const one[] = { "a", NULL };
+
+static struct nd_now
+at(nd_ms ms)
+{
+	return (struct nd_now){ ms, 1000000000 + ms };
+}
+
+static struct engine_action
+expect(struct engine *engine, enum engine_act act, nd_ms now)
+{
+	struct engine_action action;
+
+	assert_true(engine_next(engine, at(now), &action));
+	assert_int_equal(action.act, act);
+	return action;
+}
+
+static void
+expect_rest(struct engine *engine, nd_ms now)
+{
+	struct engine_action action;
+
+	assert_false(engine_next(engine, at(now), &action));
+}
+
+static void
+keep(struct engine *engine, nd_ms now)
+{
+	struct engine_action action = expect(engine, ENGINE_KEEP, now);
+
+	free(action.record);
+	engine_limit_kept(engine, action.limit, true, at(now));
+}
+
+static struct engine *
+started(struct conf *conf, int64_t minute, int64_t reader_hour)
+{
+	struct engine *engine;
+	struct engine_action action;
+
+	rows_conf(conf, one, 2);
+	conf->account[0].messages_per_minute = minute;
+	conf->account[0].messages_per_recipient_hour = reader_hour;
+	engine = engine_new(conf, 7, at(0));
+	engine_boot(engine, "b");
+	action = expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(0));
+	if (minute == 0 && reader_hour == 0)
+		return engine;
+	action = expect(engine, ENGINE_RECALL, 0);
+	expect_rest(engine, 0); /* nothing goes before it is known */
+	engine_limit_recalled(engine, action.limit, NULL, at(0));
+	keep(engine, 0);
+	expect_rest(engine, 0);
+	return engine;
+}
+
+static void
+finish(struct engine *engine, struct conf *conf)
+{
+	engine_free(engine);
+	rows_conf_done(conf);
+}
+
+static void
+accept(struct engine *engine, unsigned n, enum job_severity severity, nd_ms now)
+{
+	engine_accepted(engine, row_make(n, "a", at(now).unix_ms, severity, 1), at(now));
+}
+
+static void
+tell(struct engine *engine, const struct engine_action *send, const char *text, int code, nd_ms now)
+{
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = code } };
+	struct settle_mail *mail = settle_mail_new(send->job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+
+	(void)snprintf(outcome.reply.text, sizeof(outcome.reply.text), "%s", text);
+	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
+		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+	engine_outcome(engine, send->session, &told, at(now));
+	free(mail);
+	engine_ready(engine, send->session, at(now));
+}
+
+static void
+stored(struct engine *engine, nd_ms now)
+{
+	struct engine_action action = expect(engine, ENGINE_STORE, now);
+
+	if (action.attempt) {
+		queue_attempt_done(action.attempt);
+		free(action.attempt);
+	}
+	engine_stored(engine, action.account, action.job, at(now));
+}
+
+static void
+deliver(struct engine *engine, nd_ms now)
+{
+	struct engine_action action = expect(engine, ENGINE_SEND, now);
+
+	tell(engine, &action, "ok", 250, now);
+	stored(engine, now);
+}
+
+static void
+what_is_beyond_the_minute_waits_is_told_and_goes_later(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 2, 0);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+	nd_ms until;
+
+	(void)state;
+	for (unsigned n = 1; n <= 3; n++)
+		accept(engine, n, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	(void)expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	(void)expect(engine, ENGINE_STATE, 10);
+	assert_int_equal(account->health.state, HEALTH_PACED);
+	assert_string_equal(account->health.reason, "messages_per_minute");
+	keep(engine, 10);
+	expect_rest(engine, 10);
+	assert_int_equal(engine_through(account, 2, at(10)) - at(10).unix_ms, ND_MIN(2) + 250 - 10);
+	/* A severe one overtakes them. */
+	accept(engine, 9, JOB_CRITICAL, 20);
+	action = expect(engine, ENGINE_SEND, 20);
+	assert_int_equal(action.job->job->severity, JOB_CRITICAL);
+	tell(engine, &action, "ok", 250, 20);
+	stored(engine, 20);
+	assert_int_equal(account->health.state, HEALTH_PACED); /* a delivery does not end it */
+	keep(engine, 20);
+	expect_rest(engine, 20);
+	until = account->health.until;
+	assert_in_range(until, ND_MIN(1), ND_MIN(1) + 510);
+	assert_true(engine_deadline(engine, at(20)) <= until);
+	(void)expect(engine, ENGINE_CLOSE, until); /* idle for a minute */
+	finish(engine, &conf);
+}
+
+static void
+no_session_is_opened_for_what_must_wait(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 1, 0);
+	struct engine_action action;
+
+	(void)state;
+	accept(engine, 1, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	keep(engine, 10);
+	accept(engine, 2, JOB_WARNING, 11);
+	(void)expect(engine, ENGINE_STATE, 11);
+	expect_rest(engine, 11);
+	finish(engine, &conf);
+}
+
+static void
+an_account_with_nothing_waiting_is_ok_again(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 1, 0);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+
+	(void)state;
+	accept(engine, 1, JOB_WARNING, 10);
+	accept(engine, 2, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	(void)expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	(void)expect(engine, ENGINE_STATE, 10);
+	keep(engine, 10);
+	assert_int_equal(account->health.state, HEALTH_PACED);
+	engine_ready(engine, action.session, at(59000)); /* it stays open */
+	deliver(engine, 60500);
+	(void)expect(engine, ENGINE_STATE, 60500);
+	assert_int_equal(account->health.state, HEALTH_OK);
+	finish(engine, &conf);
+}
+
+static void
+a_reader_who_had_enough_makes_the_job_wait_in_the_store(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 0, 1);
+	struct engine_action action;
+	struct queue_job *row;
+
+	(void)state;
+	accept(engine, 1, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	keep(engine, 10);
+	accept(engine, 2, JOB_WARNING, 11);
+	row = row_make(3, "a", at(12).unix_ms, JOB_WARNING, 2); /* the same reader, and another one */
+	engine_accepted(engine, row, at(12));
+	action = expect(engine, ENGINE_SEND, 12);
+	assert_ptr_equal(action.job->job, row);
+	assert_int_equal(settle_mail_size(row), 1);
+	tell(engine, &action, "ok", 250, 12);
+	action = expect(engine, ENGINE_STORE, 12);
+	assert_string_equal(action.job->job->reason,
+	    "paced: its recipient has got as many messages in this hour as messages_per_recipient_hour allows");
+	assert_int_equal(action.job->job->state, JOB_QUEUED);
+	assert_in_range(action.job->job->due - at(12).unix_ms, ND_HOUR(1) - ND_MIN(1), ND_HOUR(1) + ND_MIN(6));
+	assert_int_equal(action.job->job->attempt_count, 0);
+	assert_null(action.attempt);
+	engine_stored(engine, action.account, action.job, at(12));
+	action = expect(engine, ENGINE_STORE, 12);
+	assert_int_equal(row->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(row->rcpts[1].state, RCPT_DELIVERED);
+	queue_attempt_done(action.attempt);
+	free(action.attempt);
+	finish(engine, &conf);
+}
+
+static void
+too_many_sessions_shrink_the_pool_and_the_others_go_on(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 0, 0);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action first, second, send;
+
+	(void)state;
+	for (unsigned n = 1; n <= 2; n++)
+		accept(engine, n, JOB_WARNING, 10);
+	first = expect(engine, ENGINE_OPEN, 10);
+	second = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, first.session, at(10));
+	send = expect(engine, ENGINE_SEND, 10);
+	engine_ready(engine, second.session, at(10));
+	(void)expect(engine, ENGINE_SEND, 10);
+	tell(engine, &send, "4.3.2 Concurrent connections limit exceeded.", 432, 11);
+	assert_int_equal(account->health.state, HEALTH_OK);
+	send = expect(engine, ENGINE_CLOSE, 11); /* that one ends */
+	assert_ptr_equal(send.session, first.session);
+	engine_gone(engine, first.session, NULL, at(11));
+	expect_rest(engine, 11);
+	assert_int_equal(account->pool.max, 1);
+	assert_int_equal(sched_first(&account->sched)->job->attempt_count, 0);
+	(void)engine_deadline(engine, at(11));
+	expect_rest(engine, 11 + ND_MIN(9));
+	assert_int_equal(account->pool.max, 1);
+	(void)expect(engine, ENGINE_OPEN, 11 + ND_MIN(10));
+	assert_int_equal(account->pool.max, 2);
+	finish(engine, &conf);
+}
+
+static void
+too_many_logins_stop_logins_and_nothing_else(void **state)
+{
+	const struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
+		.reply = {
+		    .code = 454, .enhanced = "4.7.0", .text = "Too many login attempts, please try again later" } };
+	struct conf conf;
+	struct engine *engine = started(&conf, 0, 0);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action first, second;
+
+	(void)state;
+	conf.account[0].provider = CONF_GOOGLE;
+	for (unsigned n = 1; n <= 2; n++)
+		accept(engine, n, JOB_WARNING, 10);
+	first = expect(engine, ENGINE_OPEN, 10);
+	second = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, first.session, at(10));
+	engine_gone(engine, second.session, &fault, at(10));
+	assert_int_equal(account->health.state, HEALTH_OK);
+	deliver(engine, 10);
+	deliver(engine, 10);
+	expect_rest(engine, 10);
+	/* And with no other session the account waits, twice as long. */
+	engine_gone(engine, first.session, NULL, at(20));
+	accept(engine, 3, JOB_WARNING, 20);
+	expect_rest(engine, ND_MIN(10));
+	first = expect(engine, ENGINE_OPEN, 10 + ND_MIN(10));
+	engine_gone(engine, first.session, &fault, at(10 + ND_MIN(10)));
+	(void)expect(engine, ENGINE_STATE, 10 + ND_MIN(10));
+	assert_int_equal(account->health.state, HEALTH_THROTTLED);
+	assert_int_equal(account->health.until, 10 + ND_MIN(30));
+	finish(engine, &conf);
+}
+
+static void
+the_last_lease_is_given_back_at_the_end(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 30, 0);
+	struct engine_action action;
+
+	(void)state;
+	engine_stop(engine);
+	action = expect(engine, ENGINE_KEEP, 10);
+	assert_non_null(strstr(action.record, "\"leased\":0"));
+	assert_int_equal(engine_busy(engine), 1);
+	engine_limit_kept(engine, action.limit, true, at(10));
+	free(action.record);
+	assert_int_equal(engine_busy(engine), 0);
+	expect_rest(engine, 10);
+	finish(engine, &conf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_beyond_the_minute_waits_is_told_and_goes_later),
+		cmocka_unit_test(no_session_is_opened_for_what_must_wait),
+		cmocka_unit_test(an_account_with_nothing_waiting_is_ok_again),
+		cmocka_unit_test(a_reader_who_had_enough_makes_the_job_wait_in_the_store),
+		cmocka_unit_test(too_many_sessions_shrink_the_pool_and_the_others_go_on),
+		cmocka_unit_test(too_many_logins_stop_logins_and_nothing_else),
+		cmocka_unit_test(the_last_lease_is_given_back_at_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
