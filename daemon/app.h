@@ -22,6 +22,7 @@
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  *   trust.c     the way to an account's server, and whom it trusts there
  *   probe*.c    tests of an account, step by step (probe.h)
+ *   doctor.c    what notifyd sees of its host
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -56,6 +57,7 @@ struct app_options {
 	const char *probe; /* an account to test; NULL: none */
 	const char *to;    /* with it: where a message goes; NULL: the account's own mailbox */
 	bool no_send;      /* with it: no message */
+	bool doctor;       /* a look at the host, and nothing else */
 	bool check;
 	const char *certificate;     /* the name of a pair to make, and nothing else; NULL: none */
 	const char *credentials_dir; /* with it; NULL: the installed one */
@@ -98,8 +100,10 @@ struct app_account {
 	struct oauth_saved grant; /* of a sign-in: what the file at token_path holds */
 	unsigned grants;          /* counts sign-ins and sign-outs: answers about a grant of before are not taken */
 	unsigned near;            /* days to the end of the grant, as told last */
-	bool answer_lost;         /* a refresh of an earlier run got an answer that never came to the disk */
-	struct nd_why locked;     /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
+	long skew;                /* s; this host's clock against the token endpoint's, when it was asked last */
+	bool skew_known;
+	bool answer_lost;     /* a refresh of an earlier run got an answer that never came to the disk */
+	struct nd_why locked; /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
 };
 
 struct json_out;
@@ -109,6 +113,7 @@ struct app_leaving;
 struct feed;
 struct app_act;
 struct app_look;
+struct app_doctor;
 struct probe;
 
 struct app {
@@ -132,7 +137,8 @@ struct app {
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
-	struct app_look *looks;   /* at what servers present */
+	struct app_look *looks; /* at what servers present */
+	struct app_doctor *doctors;
 	struct app_login *logins; /* people who are signing in */
 	struct app_leaving *leavings;
 	struct probe *probes;               /* tests of accounts */
@@ -324,6 +330,11 @@ http_handler probe_configured, probe_given; /* …/accounts/NAME/test, …/accou
 int probe_alone(struct app *app);           /* notifyd --probe: without engine, store and sockets; exit code */
 void probe_end(struct app *app);            /* all are answered: notifyd stops */
 void probe_free(struct app *app);           /* after the loop's end */
+
+/* doctor.c */
+http_handler doctor_handle;
+int doctor_alone(struct app *app); /* notifyd --doctor: without engine, store and sockets; exit code */
+void doctor_end(struct app *app);  /* all are answered: notifyd stops */
 
 /* intake.c; more in intake_inner.h */
 void intake_submit(void *owner, struct http_request *request);

@@ -76,6 +76,7 @@ struct probe {
 
 	struct tls *tls;
 	struct tls_chain chain;
+	bool inspected; /* an authority of this host's own speaks for a public provider */
 	struct smtp_link_conf link_conf;
 	struct smtp_link *link;
 	bool stood;             /* the session was ready */

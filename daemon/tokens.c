@@ -438,6 +438,10 @@ answered(void *arg, const struct http_client_reply *http)
 
 	oauth_read(
 	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
+	if (http->date != 0) {
+		asking->account->skew = (long)((loop_now(asking->account->app->loop).unix_ms - http->date) / ND_SEC(1));
+		asking->account->skew_known = true;
+	}
 	asking->unanswered = http->status == 0 && http->why.err != ND_ECONNECT && http->why.err != ND_ERESOLVE;
 	/* What was refreshed for settings of before is their only refresh token now. */
 	if (outdated(asking) && !(asking->refresh && foreign(asking) && reply.class == OAUTH_TOKEN))
