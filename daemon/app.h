@@ -198,6 +198,16 @@ void tokens_drop(struct app_account *account); /* forgets the token in memory; a
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
 /* Sends a request to one of the account's endpoints; takes `wanted`. */
 void tokens_post(struct app_account *account, struct oauth_request *wanted, http_client_done *done, void *arg);
+/* Renews the grant with another client secret (client_id, url NULL: as set), and keeps what comes of it. done: once, unless notifyd ends; good: the
+ * endpoint took it; else why, and `later`: it was no verdict. ND_EBUSY: a refresh is under way; ND_ENOTFOUND: there is no grant to renew. */
+typedef void tokens_tried(void *arg, bool good, bool later, const struct nd_why *why);
+struct tokens_try {
+	const struct nd_secret *client_secret;
+	const char *client_id, *url;
+	tokens_tried *done;
+	void *arg;
+};
+enum nd_err tokens_try(struct app_account *account, const struct tokens_try *try, struct nd_why *why) ND_MUST_CHECK;
 void tokens_stop(struct app *app); /* before the loop ends */
 bool tokens_busy(struct app *app); /* an answer is awaited that may hold the only refresh token */
 
@@ -250,6 +260,7 @@ struct proof_reading;
 struct proof_reading *proof_read(struct app *app, struct app_account *account, proof_done *done, void *arg);
 struct proof_reading *proof_password(struct app *app, struct app_account *account, proof_done *done, void *arg);
 struct proof_reading *proof_brought(struct app *app, struct app_account *account, proof_done *done, void *arg);
+void proof_clean_password(const struct conf_account *conf, struct nd_secret *password);
 void proof_forget(struct proof_reading *reading); /* its done is not called any more; NULL is fine */
 void proof_fill(const struct app_proof *proof, struct oauth_ask *ask); /* points the ask at the proof */
 /* The endpoint's answer to a request with a proof. true: it refused the secret and another one is there: prove it once more, and ask again. */

@@ -250,6 +250,9 @@ probe_fail(struct probe *probe, const struct probe_fault *fault)
 	struct line line;
 	char text[400];
 
+	if (probe->tell_fault && probe->line)
+		probe->tell_fault(
+		    probe->arg, probe->step == PROBE_AUTH && fault->reply && fault->reply->code / 100 == 5, fault->why);
 	nd_buf_init(&cause, WORDS_LIMIT);
 	nd_buf_init(&remedy, WORDS_LIMIT);
 	begin_step(probe, &line, false);
@@ -376,6 +379,10 @@ probe_start(struct app *app, const struct probe_wish *wish)
 	probe->to = nd_xstrdup(wish->to);
 	probe->line = wish->line;
 	probe->tell_over = wish->over;
+	probe->tell_fault = wish->fault;
+	probe->login_only = wish->password != NULL;
+	if (wish->password)
+		nd_secret_set(&probe->password, wish->password->octets, wish->password->len);
 	probe->arg = wish->arg;
 	probe->engine.conf = probe->conf;
 	probe->engine.user = &probe->account;

@@ -207,6 +207,11 @@ on_ready(void *owner, struct smtp_link *link)
 	probe->stood = true;
 	pass(probe, PROBE_MAIL);
 	nd_secret_done(&probe->password);
+	if (probe->login_only) {
+		probe->taken = true;
+		smtp_link_quit(link);
+		return;
+	}
 	probe->rcpt = probe->to                                ? probe->to
 		      : strchr(probe->conf->user, '@') != NULL ? probe->conf->user
 							       : probe->conf->from_box.address;
@@ -308,6 +313,10 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 	struct nd_why why;
 
 	(void)link;
+	if (probe->taken && probe->login_only) {
+		probe_succeed(probe, true, "%s took the password", probe->conf->host);
+		return;
+	}
 	if (probe->taken) {
 		if (probe_sends(probe))
 			finish_mail(probe);

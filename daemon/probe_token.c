@@ -227,6 +227,10 @@ probe_secret(struct probe *probe)
 	if (conf->auth == CONF_NO_AUTH) {
 		probe->step = PROBE_DNS;
 		probe_connect(probe);
+	} else if (probe->login_only) {
+		proof_clean_password(conf, &probe->password);
+		probe_pass(probe, PROBE_DNS, "the one that was handed over");
+		probe_connect(probe);
 	} else if (conf->auth == CONF_PASSWORD) {
 		probe->waiting++;
 		(void)proof_password(probe->app, &probe->account, password_read, probe);

@@ -118,6 +118,8 @@ struct app_asking {
 	struct oauth_request wanted; /* while it is noted that it is asked */
 	struct oauth_saved keep;     /* the file to be */
 	struct loop_timer *again_at; /* the file could not be written */
+	tokens_tried *tried;         /* somebody tries a client secret by it, and is told; NULL: the engine is */
+	void *tried_arg;
 	struct app_asking *next;
 };
 
@@ -138,6 +140,16 @@ begin(struct app_account *account)
 }
 
 static void
+tell_tried(struct app_asking *asking, bool good, bool later, const struct nd_why *why)
+{
+	tokens_tried *tell = asking->tried;
+
+	asking->tried = NULL;
+	if (tell != NULL)
+		tell(asking->tried_arg, good, later, why);
+}
+
+static void
 free_asking(struct app_asking *asking)
 {
 	nd_secret_done(&asking->token);
@@ -154,7 +166,10 @@ end(struct app_asking *asking)
 {
 	struct app_account *account = asking->account;
 	struct app_asking **at = &account->asking;
+	struct nd_why why;
 
+	(void)nd_fail(&why, ND_ETOKENLATER, 0, "the account has changed meanwhile");
+	tell_tried(asking, false, true, &why);
 	while (*at != asking)
 		at = &(*at)->next;
 	*at = asking->next;
@@ -246,6 +261,7 @@ put_to_use(struct app_asking *asking)
 	    "new access token for account %s, good for %lld s", account->engine->conf->name,
 	    (long long)((asking->expires - asking->obtained) / 1000));
 	feed_token(app, account->engine);
+	tell_tried(asking, true, false, NULL);
 	end(asking);
 }
 
@@ -378,6 +394,11 @@ give_up(struct app_asking *asking, bool later, nd_ms retry_after, const struct n
 
 	if (asking->posted && account->grant.refresh_token.len > 0)
 		settle(asking);
+	if (asking->tried != NULL) {
+		tell_tried(asking, false, later, why);
+		end(asking);
+		return;
+	}
 	tell_refusal(account->engine->conf, later ? ND_LOG_WARNING : ND_LOG_ERR, why);
 	if (later)
 		engine_token_later(app->engine, account->engine, retry_after, why, loop_now(app->loop));
@@ -413,11 +434,16 @@ static void
 take(struct app_asking *asking, struct oauth_reply *reply)
 {
 	if (reply->class == OAUTH_TOKEN) {
-		proof_accepted(asking->account, asking->next_secret);
+		if (asking->tried == NULL)
+			proof_accepted(asking->account, asking->next_secret);
 		keep(asking, reply);
 		return;
 	}
 	oauth_reply_blame(reply, &asking->sent);
+	if (asking->tried != NULL) {
+		give_up(asking, reply->class == OAUTH_LATER, reply->retry_after, &reply->why);
+		return;
+	}
 	if (proof_refused(asking->account, asking->next_secret, reply) && !asking->again) {
 		asking->again = true;
 		prove(asking);
@@ -517,6 +543,20 @@ note(struct app_asking *asking)
 		noted(asking, why.err, &why);
 }
 
+/* By `wish`, which says how the application proves itself. */
+static void
+renew(struct app_asking *asking, struct oauth_ask *wish)
+{
+	struct app_account *account = asking->account;
+	const struct nd_secret *used = asking->second ? &account->grant.previous : &account->grant.refresh_token;
+
+	nd_secret_set(&asking->used, used->octets, used->len);
+	wish->refresh_token = &asking->used;
+	oauth_request_done(&asking->wanted);
+	oauth_ask_write(account->engine->conf, wish, &asking->wanted);
+	note(asking);
+}
+
 static void
 proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 {
@@ -524,7 +564,6 @@ proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 	struct app_account *account = asking->account;
 	const struct conf_account *conf = account->engine->conf;
 	struct oauth_ask ask = { .grant = asking->refresh ? CONF_REFRESH_TOKEN : conf->grant };
-	const struct nd_secret *used = asking->second ? &account->grant.previous : &account->grant.refresh_token;
 
 	if (outdated(asking)) {
 		end(asking);
@@ -540,15 +579,12 @@ proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 		credentials_used(account, &proof->client_secret);
 	proof_fill(proof, &ask);
 	if (asking->refresh) {
-		nd_secret_set(&asking->used, used->octets, used->len);
-		ask.refresh_token = &asking->used;
+		renew(asking, &ask);
+		return;
 	}
 	oauth_request_done(&asking->wanted);
 	oauth_ask_write(conf, &ask, &asking->wanted);
-	if (asking->refresh)
-		note(asking);
-	else
-		tokens_post(account, &asking->wanted, answered, asking);
+	tokens_post(account, &asking->wanted, answered, asking);
 }
 
 static void
@@ -625,6 +661,30 @@ ask_refresh(struct app_account *account)
 		(void)proof_brought(app, account, brought, asking);
 	else
 		refresh(asking);
+}
+
+enum nd_err
+tokens_try(struct app_account *account, const struct tokens_try *try, struct nd_why *why)
+{
+	struct oauth_ask wish = { .grant = CONF_REFRESH_TOKEN, .client_id = try->client_id, .url = try->url };
+	struct app_asking *asking;
+
+	if (account->locked.err != ND_OK) {
+		*why = account->locked;
+		return why->err;
+	}
+	if (refreshing(account))
+		return nd_fail(why, ND_EBUSY, 0, "the grant is being renewed this moment");
+	if (account->grant.refresh_token.len == 0)
+		return nd_fail(why, ND_ENOTFOUND, 0, "nobody has signed in");
+	asking = begin(account);
+	asking->refresh = true;
+	asking->tried = try->done;
+	asking->tried_arg = try->arg;
+	nd_secret_set(&asking->sent, try->client_secret->octets, try->client_secret->len);
+	wish.client_secret = &asking->sent;
+	renew(asking, &wish);
+	return ND_OK;
 }
 
 void
