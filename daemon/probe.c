@@ -212,9 +212,10 @@ put_explained(struct probe *probe, const struct probe_fault *fault, struct line 
 {
 	const struct explain_row *found[EXPLAIN_FOUND];
 	struct explain_facts facts;
+	struct hint_room room;
 	nd_ms wait = fault->wait;
 
-	hint_facts(probe->conf, HINT_OPERATOR, &facts);
+	hint_facts(probe->conf, HINT_OPERATOR, fault->why->text, &room, &facts);
 	if (explain_find(explain_used(), fault->why->text, &facts, found) > 0) {
 		if (cause->len == 0)
 			explain_fill(explain_cause(found[0], EXPLAIN_EN), &facts, cause);

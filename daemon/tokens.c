@@ -440,6 +440,7 @@ take(struct app_asking *asking, struct oauth_reply *reply)
 		return;
 	}
 	oauth_reply_blame(reply, &asking->sent);
+	oauth_reply_redact(reply, &asking->used);
 	if (asking->tried != NULL) {
 		give_up(asking, reply->class == OAUTH_LATER, reply->retry_after, &reply->why);
 		return;

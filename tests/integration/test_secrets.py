@@ -248,6 +248,10 @@ class Leaks(Secrets):
         d = self.run_daemon(config=self.mail_server(PASSWORD), more='client_secret_next = credential:m-next\n')
         d.stop()
         d.start('--log-level', 'debug')
+        events = notifyd.UnixConnection(d.admin)
+        events.request('GET', '/v1/events')
+        self.addCleanup(events.close)
+        told = events.getresponse()
         self.final(d)
         self.set(d, WRONG)
         self.set(d, GUID)
@@ -257,9 +261,16 @@ class Leaks(Secrets):
         self.final(d)
         replies = [d.get(path, True).body.decode() for path in ('/v1/status', '/v1/accounts', '/v1/accounts/m', '/metrics', '/v1/jobs')]
         replies += [self.put(d, {'field': 'client_secret', 'secret': WRONG}).body.decode(), self.put(d, '{"secret":"%s' % NEW).body.decode()]
-        for command in (('status',), ('status', '--json'), ('list', '--json')):
+        replies += [d.get('/v1/doctor', True).body.decode(), d.get('/v1/openapi.json').body.decode()]
+        replies += [d.post('/v1/accounts/%s/test?send=no' % name, None, True).body.decode() for name in ('m', 'relay')]
+        for command in (('status',), ('status', '--json'), ('list', '--json'), ('doctor',), ('account', 'list'), ('account', 'show', 'm'),
+                        ('account', 'test', 'm'), ('account', 'test', 'relay'), ('explain', 'AADSTS7000215')):
             self.ctl(d, *command)
+        with open('/proc/%d/cmdline' % d.process.pid, 'rb') as file:
+            replies.append(file.read().decode())
         d.stop()
+        replies.append(told.read().decode())
+        self.assertIn('token.refreshed', replies[-1])
         texts = {'replies': '\n'.join(replies), 'notifyctl': '\n'.join(self.said), 'log': open(d.log, encoding='utf-8').read()}
         for folder, _, names in os.walk(d.state):
             for name in names:
@@ -314,3 +325,32 @@ class Grants(SignInTest):
     def accept(self, secret):
         with open(self.facts['secret'], 'w', encoding='ascii') as file:
             file.write(secret)
+
+    def test_what_a_provider_repeats_is_shown_nowhere(self):
+        """Refresh token and client secret come back in the words of a refusal: they are in the one file for tokens alone."""
+        self.provider('--ttl', '3600')
+        self.accept(OLD)
+        self.d = self.daemon(self.config(more='client_secret = env:NOTIFYD_OLD'), env={'NOTIFYD_OLD': OLD}, start=False)
+        self.d.start('--log-level', 'debug')
+        self.sign_in()
+        token = until(lambda: self.kept().get('refresh_token'), 'the sign-in is kept')
+        self.behave(refuse='invalid_grant', echo=True)
+        self.refresh()
+        until(lambda: 'refused' in self.d.tail(1000) and 'inactivity' in self.d.tail(1000), 'the refusal is told')
+        texts = {path: self.d.get(path, True).body.decode() for path in ('/v1/status', '/v1/accounts/m365', '/metrics', '/v1/doctor')}
+        texts['test'] = self.d.post('/v1/accounts/m365/test?send=no', None, True).body.decode()
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', self.d.socket, 'doctor'], capture_output=True, check=False)
+        texts['doctor'] = (done.stdout + done.stderr).decode()
+        texts['log'] = self.d.tail(100000)
+        with open('/proc/%d/cmdline' % self.d.process.pid, 'rb') as file:
+            texts['cmdline'] = file.read().decode()
+        for folder, _, names in os.walk(self.d.state):
+            for name in names:
+                if not folder.endswith('/tokens'):
+                    with open(os.path.join(folder, name), 'rb') as file:
+                        texts[name] = file.read().decode('latin-1')
+        self.assertIn('queue.db', texts)
+        for place, text in texts.items():
+            for secret in (token, token[:24], OLD):
+                self.assertNotIn(secret, text, place)
+
