@@ -208,6 +208,8 @@ struct tokens_try {
 	void *arg;
 };
 enum nd_err tokens_try(struct app_account *account, const struct tokens_try *try, struct nd_why *why) ND_MUST_CHECK;
+/* For notifyd --probe: what the state directory keeps of the account's tokens with these settings; nothing is changed. */
+enum nd_err tokens_look(struct app_account *account, struct oauth_saved *out, struct nd_why *why) ND_MUST_CHECK;
 void tokens_stop(struct app *app); /* before the loop ends */
 bool tokens_busy(struct app *app); /* an answer is awaited that may hold the only refresh token */
 

@@ -8,6 +8,7 @@
 #include "daemon/core/hint.h"
 #include "daemon/core/oauth.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,22 @@ tokens_open(struct app *app, struct app_account *account)
 	if (err == ND_ETOKENSLOCKED)
 		account->locked = why;
 	oauth_saved_done(&saved);
+}
+
+enum nd_err
+tokens_look(struct app_account *account, struct oauth_saved *out, struct nd_why *why)
+{
+	char path[4200];
+	enum nd_err err;
+
+	identify(account);
+	(void)snprintf(
+	    path, sizeof(path), "%s/tokens/%s", account->app->options.state_dir, account->engine->conf->name);
+	err = vault_read(account, path, out, why);
+	if (err != ND_OK || strcmp(out->identity, account->identity) == 0)
+		return err;
+	oauth_saved_done(out);
+	return nd_fail(why, ND_ENOTFOUND, 0, "what is kept is of other settings of this account");
 }
 
 /* One request for a token, until its answer is dealt with and kept. */
