@@ -43,8 +43,8 @@ struct cmd_row {
 
 cmd_run cmd_setup_run;
 extern const struct args_option cmd_setup_options[];
-/* Submits a test mail through the account and waits, for an hour at most, until it went out. to NULL: [daemon] to. */
-int cmd_setup_resume(struct cmd *cmd, const char *account, const char *to);
+/* Tests the account until all is well, then submits a mail through it and waits until it went out: for an hour at most. to NULL: [daemon] to. */
+int cmd_setup_resume(struct cmd *cmd, const char *account, const char *to, nd_ms every);
 cmd_run cmd_secret_run;
 extern const struct args_option cmd_secret_options[];
 cmd_run cmd_cert_run;

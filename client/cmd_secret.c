@@ -133,6 +133,8 @@ tell(struct giving *giving, const char *field, bool rotated)
 	}
 	writer_line(&giving->cmd->out, WRITER_PLAIN, "%s: %s is in use (%s) and stored in %s", giving->account, field,
 	    giving->detail, giving->path);
+	if (strcmp(field, "password") == 0 && giving->tried)
+		return;
 	if (strcmp(field, "password") == 0)
 		writer_line(&giving->cmd->out, WRITER_PLAIN, "see that the account is ok: notifyctl status");
 	else

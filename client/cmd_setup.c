@@ -30,6 +30,7 @@ enum {
 	OPT_NOTIFYD,
 	OPT_RESUME,
 	OPT_TO,
+	OPT_EVERY,
 	OPT_CERTIFICATE,
 	OPT_FOLDER,
 	OPT_CONFIG
@@ -47,8 +48,9 @@ const struct args_option cmd_setup_options[] = {
 	[OPT_OUTPUT]  = { 'o', "output", "FILE|-", "Writes there instead of " DROP_INS "/NAME.conf; -: all to stdout, the sheet as comments." },
 	[OPT_YES]     = { 'y', "yes", NULL, "Asks nothing; overwrites the file." },
 	[OPT_NOTIFYD] = { 0, "notifyd", "PATH", "The program that checks the settings and makes the key (notifyd)." },
-	[OPT_RESUME]  = { 0, "resume", "NAME", "Sends a test mail through the account, and tries for an hour until it went out." },
+	[OPT_RESUME]  = { 0, "resume", "NAME", "Tests the account until all is well, then sends a test mail through it: for an hour at most." },
 	[OPT_TO]      = { 0, "to", "ADDR", "With --resume: where to; [daemon] to." },
+	[OPT_EVERY]   = { 0, "every", "D", "With --resume: the time between two tests (5m)." },
 	[OPT_CERTIFICATE] = { 0, "certificate", NULL, "microsoft: instead of a client secret, a key that is made here and stays here, and its certificate." },
 	[OPT_FOLDER]  = { 0, "credentials-dir", "DIR", "With --certificate: where the key is stored (" DEPOSIT_CREDENTIALS ")." },
 	[OPT_CONFIG]  = { 0, "config", "FILE", "With --certificate: the certificate is stored beside this file (" PAIR_CONFIG ")." },
@@ -304,15 +306,19 @@ cmd_setup_run(struct cmd *cmd, const struct args *args)
 {
 	const char *resume = args_value(args, OPT_RESUME);
 	struct setup setup = { 0 };
+	nd_ms every = ND_MIN(5);
 	struct nd_why why;
 	int code;
 
 	if ((resume == NULL) == (args->word_count == 0))
 		return cmd_usage(cmd, "setup needs one of microsoft, google, ses, smtp, or --resume NAME");
-	if (resume == NULL && args_has(args, OPT_TO))
-		return cmd_usage(cmd, "--to goes with --resume");
+	if (resume == NULL && (args_has(args, OPT_TO) || args_has(args, OPT_EVERY)))
+		return cmd_usage(cmd, "--to and --every go with --resume");
+	if (args_has(args, OPT_EVERY) &&
+	    (!nd_str_duration(args_value(args, OPT_EVERY), &every) || every < ND_SEC(1) || every > ND_MIN(60)))
+		return cmd_usage(cmd, "--every takes 1s to 60m");
 	if (resume != NULL)
-		return cmd_setup_resume(cmd, resume, args_value(args, OPT_TO));
+		return cmd_setup_resume(cmd, resume, args_value(args, OPT_TO), every);
 	if (!args_has(args, OPT_CERTIFICATE) && (args_has(args, OPT_FOLDER) || args_has(args, OPT_CONFIG)))
 		return cmd_usage(cmd, "--credentials-dir and --config go with --certificate");
 	if (find_way(args->words[0], args_value(args, OPT_GRANT), args_has(args, OPT_CERTIFICATE), &setup.way, &why) !=

@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_setup_resume.c - notifyctl setup --resume: a real mail is the only proof; it may take the provider half an hour to let it out.  Layer: client. */
+/* cmd_setup_resume.c - notifyctl setup --resume: it may take the provider half an hour until what was changed there holds.  Layer: client.
+ *
+ * The account is tested, without a message, until all is well; then a real mail is the only proof, which the queue tries as any other.
+ */
 #include "client/cmd.h"
 #include "client/post.h"
+#include "client/probe.h"
 #include "common/str.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS 12          /* of five minutes each: one hour */
-#define ROUND_SECONDS 300u /* the daemon waits, and answers at once when the mail is out */
+#define FOR ND_MIN(60)
+#define JOB_WAIT_MAX 300 /* s; what the API waits at most */
+
+struct resume {
+	struct cmd *cmd;
+	const char *account;
+	nd_ms every;
+	unsigned rounds; /* left */
+	int code;        /* of the last test */
+	bool config;     /* that is what has failed */
+	bool told;       /* that it takes its time */
+};
 
 static enum nd_err
 submit(struct cmd *cmd, const char *account, const char *to, struct link_reply *reply, struct nd_why *why)
@@ -39,21 +55,89 @@ submit(struct cmd *cmd, const char *account, const char *to, struct link_reply *
 }
 
 /* The account is tried at once. */
-static void
+static int
 hurry(struct cmd *cmd, const char *account)
 {
 	struct link_request request = { .method = "POST" };
 	struct link_reply reply;
 	struct nd_buf path;
 	struct nd_why why;
+	int code = CMD_DONE;
 
 	cmd_account_path(account, "/refresh", &path);
 	request.path = nd_buf_text(&path);
 	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
-		writer_line(&cmd->err, WRITER_WARN, "notifyctl: %s", why.text);
+		code = cmd_fail(cmd, &why);
+	else if (reply.status != 200)
+		code = cmd_problem(cmd, &reply);
 	link_reply_done(&reply);
 	nd_buf_done(&path);
+	return code;
 }
+
+static void
+tell_patience(struct resume *resume)
+{
+	if (!resume->told)
+		writer_line(&resume->cmd->err, WRITER_PLAIN,
+		    "changes at the provider take up to half an hour: it is tried every %lld s, for an hour",
+		    (long long)(resume->every / ND_SEC(1)));
+	resume->told = true;
+}
+
+/* -- until all is well -- */
+
+static void
+take_step(void *arg, const struct json_node *step, const char *line, size_t len)
+{
+	struct resume *resume = arg;
+	const char *name = json_get_text(step, "step"), *detail = json_get_text(step, "detail"),
+		   *remedy = json_get_text(step, "remedy");
+
+	(void)line;
+	(void)len;
+	if (strcmp(name, "result") == 0) {
+		resume->code = probe_code(step);
+		return;
+	}
+	if (json_get_text(step, "code") == NULL)
+		return;
+	resume->config = strcmp(name, "config") == 0;
+	writer_line(&resume->cmd->err, WRITER_WARN, "not yet: %s: %s", name, detail != NULL ? detail : "");
+	if (remedy != NULL)
+		writer_line(&resume->cmd->err, WRITER_PLAIN, "  remedy: %s", remedy);
+}
+
+static void
+pause_for(nd_ms span)
+{
+	while (poll(NULL, 0, (int)span) < 0 && errno == EINTR)
+		;
+}
+
+static int
+test(struct resume *resume)
+{
+	const struct probe_ask ask = { .name = resume->account, .no_send = true };
+	int code;
+
+	for (;; resume->rounds--) {
+		resume->code = CMD_PROTOCOL;
+		code = probe_ask(resume->cmd, &ask, take_step, resume);
+		if (code != CMD_DONE)
+			return code;
+		if (resume->code != CMD_UNDELIVERED) /* proved, or as far as it can be without a message */
+			return resume->code == CMD_PROTOCOL ? CMD_PROTOCOL : CMD_DONE;
+		if (resume->config)
+			return CMD_CONFIG;
+		if (resume->rounds == 0)
+			return CMD_UNDELIVERED;
+		tell_patience(resume);
+		pause_for(resume->every);
+	}
+}
+
+/* -- the mail -- */
 
 /* The job after a round; CMD_PENDING: not over yet. */
 static int
@@ -90,38 +174,52 @@ look(struct cmd *cmd, const char *id, unsigned seconds)
 }
 
 static int
-wait_for(struct cmd *cmd, const char *account, const char *id)
+wait_for(struct resume *resume, const char *id)
 {
-	int code = look(cmd, id, 20);
+	const nd_ms most = ND_SEC(JOB_WAIT_MAX);
+	const unsigned seconds = (unsigned)((resume->every < most ? resume->every : most) / ND_SEC(1));
+	int code = look(resume->cmd, id, 20);
 
 	if (code == CMD_PENDING)
-		writer_line(&cmd->err, WRITER_PLAIN,
-		    "changes at the provider take up to half an hour: it is tried every 5 minutes, for an hour");
-	for (unsigned round = 0; code == CMD_PENDING && round < ROUNDS; round++) {
-		hurry(cmd, account);
-		code = look(cmd, id, ROUND_SECONDS);
+		tell_patience(resume);
+	for (; code == CMD_PENDING && resume->rounds > 0; resume->rounds--) {
+		(void)hurry(resume->cmd, resume->account);
+		code = look(resume->cmd, id, seconds > 0 ? seconds : 1);
 	}
 	return code;
 }
 
-int
-cmd_setup_resume(struct cmd *cmd, const char *account, const char *to)
+static int
+send_mail(struct resume *resume, const char *to)
 {
+	struct cmd *cmd = resume->cmd;
 	struct json_tree tree = { 0 };
 	struct link_reply reply;
 	struct nd_why why;
 	int code;
 
-	hurry(cmd, account);
-	if (submit(cmd, account, to, &reply, &why) != ND_OK)
+	if (submit(cmd, resume->account, to, &reply, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
 	else if (reply.status != 202)
 		code = cmd_problem(cmd, &reply);
 	else if (cmd_read(&reply, &tree, &why) != ND_OK || json_get_text(tree.root, "id") == NULL)
 		code = CMD_PROTOCOL;
 	else
-		code = wait_for(cmd, account, json_get_text(tree.root, "id"));
+		code = wait_for(resume, json_get_text(tree.root, "id"));
 	json_done(&tree);
 	link_reply_done(&reply);
 	return code;
+}
+
+int
+cmd_setup_resume(struct cmd *cmd, const char *account, const char *to, nd_ms every)
+{
+	struct resume resume = { .cmd = cmd, .account = account, .every = every, .rounds = (unsigned)(FOR / every) };
+	int code = hurry(cmd, account);
+
+	if (code == CMD_DONE)
+		code = test(&resume);
+	if (code == CMD_DONE)
+		code = hurry(cmd, account);
+	return code == CMD_DONE ? send_mail(&resume, to) : code;
 }

@@ -50,6 +50,9 @@ notifyctl_SOURCES = \
 	%D%/pair.h \
 	%D%/post.c \
 	%D%/post.h \
+	%D%/doctor.h \
+	%D%/doctor_host.c \
+	%D%/doctor_unit.c \
 	%D%/probe.c \
 	%D%/probe.h \
 	%D%/program.c \

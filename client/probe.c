@@ -95,7 +95,8 @@ await(pid_t pid)
 }
 
 int
-probe_spawn(char *const *words, void (*each)(void *arg, const char *line, size_t len), void *arg)
+probe_spawn(
+    char *const *words, enum probe_noise noise, void (*each)(void *arg, const char *line, size_t len), void *arg)
 {
 	posix_spawn_file_actions_t actions;
 	int ends[2], error;
@@ -107,6 +108,8 @@ probe_spawn(char *const *words, void (*each)(void *arg, const char *line, size_t
 	error = posix_spawn_file_actions_init(&actions);
 	if (error == 0)
 		error = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	if (error == 0 && noise == PROBE_SILENT)
+		error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	if (error == 0)
 		error = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
@@ -147,7 +150,7 @@ ask_program(struct cmd *cmd, const struct probe_ask *ask, struct taker *taker, c
 		words[n++] = ask->to;
 	}
 	words[n] = NULL;
-	if (probe_spawn((char *const *)(uintptr_t)words, take_line, taker) < 0 || !taker->result) {
+	if (probe_spawn((char *const *)(uintptr_t)words, PROBE_ALOUD, take_line, taker) < 0 || !taker->result) {
 		(void)nd_fail(&bug, ND_EBUG, 0, "%.200s has not told a result", path);
 		return cmd_fail(cmd, &bug);
 	}
@@ -246,8 +249,8 @@ probe_code(const struct json_node *result)
 }
 
 /* The locale that the user asked for: the program's own is always one that knows Unicode. */
-static bool
-knows_unicode(void)
+bool
+probe_unicode(void)
 {
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 
@@ -263,7 +266,7 @@ knows_unicode(void)
 const char *
 probe_mark(bool ok)
 {
-	if (!knows_unicode())
+	if (!probe_unicode())
 		return ok ? "ok  " : "FAIL";
 	return ok ? "✓" : "✗";
 }

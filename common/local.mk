@@ -33,6 +33,8 @@ libcommon_a_SOURCES = \
 	%D%/log.h \
 	%D%/mem.c \
 	%D%/mem.h \
+	%D%/skew.c \
+	%D%/skew.h \
 	%D%/stamp.c \
 	%D%/stamp.h \
 	%D%/str.c \

@@ -239,6 +239,7 @@ on_stop(void *arg)
 	trust_end(app);
 	logins_stop(app);
 	probe_end(app);
+	doctor_end(app);
 	acts_end(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
@@ -520,8 +521,8 @@ app_run(const struct app_options *options)
 	struct app app = { .options = *options, .conf = reload_new() };
 	struct nd_buf texts;
 
-	if (options->probe) {
-		app.exit_code = probe_alone(&app);
+	if (options->probe || options->doctor) {
+		app.exit_code = options->probe ? probe_alone(&app) : doctor_alone(&app);
 		reload_release(app.conf);
 		return app.exit_code;
 	}

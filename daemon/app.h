@@ -23,6 +23,7 @@
  *   limits.c    engine <-> what mailboxes have sent, on disk
  *   trust.c     the way to an account's server, and whom it trusts there
  *   probe*.c    tests of an account, step by step (probe.h)
+ *   doctor.c    what notifyd sees of its host
  */
 #ifndef ND_DAEMON_APP_H
 #define ND_DAEMON_APP_H
@@ -57,6 +58,7 @@ struct app_options {
 	const char *probe; /* an account to test; NULL: none */
 	const char *to;    /* with it: where a message goes; NULL: the account's own mailbox */
 	bool no_send;      /* with it: no message */
+	bool doctor;       /* a look at the host, and nothing else */
 	bool check;
 	const char *certificate;     /* the name of a pair to make, and nothing else; NULL: none */
 	const char *credentials_dir; /* with it; NULL: the installed one */
@@ -99,8 +101,10 @@ struct app_account {
 	struct oauth_saved grant; /* of a sign-in: what the file at token_path holds */
 	unsigned grants;          /* counts sign-ins and sign-outs: answers about a grant of before are not taken */
 	unsigned near;            /* days to the end of the grant, as told last */
-	bool answer_lost;         /* a refresh of an earlier run got an answer that never came to the disk */
-	struct nd_why locked;     /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
+	long skew;                /* s; this host's clock against the token endpoint's, when it was asked last */
+	bool skew_known;
+	bool answer_lost;     /* a refresh of an earlier run got an answer that never came to the disk */
+	struct nd_why locked; /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
 };
 
 struct json_out;
@@ -110,6 +114,7 @@ struct app_leaving;
 struct feed;
 struct app_act;
 struct app_look;
+struct app_doctor;
 struct probe;
 
 struct app {
@@ -133,7 +138,8 @@ struct app {
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
-	struct app_look *looks;   /* at what servers present */
+	struct app_look *looks; /* at what servers present */
+	struct app_doctor *doctors;
 	struct app_login *logins; /* people who are signing in */
 	struct app_leaving *leavings;
 	struct probe *probes;               /* tests of accounts */
@@ -199,6 +205,18 @@ void tokens_drop(struct app_account *account); /* forgets the token in memory; a
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
 /* Sends a request to one of the account's endpoints; takes `wanted`. */
 void tokens_post(struct app_account *account, struct oauth_request *wanted, http_client_done *done, void *arg);
+/* Renews the grant with another client secret (client_id, url NULL: as set), and keeps what comes of it. done: once, unless notifyd ends; good: the
+ * endpoint took it; else why, and `later`: it was no verdict. ND_EBUSY: a refresh is under way; ND_ENOTFOUND: there is no grant to renew. */
+typedef void tokens_tried(void *arg, bool good, bool later, const struct nd_why *why);
+struct tokens_try {
+	const struct nd_secret *client_secret;
+	const char *client_id, *url;
+	tokens_tried *done;
+	void *arg;
+};
+enum nd_err tokens_try(struct app_account *account, const struct tokens_try *try, struct nd_why *why) ND_MUST_CHECK;
+/* For notifyd --probe: what the state directory keeps of the account's tokens with these settings; nothing is changed. */
+enum nd_err tokens_look(struct app_account *account, struct oauth_saved *out, struct nd_why *why) ND_MUST_CHECK;
 void tokens_stop(struct app *app); /* before the loop ends */
 bool tokens_busy(struct app *app); /* an answer is awaited that may hold the only refresh token */
 
@@ -253,6 +271,7 @@ struct proof_reading;
 struct proof_reading *proof_read(struct app *app, struct app_account *account, proof_done *done, void *arg);
 struct proof_reading *proof_password(struct app *app, struct app_account *account, proof_done *done, void *arg);
 struct proof_reading *proof_brought(struct app *app, struct app_account *account, proof_done *done, void *arg);
+void proof_clean_password(const struct conf_account *conf, struct nd_secret *password);
 void proof_forget(struct proof_reading *reading); /* its done is not called any more; NULL is fine */
 void proof_fill(const struct app_proof *proof, struct oauth_ask *ask); /* points the ask at the proof */
 /* The endpoint's answer to a request with a proof. true: it refused the secret and another one is there: prove it once more, and ask again. */
@@ -333,6 +352,11 @@ http_handler probe_configured, probe_given; /* …/accounts/NAME/test, …/accou
 int probe_alone(struct app *app);           /* notifyd --probe: without engine, store and sockets; exit code */
 void probe_end(struct app *app);            /* all are answered: notifyd stops */
 void probe_free(struct app *app);           /* after the loop's end */
+
+/* doctor.c */
+http_handler doctor_handle;
+int doctor_alone(struct app *app); /* notifyd --doctor: without engine, store and sockets; exit code */
+void doctor_end(struct app *app);  /* all are answered: notifyd stops */
 
 /* intake.c; more in intake_inner.h */
 void intake_submit(void *owner, struct http_request *request);

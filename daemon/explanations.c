@@ -126,6 +126,7 @@ answer(
 {
 	const struct conf_account *account = NULL;
 	struct explain_facts facts;
+	struct hint_room room;
 	struct question question = { 0 };
 	bool operator_right = http_request_peer(request)->operator_right;
 
@@ -135,7 +136,7 @@ answer(
 		(void)nd_fail(why, ND_ENOACCOUNT, 0, "there is no account \"%.60s\"", question.account);
 		return nd_fail_at(why, "account", 0, NULL);
 	}
-	hint_facts(account, operator_right ? HINT_OPERATOR : HINT_OWNER, &facts);
+	hint_facts(account, operator_right ? HINT_OPERATOR : HINT_OWNER, question.text, &room, &facts);
 	explain_json(explain_used(), question.text, &facts, question.lang, out);
 	return ND_OK;
 }

@@ -593,6 +593,7 @@ http_handler *const handlers_routes[API_ROUTE_COUNT] = {
 	[API_ACCOUNT_LOGOUT] = logouts_handle,
 	[API_ACCOUNT_TEST] = probe_configured,
 	[API_TEST] = probe_given,
+	[API_DOCTOR] = doctor_handle,
 	[API_BACKUP] = operate_backup,
 	[API_BACKUP_DROP] = operate_backup_drop,
 	[API_STATE_ADOPT] = operate_adopt,

@@ -24,6 +24,8 @@ libcore_a_SOURCES = \
 	%D%/core/conf_warn.c \
 	%D%/core/downtime.c \
 	%D%/core/downtime.h \
+	%D%/core/doctor.c \
+	%D%/core/doctor.h \
 	%D%/core/engine.c \
 	%D%/core/engine.h \
 	%D%/core/engine_change.c \
@@ -150,6 +152,8 @@ libio_a_SOURCES = \
 	%D%/io/loop.h \
 	%D%/io/peer.c \
 	%D%/io/peer.h \
+	%D%/io/reach.c \
+	%D%/io/reach.h \
 	%D%/io/resolve.c \
 	%D%/io/resolve.h \
 	%D%/io/sasl.c \
@@ -184,6 +188,7 @@ libio_a_SOURCES = \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
+	%D%/io/tls_authorities.c \
 	%D%/io/tls_chain.c \
 	%D%/io/tls_inner.h \
 	%D%/io/trim.c \
@@ -202,6 +207,7 @@ notifyd_SOURCES = \
 	%D%/app.h \
 	%D%/certificate.c \
 	%D%/deliver.c \
+	%D%/doctor.c \
 	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/grants.c \

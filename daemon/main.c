@@ -22,6 +22,7 @@ enum {
 	OPT_SOCKET,
 	OPT_STATE,
 	OPT_PROBE,
+	OPT_DOCTOR,
 	OPT_TO,
 	OPT_NO_SEND,
 	OPT_CERTIFICATE,
@@ -37,6 +38,7 @@ static const struct option options[] = {
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "probe", required_argument, NULL, OPT_PROBE },
 	{ "to", required_argument, NULL, OPT_TO },
+	{ "doctor", no_argument, NULL, OPT_DOCTOR },
 	{ "no-send", no_argument, NULL, OPT_NO_SEND },
 	{ "make-certificate", required_argument, NULL, OPT_CERTIFICATE },
 	{ "credentials-dir", required_argument, NULL, OPT_FOLDER },
@@ -60,6 +62,7 @@ static const char usage[] =
     "  --probe ACCOUNT    test the account step by step, one line of JSON each, and end\n"
     "  --to ADDRESS       with --probe: send the message there\n"
     "  --no-send          with --probe: send no message\n"
+    "  --doctor           look at what notifyd needs of this host, one line of JSON for each finding, and end\n"
     "  --make-certificate NAME\n"
     "                     make a key and a certificate for an application, say what to do with them, and end\n"
     "  --credentials-dir DIR\n"
@@ -72,7 +75,7 @@ static const char usage[] =
     "  --help             say this and end\n"
     "\n"
     "Exit status: 0 ended as asked (--probe: it works), 3 --probe: not proved, 64 wrong options,\n"
-    "69 --probe: it failed, 71 or 74 the system refused something, 73 such a certificate is there,\n"
+    "69 --probe, --doctor: it failed, 71 or 74 the system refused something, 73 such a certificate is there,\n"
     "75 another notifyd uses the state directory, 78 a bad configuration.\n"
     "\n"
     "See notifyd(8), notifyd.conf(5), notifyctl(1).\n";
@@ -108,6 +111,9 @@ read_options(int argc, char **argv, struct app_options *out)
 			break;
 		case OPT_NO_SEND:
 			out->no_send = true;
+			break;
+		case OPT_DOCTOR:
+			out->doctor = true;
 			break;
 		case OPT_CERTIFICATE:
 			out->certificate = optarg;

@@ -169,6 +169,8 @@ begin_step(struct probe *probe, struct line *line, bool ok)
 	json_out_int(&line->out, "ms", loop_now(probe->app->loop).ms - probe->since);
 	if (probe->step == PROBE_TOKEN && probe->skew_known)
 		json_out_int(&line->out, "skew_seconds", probe->skew);
+	if (probe->step == PROBE_CERTIFICATE && probe->inspected)
+		json_out_bool(&line->out, "inspected", true);
 }
 
 static void
@@ -211,9 +213,10 @@ put_explained(struct probe *probe, const struct probe_fault *fault, struct line 
 {
 	const struct explain_row *found[EXPLAIN_FOUND];
 	struct explain_facts facts;
+	struct hint_room room;
 	nd_ms wait = fault->wait;
 
-	hint_facts(probe->conf, HINT_OPERATOR, &facts);
+	hint_facts(probe->conf, HINT_OPERATOR, fault->why->text, &room, &facts);
 	if (explain_find(explain_used(), fault->why->text, &facts, found) > 0) {
 		if (cause->len == 0)
 			explain_fill(explain_cause(found[0], EXPLAIN_EN), &facts, cause);
@@ -249,6 +252,9 @@ probe_fail(struct probe *probe, const struct probe_fault *fault)
 	struct line line;
 	char text[400];
 
+	if (probe->tell_fault && probe->line)
+		probe->tell_fault(
+		    probe->arg, probe->step == PROBE_AUTH && fault->reply && fault->reply->code / 100 == 5, fault->why);
 	nd_buf_init(&cause, WORDS_LIMIT);
 	nd_buf_init(&remedy, WORDS_LIMIT);
 	begin_step(probe, &line, false);
@@ -392,6 +398,10 @@ probe_start(struct app *app, const struct probe_wish *wish)
 	probe->to = nd_xstrdup(wish->to);
 	probe->line = wish->line;
 	probe->tell_over = wish->over;
+	probe->tell_fault = wish->fault;
+	probe->login_only = wish->password != NULL;
+	if (wish->password)
+		nd_secret_set(&probe->password, wish->password->octets, wish->password->len);
 	probe->arg = wish->arg;
 	probe->engine.conf = probe->conf;
 	probe->engine.user = &probe->account;

@@ -38,6 +38,9 @@ enum probe_result { PROBE_PROVED, PROBE_NOT_PROVED, PROBE_FAILED, PROBE_BAD_CONF
 typedef void probe_line(void *arg, const char *line, size_t len); /* one line of JSON, with its end */
 typedef void probe_over(void *arg, enum probe_result result);     /* once, after the last line */
 
+/* Why it failed. verdict: the server has refused the credentials for good. */
+typedef void probe_fault_told(void *arg, bool verdict, const struct nd_why *why);
+
 struct probe_wish {
 	struct conf *held;               /* the probe holds it too */
 	const struct conf_account *conf; /* in it */
@@ -46,6 +49,9 @@ struct probe_wish {
 	probe_line *line;
 	probe_over *over;
 	void *arg;
+	/* For a password that is to be tried: it, instead of what the settings name; the test ends behind the log-in. NULL: none */
+	const struct nd_secret *password;
+	probe_fault_told *fault; /* before `over`; NULL: nobody asks */
 };
 
 struct probe {
@@ -57,6 +63,8 @@ struct probe {
 	char *to;
 	probe_line *line; /* NULL: nobody listens any more */
 	probe_over *tell_over;
+	probe_fault_told *tell_fault;
+	bool login_only;
 	void *arg;
 
 	enum probe_step step;
@@ -76,6 +84,7 @@ struct probe {
 
 	struct tls *tls;
 	struct tls_chain chain;
+	bool inspected; /* an authority of this host's own speaks for a public provider */
 	struct smtp_link_conf link_conf;
 	struct smtp_link *link;
 	bool stood;             /* the session was ready */

@@ -80,14 +80,31 @@ step_of(const struct probe *probe, const struct smtp_link *link)
 
 /* -- what each step has found -- */
 
+/* A public provider whose certificate comes from an authority that somebody added to this host: a box on the way speaks for it. */
+static void
+look_for_inspection(struct probe *probe, char *path, size_t size)
+{
+	static const char *const folders[] = { "/usr/local/share/ca-certificates", "/etc/pki/ca-trust/source/anchors" };
+	const struct conf_account *conf = probe->conf;
+
+	path[0] = '\0';
+	if (conf->provider == CONF_SMTP || conf->ca_file[0] != '\0' || probe->chain.pinned)
+		return;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && path[0] == '\0'; i++)
+		(void)tls_chain_local(&probe->chain, folders[i], path, size);
+	probe->inspected = path[0] != '\0';
+}
+
 static void
 pass_certificate(struct probe *probe, enum probe_step next)
 {
 	const char *issuer = probe->chain.count > 0 ? probe->chain.cert[0].issuer : NULL;
+	char path[512];
 
-	probe_pass(probe, next, "%s, %s for %s%s%s", smtp_link_tls(probe->link),
+	look_for_inspection(probe, path, sizeof(path));
+	probe_pass(probe, next, "%s, %s for %s%s%s%s%s", smtp_link_tls(probe->link),
 	    probe->chain.pinned ? "pinned" : "trusted", probe->link_conf.tls_name, issuer ? "; issuer is " : "",
-	    issuer ? issuer : "");
+	    issuer ? issuer : "", probe->inspected ? ": TLS is inspected on the way, by leave of " : "", path);
 }
 
 static void
@@ -187,6 +204,11 @@ on_ready(void *owner, struct smtp_link *link)
 	probe->stood = true;
 	pass(probe, PROBE_MAIL);
 	nd_secret_done(&probe->password);
+	if (probe->login_only) {
+		probe->taken = true;
+		smtp_link_quit(link);
+		return;
+	}
 	probe->rcpt = probe->to                                ? probe->to
 		      : strchr(probe->conf->user, '@') != NULL ? probe->conf->user
 							       : probe->conf->from_box.address;
@@ -288,6 +310,10 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 	struct nd_why why;
 
 	(void)link;
+	if (probe->taken && probe->login_only) {
+		probe_succeed(probe, true, "%s took the password", probe->conf->host);
+		return;
+	}
 	if (probe->taken) {
 		if (probe_sends(probe))
 			finish_mail(probe);

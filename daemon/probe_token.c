@@ -132,6 +132,30 @@ ask(struct probe *probe, const struct app_proof *proof)
 	http_client_post(probe->app->http_client, &request, answered, probe);
 }
 
+/* While no daemon runs: what it keeps. A token that has ended is not renewed here, for the daemon would then hold a spent refresh token. */
+static void
+borrow_kept(struct probe *probe)
+{
+	const nd_unix now = loop_now(probe->app->loop).unix_ms;
+	struct oauth_saved saved = { 0 };
+	struct nd_why why, told;
+	const enum nd_err err = tokens_look(&probe->account, &saved, &told);
+	const nd_ms left = saved.token.len > 0 && saved.issued <= now ? saved.expires - now : 0;
+
+	if (err == ND_OK && left > 0) {
+		nd_secret_set(&probe->token, saved.token.octets, saved.token.len);
+		oauth_saved_done(&saved);
+		got(probe, left);
+		return;
+	}
+	oauth_saved_done(&saved);
+	(void)nd_fail(&why, ND_ETOKEN, 0,
+	    "%s; only the running notifyd renews it, for a renewal may use the refresh token up",
+	    err == ND_OK ? "the access token that is kept has ended" : told.text);
+	(void)nd_fail_at(&why, "", 0, "start notifyd, then: notifyctl account test NAME");
+	probe_fail(probe, &(struct probe_fault){ .why = &why });
+}
+
 /* A grant that lives on a refresh token: a request would change it, so the token that is in use is looked at. Only for the same mailbox and server. */
 static void
 borrow(struct probe *probe)
@@ -142,20 +166,19 @@ borrow(struct probe *probe)
 	const nd_ms now = loop_now(app->loop).ms;
 	struct nd_why why;
 
+	if (!app->engine) {
+		borrow_kept(probe);
+		return;
+	}
 	if (own && own->token.len > 0 && token_usable(&engine->token, now) &&
 	    conf_compare(engine->conf, probe->conf) != CONF_OTHER) {
 		nd_secret_set(&probe->token, own->token.octets, own->token.len);
 		got(probe, engine->token.expires - now);
 		return;
 	}
-	if (app->engine) {
-		(void)nd_fail(&why, ND_ETOKEN, 0,
-		    "notifyd has no access token for this account: nobody has signed in, or it has ended");
-		(void)nd_fail_at(&why, "", 0, "notifyctl account login NAME, or notifyctl account refresh NAME");
-	} else {
-		(void)nd_fail(&why, ND_ETOKEN, 0, "the grant of this account is kept by the running notifyd alone");
-		(void)nd_fail_at(&why, "", 0, "start notifyd, then: notifyctl account test NAME");
-	}
+	(void)nd_fail(
+	    &why, ND_ETOKEN, 0, "notifyd has no access token for this account: nobody has signed in, or it has ended");
+	(void)nd_fail_at(&why, "", 0, "notifyctl account login NAME, or notifyctl account refresh NAME");
 	probe_fail(probe, &(struct probe_fault){ .why = &why });
 }
 
@@ -226,6 +249,10 @@ probe_secret(struct probe *probe)
 
 	if (conf->auth == CONF_NO_AUTH) {
 		probe->step = PROBE_DNS;
+		probe_connect(probe);
+	} else if (probe->login_only) {
+		proof_clean_password(conf, &probe->password);
+		probe_pass(probe, PROBE_DNS, "the one that was handed over");
 		probe_connect(probe);
 	} else if (conf->auth == CONF_PASSWORD) {
 		probe->waiting++;

@@ -215,14 +215,22 @@ read_nothing(struct proof_reading *reading, struct nd_why *why)
 	return ND_OK;
 }
 
+/* As the server wants it: Google shows app passwords with spaces. */
+void
+proof_clean_password(const struct conf_account *conf, struct nd_secret *password)
+{
+	if (conf->provider == CONF_GOOGLE)
+		smtp_auth_app_password(password);
+}
+
 static enum nd_err
 read_password(struct proof_reading *reading, struct nd_why *why)
 {
 	enum nd_err err =
 	    secrets_read(&reading->given[SECRETS_PASSWORD], reading->conf->password, &reading->proof.password, why);
 
-	if (err == ND_OK && reading->conf->provider == CONF_GOOGLE)
-		smtp_auth_app_password(&reading->proof.password);
+	if (err == ND_OK)
+		proof_clean_password(reading->conf, &reading->proof.password);
 	return err;
 }
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secrets.c - secrets that an operator hands over: tried first, then used at once, until the next start.
  *
- *   PUT /v1/accounts/{id}/secret ─► check ─► token request ─► in use            refused: nothing changes
+ *   PUT /v1/accounts/{id}/secret ─► check ─► token request, renewal of the grant, or log-in ─► in use            refused: nothing changes
  *
  * systemd copies credentials when it starts a service, so what notifyctl writes there is seen by the next start only.
  */
-#include "daemon/app.h"
+#include "daemon/probe.h"
 
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/core/grant.h"
 #include "daemon/core/hint.h"
+#include "daemon/core/keyfile.h"
 #include "daemon/core/oauth.h"
 #include "daemon/io/secret.h"
 
@@ -83,8 +85,11 @@ struct secrets_trial { /* one PUT */
 	struct http_request *request; /* NULL: the client has left, but its secret is tried to the end */
 	enum secrets_field field;
 	struct nd_secret secret;
+	struct keyfile_client client; /* what the secret says: a bare one, or that of a downloaded JSON */
 	unsigned settings;
 	bool try;
+	struct nd_why why; /* of a log-in that failed */
+	bool verdict;      /* it was refused for good */
 };
 
 static void
@@ -99,6 +104,7 @@ static void
 free_trial(struct secrets_trial *trial)
 {
 	nd_secret_done(&trial->secret);
+	keyfile_client_done(&trial->client);
 	free(trial);
 }
 
@@ -176,68 +182,163 @@ use(struct secrets_trial *trial, bool tried, const char *detail)
 	    field_names[trial->field], detail);
 	if (trial->field != SECRETS_CLIENT_NEXT) {
 		proof_open(account);
-		engine_refresh(trial->app->engine, account->engine, loop_now(trial->app->loop));
+		if (!tried || !grant_refreshed(conf)) /* else it was the trial that brought a new token */
+			engine_refresh(trial->app->engine, account->engine, loop_now(trial->app->loop));
 	}
 	answer(trial, tried, detail);
 	end_trial(trial);
 }
 
-static void
-not_taken(struct secrets_trial *trial, struct oauth_reply *reply)
+static bool
+outdated(const struct secrets_trial *trial)
 {
-	struct nd_why why = reply->why;
+	return trial->settings != trial->account->settings || trial->account->engine->gone;
+}
+
+/* later: it was no verdict on the secret. */
+static void
+not_taken(struct secrets_trial *trial, bool later, const struct nd_why *said)
+{
+	const struct conf_account *conf = trial->account->engine->conf;
+	struct nd_why why;
 	struct nd_buf hint;
 
-	oauth_reply_blame(reply, &trial->secret);
 	nd_buf_init(&hint, HINT_LIMIT);
-	(void)hint_of(trial->account->engine->conf, HINT_OPERATOR, reply->why.text, &reply->why, &hint);
-	(void)nd_fail(&why, reply->class == OAUTH_LATER ? ND_ETOKENLATER : ND_EBADSECRET, 0, "%s", reply->why.text);
+	(void)hint_of(conf, HINT_OPERATOR, said->text, said, &hint);
+	(void)nd_fail(&why, later ? ND_ETOKENLATER : ND_EBADSECRET, 0, "%s", said->text);
+	if (later && nd_err_http(said->err) == 503)
+		why.err = said->err;
 	(void)nd_fail_at(&why, "secret", 0, nd_buf_text(&hint));
 	nd_buf_done(&hint);
-	nd_log(ND_LOG_WARNING, ND_FIELDS({ "ACCOUNT", trial->account->engine->conf->name }),
-	    "a new %s for account %s was not taken: %s", field_names[trial->field], trial->account->engine->conf->name,
-	    why.text);
+	nd_log(ND_LOG_WARNING, ND_FIELDS({ "ACCOUNT", conf->name }), "a new %s for account %s was not taken: %s",
+	    field_names[trial->field], conf->name, why.text);
 	refuse(trial, &why);
 }
+
+static void
+taken(struct secrets_trial *trial, const char *detail)
+{
+	struct nd_why why;
+
+	if (outdated(trial)) {
+		(void)nd_fail(&why, ND_ETOKENLATER, 0, "the account has changed meanwhile");
+		refuse(trial, &why);
+		return;
+	}
+	use(trial, true, detail);
+}
+
+/* -- by a token request -- */
 
 static void
 answered(void *arg, const struct http_client_reply *http)
 {
 	struct secrets_trial *trial = arg;
 	struct oauth_reply reply = { 0 };
-	struct nd_why why;
 
-	if (trial->settings != trial->account->settings || trial->account->engine->gone) {
-		(void)nd_fail(&why, ND_ETOKENLATER, 0, "the account has changed meanwhile");
-		refuse(trial, &why);
-		return;
-	}
 	oauth_read(
 	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
-	if (reply.class == OAUTH_TOKEN)
-		use(trial, true, "the token endpoint gave a token for it");
-	else
-		not_taken(trial, &reply);
+	if (reply.class == OAUTH_TOKEN) {
+		taken(trial, "the token endpoint gave a token for it");
+	} else {
+		oauth_reply_blame(&reply, &trial->client.secret);
+		not_taken(trial, reply.class == OAUTH_LATER, &reply.why);
+	}
 	oauth_reply_done(&reply);
+}
+
+/* What the settings name goes before what a downloaded JSON says. */
+static const char *
+url_of(const struct secrets_trial *trial)
+{
+	return conf_account_given(trial->account->engine->conf, "token_url") ? NULL : trial->client.url;
 }
 
 static void
 ask(struct secrets_trial *trial)
 {
-	const struct conf_account *conf = trial->account->engine->conf;
-	struct http_client_request request;
+	const struct oauth_ask wish = { .grant = CONF_CLIENT_CREDENTIALS,
+		.client_secret = &trial->client.secret,
+		.client_id = trial->client.client_id,
+		.url = url_of(trial) };
 	struct oauth_request wanted;
 
-	oauth_ask_write(
-	    conf, &(struct oauth_ask){ .grant = CONF_CLIENT_CREDENTIALS, .client_secret = &trial->secret }, &wanted);
-	request = (struct http_client_request){ .url = wanted.url,
-		.authorization = wanted.authorization,
-		.body = wanted.body,
-		.body_len = wanted.body_len,
-		.ca_file = nd_xstrdup(conf->token_ca_file[0] ? conf->token_ca_file
-				      : conf->ca_file[0]     ? conf->ca_file
-							     : NULL) };
-	http_client_post(trial->app->http_client, &request, answered, trial);
+	oauth_ask_write(trial->account->engine->conf, &wish, &wanted);
+	tokens_post(trial->account, &wanted, answered, trial);
+}
+
+/* -- by renewing the grant of who has signed in -- */
+
+static void
+renewed(void *arg, bool good, bool later, const struct nd_why *why)
+{
+	struct secrets_trial *trial = arg;
+
+	if (good)
+		taken(trial, "the token endpoint renewed the grant with it");
+	else
+		not_taken(trial, later, why);
+}
+
+static void
+renew(struct secrets_trial *trial)
+{
+	const struct tokens_try try = { .client_secret = &trial->client.secret,
+		.client_id = trial->client.client_id,
+		.url = url_of(trial),
+		.done = renewed,
+		.arg = trial };
+	struct nd_why why;
+	const enum nd_err err = tokens_try(trial->account, &try, &why);
+
+	if (err == ND_ENOTFOUND)
+		use(trial, false, "nobody has signed in: the token endpoint judges it at the sign-in");
+	else if (err != ND_OK)
+		not_taken(trial, true, &why);
+}
+
+/* -- by a log-in -- */
+
+static void
+ignore(void *arg, const char *line, size_t len)
+{
+	(void)arg;
+	(void)line;
+	(void)len;
+}
+
+static void
+log_in_failed(void *arg, bool verdict, const struct nd_why *why)
+{
+	struct secrets_trial *trial = arg;
+
+	trial->why = *why;
+	trial->verdict = verdict;
+}
+
+static void
+logged_in(void *arg, enum probe_result result)
+{
+	struct secrets_trial *trial = arg;
+
+	if (result == PROBE_PROVED)
+		taken(trial, "the mail server took it");
+	else
+		not_taken(trial, !trial->verdict, &trial->why);
+}
+
+static void
+log_in(struct secrets_trial *trial)
+{
+	const struct probe_wish wish = { .held = trial->account->conf,
+		.conf = trial->account->engine->conf,
+		.line = ignore,
+		.over = logged_in,
+		.fault = log_in_failed,
+		.password = &trial->secret,
+		.arg = trial };
+
+	(void)probe_start(trial->app, &wish);
 }
 
 static void
@@ -248,11 +349,13 @@ run(struct secrets_trial *trial)
 	if (!trial->try)
 		use(trial, false, "it was not tried");
 	else if (trial->field == SECRETS_PASSWORD)
-		use(trial, false, "the mail server judges it at the next log-in");
-	else if (conf->grant != CONF_CLIENT_CREDENTIALS)
-		use(trial, false, "the token endpoint judges it when the grant is renewed");
-	else
+		log_in(trial);
+	else if (grant_refreshed(conf))
+		renew(trial);
+	else if (conf->grant == CONF_CLIENT_CREDENTIALS)
 		ask(trial);
+	else
+		use(trial, false, "this grant does not use it");
 }
 
 static enum nd_err
@@ -326,7 +429,9 @@ read_trial(const struct json_node *root, struct secrets_trial *trial, struct nd_
 	}
 	trial->try = !try || try->boolean;
 	nd_secret_set(&trial->secret, secret->text, secret->len);
-	return check_secret(trial, why) == ND_OK ? check_use(trial, why) : why->err;
+	if (check_secret(trial, why) != ND_OK || check_use(trial, why) != ND_OK)
+		return why->err;
+	return trial->field == SECRETS_PASSWORD ? ND_OK : keyfile_client(&trial->secret, &trial->client, why);
 }
 
 /* The tree's copy of the secret does not outlive the request. */

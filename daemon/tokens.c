@@ -8,6 +8,7 @@
 #include "daemon/core/hint.h"
 #include "daemon/core/oauth.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,22 @@ tokens_open(struct app *app, struct app_account *account)
 	oauth_saved_done(&saved);
 }
 
+enum nd_err
+tokens_look(struct app_account *account, struct oauth_saved *out, struct nd_why *why)
+{
+	char path[4200];
+	enum nd_err err;
+
+	identify(account);
+	(void)snprintf(
+	    path, sizeof(path), "%s/tokens/%s", account->app->options.state_dir, account->engine->conf->name);
+	err = vault_read(account, path, out, why);
+	if (err != ND_OK || strcmp(out->identity, account->identity) == 0)
+		return err;
+	oauth_saved_done(out);
+	return nd_fail(why, ND_ENOTFOUND, 0, "what is kept is of other settings of this account");
+}
+
 /* One request for a token, until its answer is dealt with and kept. */
 struct app_asking {
 	struct app_account *account;
@@ -112,6 +129,8 @@ struct app_asking {
 	struct oauth_request wanted; /* while it is noted that it is asked */
 	struct oauth_saved keep;     /* the file to be */
 	struct loop_timer *again_at; /* the file could not be written */
+	tokens_tried *tried;         /* somebody tries a client secret by it, and is told; NULL: the engine is */
+	void *tried_arg;
 	struct app_asking *next;
 };
 
@@ -132,6 +151,16 @@ begin(struct app_account *account)
 }
 
 static void
+tell_tried(struct app_asking *asking, bool good, bool later, const struct nd_why *why)
+{
+	tokens_tried *tell = asking->tried;
+
+	asking->tried = NULL;
+	if (tell != NULL)
+		tell(asking->tried_arg, good, later, why);
+}
+
+static void
 free_asking(struct app_asking *asking)
 {
 	nd_secret_done(&asking->token);
@@ -148,7 +177,10 @@ end(struct app_asking *asking)
 {
 	struct app_account *account = asking->account;
 	struct app_asking **at = &account->asking;
+	struct nd_why why;
 
+	(void)nd_fail(&why, ND_ETOKENLATER, 0, "the account has changed meanwhile");
+	tell_tried(asking, false, true, &why);
 	while (*at != asking)
 		at = &(*at)->next;
 	*at = asking->next;
@@ -240,6 +272,7 @@ put_to_use(struct app_asking *asking)
 	    "new access token for account %s, good for %lld s", account->engine->conf->name,
 	    (long long)((asking->expires - asking->obtained) / 1000));
 	feed_token(app, account->engine);
+	tell_tried(asking, true, false, NULL);
 	end(asking);
 }
 
@@ -372,6 +405,11 @@ give_up(struct app_asking *asking, bool later, nd_ms retry_after, const struct n
 
 	if (asking->posted && account->grant.refresh_token.len > 0)
 		settle(asking);
+	if (asking->tried != NULL) {
+		tell_tried(asking, false, later, why);
+		end(asking);
+		return;
+	}
 	tell_refusal(account->engine->conf, later ? ND_LOG_WARNING : ND_LOG_ERR, why);
 	if (later)
 		engine_token_later(app->engine, account->engine, retry_after, why, loop_now(app->loop));
@@ -407,11 +445,17 @@ static void
 take(struct app_asking *asking, struct oauth_reply *reply)
 {
 	if (reply->class == OAUTH_TOKEN) {
-		proof_accepted(asking->account, asking->next_secret);
+		if (asking->tried == NULL)
+			proof_accepted(asking->account, asking->next_secret);
 		keep(asking, reply);
 		return;
 	}
 	oauth_reply_blame(reply, &asking->sent);
+	oauth_reply_redact(reply, &asking->used);
+	if (asking->tried != NULL) {
+		give_up(asking, reply->class == OAUTH_LATER, reply->retry_after, &reply->why);
+		return;
+	}
 	if (proof_refused(asking->account, asking->next_secret, reply) && !asking->again) {
 		asking->again = true;
 		prove(asking);
@@ -432,6 +476,10 @@ answered(void *arg, const struct http_client_reply *http)
 
 	oauth_read(
 	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
+	if (http->date != 0) {
+		asking->account->skew = (long)((loop_now(asking->account->app->loop).unix_ms - http->date) / ND_SEC(1));
+		asking->account->skew_known = true;
+	}
 	asking->unanswered = http->status == 0 && http->why.err != ND_ECONNECT && http->why.err != ND_ERESOLVE;
 	/* What was refreshed for settings of before is their only refresh token now. */
 	if (outdated(asking) && !(asking->refresh && foreign(asking) && reply.class == OAUTH_TOKEN))
@@ -507,6 +555,20 @@ note(struct app_asking *asking)
 		noted(asking, why.err, &why);
 }
 
+/* By `wish`, which says how the application proves itself. */
+static void
+renew(struct app_asking *asking, struct oauth_ask *wish)
+{
+	struct app_account *account = asking->account;
+	const struct nd_secret *used = asking->second ? &account->grant.previous : &account->grant.refresh_token;
+
+	nd_secret_set(&asking->used, used->octets, used->len);
+	wish->refresh_token = &asking->used;
+	oauth_request_done(&asking->wanted);
+	oauth_ask_write(account->engine->conf, wish, &asking->wanted);
+	note(asking);
+}
+
 static void
 proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 {
@@ -514,7 +576,6 @@ proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 	struct app_account *account = asking->account;
 	const struct conf_account *conf = account->engine->conf;
 	struct oauth_ask ask = { .grant = asking->refresh ? CONF_REFRESH_TOKEN : conf->grant };
-	const struct nd_secret *used = asking->second ? &account->grant.previous : &account->grant.refresh_token;
 
 	if (outdated(asking)) {
 		end(asking);
@@ -530,15 +591,12 @@ proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 		credentials_used(account, &proof->client_secret);
 	proof_fill(proof, &ask);
 	if (asking->refresh) {
-		nd_secret_set(&asking->used, used->octets, used->len);
-		ask.refresh_token = &asking->used;
+		renew(asking, &ask);
+		return;
 	}
 	oauth_request_done(&asking->wanted);
 	oauth_ask_write(conf, &ask, &asking->wanted);
-	if (asking->refresh)
-		note(asking);
-	else
-		tokens_post(account, &asking->wanted, answered, asking);
+	tokens_post(account, &asking->wanted, answered, asking);
 }
 
 static void
@@ -615,6 +673,30 @@ ask_refresh(struct app_account *account)
 		(void)proof_brought(app, account, brought, asking);
 	else
 		refresh(asking);
+}
+
+enum nd_err
+tokens_try(struct app_account *account, const struct tokens_try *try, struct nd_why *why)
+{
+	struct oauth_ask wish = { .grant = CONF_REFRESH_TOKEN, .client_id = try->client_id, .url = try->url };
+	struct app_asking *asking;
+
+	if (account->locked.err != ND_OK) {
+		*why = account->locked;
+		return why->err;
+	}
+	if (refreshing(account))
+		return nd_fail(why, ND_EBUSY, 0, "the grant is being renewed this moment");
+	if (account->grant.refresh_token.len == 0)
+		return nd_fail(why, ND_ENOTFOUND, 0, "nobody has signed in");
+	asking = begin(account);
+	asking->refresh = true;
+	asking->tried = try->done;
+	asking->tried_arg = try->arg;
+	nd_secret_set(&asking->sent, try->client_secret->octets, try->client_secret->len);
+	wish.client_secret = &asking->sent;
+	renew(asking, &wish);
+	return ND_OK;
 }
 
 void

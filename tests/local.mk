@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	%D%/unit/test_conf_compare \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
+	%D%/unit/test_doctor \
 	%D%/unit/test_engine \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
@@ -94,6 +95,7 @@ IO_TESTS = \
 	%D%/io/test_listen \
 	%D%/io/test_loop \
 	%D%/io/test_peer \
+	%D%/io/test_reach \
 	%D%/io/test_resolve \
 	%D%/io/test_sasl \
 	%D%/io/test_seal \
@@ -106,6 +108,7 @@ IO_TESTS = \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
+	%D%/io/test_tls_authorities \
 	%D%/io/test_trim \
 	%D%/io/test_watch \
 	%D%/io/test_worker
@@ -123,6 +126,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_listen_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_loop_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_peer_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_reach_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_resolve_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_sasl_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_seal_LDADD = $(IO_TEST_LIBS)
@@ -135,6 +139,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_tls_authorities_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_trim_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_worker_LDADD = $(IO_TEST_LIBS)
 check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)

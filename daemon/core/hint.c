@@ -2,10 +2,24 @@
 /* hint.c - what to do about a failure of an account: the one place hints come from.  Layer: core. */
 #include "daemon/core/hint.h"
 
-#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A failure of the token endpoint names that host. */
+static const char *
+host_of(const struct conf_account *account, const char *words, struct hint_room *room)
+{
+	const char *url = account->token_url != NULL ? strstr(account->token_url, "://") : NULL;
+
+	if (url == NULL)
+		return account->host;
+	(void)snprintf(room->host, sizeof(room->host), "%.*s", (int)strcspn(url + 3, "/:?"), url + 3);
+	return room->host[0] != '\0' && strstr(words, room->host) != NULL ? room->host : account->host;
+}
 
 void
-hint_facts(const struct conf_account *account, enum hint_for reader, struct explain_facts *facts)
+hint_facts(const struct conf_account *account, enum hint_for reader, const char *words, struct hint_room *room,
+    struct explain_facts *facts)
 {
 	*facts = (struct explain_facts){ 0 };
 	if (account == NULL)
@@ -13,7 +27,7 @@ hint_facts(const struct conf_account *account, enum hint_for reader, struct expl
 	*facts = (struct explain_facts){ .provider = conf_provider_name(account->provider),
 		.account = account->name,
 		.user = account->user,
-		.host = account->host,
+		.host = host_of(account, words, room),
 		.from = account->from_box.address };
 	if (reader == HINT_OPERATOR) {
 		facts->tenant = account->tenant;
@@ -26,8 +40,9 @@ hint_of(const struct conf_account *account, enum hint_for reader, const char *wo
     struct nd_buf *out)
 {
 	struct explain_facts facts;
+	struct hint_room room;
 
-	hint_facts(account, reader, &facts);
+	hint_facts(account, reader, words, &room, &facts);
 	if (!explain_hint(words, &facts, EXPLAIN_EN, out) && why != NULL)
 		(void)nd_buf_adds(out, nd_why_hint(why));
 	return nd_buf_text(out);

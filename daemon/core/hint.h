@@ -11,8 +11,13 @@
 /* OWNER: for those who may send a job; nothing that only operators see (tenant, client id). */
 enum hint_for { HINT_OPERATOR, HINT_OWNER };
 
-/* What the table may fill in; the texts are borrowed of the account. account NULL: nothing. */
-void hint_facts(const struct conf_account *account, enum hint_for reader, struct explain_facts *facts);
+/* What the table may fill in; the texts are borrowed of the account, and of `room`. account NULL: nothing. {host} is the server's, or that of the token
+ * endpoint when `words` name it. */
+struct hint_room {
+	char host[256];
+};
+void hint_facts(const struct conf_account *account, enum hint_for reader, const char *words, struct hint_room *room,
+    struct explain_facts *facts);
 /* The remedy for `words` by the table of explanations, else the failure's own (why NULL: none). Returns the text in `out`, "" none. */
 const char *hint_of(const struct conf_account *account, enum hint_for reader, const char *words,
     const struct nd_why *why, struct nd_buf *out);

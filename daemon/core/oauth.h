@@ -56,6 +56,8 @@ void oauth_read(
 /* After a refusal: client_secret, when one was sent. Says so when the secret looks like the ID of one (a GUID), and takes the secret out of the
  * words should the endpoint have repeated it. */
 void oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret);
+/* Takes every occurrence of a secret that was sent out of the words. */
+void oauth_reply_redact(struct oauth_reply *reply, const struct nd_secret *secret);
 /* "1f3c0000-0000-…": never a client secret, but the ID of one. */
 bool oauth_is_guid(const char *text, size_t len);
 /* The endpoint did not take the client's secret: it is wrong or has expired. Another one may do. */

@@ -298,13 +298,12 @@ oauth_read(
 		out->retry_after = ND_SEC(retry_after < RETRY_AFTER_MAX ? retry_after : RETRY_AFTER_MAX);
 }
 
-/* Takes every occurrence of the secret out of a text. */
-static void
-redact(char *text, const struct nd_secret *secret)
+void
+oauth_reply_redact(struct oauth_reply *reply, const struct nd_secret *secret)
 {
-	char *at = text;
+	char *at = reply->why.text;
 
-	while (secret->len >= 4 && (at = strstr(at, secret->octets)) != NULL) {
+	while (secret->octets != NULL && secret->len >= 4 && (at = strstr(at, secret->octets)) != NULL) {
 		memset(at, '*', secret->len);
 		at += secret->len;
 	}
@@ -315,7 +314,7 @@ oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret)
 {
 	if (secret->octets == NULL || reply->class == OAUTH_TOKEN)
 		return;
-	redact(reply->why.text, secret);
+	oauth_reply_redact(reply, secret);
 	if (reply->class == OAUTH_REFUSED && reply->why.err == ND_ETOKEN && oauth_is_guid(secret->octets, secret->len))
 		(void)nd_fail(
 		    &reply->why, ND_ETOKEN, 0, "the client secret looks like the ID of one: %s", reply->why.text);

@@ -570,3 +570,11 @@ http_client_post(struct http_client *client, struct http_client_request *request
 	(void)pthread_mutex_unlock(&client->lock);
 	(void)curl_multi_wakeup(client->multi);
 }
+
+const char *
+http_client_authorities(void)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+	return info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL ? info->cainfo : "";
+}

@@ -44,4 +44,7 @@ typedef void http_client_done(void *arg, const struct http_client_reply *reply);
 void http_client_post(
     struct http_client *client, struct http_client_request *request, http_client_done *done, void *arg);
 
+/* The file of authorities that is trusted without a ca_file; "" none. */
+const char *http_client_authorities(void);
+
 #endif

@@ -25,7 +25,8 @@ fail(struct nd_why *why, const char *what, const char *hint)
 {
 	ERR_clear_error();
 	(void)nd_fail(why, ND_ESECRET, 0, "%s", what);
-	return nd_fail_at(why, NULL, 0, hint);
+	(void)nd_fail_at(why, NULL, 0, hint);
+	return ND_ESECRET;
 }
 
 /* --- certificates --- */
@@ -83,7 +84,8 @@ jwt_certificate_read(const char *path, struct jwt_certificate *out, struct nd_wh
 	ERR_clear_error();
 	if (certificate.x509 == NULL) {
 		(void)nd_fail(why, ND_ESECRET, 0, "there is no certificate (PEM) in \"%.160s\"", path);
-		return nd_fail_at(why, "certificate", 0, "it begins with -----BEGIN CERTIFICATE-----");
+		(void)nd_fail_at(why, "certificate", 0, "it begins with -----BEGIN CERTIFICATE-----");
+		return ND_ESECRET;
 	}
 	describe(&certificate);
 	*out = certificate;
@@ -105,12 +107,14 @@ jwt_valid(const struct jwt_certificate *certificate, nd_unix now, struct nd_why 
 	if (now >= certificate->not_after) {
 		(void)nd_fail(why, ND_ESECRET, 0, "the certificate expired on %.10s",
 		    nd_stamp_rfc3339(certificate->not_after, when));
-		return nd_fail_at(why, "certificate", 0, "make a new one, and upload it to the application first");
+		(void)nd_fail_at(why, "certificate", 0, "make a new one, and upload it to the application first");
+		return ND_ESECRET;
 	}
 	if (now < certificate->not_before) {
 		(void)nd_fail(why, ND_ESECRET, 0, "the certificate is valid only from %s",
 		    nd_stamp_rfc3339(certificate->not_before, when));
-		return nd_fail_at(why, "certificate", 0, "is the clock of this host right?");
+		(void)nd_fail_at(why, "certificate", 0, "is the clock of this host right?");
+		return ND_ESECRET;
 	}
 	return ND_OK;
 }

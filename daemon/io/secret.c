@@ -137,32 +137,42 @@ read_path(const char *path, const char *reference, struct nd_secret *out, struct
 
 /* The names LoadCredential= gives: its own, and those of the two folders of notifyd.service. */
 static enum nd_err
-read_loaded(const char *folder, const char *name, const char *reference, struct nd_secret *out, struct nd_why *why)
+open_loaded(
+    const char *folder, const char *name, const char *reference, char path[PATH_MAX], int *out, struct nd_why *why)
 {
 	static const char *const prefixes[] = { "", "cred_", "crede_" };
-	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		int len = snprintf(path, sizeof(path), "%s/%s%s", folder, prefixes[i], name);
-		enum nd_err err;
-		int fd;
+		int len = snprintf(path, PATH_MAX, "%s/%s%s", folder, prefixes[i], name);
 
-		if (len < 0 || (size_t)len >= sizeof(path))
+		if (len < 0 || len >= PATH_MAX)
 			return fail(why, 0, reference, "the name is too long", NULL);
-		fd = open_secret(path);
-		if (fd < 0 && errno == ENOENT)
-			continue;
-		if (fd < 0)
+		*out = open_secret(path);
+		if (*out >= 0)
+			return ND_OK;
+		if (errno != ENOENT)
 			return fail(why, errno, reference, "its file cannot be opened", NULL);
-		err = read_fd(fd, reference, false, out, why);
-		(void)close(fd);
-		return err;
 	}
 	(void)fail(why, 0, reference, "systemd passed no credential of this name",
 	    "put the secret into " CREDENTIALS ", then restart notifyd (credentials are loaded at its start)");
 	if (why != NULL)
 		why->sys_errno = ENOENT;
 	return ND_ESECRET;
+}
+
+static enum nd_err
+read_loaded(const char *folder, const char *name, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	char path[PATH_MAX];
+	enum nd_err err;
+	int fd;
+
+	err = open_loaded(folder, name, reference, path, &fd, why);
+	if (err != ND_OK)
+		return err;
+	err = read_fd(fd, reference, false, out, why);
+	(void)close(fd);
+	return err;
 }
 
 static bool
@@ -266,4 +276,55 @@ secret_path(const char *reference, char *path, size_t size)
 		 (folder == NULL || folder[0] != '/'))
 		len = snprintf(path, size, "%s/%s", CREDENTIALS, reference + 11);
 	return len > 0 && (size_t)len < size;
+}
+
+/* -- where it comes from -- */
+
+static bool
+is_loaded(const char *reference, const char **folder)
+{
+	*folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	return strncmp(reference, "credential:", 11) == 0 && credential_name_ok(reference + 11) && *folder != NULL &&
+	       *folder[0] == '/';
+}
+
+static enum nd_err
+look_at_command(const char *command, struct nd_why *why)
+{
+	char program[PATH_MAX];
+
+	(void)snprintf(program, sizeof(program), "%.*s", (int)strcspn(command, " \t"), command);
+	if (access(program, X_OK) == 0)
+		return ND_OK;
+	return fail(why, errno, program, "the command cannot be run", "name an executable program by its whole path");
+}
+
+enum nd_err
+secret_look(const char *reference, struct secret_place *out, struct nd_why *why)
+{
+	struct nd_secret secret = { 0 };
+	const char *folder;
+	struct stat st;
+	enum nd_err err;
+	int fd = -1;
+
+	*out = (struct secret_place){ .path = "" };
+	if (strncmp(reference, "command:", 8) == 0)
+		return look_at_command(reference + 8, why);
+	err = secret_read(reference, &secret, why);
+	nd_secret_done(&secret);
+	if (err != ND_OK)
+		return err;
+	out->loaded = is_loaded(reference, &folder);
+	if (out->loaded) {
+		if (open_loaded(folder, reference + 11, reference, out->path, &fd, why) == ND_OK)
+			(void)close(fd);
+	} else if (secret_path(reference, out->path, sizeof(out->path))) {
+		out->loaded = below_credentials(out->path);
+	} else {
+		out->path[0] = '\0';
+	}
+	if (out->path[0] != '\0' && stat(out->path, &st) == 0)
+		out->mode = st.st_mode & 07777;
+	return ND_OK;
 }

@@ -16,6 +16,13 @@
 #include <stdbool.h>
 
 enum nd_err secret_read(const char *reference, struct nd_secret *out, struct nd_why *why) ND_MUST_CHECK;
+/* Where a secret comes from, looked at as secret_read would; a command is not run. path "": no file. */
+struct secret_place {
+	char path[4096];
+	unsigned mode;
+	bool loaded; /* systemd made the file at the start */
+};
+enum nd_err secret_look(const char *reference, struct secret_place *out, struct nd_why *why) ND_MUST_CHECK;
 /* The file that a reference reads anew each time, when it has one: false for env:, command: and the credentials systemd copied at the start. */
 bool secret_path(const char *reference, char *path, size_t size);
 

@@ -25,6 +25,11 @@ void tls_free(struct tls *tls);
 #define TLS_PINS_MAX 16u
 enum nd_err tls_pin(struct tls *tls, char *const *pins, unsigned count, struct nd_why *why) ND_MUST_CHECK;
 bool tls_fips(void); /* this process's OpenSSL offers FIPS algorithms only */
+
+/* How many certificates of authorities a PEM file gives; file NULL: those that OpenSSL finds by itself. -1: it cannot be read, and `reason` says why. */
+int tls_authorities(const char *file, char *reason, size_t size);
+const char *tls_authorities_place(void); /* where OpenSSL looks for them */
+const char *tls_version(void);           /* "OpenSSL 3.0.17 1 Jul 2025" */
 /* A client session that expects `name` (SNI too, unless it is an address; then the IP SubjectAltName). */
 struct ssl_st *tls_session(struct tls *tls, const char *name, struct nd_why *why);
 /* Why the handshake on `bev` failed: verification result or error queue in words; ND_ETLS, or ND_ECLOSED when the peer just left. */
@@ -68,6 +73,8 @@ struct tls_chain {
 /* The context's sessions note their chain; it must outlive them. */
 void tls_inspect(struct tls *tls, struct tls_chain *chain);
 void tls_chain_done(struct tls_chain *chain);
+/* One of its issuers is an authority that somebody added to this host, by a *.crt in `folder`: its path, or "". Returns `path`. */
+const char *tls_chain_local(const struct tls_chain *chain, const char *folder, char *path, size_t size);
 
 /* Other uses of OpenSSL, so that one file knows it. */
 void tls_sha256(const void *octets, size_t len, uint8_t out[32]);

@@ -277,7 +277,9 @@ class Grants:
     reuse             a spent refresh token kills the grant ("detect", default) or is taken ("allow")
     refresh_token     false: none is given at a sign-in
     scope             what is granted instead of what was asked
+    confidential      the application must prove itself by its secret for a refresh too
     refuse            an OAuth error for every refresh
+    echo              its text repeats what the request held: the refresh token and the client secret
     kill              a process to kill when the next refresh is answered: the answer is lost
     device            "pending" (default), "slow_down", "authorization_declined", "expired_token", "done"
     user              who signs in (default the mailbox)
@@ -388,8 +390,11 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
                     raise Refusal(70016, error, 400, "OAuth 2.0 device flow error.")
                 return self.granted(behaviour, grants.devices[form["device_code"]]["scope"], None)
             if kind == "refresh_token":
+                if behaviour.get("confidential"):
+                    self.check_secret(form)
                 if behaviour.get("refuse"):
-                    raise Refusal(700082, behaviour["refuse"], 400, "The refresh token has expired due to inactivity.")
+                    echo = " ".join(form.get(key, "") for key in ("refresh_token", "client_secret")) if behaviour.get("echo") else ""
+                    raise Refusal(700082, behaviour["refuse"], 400, "The refresh token has expired due to inactivity. " + echo)
                 token = grants.take(form.get("refresh_token"), form.get("scope", ""), behaviour)
                 if behaviour.get("kill"):
                     facts["killed"] = behaviour["kill"]
@@ -586,6 +591,9 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         if form.get("client_assertion"):
             self.check_assertion(form, facts)
             return
+        self.check_secret(form)
+
+    def check_secret(self, form):
         if not form.get("client_secret"):
             raise Refusal(7000218, "invalid_client", 401, "The request body must contain the following parameter: "
                           "'client_assertion' or 'client_secret'.")

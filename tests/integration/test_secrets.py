@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets that an operator hands over: tried, used at once, stored for the next start, and never shown anywhere."""
+import base64
 import json
 import os
 import pty
@@ -10,7 +11,8 @@ import tempfile
 
 import notifyd
 from notifyd import ProgramTest, until
-from test_faults import HEAD, JOB, MICROSOFT, provider
+from test_faults import HEAD, JOB, MICROSOFT, provider, relay
+from test_signin import SignInTest
 
 OLD, NEW = 'old.Secret~Value-1234567890', 'new.Secret~Value-0987654321'
 WRONG, GUID = 'wrong.Secret~Value-5555555555', '12345678-abcd-ef00-0000-1234567890ab'
@@ -18,9 +20,10 @@ PASSWORD = 'a password with 0123 and spaces'
 RELAY = '''
 [account relay]
 provider = smtp
-host = 127.0.0.1:9
+host = 127.0.0.1:%d
 from = alerts@example.com
-security = tls
+security = none
+auth = password
 user = alerts
 password = credential:relay
 '''
@@ -47,6 +50,17 @@ class Secrets(ProgramTest):
 
     def endpoint(self, secret):
         self.write(self.fake.facts['secret'], secret)
+
+    def mail_server(self, password):
+        """A relay that knows this password alone; the settings of its account."""
+        good = base64.b64encode(('\0alerts\0' + password).encode()).decode()
+        self.relay = relay.Lenient(('AUTH PLAIN',), faults={
+            'AUTH': lambda rest: None if rest == 'PLAIN ' + good else '535 5.7.8 Error: authentication failed'})
+        self.addCleanup(self.relay.close)
+        return RELAY % self.relay.port
+
+    def log_ins(self):
+        return [rest for stage, rest in self.relay.heard if stage == 'AUTH']
 
     def kept_text(self, name):
         with open(os.path.join(self.kept, name), encoding='utf-8') as file:
@@ -140,7 +154,7 @@ class Set(Secrets):
         self.assertEqual(os.listdir(self.kept), ['m'])
 
     def test_what_cannot_be_a_secret_is_refused_in_words(self):
-        d = self.run_daemon(config=RELAY)
+        d = self.run_daemon(config=self.mail_server(PASSWORD))
         for secret, words in ((GUID, 'the ID of a client secret'), ('', 'empty')):
             done = self.set(d, secret)
             self.assertIn(done.returncode, (64, 65), self.said)
@@ -156,11 +170,42 @@ class Set(Secrets):
         self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, admin=False), 403, 'operator-only')
         self.assertEqual(os.listdir(self.kept), [])
 
-    def test_a_password_is_taken_untried_and_the_field_is_found(self):
-        d = self.run_daemon(config=RELAY)
-        done = self.set(d, PASSWORD, account='relay')
+    def test_a_password_is_tried_by_a_log_in_and_the_field_is_found(self):
+        d = self.run_daemon(config=self.mail_server(PASSWORD))
+        done = self.set(d, WRONG, account='relay')
+        self.assertEqual(done.returncode, 65, self.said)
+        self.assertIn('authentication failed', self.said[-1])
+        self.assertEqual(os.listdir(self.kept), [])
+        done = self.set(d, PASSWORD, '--json', account='relay')
         self.assertEqual(done.returncode, 0, self.said)
+        told = json.loads(self.said[-1])
+        self.assertEqual((told['tried'], told['detail']), (True, 'the mail server took it'))
         self.assertEqual(self.kept_text('relay'), PASSWORD)
+        until(lambda: d.account('relay')['state'] == 'ok', 'the account has its password')
+        self.assertEqual(d.final(d.submit(**dict(JOB, account='relay')))['state'], 'delivered')
+        heard = [stage for stage, _ in self.relay.heard]
+        self.assertLess(heard.index('AUTH'), heard.index('MAIL'))
+        self.assertEqual(heard.count('MAIL'), 1, 'a trial names no sender')
+
+    def test_a_mail_server_that_is_down_or_busy_is_no_verdict(self):
+        config = self.mail_server(PASSWORD)
+        d = self.run_daemon(config=config)
+        self.relay.faults['AUTH'] = '454 4.7.0 Temporary authentication failure'
+        self.assertEqual(self.set(d, PASSWORD, account='relay').returncode, 75, self.said)
+        self.assertIn('Temporary', self.said[-1])
+        self.relay.faults['GREETING'] = '554 5.7.1 no mail from you'
+        self.assertEqual(self.set(d, PASSWORD, account='relay').returncode, 75, self.said)
+        self.relay.faults['GREETING'] = 'RST'
+        self.assertEqual(self.set(d, PASSWORD, account='relay').returncode, 75, self.said)
+        self.assertEqual(os.listdir(self.kept), [])
+        tries = len(self.log_ins())
+        self.assertEqual(self.set(d, PASSWORD, '--no-try', account='relay').returncode, 0, self.said)
+        self.assertEqual((self.kept_text('relay'), len(self.log_ins())), (PASSWORD, tries))
+
+    def test_the_spaces_of_an_app_password_are_not_sent(self):
+        config = self.mail_server('abcdefghijklmnop').replace('provider = smtp', 'provider = google')
+        d = self.run_daemon(config=config)
+        self.assertEqual(self.set(d, 'abcd efgh ijkl mnop', account='relay').returncode, 0, self.said)
 
     def test_an_endpoint_that_is_down_is_no_verdict(self):
         d = self.run_daemon()
@@ -202,9 +247,13 @@ class Set(Secrets):
 class Leaks(Secrets):
     def test_no_secret_is_seen_in_logs_replies_outputs_or_state(self):
         """A whole life: refused, wrong, good, rotated. Only the places for secrets may hold them."""
-        d = self.run_daemon(config=RELAY, more='client_secret_next = credential:m-next\n')
+        d = self.run_daemon(config=self.mail_server(PASSWORD), more='client_secret_next = credential:m-next\n')
         d.stop()
         d.start('--log-level', 'debug')
+        events = notifyd.UnixConnection(d.admin)
+        events.request('GET', '/v1/events')
+        self.addCleanup(events.close)
+        told = events.getresponse()
         self.final(d)
         self.set(d, WRONG)
         self.set(d, GUID)
@@ -214,9 +263,16 @@ class Leaks(Secrets):
         self.final(d)
         replies = [d.get(path, True).body.decode() for path in ('/v1/status', '/v1/accounts', '/v1/accounts/m', '/metrics', '/v1/jobs')]
         replies += [self.put(d, {'field': 'client_secret', 'secret': WRONG}).body.decode(), self.put(d, '{"secret":"%s' % NEW).body.decode()]
-        for command in (('status',), ('status', '--json'), ('list', '--json')):
+        replies += [d.get('/v1/doctor', True).body.decode(), d.get('/v1/openapi.json').body.decode()]
+        replies += [d.post('/v1/accounts/%s/test?send=no' % name, None, True).body.decode() for name in ('m', 'relay')]
+        for command in (('status',), ('status', '--json'), ('list', '--json'), ('doctor',), ('account', 'list'), ('account', 'show', 'm'),
+                        ('account', 'test', 'm'), ('account', 'test', 'relay'), ('explain', 'AADSTS7000215')):
             self.ctl(d, *command)
+        with open('/proc/%d/cmdline' % d.process.pid, 'rb') as file:
+            replies.append(file.read().decode())
         d.stop()
+        replies.append(told.read().decode())
+        self.assertIn('token.refreshed', replies[-1])
         texts = {'replies': '\n'.join(replies), 'notifyctl': '\n'.join(self.said), 'log': open(d.log, encoding='utf-8').read()}
         for folder, _, names in os.walk(d.state):
             for name in names:
@@ -230,3 +286,73 @@ class Leaks(Secrets):
         # tokens have one place
         tokens = re.findall(r'eyJ[\w-]{20,}', ''.join(text for place, text in texts.items() if '/tokens/' not in place))
         self.assertEqual(tokens, [])
+
+
+class Grants(SignInTest):
+    """The secret of an application for which somebody has signed in."""
+    def test_the_grant_is_renewed_with_a_new_secret_before_it_is_used(self):
+        self.provider('--ttl', '3600')
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, 'secret')
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(OLD)
+        os.chmod(path, 0o600)
+        self.accept(OLD)
+        self.behave(confidential=True)
+        self.d = self.daemon(self.config(more='client_secret = file:%s' % path))
+
+        def put(secret):
+            return notifyd.request(self.d.admin, 'PUT', '/v1/accounts/m365/secret', {'field': 'client_secret', 'secret': secret})
+        self.assertEqual(put(NEW).json['tried'], False, 'nobody has signed in')
+        self.assertEqual(notifyd.request(self.d.admin, 'PUT', '/v1/accounts/m365/secret',
+                                         {'field': 'client_secret', 'secret': OLD, 'try': False}).status, 200)
+        self.sign_in()
+        kept = until(lambda: (lambda now: now if now and 'asked' not in now else None)(self.kept()), 'the sign-in is kept')
+        before = len(self.requests())
+        self.assert_problem(put(WRONG), 422, 'secret-refused', 'AADSTS7000215')
+        self.assertEqual(len(self.requests()), before + 1)
+        until(lambda: 'asked' not in self.kept(), 'the trial is settled')
+        self.assertEqual(self.kept()['refresh_token'], kept['refresh_token'], 'the grant is as it was')
+        self.assertEqual(self.d.account('m365')['state'], 'ok')
+        self.accept(NEW)
+        reply = put(NEW)
+        self.assertEqual((reply.status, reply.json['tried'], reply.json['detail']),
+                         (200, True, 'the token endpoint renewed the grant with it'), reply)
+        self.assertEqual(len(self.requests()), before + 2)
+        self.assertNotEqual(self.kept()['refresh_token'], kept['refresh_token'], 'what came of it is kept')
+        self.refreshed()
+        self.assertEqual(self.d.final(self.d.submit(**JOB))['state'], 'delivered')
+
+    def accept(self, secret):
+        with open(self.facts['secret'], 'w', encoding='ascii') as file:
+            file.write(secret)
+
+    def test_what_a_provider_repeats_is_shown_nowhere(self):
+        """Refresh token and client secret come back in the words of a refusal: they are in the one file for tokens alone."""
+        self.provider('--ttl', '3600')
+        self.accept(OLD)
+        self.d = self.daemon(self.config(more='client_secret = env:NOTIFYD_OLD'), env={'NOTIFYD_OLD': OLD}, start=False)
+        self.d.start('--log-level', 'debug')
+        self.sign_in()
+        token = until(lambda: self.kept().get('refresh_token'), 'the sign-in is kept')
+        self.behave(refuse='invalid_grant', echo=True)
+        self.refresh()
+        until(lambda: 'refused' in self.d.tail(1000) and 'inactivity' in self.d.tail(1000), 'the refusal is told')
+        texts = {path: self.d.get(path, True).body.decode() for path in ('/v1/status', '/v1/accounts/m365', '/metrics', '/v1/doctor')}
+        texts['test'] = self.d.post('/v1/accounts/m365/test?send=no', None, True).body.decode()
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', self.d.socket, 'doctor'], capture_output=True, check=False)
+        texts['doctor'] = (done.stdout + done.stderr).decode()
+        texts['log'] = self.d.tail(100000)
+        with open('/proc/%d/cmdline' % self.d.process.pid, 'rb') as file:
+            texts['cmdline'] = file.read().decode()
+        for folder, _, names in os.walk(self.d.state):
+            for name in names:
+                if not folder.endswith('/tokens'):
+                    with open(os.path.join(folder, name), 'rb') as file:
+                        texts[name] = file.read().decode('latin-1')
+        self.assertIn('queue.db', texts)
+        for place, text in texts.items():
+            for secret in (token, token[:24], OLD):
+                self.assertNotIn(secret, text, place)
+

@@ -9,6 +9,7 @@ import threading
 import unittest
 import urllib.parse
 
+import notifyd
 from notifyd import ProgramTest, until
 
 CONFIG = '''
@@ -437,3 +438,29 @@ class Sealed(SignInTest):
 
 if __name__ == '__main__':
     unittest.main()
+
+
+class Alone(SignInTest):
+    def probe(self):
+        done = subprocess.run([notifyd.NOTIFYD, '--config', self.d.config, '--state-dir', self.d.state, '--probe', 'm365', '--no-send'],
+                              capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_a_test_without_a_daemon_reads_what_is_kept_and_uses_nothing_up(self):
+        self.open()
+        self.sign_in()
+        until(lambda: self.kept().get('access_token'), 'the sign-in is kept')
+        self.d.stop()
+        kept = self.kept()
+        code, told = self.probe()
+        self.assertEqual((code, told[-1]['ok']), (3, True), told)
+        path = os.path.join(self.d.state, 'tokens', 'm365')
+        with open(path, 'w', encoding='utf-8') as file:
+            json.dump(dict(kept, expires=kept['issued']), file)
+        code, told = self.probe()
+        self.assertEqual((code, told[-2]['step']), (69, 'token'), told)
+        self.assertIn('the access token that is kept has ended; only the running notifyd renews it', told[-2]['detail'])
+        self.assertIn('start notifyd', told[-2]['remedy'])
+        os.remove(path)
+        self.assertIn('only the running notifyd', self.probe()[1][-2]['detail'])
+        self.assertEqual(self.requests(), [], 'no refresh token was sent')

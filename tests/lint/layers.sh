@@ -10,7 +10,7 @@ pure='assert|ctype|errno|inttypes|limits|stdalign|stdatomic|stdarg|stdbool|stdde
 
 # who may include which library: "pattern of the header|files (extended regular expression)"
 libraries='
-event2/|daemon/io/(loop|tls|watch|smtp_link[a-z_]*|http_server[a-z_]*)\.[ch]
+event2/|daemon/io/(loop|reach|tls|watch|smtp_link[a-z_]*|http_server[a-z_]*)\.[ch]
 openssl/|daemon/io/(cert|jwt|sasl|seal|tls[a-z_]*|smtp_link[a-z_]*)\.[ch]
 curl/|daemon/io/http_client[a-z_]*\.c
 sqlite3\.h|daemon/io/store[a-z_]*\.[ch]

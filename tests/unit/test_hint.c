@@ -12,13 +12,15 @@
 #include <string.h>
 
 static char tenant[] = "1f3c", client[] = "9ab2", user[] = "alerts@contoso.com", name[] = "m365",
-	    host[] = "smtp.office365.com", from[] = "root@contoso.com";
+	    host[] = "smtp.office365.com", token_url[] = "https://login.example.com:443/token",
+	    from[] = "root@contoso.com";
 static const struct conf_account account = { .provider = CONF_MICROSOFT,
 	.name = name,
 	.tenant = tenant,
 	.client_id = client,
 	.user = user,
 	.host = host,
+	.token_url = token_url,
 	.from_box = { NULL, from } };
 
 static bool
@@ -59,13 +61,25 @@ static void
 who_sends_does_not_see_the_ids_of_the_tenant(void **state)
 {
 	struct explain_facts facts;
+	struct hint_room room;
 
 	(void)state;
-	hint_facts(&account, HINT_OWNER, &facts);
+	hint_facts(&account, HINT_OWNER, "", &room, &facts);
 	assert_null(facts.tenant);
 	assert_null(facts.client_id);
 	assert_string_equal(facts.user, user);
 	assert_true(says(&account, HINT_OWNER, "535 5.7.3 Authentication unsuccessful", NULL, "-AppId CLIENT-ID "));
+}
+
+static void
+a_name_that_is_not_found_is_the_one_that_failed(void **state)
+{
+	(void)state;
+	assert_true(says(&account, HINT_OPERATOR, "login.example.com: Could not resolve host: login.example.com", NULL,
+	    "getent ahosts login.example.com"));
+	assert_true(
+	    says(&account, HINT_OPERATOR, "the address of smtp.office365.com cannot be found: the name is not known",
+		NULL, "getent ahosts smtp.office365.com"));
 }
 
 static void
@@ -83,6 +97,7 @@ main(void)
 		cmocka_unit_test(the_table_speaks_before_the_failure),
 		cmocka_unit_test(a_command_can_be_pasted_as_it_is),
 		cmocka_unit_test(who_sends_does_not_see_the_ids_of_the_tenant),
+		cmocka_unit_test(a_name_that_is_not_found_is_the_one_that_failed),
 		cmocka_unit_test(another_providers_rows_are_not_told),
 	};
 

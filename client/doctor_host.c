@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor_host.c - notifyctl doctor: clock, sockets, folders of credentials.  Layer: client. */
+#include "client/deposit.h"
+#include "client/doctor.h"
+#include "common/api.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+
+#define FILES_MAX 1000u /* of a folder that are looked at */
+
+/* Whether it is right is for the token endpoints to say; this is whether anybody sets it. */
+void
+doctor_clock(struct doctor *doctor)
+{
+	struct timex state = { .modes = 0 };
+
+	if (adjtimex(&state) < 0)
+		doctor_say(doctor, "clock", DOCTOR_OK, "nobody may ask here whether it is synchronised", NULL);
+	else if (state.status & STA_UNSYNC)
+		doctor_say(doctor, "clock", DOCTOR_WARN, "it is not synchronised",
+		    "timedatectl set-ntp true, or see to it that a time service runs");
+	else
+		doctor_say(doctor, "clock", DOCTOR_OK, "it is synchronised", NULL);
+}
+
+/* wanted: what the rights must hold; most: what they may. */
+static void
+look_at_socket(struct doctor *doctor, const char *path, mode_t wanted, mode_t most, const char *who)
+{
+	const char *remedy = NULL;
+	enum doctor_level level = DOCTOR_FAIL;
+	char text[400];
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return; /* the daemon's line has told */
+	(void)snprintf(text, sizeof(text), "%.300s: mode %04o, %s", path, (unsigned)(st.st_mode & 07777), who);
+	if (!S_ISSOCK(st.st_mode)) {
+		remedy = "this is no socket: remove it, then start notifyd.socket and notifyd-admin.socket";
+	} else if ((st.st_mode & 0777 & ~most) != 0) {
+		remedy = "anybody may operate notifyd: systemctl restart notifyd-admin.socket";
+	} else if ((st.st_mode & wanted) != wanted) {
+		level = DOCTOR_WARN;
+		remedy = "not everybody it is for can connect: systemctl restart notifyd.socket notifyd-admin.socket";
+	} else {
+		level = DOCTOR_OK;
+	}
+	doctor_say(doctor, "socket", level, text, remedy);
+}
+
+void
+doctor_sockets(struct doctor *doctor)
+{
+	char admin[256];
+
+	look_at_socket(doctor, doctor->cmd->socket, 0666, 0777, "for those who submit");
+	if (api_admin_path(doctor->cmd->socket, admin, sizeof(admin)) != NULL)
+		look_at_socket(doctor, admin, 0600, 0770, "for operators");
+}
+
+/* What systemd copies from: of no use to anybody but root. Those who may not look have nothing to tell. */
+static void
+look_at_folder(struct doctor *doctor, const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+	unsigned seen = 0, open = 0;
+	char text[400], path[4200];
+	struct stat st;
+
+	if (dir == NULL)
+		return;
+	while (seen < FILES_MAX && (entry = readdir(dir)) != NULL) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (entry->d_name[0] == '.' || lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		seen++;
+		if ((st.st_mode & 077) == 0)
+			continue;
+		open++;
+		(void)snprintf(text, sizeof(text), "%.300s has mode %04o", path, (unsigned)(st.st_mode & 07777));
+	}
+	(void)closedir(dir);
+	if (open > 0)
+		doctor_say(doctor, "credentials", DOCTOR_WARN, text,
+		    "chmod 600 it and all others of the folder: systemd hands copies to notifyd, nobody else needs "
+		    "them");
+	else if (seen > 0) {
+		(void)snprintf(text, sizeof(text), "%.300s: %u, closed to others", folder, seen);
+		doctor_say(doctor, "credentials", DOCTOR_OK, text, NULL);
+	}
+}
+
+void
+doctor_credentials(struct doctor *doctor)
+{
+	look_at_folder(doctor, DEPOSIT_CREDENTIALS);
+	look_at_folder(doctor, DEPOSIT_CREDENTIALS ".encrypted");
+}

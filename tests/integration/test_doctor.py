@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""notifyctl doctor: what an alert needs of its host; each finding with its level, and what is not well with its cure."""
+import os
+import subprocess
+
+import notifyd
+from test_faults import HEAD, NO_TLS, PLAIN
+from test_probe import Probes, lines
+
+UNIT = ('LoadState=loaded ActiveState=active DropInPaths= LoadCredential=cred:/etc/notifyd/credentials User=notifyd DynamicUser=no '
+        'Type=notify PrivateUsers=no PrivateNetwork=no ProcSubset=all ProtectProc=default IPAddressDeny= MemoryMax=536870912 '
+        'LimitNOFILE=4096 TasksMax=64 Restart=on-failure LimitCORE=0 UMask=0077 NoNewPrivileges=yes CapabilityBoundingSet= '
+        'ProtectHome=yes ProtectSystem=strict').split() + ['RestrictAddressFamilies=AF_INET AF_UNIX AF_NETLINK AF_INET6']
+
+
+class Doctor(Probes):
+    def systemctl(self, daemon, **changes):
+        """A systemctl of ours, which shows a unit like the installed one but for these changes."""
+        shown = dict(line.split('=', 1) for line in UNIT)
+        shown.update(changes)
+        folder = os.path.join(daemon.folder, 'bin')
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, 'systemctl')
+        with open(path, 'w', encoding='ascii') as file:
+            file.write('#!/bin/sh\n[ "$1 $2" = "show notifyd.service" ] || exit 1\ncat << "end"\n%s\nend\n'
+                       % '\n'.join('%s=%s' % item for item in shown.items()))
+        os.chmod(path, 0o755)
+        return folder + ':/usr/bin:/bin'
+
+    def doctor(self, daemon, *more, socket=None, path='/nonexistent'):
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', socket or daemon.socket, '--json', 'doctor', *more], capture_output=True,
+                              text=True, timeout=120, check=False, env=dict(os.environ, LC_ALL='C.UTF-8', PATH=path))
+        told = lines(done.stdout)
+        for line in told:
+            self.assertEqual(line['ok'], line['level'] == 'ok', line)
+            self.assertEqual('remedy' in line, not line['ok'], line)
+        self.assertEqual(done.returncode, int(any(line['level'] == 'fail' for line in told)), done)
+        return told
+
+    def find(self, told, check, *words):
+        """The one finding of this check that says these words."""
+        fit = [line for line in told if line['check'] == check and all(word in line['detail'] for word in words)]
+        self.assertEqual(len(fit), 1, (check, words, told))
+        return fit[0]
+
+    def level(self, told, check, *words):
+        return self.find(told, check, *words)['level']
+
+    def test_all_that_is_needed_is_looked_at(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        for more in ((), ('--config', d.config)):
+            told = self.doctor(d, *more, socket=d.folder + '/gone.sock' if more else None, path=self.systemctl(d))
+            self.assertEqual(self.level(told, 'daemon'), 'fail' if more else 'ok')
+            self.assertEqual(self.level(told, 'unit', 'loaded, active', 'credentials are loaded'), 'ok')
+            self.assertEqual(self.level(told, 'sandbox', 'directives are as installed'), 'ok')
+            self.assertIn('OpenSSL', self.find(told, 'fips')['detail'])
+            self.assertEqual(self.level(told, 'authorities', '/ca.crt: 1 certificate loaded'), 'ok')
+            self.assertEqual(self.level(told, 'secret', 'client_secret of account m: ' + fake.facts['secret'] + ', mode 0600'), 'ok')
+            ports = [line['detail'] for line in told if line['check'] == 'port']
+            self.assertEqual(len(ports), 2, told)
+            self.assertTrue(all('connected to 127.0.0.1 in' in text for text in ports), ports)
+            self.assertEqual(self.level(told, 'clock', "account m's token endpoint"), 'ok')
+            self.assertEqual(self.level(told, 'certificate', 'issuer is CN=notifyd stand-in CA'), 'ok')
+            self.assertEqual(self.level(told, 'account m'), 'ok')
+        told = self.doctor(d)
+        self.assertEqual(self.level(told, 'state', d.state, 'mode 0700'), 'ok')
+        self.assertIn('min_free is', self.find(told, 'room', d.state)['detail'])
+        self.assertEqual([self.level(told, 'socket', name) for name in ('/notifyd.sock', '/notifyd-admin.sock')], ['ok', 'ok'])
+
+    def test_each_ill_has_its_name_and_its_cure(self):
+        fake = self.lenient()
+        config = HEAD + '[queue]\nmin_free = 1000000G\n' + PLAIN % ('p', fake.port, NO_TLS) + (
+            PLAIN % ('lost', 25, NO_TLS)).replace('127.0.0.1', 'relay.invalid') + PLAIN % ('shut', 1, NO_TLS) + \
+            '[account home]\nprovider = smtp\nhost = 127.0.0.1:%d\nfrom = a@b.example\nsecurity = tls\nuser = a\n' \
+            'password = file:/home/nobody-here/secret\nca_file = /nonexistent/ca.pem\n' % fake.port
+        d = self.daemon(config)
+        os.chmod(d.state, 0o755)
+        os.chmod(d.socket, 0o600)
+        told = self.doctor(d)
+        self.assertEqual(self.level(told, 'resolver', 'relay.invalid, the server of account lost', ' ms'), 'fail')
+        self.assertEqual(self.level(told, 'port', '127.0.0.1 port 1, the server of account shut', 'Connection refused'), 'fail')
+        self.assertEqual(self.level(told, 'room', 'min_free is 1024000000 MiB'), 'fail')
+        self.assertEqual(self.level(told, 'state', 'mode 0755'), 'warn')
+        self.assertEqual(self.level(told, 'socket', '/notifyd.sock: mode 0600'), 'warn')
+        self.assertIn('ProtectHome=', self.find(told, 'secret', 'password of account home')['remedy'])
+        self.assertEqual(self.level(told, 'authorities', '/nonexistent/ca.pem: No such file'), 'fail')
+        self.assertEqual(self.level(told, 'account lost'), 'fail')
+        os.chmod(d.state, 0o700)
+        os.chmod(d.socket, 0o666)
+
+    def test_a_unit_that_was_changed_is_told_directive_by_directive(self):
+        d = self.daemon(HEAD, start=False)
+        drop_in = '/etc/systemd/system/notifyd.service.d/x.conf'
+        told = self.doctor(d, '--config', d.config, path=self.systemctl(
+            d, DropInPaths=drop_in, ProtectHome='no', MemoryMax='16777216', PrivateUsers='yes', RestrictAddressFamilies='AF_UNIX AF_INET',
+            LimitNOFILE='infinity', IPAddressDeny='0.0.0.0/0 ::/0'))
+        self.assertEqual(self.level(told, 'sandbox', 'ProtectHome=no, where the installed unit has yes', drop_in), 'warn')
+        self.assertEqual(self.level(told, 'sandbox', 'MemoryMax=16777216', 'notifyd is killed'), 'fail')
+        self.assertEqual(self.level(told, 'sandbox', 'PrivateUsers=yes', 'every client looks like nobody'), 'fail')
+        self.assertEqual(self.level(told, 'sandbox', 'RestrictAddressFamilies=AF_UNIX AF_INET,', 'reached'), 'fail')
+        self.assertEqual(self.level(told, 'sandbox', 'IPAddressDeny=', 'providers change'), 'fail')
+        self.assertEqual(sum(line['check'] == 'sandbox' for line in told), 5, told)
+        told = self.doctor(d, '--config', d.config, path=self.systemctl(d, ActiveState='failed', RestrictAddressFamilies='~AF_PACKET'))
+        self.assertEqual(self.level(told, 'unit', 'loaded, failed'), 'fail')
+        self.assertEqual(self.level(told, 'sandbox', 'as installed'), 'ok')
+        told = self.doctor(d, '--config', d.config, path=self.systemctl(d, LoadState='not-found'))
+        self.assertIn('daemon-reload', self.find(told, 'unit')['remedy'])
+
+    def test_a_clock_that_is_ten_minutes_off_is_a_fault(self):
+        fake = self.stand_in()
+        fake.provider.faults['token'] = lambda *_: (503, {'Date': 'Sat, 21 Nov 2020 08:00:00 GMT'}, b'')
+        d = self.daemon(self.microsoft(fake), start=False)
+        told = self.doctor(d, '--config', d.config)
+        clock = self.find(told, 'clock', "ahead of that of account m's token endpoint")
+        self.assertEqual(clock['level'], 'fail')
+        self.assertIn('10 minutes', clock['remedy'])
+
+    def test_inspected_tls_is_named(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake).replace('\nca_file', '\ntoken_ca_file'), start=False)
+        told = self.doctor(d, '--config', d.config)
+        certificate = self.find(told, 'certificate', 'issued by CN=notifyd stand-in CA')
+        self.assertEqual(certificate['level'], 'fail')
+        self.assertIn('ca_file', certificate['remedy'])
+
+    def test_only_operators_are_told_what_the_daemon_sees(self):
+        d = self.daemon(HEAD)
+        self.assert_problem(d.get('/v1/doctor'), 403, 'operator-only')
+        self.assert_problem(d.get('/v1/doctor?x=1', True), 400, 'unknown-field')
+        reply = d.get('/v1/doctor', True)
+        self.assertEqual((reply.status, reply.headers['Content-Type']), (200, 'application/x-ndjson'))
+        self.assertTrue(all(line['check'] for line in lines(reply.body.decode())))
+
+    def test_the_daemons_own_program_ends_by_what_it_found(self):
+        d = self.daemon(HEAD, start=False)
+        code, told = self.alone(d, '--doctor', '--state-dir', d.folder)
+        self.assertEqual(code, 69 if any(line['level'] == 'fail' for line in told) else 0, told)
+        d.configure('gramt = 1\n')
+        code, told = self.alone(d, '--doctor', '--state-dir', d.folder)
+        self.assertIn('fips', [line['check'] for line in told])
