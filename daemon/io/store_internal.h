@@ -162,6 +162,12 @@ struct store {
 	char *folder, *path, *wal_path;
 	int lock_fd;
 
+	/* The loop's alone. */
+	struct store_req *held, **held_end; /* not yet given to the thread */
+	unsigned held_count;                /* outcomes among them */
+	struct loop_timer *hold;            /* until then */
+	bool passing;                       /* they will be given in the next turn */
+
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the members down to `stopping` */
 	pthread_cond_t wake;
