@@ -161,7 +161,11 @@ nd_buf_adds(struct nd_buf *buf, const char *text)
 bool
 nd_buf_addc(struct nd_buf *buf, char c)
 {
-	return nd_buf_add(buf, &c, 1);
+	if (buf->failed || buf->len >= buf->room)
+		return nd_buf_add(buf, &c, 1);
+	buf->octets[buf->len++] = c;
+	buf->octets[buf->len] = '\0';
+	return true;
 }
 
 bool

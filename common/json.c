@@ -18,7 +18,7 @@
 #define DEPTH_MAX 32u
 /* Objects of more members are checked for equal keys when they end, by sorting. */
 #define FEW_MEMBERS 12u
-#define BLOCK_FIRST 8192u
+#define BLOCK_FIRST 960u /* with its header a size that malloc keeps at hand */
 #define BLOCK_MAX 262144u
 #define WIPED_MAX 65536u
 #define LIFTED 64u /* octets: longer strings are taken where they lie */

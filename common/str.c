@@ -211,6 +211,16 @@ eight_printable(const char *octets)
 	return ((x | (x + ones) | ((x - ones * 0x20) & ~x)) & tops) == 0;
 }
 
+size_t
+nd_str_printable(const char *octets, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n >= 8 && eight_printable(octets + n))
+		n += 8;
+	return n;
+}
+
 bool
 nd_str_has_control(const char *octets, size_t len)
 {

@@ -165,6 +165,7 @@ libio_a_SOURCES = \
 	%D%/io/store_db.c \
 	%D%/io/store_internal.h \
 	%D%/io/store_owner.c \
+	%D%/io/store_hold.c \
 	%D%/io/store_log.c \
 	%D%/io/store_prune.c \
 	%D%/io/store_read.c \

@@ -3,9 +3,6 @@
  *
  *   store_submit ─► held ─► first … last ─► take a batch ─► one transaction, one sync ─► answered ─► note to the loop ─► done()
  *
- * The thread is given all that a turn of the loop asks for at once: a commit that began with the first of sixteen requests would leave the others to the
- * next. Outcomes, for which nobody waits, stay held for a moment, until something else is asked for.
- *
  * A transaction that fails is rolled back and its requests are tried again one by one, so that one bad request fails alone. Reads of unknown length
  * (store_scan.c) are not part of a batch: each turn of the thread runs one slice of one of them.
  */
@@ -23,8 +20,6 @@
 
 #define SMALL_REQUEST 1024u /* octets, as counted for a batch */
 #define IDLE_SECONDS 5      /* then the cache is given back */
-#define HOLD_TIME 2         /* ms that an outcome may wait for others */
-#define HOLD_MOST 16u       /* outcomes do not wait for more */
 
 struct store_mail {
 	struct loop_note note;
@@ -406,48 +401,6 @@ labour(void *arg)
 	return NULL;
 }
 
-/* -- from the loop to the thread -- */
-
-/* What is held goes to the thread. */
-static void
-pass_on(void *arg)
-{
-	struct store *store = arg;
-
-	store->passing = false;
-	store->held_count = 0;
-	loop_timer_set(store->hold, ND_NEVER);
-	if (store->held == NULL)
-		return;
-	must(pthread_mutex_lock(&store->lock));
-	*store->last = store->held;
-	store->last = store->held_end;
-	must(pthread_cond_signal(&store->wake));
-	must(pthread_mutex_unlock(&store->lock));
-	store->held = NULL;
-	store->held_end = &store->held;
-}
-
-/* In the next turn: what this one has still to ask for goes along. */
-static void
-pass_soon(struct store *store)
-{
-	if (!store->passing)
-		loop_soon(store->loop, pass_on, store);
-	store->passing = true;
-}
-
-static void
-hold(struct store *store, struct store_req *req)
-{
-	*store->held_end = req;
-	store->held_end = &req->next;
-	if (req->op != STORE_OUTCOME || ++store->held_count >= HOLD_MOST)
-		pass_soon(store);
-	else if (store->held_count == 1)
-		loop_timer_set(store->hold, loop_now(store->loop).ms + HOLD_TIME);
-}
-
 /* -- opening and closing -- */
 
 /* Signals are the loop's. */
@@ -481,7 +434,6 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	store->lock_fd = -1;
 	must(pthread_mutex_init(&store->owner_lock, NULL));
 	store->last = &store->first;
-	store->held_end = &store->held;
 	store->answer_end = &store->answered;
 	err = store_db_open(store, why);
 	if (err == ND_OK) {
@@ -501,8 +453,8 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 		free(store);
 		return NULL;
 	}
-	store->hold = loop_timer_new(loop, pass_on, store);
 	start(store);
+	store_hold_begin(store);
 	return store;
 }
 
@@ -520,7 +472,7 @@ store_submit(void *port, struct store_req *req)
 	store_read_forget(req);
 	atomic_fetch_add_explicit(&store->asked, 1, memory_order_relaxed);
 	if (!store->stopping) { /* written by this thread only */
-		hold(store, req);
+		store_hold(store, req);
 		return;
 	}
 	req->err = nd_fail(&req->why, ND_ESTOPPING, 0, "notifyd is stopping");
@@ -551,9 +503,7 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	pass_on(store);
-	loop_forget(store->loop, store);
-	loop_timer_free(store->hold);
+	store_hold_end(store);
 	must(pthread_mutex_lock(&store->lock));
 	store->stopping = true;
 	must(pthread_cond_signal(&store->wake));

@@ -2,6 +2,7 @@
 /* store_internal.h - what the files of the store share.  Layer: io.
  *
  *   store.c         the port: requests in, the storage thread, batches, answers out
+ *   store_hold.c    requests on their way to the thread
  *   store_db.c      the connection: lock, pragmas, statements, transactions, what an error means
  *   store_log.c     SQLite's file layer, with the writes to the log joined
  *   store_schema.c  every word of SQL: tables by version, statements
@@ -233,6 +234,11 @@ enum nd_err store_db_err(const struct store *store, int rc);
 void store_db_text(sqlite3_stmt *stmt, int at, const char *text); /* NULL: NULL. Borrowed until the statement has run */
 void store_db_int(sqlite3_stmt *stmt, int at, int64_t value);
 int store_db_meta_put(struct store *store, const char *name, int64_t value, const char *text);
+
+/* store_hold.c: the loop's */
+void store_hold_begin(struct store *store);
+void store_hold(struct store *store, struct store_req *req);
+void store_hold_end(struct store *store); /* all are given to the thread */
 
 /* store_log.c */
 const char *store_log_vfs(void); /* the name of our file layer; NULL: the default must do */
