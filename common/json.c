@@ -1,125 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json.c - bounded JSON in, JSON out.  Layer: common, words.  The only user of yajl.
+/* json.c - bounded JSON in.  Layer: common, words.  With json_build.c the only user of yajl.
  *
  * yajl gives events, the tree is ours: it has no depth limit, checks UTF-8 weakly, mangles lone surrogates and lets
  * keys appear twice. So the octets it took and their escapes are checked once more, here, before anybody sees the tree.
  */
 #include "common/json.h"
 
+#include "common/json_build.h"
 #include "common/json_here.h"
 #include "common/mem.h"
 #include "common/str.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_parse.h>
 
-#define DEPTH_MAX 32u
-/* Objects of more members are checked for equal keys when they end, by sorting. */
-#define FEW_MEMBERS 12u
-#define BLOCK_FIRST 960u /* with its header a size that malloc keeps at hand */
-#define BLOCK_MAX 262144u
-#define WIPED_MAX 65536u
 #define LIFTED 64u /* octets: longer strings are taken where they lie */
 
 const struct json_limits json_limits_job = { .octets = 36700160, .depth = 16, .nodes = 200000 };
 const struct json_limits json_limits_small = { .octets = 65536, .depth = 16, .nodes = 2000 };
-
-struct block {
-	struct block *older;
-	size_t used, size;
-	_Alignas(max_align_t) char octets[];
-};
-
-struct level {
-	struct json_node *node, *last;
-};
-
-struct json_text {
-	const char *octets;
-	size_t len;
-};
-
-struct reader {
-	struct block *blocks;
-	size_t block_size;
-	struct json_limits limits;
-	struct json_node *root;
-	struct level levels[DEPTH_MAX];
-	unsigned depth, nodes;
-	const char *key;         /* of the member that comes next */
-	struct json_text lifted; /* what the next string or key really is; octets NULL: as yajl says */
-	struct nd_why why;       /* err != ND_OK: a callback stopped the reading, and why */
-};
-
-/* --- memory --- */
-
-static void *
-take(struct reader *reader, size_t size)
-{
-	struct block *block = reader->blocks;
-	void *place;
-
-	size = (size + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
-	if (block == NULL || size > block->size - block->used) {
-		bool alone = size > reader->block_size / 4;
-		size_t room = alone ? size : reader->block_size;
-
-		block = malloc(sizeof(*block) + room);
-		if (block == NULL) {
-			(void)nd_fail(&reader->why, ND_EMEMORY, 0, "no memory is left to read JSON");
-			return NULL;
-		}
-		block->size = room;
-		block->used = 0;
-		/* A large one stands behind the block in use, which goes on being filled. */
-		if (alone && reader->blocks != NULL) {
-			block->older = reader->blocks->older;
-			reader->blocks->older = block;
-		} else {
-			block->older = reader->blocks;
-			reader->blocks = block;
-		}
-		if (!alone && reader->block_size < BLOCK_MAX)
-			reader->block_size *= 2;
-	}
-	place = block->octets + block->used;
-	block->used += size;
-	return place;
-}
-
-static const char *
-keep(struct reader *reader, const void *octets, size_t len)
-{
-	const char *lifted = reader->lifted.octets;
-	char *copy;
-
-	reader->lifted.octets = NULL;
-	if (lifted != NULL)
-		return lifted;
-	copy = take(reader, len + 1);
-	if (copy == NULL)
-		return NULL;
-	if (len > 0)
-		memcpy(copy, octets, len);
-	copy[len] = '\0';
-	return copy;
-}
-
-static void
-free_blocks(struct block *block)
-{
-	while (block != NULL) {
-		struct block *older = block->older;
-
-		/* Small trees may be of a token endpoint's reply. */
-		if (block->used <= WIPED_MAX)
-			explicit_bzero(block->octets, block->used);
-		free(block);
-		block = older;
-	}
-}
 
 /* yajl does not check its own allocations. What it needs is small, but for a string with escapes: twice its length. */
 static void *
@@ -142,188 +40,6 @@ yajl_leave(void *context, void *old)
 	(void)context;
 	free(old);
 }
-
-/* --- callbacks: each gives 0 to stop --- */
-
-static struct json_node *
-add(struct reader *reader, enum json_type type)
-{
-	struct json_node *node;
-
-	if (++reader->nodes > reader->limits.nodes) {
-		(void)nd_fail(&reader->why, ND_ETOOBIG, 0, "the JSON has more than %u values", reader->limits.nodes);
-		return NULL;
-	}
-	node = take(reader, sizeof(*node));
-	if (node == NULL)
-		return NULL;
-	*node = (struct json_node){ .type = type, .key = reader->key };
-	reader->key = NULL;
-	if (reader->depth == 0) {
-		reader->root = node;
-	} else {
-		struct level *level = &reader->levels[reader->depth - 1];
-
-		if (level->last == NULL)
-			level->node->child = node;
-		else
-			level->last->next = node;
-		level->last = node;
-		level->node->count++;
-	}
-	return node;
-}
-
-static int
-add_text(struct reader *reader, enum json_type type, const void *octets, size_t len)
-{
-	struct json_node *node = add(reader, type);
-
-	if (node == NULL)
-		return 0;
-	node->len = reader->lifted.octets != NULL ? reader->lifted.len : len;
-	node->text = keep(reader, octets, len);
-	return node->text != NULL;
-}
-
-static int
-add_nest(struct reader *reader, enum json_type type)
-{
-	struct json_node *node;
-
-	if (reader->depth >= reader->limits.depth) {
-		(void)nd_fail(&reader->why, ND_ESYNTAX, 0, "the JSON is nested deeper than %u", reader->limits.depth);
-		return 0;
-	}
-	node = add(reader, type);
-	if (node == NULL)
-		return 0;
-	reader->levels[reader->depth++] = (struct level){ .node = node };
-	return 1;
-}
-
-static int
-on_null(void *context)
-{
-	return add(context, JSON_NULL) != NULL;
-}
-
-static int
-on_bool(void *context, int value)
-{
-	struct json_node *node = add(context, JSON_BOOL);
-
-	if (node != NULL)
-		node->boolean = value != 0;
-	return node != NULL;
-}
-
-static int
-on_number(void *context, const char *octets, size_t len)
-{
-	return add_text(context, JSON_NUMBER, octets, len);
-}
-
-static int
-on_string(void *context, const unsigned char *octets, size_t len)
-{
-	return add_text(context, JSON_STRING, octets, len);
-}
-
-static int
-on_object(void *context)
-{
-	return add_nest(context, JSON_OBJECT);
-}
-
-static int
-on_array(void *context)
-{
-	return add_nest(context, JSON_ARRAY);
-}
-
-static int
-on_array_end(void *context)
-{
-	struct reader *reader = context;
-
-	reader->depth--;
-	return 1;
-}
-
-static int
-twice(struct reader *reader, const char *key)
-{
-	(void)nd_fail(&reader->why, ND_ESYNTAX, 0, "the key \"%.80s\" appears twice", key);
-	return 0;
-}
-
-static int
-on_key(void *context, const unsigned char *octets, size_t len)
-{
-	struct reader *reader = context;
-	const struct json_node *object = reader->levels[reader->depth - 1].node;
-
-	reader->key = keep(reader, octets, len);
-	if (reader->key == NULL)
-		return 0;
-	if (object->count >= FEW_MEMBERS)
-		return 1;
-	for (const struct json_node *member = object->child; member != NULL; member = member->next) {
-		if (strcmp(member->key, reader->key) == 0)
-			return twice(reader, reader->key);
-	}
-	return 1;
-}
-
-static int
-compare_keys(const void *a, const void *b)
-{
-	const char *const *left = a, *const *right = b;
-
-	return strcmp(*left, *right);
-}
-
-static int
-on_object_end(void *context)
-{
-	struct reader *reader = context;
-	const struct json_node *object = reader->levels[--reader->depth].node;
-	const char **keys;
-	unsigned n = 0;
-	int fine = 1;
-
-	if (object->count <= FEW_MEMBERS)
-		return 1;
-	keys = malloc(object->count * sizeof(*keys));
-	if (keys == NULL) {
-		(void)nd_fail(&reader->why, ND_EMEMORY, 0, "no memory is left to read JSON");
-		return 0;
-	}
-	for (const struct json_node *member = object->child; member != NULL; member = member->next)
-		keys[n++] = member->key;
-	qsort(keys, n, sizeof(*keys), compare_keys);
-	for (unsigned i = 1; i < n && fine; i++) {
-		if (strcmp(keys[i - 1], keys[i]) == 0)
-			fine = twice(reader, keys[i]);
-	}
-	free(keys);
-	return fine;
-}
-
-static const yajl_callbacks callbacks = {
-	.yajl_null = on_null,
-	.yajl_boolean = on_bool,
-	.yajl_number = on_number,
-	.yajl_string = on_string,
-	.yajl_start_map = on_object,
-	.yajl_map_key = on_key,
-	.yajl_end_map = on_object_end,
-	.yajl_start_array = on_array,
-	.yajl_end_array = on_array_end,
-};
-
-/* --- reading --- */
 
 static enum nd_err
 fail_at(struct nd_why *why, const char *octets, size_t at)
@@ -368,7 +84,7 @@ tell(yajl_handle yajl, const char *octets, size_t len, struct nd_why *why)
 /* One reading. The input is fed to yajl whole; or, when strings are taken where they lie, in pieces: what stands between
  * the long ones, each of which yajl sees as an empty string. */
 struct feeding {
-	struct reader *reader;
+	struct json_build *build;
 	yajl_handle yajl;
 	const char *octets; /* the input */
 	size_t len;
@@ -378,9 +94,9 @@ struct feeding {
 };
 
 static bool
-is_whole(const struct reader *reader)
+is_whole(const struct json_build *build)
 {
-	return reader->root != NULL && reader->depth == 0;
+	return build->root != NULL && build->depth == 0;
 }
 
 /* What yajl or a callback has against the piece. */
@@ -391,8 +107,8 @@ refuse(struct feeding *feeding, size_t piece_len)
 	size_t at = yajl_get_bytes_consumed(feeding->yajl);
 	enum nd_err err;
 
-	if (feeding->reader->why.err != ND_OK) {
-		*feeding->why = feeding->reader->why;
+	if (feeding->build->why.err != ND_OK) {
+		*feeding->why = feeding->build->why;
 		err = fail_at(feeding->why, piece, at > piece_len ? piece_len : at);
 	} else {
 		err = tell(feeding->yajl, piece, piece_len, feeding->why);
@@ -410,7 +126,7 @@ feed(struct feeding *feeding, size_t len, size_t *taken)
 	if (yajl_parse(feeding->yajl, (const unsigned char *)piece, len) != yajl_status_ok)
 		return refuse(feeding, len);
 	*taken = yajl_get_bytes_consumed(feeding->yajl);
-	if (*taken > len || !is_whole(feeding->reader))
+	if (*taken > len || !is_whole(feeding->build))
 		*taken = len;
 	return ND_OK;
 }
@@ -434,9 +150,9 @@ feed_last(struct feeding *feeding, size_t *taken)
 
 	if (err != ND_OK)
 		return err;
-	if (is_whole(feeding->reader) || yajl_complete_parse(feeding->yajl) == yajl_status_ok)
+	if (is_whole(feeding->build) || yajl_complete_parse(feeding->yajl) == yajl_status_ok)
 		return check_piece(feeding, *taken);
-	if (feeding->reader->why.err != ND_OK)
+	if (feeding->build->why.err != ND_OK)
 		return refuse(feeding, len);
 	(void)nd_fail(feeding->why, ND_ESYNTAX, 0, "the JSON ends too early");
 	(void)fail_at(feeding->why, feeding->octets + feeding->base, len);
@@ -469,7 +185,7 @@ lift(struct feeding *feeding, char *string, size_t len)
 		return nd_fail_at(feeding->why, NULL, line, NULL);
 	if (!json_here_decode(string, len, &decoded))
 		return wrong_string(feeding, "a string has an escape that JSON does not know", line);
-	feeding->reader->lifted = (struct json_text){ string, decoded };
+	feeding->build->lifted = (struct json_text){ string, decoded };
 	if (yajl_parse(feeding->yajl, (const unsigned char *)"\"", 1) != yajl_status_ok)
 		return refuse(feeding, 0);
 	return ND_OK;
@@ -501,7 +217,7 @@ feed_pieces(struct feeding *feeding, char *octets, size_t *taken)
 		if (err == ND_OK)
 			err = check_piece(feeding, *taken);
 		/* The value ended before the string, or yajl does not take it for one. */
-		if (err != ND_OK || is_whole(feeding->reader))
+		if (err != ND_OK || is_whole(feeding->build))
 			return err;
 		feeding->lines += count_lines(octets + feeding->base, piece);
 		feeding->base = at;
@@ -542,7 +258,7 @@ read(struct feeding *feeding, char *here, size_t *used, const struct json_limits
 	enum nd_err err;
 	size_t taken = 0;
 
-	feeding->yajl = yajl_alloc(&callbacks, &memory, feeding->reader);
+	feeding->yajl = yajl_alloc(&json_build_callbacks, &memory, feeding->build);
 	(void)yajl_config(feeding->yajl, yajl_allow_trailing_garbage, 1);
 	(void)yajl_config(feeding->yajl, yajl_dont_validate_strings, 1);
 	err = here != NULL ? feed_pieces(feeding, here, &taken) : feed_last(feeding, &taken);
@@ -565,26 +281,26 @@ read(struct feeding *feeding, char *here, size_t *used, const struct json_limits
 static enum nd_err
 read_tree(struct json_tree *tree, struct feeding *feeding, char *here, size_t *used, const struct json_limits *limits)
 {
-	struct reader reader = { .block_size = BLOCK_FIRST, .limits = *limits };
+	struct json_build build = { .block_size = JSON_BUILD_BLOCK, .limits = *limits };
 	struct nd_why own;
 	enum nd_err err;
 
 	if (feeding->why == NULL)
 		feeding->why = &own;
-	feeding->reader = &reader;
-	if (reader.limits.depth > DEPTH_MAX)
-		reader.limits.depth = DEPTH_MAX;
+	feeding->build = &build;
+	if (build.limits.depth > JSON_BUILD_DEPTH)
+		build.limits.depth = JSON_BUILD_DEPTH;
 	if (used == NULL && feeding->len > limits->octets)
 		err = nd_fail(feeding->why, ND_ETOOBIG, 0, "the JSON has more than %zu octets", limits->octets);
 	else
 		err = read(feeding, here, used, limits);
-	feeding->reader = NULL;
+	feeding->build = NULL;
 	feeding->why = NULL;
 	if (err != ND_OK) {
-		free_blocks(reader.blocks);
+		json_build_free(build.blocks);
 		return err;
 	}
-	*tree = (struct json_tree){ .root = reader.root, .blocks = reader.blocks };
+	*tree = (struct json_tree){ .root = build.root, .blocks = build.blocks };
 	return ND_OK;
 }
 
@@ -610,117 +326,3 @@ json_read_here(struct json_tree *tree, char *octets, size_t len, const struct js
 	return err;
 }
 /* NOLINTEND(readability-function-size) */
-
-/* A copy that has U+FFFD for each octet that is no UTF-8, and for NUL. */
-static const char *
-keep_clean(struct reader *reader, const char *text, size_t len, size_t *kept)
-{
-	char *copy = take(reader, 3 * len + 1), *to = copy;
-
-	for (size_t i = 0, n; copy != NULL && i < len; i += n) {
-		n = text[i] != '\0' ? nd_str_utf8_len(text + i, len - i) : 0;
-		memcpy(to, n > 0 ? text + i : "\xef\xbf\xbd", n > 0 ? n : 3);
-		to += n > 0 ? n : 3;
-		n += n == 0;
-	}
-	if (copy != NULL)
-		*to = '\0';
-	*kept = (size_t)(to - copy);
-	return copy;
-}
-
-size_t
-json_weight(const struct json_node *node)
-{
-	size_t octets = node->len;
-
-	for (const struct json_node *child = node->child; child != NULL; child = child->next)
-		octets += sizeof(*child) + json_weight(child);
-	return octets;
-}
-
-enum nd_err
-json_add_text(struct json_tree *tree, const char *key, const char *text, size_t len, struct nd_why *why)
-{
-	struct json_node **end = &tree->root->child, *node;
-	struct reader reader = { .blocks = tree->blocks, .block_size = BLOCK_FIRST };
-	struct nd_why own;
-	bool clean = nd_str_utf8(text, len) && memchr(text, '\0', len) == NULL;
-
-	if (why == NULL)
-		why = &own;
-	for (; *end != NULL; end = &(*end)->next) {
-		if (strcmp((*end)->key, key) == 0) {
-			(void)nd_fail(why, ND_ESYNTAX, 0, "%s is given twice", key);
-			return nd_fail_at(why, key, 0, NULL);
-		}
-	}
-	node = take(&reader, sizeof(*node));
-	if (node != NULL) {
-		*node = (struct json_node){ .type = JSON_STRING, .text = text, .len = len };
-		node->key = keep(&reader, key, strlen(key));
-		if (!clean)
-			node->text = keep_clean(&reader, text, len, &node->len);
-	}
-	tree->blocks = reader.blocks;
-	if (node == NULL || node->key == NULL || node->text == NULL)
-		return nd_fail(why, ND_EMEMORY, 0, "no memory is left to read JSON");
-	*end = node;
-	tree->root->count++;
-	return ND_OK;
-}
-
-void
-json_done(struct json_tree *tree)
-{
-	if (tree == NULL)
-		return;
-	free_blocks(tree->blocks);
-	*tree = (struct json_tree){ NULL, NULL };
-}
-
-const struct json_node *
-json_get(const struct json_node *object, const char *key)
-{
-	if (object == NULL || object->type != JSON_OBJECT)
-		return NULL;
-	for (const struct json_node *member = object->child; member != NULL; member = member->next) {
-		if (strcmp(member->key, key) == 0)
-			return member;
-	}
-	return NULL;
-}
-
-const char *
-json_get_text(const struct json_node *object, const char *key)
-{
-	const struct json_node *member = json_get(object, key);
-
-	return member != NULL && member->type == JSON_STRING ? member->text : NULL;
-}
-
-bool
-json_int(const struct json_node *node, int64_t min, int64_t max, int64_t *out)
-{
-	return node != NULL && node->type == JSON_NUMBER && nd_str_int(node->text, min, max, out);
-}
-
-const char *
-json_type_name(enum json_type type)
-{
-	switch (type) {
-	case JSON_NULL:
-		return "null";
-	case JSON_BOOL:
-		return "true or false";
-	case JSON_NUMBER:
-		return "a number";
-	case JSON_STRING:
-		return "a string";
-	case JSON_ARRAY:
-		return "an array";
-	case JSON_OBJECT:
-		return "an object";
-	}
-	return "a value";
-}

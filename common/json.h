@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json.h - bounded JSON in, JSON out.  Layer: common, words.  The only user of yajl.
+/* json.h - bounded JSON in, JSON out.  Layer: common, words.  json.c and json_build.c are the only users of yajl.
  *
  * Reading gives a flat tree: one array of nodes, one arena of strings. RFC 8259, and stricter (design.md 3): valid UTF-8 (no
  * surrogates, no overlong), no duplicate keys, depth <= limits.depth, no NUL, no comments, nothing after the value.
@@ -33,9 +33,10 @@ struct json_limits {
 extern const struct json_limits json_limits_job;   /* 36,700,160 octets, depth 16, 200,000 nodes */
 extern const struct json_limits json_limits_small; /* 64 KiB, depth 16, 2,000 nodes: token replies, files of our own */
 
+struct json_block;
 struct json_tree {
 	struct json_node *root;
-	void *blocks; /* owned memory */
+	struct json_block *blocks; /* owned memory */
 };
 
 /* Reads the first value of `octets`. used == NULL: anything but white space after it is an error; else *used is how much it took

@@ -1,4 +1,4 @@
-# common/ - what the daemon and the client both speak. Needs yajl (json.c alone).
+# common/ - what the daemon and the client both speak. Needs yajl (json.c and json_build.c alone).
 noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	%D%/api.c \
@@ -23,9 +23,12 @@ libcommon_a_SOURCES = \
 	%D%/job_lists.c \
 	%D%/json.c \
 	%D%/json.h \
+	%D%/json_build.c \
+	%D%/json_build.h \
 	%D%/json_here.c \
 	%D%/json_here.h \
 	%D%/json_out.c \
+	%D%/json_tree.c \
 	%D%/log.c \
 	%D%/log.h \
 	%D%/mem.c \

@@ -35,6 +35,8 @@ const char *nd_str_nearest(const char *text, const char *const *candidates);
 /* Wildcard match, ASCII without case: '*' any run, '?' one. */
 bool nd_str_match(const char *pattern, const char *text);
 
+/* Two digits for each octet, lower case, and a NUL: `out` has 2 * len + 1. */
+void nd_str_hex(char *out, const void *octets, size_t len);
 /* RFC 4648 with padding, one line. `out` grows by the encoded octets. */
 bool nd_str_base64(struct nd_buf *out, const void *octets, size_t len);
 /* Decodes; white space inside is skipped when `lax`. false: not base64, or `out` refused. `out` NULL: only checks. */

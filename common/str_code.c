@@ -19,6 +19,19 @@ is_space(char c)
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+void
+nd_str_hex(char *out, const void *octets, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *octet = octets;
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[octet[i] >> 4];
+		*out++ = digits[octet[i] & 15];
+	}
+	*out = '\0';
+}
+
 bool
 nd_str_base64(struct nd_buf *out, const void *octets, size_t len)
 {

@@ -511,7 +511,7 @@ set_pause(struct app *app, struct http_request *request, bool paused)
 	if (paused)
 		filer_write_later(app->files, app->loop, path, "", 0, pause_kept, NULL);
 	else
-		(void)unlink(path);
+		filer_remove_later(app->files, app->loop, path);
 	nd_log(
 	    ND_LOG_NOTICE, NULL, paused ? "the queue is paused by an operator" : "the queue is resumed by an operator");
 	loop_soon(app->loop, app_pump, app);

@@ -22,16 +22,30 @@ admit_load(struct app *app)
 		.free = app->disk_free };
 }
 
+/* A disk that was full a moment ago may have room again: nobody is refused for what is not seen now. */
+static enum nd_err
+check(struct app *app, uint64_t octets, bool severe, struct nd_why *why)
+{
+	struct intake_limit_load load = admit_load(app);
+	enum nd_err err = intake_limit_check(app->conf, &load, octets, severe, why);
+
+	if (err != ND_EDISKFULL)
+		return err;
+	app->disk_looked = 0;
+	load = admit_load(app);
+	return intake_limit_check(app->conf, &load, octets, severe, why);
+}
+
 enum nd_err
 admit_job(struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why)
 {
-	struct intake_limit_load load = admit_load(app);
 	struct quota_ask ask = { .peer = peer, .octets = row->body_len, .severe = row->severity <= JOB_CRITICAL };
 	struct store_size own = store_size_of(app->store, peer->uid, peer->unit);
+	enum nd_err err = check(app, ask.octets, ask.severe, why);
 	unsigned i;
 
-	if (intake_limit_check(app->conf, &load, ask.octets, ask.severe, why) != ND_OK)
-		return why->err;
+	if (err != ND_OK)
+		return err;
 	for (i = 0; i < row->rcpt_count; i++)
 		ask.foreign += access_foreign(app->conf, row->rcpts[i].address);
 	ask.queued = own.octets;
@@ -48,9 +62,7 @@ admit_job(struct app *app, const struct access_peer *peer, const struct queue_jo
 enum nd_err
 admit_room(struct app *app, uint64_t octets, struct nd_why *why)
 {
-	struct intake_limit_load load = admit_load(app);
-
-	return intake_limit_check(app->conf, &load, octets, true, why);
+	return check(app, octets, true, why);
 }
 
 void

@@ -154,6 +154,8 @@ struct app {
 	bool copying;                     /* a backup is being made or removed */
 	unsigned intake;                  /* submissions between handler and commit */
 	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
+	unsigned sweep_step;              /* of the sweep under way: 1 all jobs, then each account's; 0: none is */
+	bool hurry, hurrying;             /* the clock went back: what waits is to be made due; it is being done */
 	unsigned moving;                  /* jobs that change their account, not yet committed */
 	bool marked, move_failed, more_orphans;
 	unsigned outcomes;         /* outcomes between engine and commit */
@@ -202,6 +204,8 @@ enum nd_err vault_read(
 enum nd_err vault_write(struct app_account *account, const char *path, const struct oauth_saved *saved,
     filer_done *done, void *arg, struct nd_why *why) ND_MUST_CHECK;
 #define VAULT_ASIDE 3u
+/* Before it is written anew: ACCOUNT.KIND-1 is what it was, whatever becomes of the writing. */
+void vault_keep(struct app_account *account, const char *kind);
 void vault_aside(struct app_account *account, const char *kind); /* the file becomes ACCOUNT.KIND-1 */
 /* The place of a grant of other settings: ACCOUNT.IDENTITY. */
 char *vault_other(const struct app_account *account, const char *identity);

@@ -211,7 +211,7 @@ credentials_used(struct app_account *account, const struct nd_secret *secret)
 	if (secret->len == 0 || !account->credentials_known)
 		return;
 	tls_sha256(secret->octets, secret->len, sum);
-	(void)snprintf(mark, sizeof(mark), "%02x%02x%02x%02x", sum[0], sum[1], sum[2], sum[3]);
+	nd_str_hex(mark, sum, sizeof(mark) / 2);
 	if (strcmp(mark, expiry->mark) == 0)
 		return;
 	expiry_used(expiry, mark, loop_now(app->loop).unix_ms);

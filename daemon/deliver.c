@@ -335,7 +335,6 @@ evidence_of(struct app *app, const struct app_account *account, const struct que
 	struct spool_body body;
 	struct nd_why why;
 	ssize_t got;
-	unsigned i;
 
 	tls_digest_add(digest, job->head, strlen(job->head));
 	if (job->body)
@@ -347,11 +346,7 @@ evidence_of(struct app *app, const struct app_account *account, const struct que
 		explicit_bzero(piece, sizeof(piece));
 	}
 	tls_digest_end(digest, sum);
-	for (i = 0; i < sizeof(sum); i++) {
-		hex[2 * i] = "0123456789abcdef"[sum[i] >> 4];
-		hex[2 * i + 1] = "0123456789abcdef"[sum[i] & 15];
-	}
-	hex[64] = '\0';
+	nd_str_hex(hex, sum, sizeof(sum));
 	nd_buf_init(&buf, 256);
 	json_out_init(&out, &buf);
 	json_out_object(&out, NULL);
@@ -411,6 +406,11 @@ outcome_stored(struct store_req *req)
 	struct queue_job *row = req->job;
 
 	app_wrote(app, req);
+	if (req->err == ND_ENOTFOUND && !settling->job) { /* it has ended meanwhile, and nothing of it was kept */
+		app->outcomes--;
+		free_outcome(req);
+		return;
+	}
 	if (req->err != ND_OK) {
 		/* Kept as it is: tried again when the disk has room; after a restart an in-flight note makes it uncertain. */
 		req->next = app->retry;

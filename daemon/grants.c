@@ -49,7 +49,7 @@ put_aside(struct app_account *account, const char *kind, const char *words)
 	memcpy(left.signed_in, account->grant.signed_in, sizeof(left.signed_in));
 	(void)snprintf(left.refused, sizeof(left.refused), "%s", words);
 	if (account->locked.err == ND_OK)
-		vault_aside(account, kind);
+		vault_keep(account, kind);
 	if (vault_write(account, account->token_path, &left, noted, NULL, &why) != ND_OK)
 		noted(NULL, why.err, &why);
 	grants_take(account, &left);
@@ -59,21 +59,16 @@ put_aside(struct app_account *account, const char *kind, const char *words)
 bool
 grants_brought(struct app_account *account, const struct nd_secret *token)
 {
-	static const char digits[] = "0123456789abcdef";
 	struct oauth_saved *grant = &account->grant;
 	uint8_t sum[32];
 	char digest[65];
 
 	tls_sha256(token->octets, token->len, sum);
-	for (unsigned i = 0; i < sizeof(sum); i++) {
-		digest[2 * i] = digits[sum[i] >> 4];
-		digest[2 * i + 1] = digits[sum[i] & 15];
-	}
-	digest[64] = '\0';
+	nd_str_hex(digest, sum, sizeof(sum));
 	if (strcmp(grant->imported, digest) == 0)
 		return false;
 	if (grant->refresh_token.len > 0)
-		vault_aside(account, "replaced");
+		vault_keep(account, "replaced");
 	nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", name_of(account) }),
 	    "account %s: a new refresh token was brought by the setting refresh_token", name_of(account));
 	oauth_saved_done(grant);

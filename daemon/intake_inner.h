@@ -88,6 +88,11 @@ void intake_end(struct submission *submission);                         /* frees
 /* The body was read, or not: its jobs are taken, or why not is answered. Takes the submission over. */
 void intake_was_read(struct submission *submission, enum nd_err err, struct nd_why *why);
 
+/* intake_resolve.c */
+/* The draft as a row of the queue, without its body. On the loop. */
+enum nd_err intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft,
+    const struct ready *ready, struct queue_job *row, struct nd_why *why);
+
 /* intake_large.c */
 /* The body is read on the composer thread, then taken. `plan` is the submission's. */
 void intake_large_body(struct submission *submission);

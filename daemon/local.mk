@@ -100,6 +100,7 @@ libcore_a_SOURCES = \
 	%D%/core/smtp_stuff.h \
 	%D%/core/smtp_talk.c \
 	%D%/core/smtp_talk.h \
+	%D%/core/smtp_talk_open.c \
 	%D%/core/stats.c \
 	%D%/core/stats.def \
 	%D%/core/stats.h \
@@ -205,6 +206,7 @@ notifyd_SOURCES = \
 	%D%/intake_inner.h \
 	%D%/intake_large.c \
 	%D%/intake_read.c \
+	%D%/intake_resolve.c \
 	%D%/intake_stream.c \
 	%D%/logins.c \
 	%D%/logouts.c \

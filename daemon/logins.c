@@ -254,7 +254,7 @@ keep(struct app_login *login, struct oauth_reply *reply)
 	nd_secret_set(&saved->token, reply->token.octets, reply->token.len);
 	nd_secret_set(&saved->refresh_token, reply->refresh_token.octets, reply->refresh_token.len);
 	if (account->grant.refresh_token.len > 0 && account->locked.err == ND_OK)
-		vault_aside(account, "replaced");
+		vault_keep(account, "replaced");
 	if (vault_write(account, account->token_path, saved, kept, login, &why) != ND_OK)
 		fail(login, &why);
 }

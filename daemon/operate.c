@@ -338,6 +338,21 @@ put_tokens_aside(const struct app *app, struct nd_why *why)
 	return filer_mkdir(tokens, why);
 }
 
+/* What was read from there at the start is the other machine's too. */
+static void
+forget_tokens(struct app *app, struct engine_account *account)
+{
+	struct app_account *user = account->user;
+
+	if (account->conf->auth == CONF_OAUTH2 && user) {
+		tokens_drop(user);
+		user->grants++;
+		tokens_open(app, user);
+		engine_token_gone(app->engine, account, loop_now(app->loop));
+	}
+	engine_refresh(app->engine, account, loop_now(app->loop));
+}
+
 static void
 new_noted(void *arg, enum nd_err err, const struct nd_why *why)
 {
@@ -348,9 +363,9 @@ new_noted(void *arg, enum nd_err err, const struct nd_why *why)
 
 	app->deciding = false;
 	if (err == ND_OK && app->another_machine) {
-		begin_to_send(app);
 		for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-			engine_refresh(app->engine, account, loop_now(app->loop));
+			forget_tokens(app, account);
+		begin_to_send(app);
 		nd_log(ND_LOG_NOTICE, NULL,
 		    "the state is this machine's from now on: %llu jobs of the other one were cancelled",
 		    (unsigned long long)wish->cancelled);

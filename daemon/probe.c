@@ -43,6 +43,7 @@ free_probe(void *arg)
 	nd_secret_done(&probe->sent);
 	nd_secret_done(&probe->token);
 	nd_secret_done(&probe->password);
+	secrets_drop(&probe->account);
 	tls_free(probe->tls);
 	tls_chain_done(&probe->chain);
 	reload_release(probe->held);
@@ -362,6 +363,23 @@ begin(void *arg)
 	probe_secret(probe);
 }
 
+/* Secrets that were handed over are what the account lives on. */
+static void
+take_given(struct probe *probe)
+{
+	const struct engine_account *engine;
+	const struct app_account *own;
+
+	for (unsigned i = 0; (engine = engine_account_nth(probe->app->engine, i)) != NULL; i++) {
+		own = engine->user;
+		if (!own || engine->conf != probe->conf)
+			continue;
+		for (unsigned field = 0; field < SECRETS_FIELDS; field++)
+			secrets_copy(&own->given[field], &probe->account.given[field]);
+		probe->account.secrets.try_next = own->secrets.try_next;
+	}
+}
+
 struct probe *
 probe_start(struct app *app, const struct probe_wish *wish)
 {
@@ -378,6 +396,8 @@ probe_start(struct app *app, const struct probe_wish *wish)
 	probe->engine.conf = probe->conf;
 	probe->engine.user = &probe->account;
 	probe->account = (struct app_account){ .app = app, .engine = &probe->engine, .conf = probe->held };
+	if (app->engine && wish->held == app->conf)
+		take_given(probe);
 	probe->timer = loop_timer_new(app->loop, late, probe);
 	probe->since = loop_now(app->loop).ms;
 	probe->next = app->probes;

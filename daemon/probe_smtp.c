@@ -160,15 +160,12 @@ static void
 write_head(struct probe *probe)
 {
 	const struct conf_account *conf = probe->conf;
-	static const char digits[] = "0123456789abcdef";
 	char date[ND_STAMP_SIZE], id[33];
 	uint8_t dice[16];
 	struct nd_buf head;
 
 	tls_random(dice, sizeof(dice));
-	for (unsigned i = 0; i < 32; i++)
-		id[i] = digits[i % 2 ? dice[i / 2] & 15 : dice[i / 2] >> 4];
-	id[32] = '\0';
+	nd_str_hex(id, dice, sizeof(dice));
 	nd_buf_init(&head, HEAD_LIMIT);
 	(void)nd_buf_addf(&head,
 	    "From: <%s>\r\nTo: <%s>\r\nSubject: notifyd test of account %s\r\nDate: %s\r\nMessage-ID: <%s@%s>\r\n"

@@ -279,6 +279,9 @@ recover_again(void *arg)
 		recover_orphans(app);
 }
 
+static void look_for_expired(struct app *app);
+
+/* The next search comes behind the writes of this one: no job is found, and ended, twice. */
 static void
 swept(struct store_req *req)
 {
@@ -299,20 +302,33 @@ swept(struct store_req *req)
 	free(req->jobs);
 	free((void *)(uintptr_t)req->account);
 	free(req);
+	look_for_expired(app);
 	loop_soon(app->loop, app_pump, app);
 }
 
+/* Those of age first, then those that their accounts had time enough for, one account after another. */
 static void
-look_for_expired(struct app *app, const char *account, nd_ms age)
+look_for_expired(struct app *app)
 {
-	struct store_req *req = nd_xalloc(sizeof(*req));
+	const nd_unix now = loop_now(app->loop).unix_ms;
+	const struct engine_account *account = NULL;
+	struct store_req *req;
 
+	if (app->sweep_step > 0)
+		account = engine_account_nth(app->engine, app->sweep_step - 1);
+	if (app->stopping || (app->sweep_step > 0 && !account)) {
+		app->sweep_step = 0;
+		return;
+	}
+	app->sweep_step++;
+	req = nd_xalloc(sizeof(*req));
 	req->op = STORE_EXPIRE;
 	req->done = swept;
 	req->owner = app;
-	req->until = loop_now(app->loop).unix_ms;
-	req->account = nd_xstrdup(account);
-	req->max_age = age;
+	req->until = now;
+	req->account = account ? nd_xstrdup(account->conf->name) : NULL;
+	req->max_age = account ? now - downtime_cutoff(&account->downtime, app->conf->expires_in, now)
+			       : engine_max_age(app->engine, now);
 	store_submit(app->store, req);
 }
 
@@ -322,6 +338,8 @@ hurried(struct store_req *req)
 	struct app *app = req->owner;
 
 	app_wrote(app, req);
+	app->hurrying = false;
+	app->hurry = req->err != ND_OK; /* no room on the disk: the next sweep tries again */
 	engine_flush(app->engine, loop_now(app->loop));
 	free(req);
 	loop_soon(app->loop, app_pump, app);
@@ -332,9 +350,13 @@ recover_leap(struct app *app)
 {
 	struct store_req *req;
 
-	if (!engine_leap(app->engine, loop_now(app->loop)))
+	if (engine_leap(app->engine, loop_now(app->loop))) {
+		app->hurry = true;
+		nd_log(ND_LOG_WARNING, NULL, "the clock of this host went back: what waits for another try is due now");
+	}
+	if (!app->hurry || app->hurrying)
 		return;
-	nd_log(ND_LOG_WARNING, NULL, "the clock of this host went back: what waits for another try is due now");
+	app->hurrying = true;
 	req = nd_xalloc(sizeof(*req));
 	req->op = STORE_HURRY;
 	req->done = hurried;
@@ -347,20 +369,14 @@ void
 recover_sweep(void *arg)
 {
 	struct app *app = arg;
-	struct nd_now now = loop_now(app->loop);
-	struct engine_account *account;
-	unsigned i;
 
 	if (app->stopping)
 		return;
 	recover_leap(app);
-	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? now.ms + SWEEP : ND_NEVER);
-	if (app->unfinished == 0)
-		return;
-	look_for_expired(app, NULL, engine_max_age(app->engine, now.unix_ms));
-	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		look_for_expired(app, account->conf->name,
-		    now.unix_ms - downtime_cutoff(&account->downtime, app->conf->expires_in, now.unix_ms));
+	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? loop_now(app->loop).ms + SWEEP : ND_NEVER);
+	/* What could not be written yet would be found once more. */
+	if (app->unfinished > 0 && app->sweep_step == 0 && !app->retry)
+		look_for_expired(app);
 }
 
 static void

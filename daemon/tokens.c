@@ -17,20 +17,14 @@
 static void
 identify(struct app_account *account)
 {
-	static const char digits[] = "0123456789abcdef";
 	struct nd_buf buf;
 	uint8_t sum[32];
-	unsigned i;
 
 	nd_buf_init(&buf, IDENTITY_LIMIT);
 	oauth_identity(account->engine->conf, &buf);
 	tls_sha256(nd_buf_text(&buf), buf.len, sum);
 	nd_buf_done(&buf);
-	for (i = 0; i < sizeof(sum); i++) {
-		account->identity[2 * i] = digits[sum[i] >> 4];
-		account->identity[2 * i + 1] = digits[sum[i] & 15];
-	}
-	account->identity[2 * i] = '\0';
+	nd_str_hex(account->identity, sum, sizeof(sum));
 }
 
 static void

@@ -121,8 +121,7 @@ put_hex(struct json_out *out, const char *key, const uint8_t digest[32])
 {
 	char text[65];
 
-	for (size_t i = 0; i < 32; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", (unsigned)digest[i]);
+	nd_str_hex(text, digest, 32);
 	json_out_text(out, key, text);
 }
 

@@ -21,7 +21,7 @@ read_key(struct nd_secret *key, struct nd_why *why)
 	struct nd_why told;
 
 	if (secret_read("credential:tokens-key", key, &told) != ND_OK)
-		return told.sys_errno == ENOENT || told.sys_errno == EACCES
+		return told.sys_errno == ENOENT
 			   ? ND_OK
 			   : nd_fail(why, ND_ETOKENSLOCKED, 0, "the kept tokens stay locked: %s", told.text);
 	if (key->len >= SEAL_SECRET_MIN)
@@ -83,6 +83,7 @@ vault_write(struct app_account *account, const char *path, const struct oauth_sa
 	struct nd_secret key = { 0 };
 	struct nd_buf plain, sealed;
 	const struct nd_buf *file = &plain;
+	enum nd_err err = ND_OK;
 
 	if (account->locked.err != ND_OK) {
 		*why = account->locked;
@@ -98,11 +99,21 @@ vault_write(struct app_account *account, const char *path, const struct oauth_sa
 		seal_text(&key, account->engine->conf->name, nd_buf_text(&plain), plain.len, &sealed);
 		file = &sealed;
 	}
-	filer_write_later(app->files, app->loop, path, nd_buf_text(file), file->len, done, arg);
+	if (plain.failed || sealed.failed)
+		err = nd_fail(why, ND_EDISK, 0, "the tokens of account %s are larger than %u octets and are not kept",
+		    account->engine->conf->name, FILE_LIMIT);
+	else
+		filer_write_later(app->files, app->loop, path, nd_buf_text(file), file->len, done, arg);
 	nd_buf_wipe(&plain);
 	nd_buf_done(&sealed);
 	nd_secret_done(&key);
-	return ND_OK;
+	return err;
+}
+
+void
+vault_keep(struct app_account *account, const char *kind)
+{
+	filer_keep_later(account->app->files, account->app->loop, account->token_path, kind, VAULT_ASIDE);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/stamp.h"
 #include "common/str.h"
+#include "daemon/core/jwt.h"
 #include "daemon/core/smtp_reply.h"
 
 #include <ctype.h>
@@ -17,23 +18,6 @@
 #define BACKDATED ND_MIN(7) /* issuers let a token begin some minutes before it is issued */
 
 /* -- reading -- */
-
-/* RFC 7515 2: base64url without padding. */
-static bool
-unbase64url(const char *text, size_t len, struct nd_buf *out)
-{
-	struct nd_buf plain;
-	bool good;
-
-	nd_buf_init(&plain, CLAIMS_OCTETS);
-	for (size_t i = 0; i < len; i++)
-		(void)nd_buf_addc(&plain, text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i]);
-	while (plain.len % 4 != 0 && !plain.failed)
-		(void)nd_buf_addc(&plain, '=');
-	good = !plain.failed && nd_str_unbase64(out, nd_buf_text(&plain), plain.len, false);
-	nd_buf_wipe(&plain);
-	return good;
-}
 
 static void
 take(const struct json_node *root, const char *key, char *out, size_t size)
@@ -91,19 +75,12 @@ take_all(const struct json_node *root, struct claims *out)
 void
 claims_read(const struct nd_secret *token, struct claims *out)
 {
-	const char *start, *end;
 	struct json_tree tree = { 0 };
 	struct nd_buf text;
 
 	*out = (struct claims){ 0 };
-	if (token->len == 0 || (start = memchr(token->octets, '.', token->len)) == NULL)
-		return;
-	start++;
-	end = memchr(start, '.', token->len - (size_t)(start - token->octets));
-	if (end == NULL)
-		return;
 	nd_buf_init(&text, CLAIMS_OCTETS);
-	if (unbase64url(start, (size_t)(end - start), &text) &&
+	if (jwt_payload(token, &text) &&
 	    json_read(&tree, nd_buf_text(&text), text.len, &json_limits_small, NULL, NULL) == ND_OK &&
 	    tree.root->type == JSON_OBJECT)
 		take_all(tree.root, out);

@@ -414,10 +414,11 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	struct settle_word word;
 
 	settle_outcome(job->job, &c, &word);
-	smtp_habits_learn(&account->habits, told->outcome, now.ms);
 	session->mails++;
-	if (!session->old) /* settings that hold no more say nothing about the new ones */
+	if (!session->old) { /* settings that hold no more say nothing about the new ones */
+		smtp_habits_learn(&account->habits, told->outcome, now.ms);
 		judge(engine, session, told->outcome, &word, now);
+	}
 	if (word.counted)
 		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
 	else

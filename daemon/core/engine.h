@@ -125,6 +125,8 @@ enum engine_bar {
 };
 void engine_bar(struct engine *engine, enum engine_bar bar, bool on);
 bool engine_barred(const struct engine *engine, enum engine_bar bar);
+/* The driver has none any more. */
+void engine_token_gone(struct engine *engine, struct engine_account *account, struct nd_now now);
 /* By the operator. */
 void engine_pause(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_resume(struct engine *engine, struct engine_account *account, struct nd_now now);

@@ -95,6 +95,13 @@ engine_refresh(struct engine *engine, struct engine_account *account, struct nd_
 }
 
 void
+engine_token_gone(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	token_spoiled(&account->token, now.ms);
+}
+
+void
 engine_signed_in(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
 	(void)engine;
@@ -139,6 +146,7 @@ change(struct engine_account *account, const struct conf_account *conf, nd_ms no
 		account->health.probing = false; /* its session is old now */
 	}
 	if (account->change == CONF_OTHER) {
+		account->habits = (struct smtp_habits){ 0 }; /* another host's */
 		health_renew(&account->health, now);
 		token_renew(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
 		account->token_why = (struct nd_why){ 0 };

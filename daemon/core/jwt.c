@@ -5,9 +5,10 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #define TEXT_MAX 8192u
+#define PAYLOAD_MAX 16384u
 
 void
 jwt_base64url(struct nd_buf *out, const void *octets, size_t len)
@@ -88,6 +89,29 @@ jwt_finish(struct nd_buf *out, const void *signature, size_t len)
 {
 	nd_buf_addc(out, '.');
 	jwt_base64url(out, signature, len);
+}
+
+bool
+jwt_payload(const struct nd_secret *jwt, struct nd_buf *out)
+{
+	const char *start = jwt->len > 0 ? memchr(jwt->octets, '.', jwt->len) : NULL, *end;
+	struct nd_buf base64;
+	bool good;
+
+	if (start == NULL)
+		return false;
+	start++;
+	end = memchr(start, '.', jwt->len - (size_t)(start - jwt->octets));
+	if (end == NULL)
+		return false;
+	nd_buf_init(&base64, PAYLOAD_MAX);
+	for (const char *c = start; c < end; c++)
+		(void)nd_buf_addc(&base64, *c == '-' ? '+' : *c == '_' ? '/' : *c);
+	while (base64.len % 4 != 0 && !base64.failed)
+		(void)nd_buf_addc(&base64, '=');
+	good = !base64.failed && nd_str_unbase64(out, nd_buf_text(&base64), base64.len, false);
+	nd_buf_wipe(&base64);
+	return good;
 }
 
 const char *

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/mem.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,8 @@ void jwt_write(const struct jwt_ask *ask, struct nd_buf *out);
 void jwt_finish(struct nd_buf *out, const void *signature, size_t len);
 /* RFC 4648 5, without padding. */
 void jwt_base64url(struct nd_buf *out, const void *octets, size_t len);
+/* The claims of a JWT, decoded and not verified (RFC 7515 7.1). false: it is none, or `out` refused. The caller wipes `out`. */
+bool jwt_payload(const struct nd_secret *jwt, struct nd_buf *out);
 /* A random UUID (RFC 9562 5.4) of sixteen random octets. Returns `out`. */
 const char *jwt_guid(const uint8_t dice[16], char out[JWT_GUID_SIZE]);
 

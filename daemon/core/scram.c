@@ -7,17 +7,23 @@
 #include <stdio.h>
 #include <string.h>
 
+void
+scram_name(const char *user, struct nd_buf *out)
+{
+	for (; *user != '\0'; user++) {
+		if (*user == ',' || *user == '=')
+			(void)nd_buf_adds(out, *user == ',' ? "=2C" : "=3D");
+		else
+			(void)nd_buf_addc(out, *user);
+	}
+}
+
 /* Without the header "n,,". */
 static void
 say_bare(const char *user, const char *nonce, struct nd_buf *out)
 {
 	(void)nd_buf_adds(out, "n=");
-	for (const char *c = user; *c; c++) {
-		if (*c == ',' || *c == '=')
-			(void)nd_buf_adds(out, *c == ',' ? "=2C" : "=3D");
-		else
-			(void)nd_buf_addc(out, *c);
-	}
+	scram_name(user, out);
 	(void)nd_buf_addf(out, ",r=%s", nonce);
 }
 

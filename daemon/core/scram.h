@@ -25,7 +25,8 @@ struct scram {
 	char message[1024]; /* AuthMessage */
 };
 
-/* The name is written as RFC 5802 5.1 has it. */
+/* A name as RFC 5801 4 and RFC 5802 5.1 write it: "," and "=" would end it. */
+void scram_name(const char *user, struct nd_buf *out);
 void scram_first(const char *user, const char *nonce, struct nd_buf *out);
 /* The server's first message. ND_EPROTOCOL when it is none, or not an answer to ours. */
 enum nd_err scram_read(const char *user, const char *nonce, const char *text, size_t len, struct scram *out,

@@ -3,6 +3,7 @@
 #include "daemon/core/signin.h"
 
 #include "common/json.h"
+#include "daemon/core/jwt.h"
 #include "daemon/core/oauth_inner.h"
 
 #include <stdio.h>
@@ -129,27 +130,6 @@ signin_poll(struct signin_device *device, const struct oauth_reply *reply, struc
 
 /* --- who --- */
 
-static bool
-decode(const struct nd_secret *jwt, struct nd_buf *out)
-{
-	const char *start = jwt->octets != NULL ? memchr(jwt->octets, '.', jwt->len) : NULL;
-	struct nd_buf base64;
-	bool good;
-
-	if (start == NULL)
-		return false;
-	start++;
-	size_t len = strcspn(start, ".");
-	nd_buf_init(&base64, OAUTH_INNER_TOKEN_MAX + 4);
-	for (size_t i = 0; i < len; i++)
-		nd_buf_addc(&base64, start[i] == '-' ? '+' : start[i] == '_' ? '/' : start[i]);
-	while (base64.len % 4 != 0 && !base64.failed)
-		nd_buf_addc(&base64, '=');
-	good = !base64.failed && nd_str_unbase64(out, nd_buf_text(&base64), base64.len, false);
-	nd_buf_wipe(&base64);
-	return good;
-}
-
 bool
 signin_who(const struct nd_secret *jwt, char *out, size_t size)
 {
@@ -159,7 +139,7 @@ signin_who(const struct nd_secret *jwt, char *out, size_t size)
 
 	out[0] = '\0';
 	nd_buf_init(&text, OAUTH_INNER_TOKEN_MAX);
-	if (decode(jwt, &text) &&
+	if (jwt_payload(jwt, &text) &&
 	    json_read(&tree, nd_buf_text(&text), text.len, &json_limits_small, NULL, NULL) == ND_OK) {
 		for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]) && out[0] == '\0'; i++)
 			take_text(tree.root, claims[i], out, size);

@@ -17,17 +17,12 @@ say_xoauth2(const struct smtp_settings *settings, struct nd_buf *out)
 	(void)nd_buf_adds(out, "\1\1");
 }
 
-/* RFC 7628 3.1; "," and "=" in the name are written as RFC 5801 4 has them. The port is left out: it is optional. */
+/* RFC 7628 3.1. The port is left out: it is optional. */
 static void
 say_oauthbearer(const struct smtp_settings *settings, struct nd_buf *out)
 {
 	(void)nd_buf_adds(out, "n,a=");
-	for (const char *c = settings->user; *c; c++) {
-		if (*c == ',' || *c == '=')
-			(void)nd_buf_adds(out, *c == ',' ? "=2C" : "=3D");
-		else
-			(void)nd_buf_addc(out, *c);
-	}
+	scram_name(settings->user, out);
 	(void)nd_buf_addf(out, ",\1host=%s\1auth=Bearer ", settings->host);
 	(void)nd_buf_add(out, settings->secret->octets, settings->secret->len);
 	(void)nd_buf_adds(out, "\1\1");
@@ -104,9 +99,10 @@ ask_cram(const struct smtp_settings *settings, const char *challenge, size_t len
 static void
 answer_cram(const struct smtp_settings *settings, const struct smtp_auth_exchange *exchange, struct nd_buf *out)
 {
-	(void)nd_buf_addf(out, "%s ", settings->user);
-	for (size_t i = 0; i < 16; i++)
-		(void)nd_buf_addf(out, "%02x", exchange->answer.proof[i]);
+	char digest[2 * 16 + 1]; /* RFC 2195 2 */
+
+	nd_str_hex(digest, exchange->answer.proof, 16);
+	(void)nd_buf_addf(out, "%s %s", settings->user, digest);
 }
 
 /* In the order of our choice. "AQ==" is the single 0x01 of RFC 7628 3.2.3; "*" cancels (RFC 4954 4). */

@@ -466,12 +466,6 @@ smtp_proto_caps(const struct smtp_proto *proto)
 	return &proto->caps;
 }
 
-unsigned
-smtp_proto_transactions(const struct smtp_proto *proto)
-{
-	return proto->transactions;
-}
-
 enum smtp_stage
 smtp_proto_stage(const struct smtp_proto *proto)
 {

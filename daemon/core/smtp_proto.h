@@ -174,7 +174,6 @@ void smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out);
 const struct smtp_question *smtp_proto_question(const struct smtp_proto *proto);
 const struct smtp_fault *smtp_proto_fault(const struct smtp_proto *proto);
 const struct smtp_caps *smtp_proto_caps(const struct smtp_proto *proto);
-unsigned smtp_proto_transactions(const struct smtp_proto *proto); /* begun on this session */
 enum smtp_stage smtp_proto_stage(const struct smtp_proto *proto); /* what is awaited now */
 const char *smtp_proto_doing(const struct smtp_proto *proto);     /* "naming a recipient" */
 

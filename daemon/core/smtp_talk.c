@@ -13,13 +13,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void say_ehlo(struct smtp_proto *proto);
-static void say_starttls(struct smtp_proto *proto);
-static void say_auth(struct smtp_proto *proto);
-static void say_auth_message(struct smtp_proto *proto);
-static void say_auth_refusal(struct smtp_proto *proto);
-static void say_auth_answer(struct smtp_proto *proto);
-static void say_auth_nothing(struct smtp_proto *proto);
 static void say_mail(struct smtp_proto *proto);
 static void say_rcpt(struct smtp_proto *proto);
 static void say_data(struct smtp_proto *proto);
@@ -28,13 +21,6 @@ static void say_lone_dot(struct smtp_proto *proto);
 static void say_rset(struct smtp_proto *proto);
 static void say_quit(struct smtp_proto *proto);
 
-static enum smtp_state heard_greeting(struct smtp_proto *proto, const struct smtp_reply *reply);
-static enum smtp_state heard_ehlo(struct smtp_proto *proto, const struct smtp_reply *reply);
-static enum smtp_state heard_starttls(struct smtp_proto *proto, const struct smtp_reply *reply);
-static enum smtp_state heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply);
-static enum smtp_state heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply);
-static enum smtp_state heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply);
-static enum smtp_state heard_auth_answer(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_flight(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_mark(struct smtp_proto *proto, const struct smtp_reply *reply);
@@ -51,25 +37,25 @@ static enum smtp_state heard_quit(struct smtp_proto *proto, const struct smtp_re
 
 /* clang-format off */
 const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
-	[STATE_GREETING] = { "the greeting", "waiting for the greeting", ND_MIN(5), NULL, heard_greeting,
+	[STATE_GREETING] = { "the greeting", "waiting for the greeting", ND_MIN(5), NULL, smtp_talk_heard_greeting,
 	                     SMTP_AT_GREETING, PHASE_OPENING, SMTP_WISH_READ },
-	[STATE_EHLO] = { "EHLO", "introducing itself", ND_MIN(5), say_ehlo, heard_ehlo,
+	[STATE_EHLO] = { "EHLO", "introducing itself", ND_MIN(5), smtp_talk_say_ehlo, smtp_talk_heard_ehlo,
 	                 SMTP_AT_EHLO, PHASE_OPENING, SMTP_WISH_READ },
-	[STATE_STARTTLS] = { "STARTTLS", "asking for encryption", ND_MIN(5), say_starttls, heard_starttls,
+	[STATE_STARTTLS] = { "STARTTLS", "asking for encryption", ND_MIN(5), smtp_talk_say_starttls, smtp_talk_heard_starttls,
 	                     SMTP_AT_STARTTLS, PHASE_OPENING, SMTP_WISH_READ },
 	[STATE_TLS] = { "TLS", "agreeing on encryption", ND_MIN(2), NULL, NULL,
 	                SMTP_AT_CERTIFICATE, PHASE_OPENING, SMTP_WISH_TLS },
-	[STATE_AUTH] = { "AUTH", "signing in", ND_MIN(5), say_auth, heard_auth,
+	[STATE_AUTH] = { "AUTH", "signing in", ND_MIN(5), smtp_talk_say_auth, smtp_talk_heard_auth,
 	                 SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
-	[STATE_AUTH_MESSAGE] = { "AUTH", "signing in", ND_MIN(5), say_auth_message, heard_auth_message,
+	[STATE_AUTH_MESSAGE] = { "AUTH", "signing in", ND_MIN(5), smtp_talk_say_auth_message, smtp_talk_heard_auth_message,
 	                         SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
-	[STATE_AUTH_REFUSAL] = { "AUTH", "signing in", ND_MIN(5), say_auth_refusal, heard_auth_refusal,
+	[STATE_AUTH_REFUSAL] = { "AUTH", "signing in", ND_MIN(5), smtp_talk_say_auth_refusal, smtp_talk_heard_auth_refusal,
 	                         SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
 	[STATE_AUTH_PROOF] = { "AUTH", "signing in", ND_MIN(5), NULL, smtp_talk_nonsense,
 	                       SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_PROOF },
-	[STATE_AUTH_ANSWER] = { "AUTH", "signing in", ND_MIN(5), say_auth_answer, heard_auth_answer,
+	[STATE_AUTH_ANSWER] = { "AUTH", "signing in", ND_MIN(5), smtp_talk_say_auth_answer, smtp_talk_heard_auth_answer,
 	                        SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
-	[STATE_AUTH_VERIFIED] = { "AUTH", "signing in", ND_MIN(5), say_auth_nothing, heard_auth_refusal,
+	[STATE_AUTH_VERIFIED] = { "AUTH", "signing in", ND_MIN(5), smtp_talk_say_auth_nothing, smtp_talk_heard_auth_refusal,
 	                          SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
 	[STATE_READY] = { "nothing", "waiting for work", 0, NULL, heard_unasked,
 	                  SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_MAIL },
@@ -190,192 +176,6 @@ smtp_talk_nonsense(struct smtp_proto *proto, const struct smtp_reply *reply)
 	(void)nd_fail(&why, ND_EPROTOCOL, 0, "%s does not keep to the protocol: it answered %s by %d %.160s",
 	    proto->settings->host, smtp_talk_rows[proto->state].name, reply->code, reply->text);
 	return smtp_talk_break(proto, &why, false);
-}
-
-/* A refusal that ends the session before it is ready. */
-static enum smtp_state
-refuse_session(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	const struct smtp_row *row = &smtp_talk_rows[proto->state];
-	const bool for_good = reply->code >= 500;
-	enum nd_err err = ND_ECONNECT;
-	struct nd_why why;
-
-	if (reply->code < 400)
-		return smtp_talk_nonsense(proto, reply);
-	if (for_good && row->stage == SMTP_AT_AUTH)
-		err = ND_EAUTH;
-	else if (for_good && row->stage == SMTP_AT_STARTTLS)
-		err = ND_ETLS;
-	(void)nd_fail(&why, err, 0, "%s refused while %s: %d%s%s %.200s", proto->settings->host, row->doing,
-	    reply->code, reply->enhanced[0] ? " " : "", reply->enhanced, reply->text);
-	proto->fault.reply = *reply;
-	proto->fault.token_refused = for_good && row->stage == SMTP_AT_AUTH &&
-				     proto->settings->auth == SMTP_AUTH_OAUTH &&
-				     (reply->code == 535 || proto->challenged);
-	return smtp_talk_fault(proto, row->stage, &why);
-}
-
-/* ---- opening ---- */
-
-static enum smtp_state
-heard_greeting(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	return reply->code / 100 == 2 ? STATE_EHLO : refuse_session(proto, reply);
-}
-
-static void
-say_ehlo(struct smtp_proto *proto)
-{
-	(void)nd_buf_addf(&proto->out, "EHLO %s\r\n", proto->settings->ehlo);
-}
-
-static enum smtp_state
-heard_ehlo(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	const struct smtp_settings *settings = proto->settings;
-	struct nd_why why;
-
-	if (reply->code / 100 != 2)
-		return refuse_session(proto, reply);
-	if (settings->security == SMTP_STARTTLS && !proto->tls) {
-		if (proto->caps.starttls)
-			return STATE_STARTTLS;
-		(void)nd_fail(&why, ND_ETLS, 0,
-		    "%s does not offer STARTTLS: something on the way may have taken it out", settings->host);
-		return smtp_talk_fault(proto, SMTP_AT_STARTTLS, &why);
-	}
-	if (settings->auth == SMTP_AUTH_NONE)
-		return STATE_READY;
-	proto->mech = smtp_auth_choose(settings, &proto->caps, proto->tls, &why);
-	return proto->mech ? STATE_AUTH : smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
-}
-
-static void
-say_starttls(struct smtp_proto *proto)
-{
-	(void)nd_buf_adds(&proto->out, "STARTTLS\r\n");
-}
-
-static enum smtp_state
-heard_starttls(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	return reply->code / 100 == 2 ? STATE_TLS : refuse_session(proto, reply);
-}
-
-/* ---- signing in ---- */
-
-static void
-say_auth(struct smtp_proto *proto)
-{
-	proto->said = smtp_auth_command(proto->mech, proto->settings, &proto->out) ? 1 : 0;
-	proto->out_secret = proto->said > 0;
-}
-
-/* What a 2xx, 4xx or 5xx in any step of AUTH means. */
-static enum smtp_state
-sign_in(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	return reply->code / 100 == 2 ? STATE_READY : refuse_session(proto, reply);
-}
-
-/* A challenge behind the message: XOAUTH2 and OAUTHBEARER tell so why they are about to refuse. */
-static enum smtp_state
-hear_challenge(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	proto->challenged = true;
-	smtp_auth_challenge(reply->text, proto->fault.challenge, sizeof(proto->fault.challenge));
-	return STATE_AUTH_REFUSAL;
-}
-
-/* What the challenge asks takes cryptography. */
-static enum smtp_state
-hear_question(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	struct nd_why inner, why;
-
-	if (proto->exchange == NULL)
-		proto->exchange = nd_xalloc(sizeof(*proto->exchange));
-	if (smtp_auth_ask(proto->mech, proto->settings, reply->text, proto->exchange, &inner) == ND_OK)
-		return STATE_AUTH_PROOF;
-	(void)nd_fail(&why, inner.err, 0, "%s does not keep to the protocol: %s", proto->settings->host, inner.text);
-	return smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
-}
-
-static enum smtp_state
-heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	if (reply->code / 100 != 3)
-		return sign_in(proto, reply);
-	if (proto->mech->ask && (!proto->mech->message[0] || (proto->said > 0 && reply->text[0] != '\0')))
-		return hear_question(proto, reply);
-	/* An empty challenge after an initial response: a server that does not know of those. */
-	if (proto->said > 0 && reply->text[0] != '\0')
-		return hear_challenge(proto, reply);
-	proto->said = 0;
-	return STATE_AUTH_MESSAGE;
-}
-
-static void
-say_auth_message(struct smtp_proto *proto)
-{
-	proto->out_secret = true;
-	smtp_auth_message(proto->mech, proto->said++, proto->settings, &proto->out);
-}
-
-static enum smtp_state
-heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	if (reply->code / 100 != 3)
-		return sign_in(proto, reply);
-	if (proto->mech->ask)
-		return hear_question(proto, reply);
-	return proto->said < 2 && proto->mech->message[proto->said] ? STATE_AUTH_MESSAGE : hear_challenge(proto, reply);
-}
-
-static void
-say_auth_refusal(struct smtp_proto *proto)
-{
-	(void)nd_buf_addf(&proto->out, "%s\r\n", proto->mech->to_refusal);
-}
-
-static enum smtp_state
-heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	return sign_in(proto, reply);
-}
-
-static void
-say_auth_answer(struct smtp_proto *proto)
-{
-	proto->out_secret = true;
-	smtp_auth_answer(proto->mech, proto->settings, proto->exchange, &proto->out);
-}
-
-static enum smtp_state
-heard_auth_answer(struct smtp_proto *proto, const struct smtp_reply *reply)
-{
-	struct nd_why why;
-
-	if (reply->code >= 400 || !proto->mech->mutual)
-		return reply->code / 100 == 3 ? hear_challenge(proto, reply) : sign_in(proto, reply);
-	if (reply->code / 100 == 3 && smtp_auth_verified(reply->text, proto->exchange))
-		return STATE_AUTH_VERIFIED;
-	if (reply->code / 100 == 3) {
-		enum smtp_state next = hear_challenge(proto, reply);
-
-		if (strncmp(proto->fault.challenge, "e=", 2) == 0)
-			return next; /* a refusal follows, with words */
-	}
-	(void)nd_fail(&why, ND_EAUTH, 0,
-	    "%s did not prove that it knows the password: it may not be the server it says", proto->settings->host);
-	return smtp_talk_fault(proto, SMTP_AT_AUTH, &why);
-}
-
-static void
-say_auth_nothing(struct smtp_proto *proto)
-{
-	(void)nd_buf_adds(&proto->out, "\r\n");
 }
 
 /* ---- one mail ---- */

@@ -125,4 +125,20 @@ void smtp_talk_orphan(struct smtp_proto *proto);
 /* The reply is one that nothing allows here. */
 enum smtp_state smtp_talk_nonsense(struct smtp_proto *proto, const struct smtp_reply *reply);
 
+/* The rows of the opening: smtp_talk_open.c. */
+void smtp_talk_say_ehlo(struct smtp_proto *proto);
+void smtp_talk_say_starttls(struct smtp_proto *proto);
+void smtp_talk_say_auth(struct smtp_proto *proto);
+void smtp_talk_say_auth_message(struct smtp_proto *proto);
+void smtp_talk_say_auth_refusal(struct smtp_proto *proto);
+void smtp_talk_say_auth_answer(struct smtp_proto *proto);
+void smtp_talk_say_auth_nothing(struct smtp_proto *proto);
+enum smtp_state smtp_talk_heard_greeting(struct smtp_proto *proto, const struct smtp_reply *reply);
+enum smtp_state smtp_talk_heard_ehlo(struct smtp_proto *proto, const struct smtp_reply *reply);
+enum smtp_state smtp_talk_heard_starttls(struct smtp_proto *proto, const struct smtp_reply *reply);
+enum smtp_state smtp_talk_heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply);
+enum smtp_state smtp_talk_heard_auth_message(struct smtp_proto *proto, const struct smtp_reply *reply);
+enum smtp_state smtp_talk_heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *reply);
+enum smtp_state smtp_talk_heard_auth_answer(struct smtp_proto *proto, const struct smtp_reply *reply);
+
 #endif

@@ -260,8 +260,9 @@ struct aside {
 	struct worker_task task; /* first */
 	struct loop_note note;
 	struct loop *loop;
-	char *path, *kind;
+	char *path, *kind; /* kind NULL: it is removed */
 	unsigned keep;
+	bool stays;
 	enum nd_err err;
 	struct nd_why why;
 };
@@ -281,6 +282,12 @@ put_aside(struct worker_task *task)
 	struct aside *aside = (struct aside *)task;
 	char from[4160], to[4160];
 
+	if (aside->kind == NULL) {
+		if (unlink(aside->path) != 0 && errno != ENOENT)
+			aside->err = fail(&aside->why, aside->path, "removed");
+		loop_post(aside->loop, &aside->note);
+		return;
+	}
 	/* The others move up only when there is one to come. */
 	for (unsigned n = aside->keep; n > 1 && access(aside->path, F_OK) == 0; n--) {
 		name_aside(aside, n - 1, from, sizeof(from));
@@ -289,7 +296,9 @@ put_aside(struct worker_task *task)
 			aside->err = fail(&aside->why, from, "moved aside");
 	}
 	name_aside(aside, 1, to, sizeof(to));
-	if (aside->err == ND_OK && rename(aside->path, to) != 0 && errno != ENOENT)
+	if (aside->stays)
+		(void)unlink(to);
+	if (aside->err == ND_OK && (aside->stays ? link : rename)(aside->path, to) != 0 && errno != ENOENT)
 		aside->err = fail(&aside->why, aside->path, "moved aside");
 	if (aside->err == ND_OK && sync_folder(aside->path) != 0)
 		aside->err = fail(&aside->why, aside->path, "synced with its folder");
@@ -308,8 +317,8 @@ tell_aside(void *arg)
 	free(aside);
 }
 
-void
-filer_aside_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep)
+static struct aside *
+ask_aside(struct loop *loop, const char *path, const char *kind)
 {
 	struct aside *aside = nd_xalloc(sizeof(*aside));
 
@@ -319,6 +328,30 @@ filer_aside_later(struct worker *files, struct loop *loop, const char *path, con
 	aside->loop = loop;
 	aside->path = nd_xstrdup(path);
 	aside->kind = nd_xstrdup(kind);
+	return aside;
+}
+
+void
+filer_aside_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep)
+{
+	struct aside *aside = ask_aside(loop, path, kind);
+
 	aside->keep = keep;
 	worker_put(files, &aside->task);
+}
+
+void
+filer_keep_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep)
+{
+	struct aside *aside = ask_aside(loop, path, kind);
+
+	aside->keep = keep;
+	aside->stays = true;
+	worker_put(files, &aside->task);
+}
+
+void
+filer_remove_later(struct worker *files, struct loop *loop, const char *path)
+{
+	worker_put(files, &ask_aside(loop, path, NULL)->task);
 }

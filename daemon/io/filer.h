@@ -34,5 +34,9 @@ void filer_write_later(struct worker *files, struct loop *loop, const char *path
 /* Puts a file aside: PATH.KIND-1; what was there becomes -2 and so on, the one after `keep` ends. keep 0: it becomes PATH.KIND in place of what was there.
  * Fine when there is none. On the file thread, behind the writes that were asked for before. */
 void filer_aside_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep);
+/* As filer_aside_later with keep > 0, but PATH stays what it is as well, until it is written anew. */
+void filer_keep_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep);
+/* In the same order; fine when there is none. */
+void filer_remove_later(struct worker *files, struct loop *loop, const char *path);
 
 #endif

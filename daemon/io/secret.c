@@ -177,6 +177,7 @@ read_credential(const char *name, const char *reference, struct nd_secret *out, 
 {
 	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
 	char path[PATH_MAX];
+	enum nd_err err;
 
 	if (!credential_name_ok(name))
 		return fail(
@@ -184,7 +185,11 @@ read_credential(const char *name, const char *reference, struct nd_secret *out, 
 	if (folder != NULL && folder[0] == '/')
 		return read_loaded(folder, name, reference, out, why);
 	(void)snprintf(path, sizeof(path), "%s/%s", CREDENTIALS, name);
-	return read_path(path, reference, out, why);
+	err = read_path(path, reference, out, why);
+	/* Who may not look into the folder has no secrets there; a secret that is there and shut is another matter. */
+	if (err != ND_OK && why != NULL && why->sys_errno == EACCES && access(CREDENTIALS, X_OK) != 0)
+		why->sys_errno = ENOENT;
+	return err;
 }
 
 static enum nd_err

@@ -11,6 +11,7 @@
 #include "daemon/io/smtp_link_inner.h"
 
 #include "common/mem.h"
+#include "common/str.h"
 #include "daemon/io/sasl.h"
 
 #include <assert.h>
@@ -317,11 +318,10 @@ obey(void *arg)
 static void
 make_nonce(struct smtp_link *link)
 {
-	uint8_t random[sizeof(link->nonce) / 2];
+	uint8_t random[(sizeof(link->nonce) - 1) / 2];
 
 	tls_random(random, sizeof(random));
-	for (size_t i = 0; i + 1 < sizeof(link->nonce); i++)
-		link->nonce[i] = "0123456789abcdef"[i % 2 ? random[i / 2] & 15 : random[i / 2] >> 4];
+	nd_str_hex(link->nonce, random, sizeof(random));
 	link->settings.nonce = link->nonce;
 }
 

@@ -42,7 +42,7 @@ struct smtp_link {
 	const struct smtp_link_events *events;
 	void *owner;
 	struct smtp_settings settings;
-	char nonce[34]; /* 33 characters, new for each session */
+	char nonce[33]; /* new for each session */
 	enum smtp_link_at phase;
 	unsigned moved_to; /* the owner knows so far */
 	bool obeying;

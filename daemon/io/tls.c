@@ -30,6 +30,7 @@
 /* -- what a refused certificate said -- */
 
 static int refused_index;
+static int verified_index; /* of sessions that continue another: when its certificate was verified */
 static int listener_index; /* of contexts: where another library wants it noted */
 static pthread_once_t refused_once = PTHREAD_ONCE_INIT;
 
@@ -48,8 +49,9 @@ static void
 make_index(void)
 {
 	refused_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_refused);
+	verified_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	listener_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	if (refused_index < 0 || listener_index < 0)
+	if (refused_index < 0 || verified_index < 0 || listener_index < 0)
 		abort();
 }
 
@@ -260,9 +262,13 @@ keep_ticket(SSL *ssl, SSL_SESSION *session)
 	(void)snprintf(tls->name, sizeof(tls->name), "%s", name);
 	if (tls->ticket_count == TLS_TICKETS) {
 		SSL_SESSION_free(tls->tickets[0]);
-		memmove(tls->tickets, tls->tickets + 1, (TLS_TICKETS - 1) * sizeof(SSL_SESSION *));
+		memmove(tls->tickets, tls->tickets + 1, (TLS_TICKETS - 1) * sizeof(tls->tickets[0]));
+		memmove(tls->verified, tls->verified + 1, (TLS_TICKETS - 1) * sizeof(tls->verified[0]));
 		tls->ticket_count--;
 	}
+	/* A ticket is new in a resumed session too, but nobody looked at a certificate there. */
+	tls->verified[tls->ticket_count] =
+	    SSL_session_reused(ssl) ? (time_t)(intptr_t)SSL_get_ex_data(ssl, verified_index) : time(NULL);
 	tls->tickets[tls->ticket_count++] = session;
 	return 1;
 }
@@ -277,10 +283,12 @@ use_ticket(struct tls *tls, SSL *ssl, const char *name)
 		return;
 	while (!used && tls->ticket_count > 0) {
 		SSL_SESSION *ticket = tls->tickets[--tls->ticket_count];
-		const long age = (long)time(NULL) - SSL_SESSION_get_time(ticket);
+		const time_t verified = tls->verified[tls->ticket_count], age = time(NULL) - verified;
 
 		if (SSL_SESSION_is_resumable(ticket) && age >= 0 && age < TICKET_SECONDS)
-			used = SSL_set_session(ssl, ticket) == 1;
+			used = SSL_set_ex_data(ssl, verified_index, (void *)(intptr_t)verified) ==
+				   1 && // NOLINT(performance-no-int-to-ptr)
+			       SSL_set_session(ssl, ticket) == 1;
 		SSL_SESSION_free(ticket);
 	}
 }

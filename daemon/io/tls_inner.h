@@ -10,12 +10,14 @@
 #include "daemon/io/tls.h"
 
 #include <openssl/ssl.h>
+#include <time.h>
 
 #define TLS_TICKETS 4 /* a server gives two for each session */
 
 struct tls {
 	SSL_CTX *context;
 	SSL_SESSION *tickets[TLS_TICKETS]; /* the newest last */
+	time_t verified[TLS_TICKETS];      /* when its chain of sessions last saw a certificate */
 	unsigned ticket_count;
 	char name[256]; /* they are for */
 	uint8_t pins[TLS_PINS_MAX][32];

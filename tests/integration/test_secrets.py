@@ -98,6 +98,8 @@ class Set(Secrets):
         # it stays in use although the copy of the start is the old one
         d.post('/v1/accounts/m/refresh', None, True)
         self.final(d)
+        done = self.ctl(d, 'account', 'test', 'm')    # and is what a test of the account uses
+        self.assertEqual(done.returncode, 0, self.said)
         # the next start has the stored one
         d.stop()
         self.write(os.path.join(self.credentials, 'm'), self.kept_text('m'))

@@ -211,6 +211,46 @@ a_later_write_copies_its_octets_and_answers_on_the_loop(void **state)
 	loop_free(answers.loop);
 }
 
+/* All that was asked for before is done. */
+static void
+await(struct worker *files)
+{
+	answers.count = 1;
+	filer_write_later(files, answers.loop, "/nonexistent/folder/file", "", 0, answered, &answers.err[0]);
+	loop_run(answers.loop);
+}
+
+static void
+what_goes_aside_is_kept_and_what_is_kept_stays(void **state)
+{
+	struct worker *files = worker_new("files", 1);
+	char one[160], two[160];
+
+	(void)state;
+	(void)snprintf(one, sizeof(one), "%s.old-1", path);
+	(void)snprintf(two, sizeof(two), "%s.old-2", path);
+	answers.loop = loop_new();
+	assert_int_equal(filer_write(path, "first", 5, NULL), ND_OK);
+	filer_keep_later(files, answers.loop, path, "old", 2);
+	await(files);
+	holds("first"); /* should the next write fail, it is there */
+	assert_int_equal(access(one, F_OK), 0);
+	assert_int_equal(filer_write(path, "second", 6, NULL), ND_OK);
+	filer_aside_later(files, answers.loop, path, "old", 2);
+	await(files);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(rename(one, path), 0);
+	holds("second");
+	assert_int_equal(rename(two, path), 0);
+	holds("first");
+	filer_remove_later(files, answers.loop, path);
+	filer_remove_later(files, answers.loop, path);
+	await(files);
+	assert_int_not_equal(access(path, F_OK), 0);
+	worker_free(files);
+	loop_free(answers.loop);
+}
+
 int
 main(void)
 {
@@ -224,6 +264,7 @@ main(void)
 		TEST(a_file_without_a_size_is_read_to_its_end),
 		TEST(a_folder_is_made_once),
 		TEST(a_later_write_copies_its_octets_and_answers_on_the_loop),
+		TEST(what_goes_aside_is_kept_and_what_is_kept_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

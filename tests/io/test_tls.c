@@ -10,7 +10,7 @@
 #include "common/explain.h"
 #include "common/str.h"
 #include "daemon/io/loop.h"
-#include "daemon/io/tls.h"
+#include "daemon/io/tls_inner.h"
 #include "tests/io/certs.h"
 
 #include <event2/bufferevent.h>
@@ -539,6 +539,28 @@ a_ticket_is_used_once(void **state)
 }
 
 static void
+sessions_that_continue_one_another_still_see_a_certificate_each_hour(void **state)
+{
+	struct nd_why why;
+	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	SSL_CTX *server = make_server(TLS1_3_VERSION);
+	time_t verified;
+
+	(void)state;
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	assert_int_equal(tls->ticket_count, 1);
+	verified = tls->verified[0] -= 3000;
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 1);
+	assert_int_equal(tls->ticket_count, 1);
+	assert_int_equal(tls->verified[0], verified); /* the new ticket is as old as the first */
+	tls->verified[0] -= 1000;
+	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
+	assert_true(tls->verified[0] > verified);
+	SSL_CTX_free(server);
+	tls_free(tls);
+}
+
+static void
 a_session_that_was_not_left_in_order_is_not_continued(void **state)
 {
 	struct nd_why why;
@@ -653,6 +675,7 @@ main(void)
 		cmocka_unit_test(a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration),
 		cmocka_unit_test(a_later_session_for_the_same_name_continues_an_earlier_one),
 		cmocka_unit_test(a_ticket_is_used_once),
+		cmocka_unit_test(sessions_that_continue_one_another_still_see_a_certificate_each_hour),
 		cmocka_unit_test(a_session_that_was_not_left_in_order_is_not_continued),
 		cmocka_unit_test(more_tickets_than_are_kept_do_no_harm),
 		cmocka_unit_test(a_session_without_a_name_is_refused),

@@ -792,6 +792,27 @@ an_unchanged_account_goes_on_as_if_nothing_were(void **state)
 }
 
 static void
+what_was_learned_of_a_host_is_not_believed_of_the_next_one(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+	struct engine_action send = sending(engine, 1, 1), action;
+
+	(void)state;
+	tell(engine, &send, 250, 2);
+	action = expect(engine, ENGINE_STORE, 2);
+	stored(engine, &action, 2);
+	assert_int_equal(smtp_habits_pace(&send.account->habits, 3), SMTP_ONE_FLIGHT);
+	rows_conf(&next, one, 2);
+	next.account[0].port = 465;
+	engine_reconfigure(engine, &next, at(3));
+	assert_int_equal(send.account->change, CONF_OTHER);
+	assert_int_not_equal(smtp_habits_pace(&send.account->habits, 3), SMTP_ONE_FLIGHT);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
 a_session_with_a_provider_is_worn_sooner_than_one_with_another_server(void **state)
 {
 	struct conf conf, next;
@@ -1207,6 +1228,7 @@ main(void)
 		cmocka_unit_test(a_body_that_cannot_be_read_is_no_fault_of_the_account),
 		cmocka_unit_test(without_a_disk_for_outcomes_nothing_leaves),
 		cmocka_unit_test(an_unchanged_account_goes_on_as_if_nothing_were),
+		cmocka_unit_test(what_was_learned_of_a_host_is_not_believed_of_the_next_one),
 		cmocka_unit_test(a_session_with_a_provider_is_worn_sooner_than_one_with_another_server),
 		cmocka_unit_test(a_changed_account_ends_its_session_after_its_mail),
 		cmocka_unit_test(what_an_old_session_meets_does_not_count_against_the_new_account),

@@ -117,6 +117,26 @@ a_guid_is_of_version_four(void **state)
 	assert_string_equal(jwt_guid(dice, guid), "00000000-0000-4000-8000-00000000001a");
 }
 
+static void
+the_claims_of_a_token_are_its_middle_part(void **state)
+{
+	static const char *const none[] = { "", "opaque", "a.b", "a.!.c", "." };
+	struct nd_secret jwt = { 0 };
+	struct nd_buf text;
+
+	(void)state;
+	nd_buf_init(&text, 100);
+	nd_secret_set(&jwt, "e30.eyJhIjoi8J-YgCJ9.sig", 24);
+	assert_true(jwt_payload(&jwt, &text));
+	assert_string_equal(nd_buf_text(&text), "{\"a\":\"\xf0\x9f\x98\x80\"}");
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		nd_secret_set(&jwt, none[i], strlen(none[i]));
+		assert_false(jwt_payload(&jwt, &text));
+	}
+	nd_secret_done(&jwt);
+	nd_buf_done(&text);
+}
+
 int
 main(void)
 {
@@ -125,6 +145,7 @@ main(void)
 		cmocka_unit_test(the_claims_of_a_service_account_are_those_google_wants),
 		cmocka_unit_test(base64url_has_no_padding_and_its_own_two_signs),
 		cmocka_unit_test(a_guid_is_of_version_four),
+		cmocka_unit_test(the_claims_of_a_token_are_its_middle_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

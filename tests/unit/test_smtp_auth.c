@@ -171,6 +171,18 @@ a_server_that_does_not_know_the_password_is_not_believed(void **state)
 	expect_message(proto, "", CLIENT_FINAL);
 	hear(proto, "235 2.7.0 ok\r\n");
 	expect_fault(proto, "did not prove");
+	/* Nor one that leaves the questions out, or takes a refusal of its own back. */
+	proto = offered("SCRAM-SHA-256");
+	expect_message(proto, "AUTH SCRAM-SHA-256 ", "n,,n=user,r=" NONCE);
+	hear(proto, "235 2.7.0 ok\r\n");
+	expect_fault(proto, "did not prove");
+	proto = asked();
+	smtp_proto_answer(proto, &answer, NULL, 2);
+	expect_message(proto, "", CLIENT_FINAL);
+	challenge(proto, "e=other-error");
+	expect_said(proto, "*\r\n");
+	hear(proto, "235 2.7.0 ok\r\n");
+	expect_fault(proto, "did not prove");
 }
 
 static void

@@ -395,6 +395,18 @@ the_domain_stands_behind_the_last_at(void **state)
 	assert_string_equal(nd_str_domain("nobody"), "");
 }
 
+static void
+octets_become_two_digits_each(void **state)
+{
+	char text[9];
+
+	(void)state;
+	nd_str_hex(text, "\x00\x9f\xA5\xff", 4);
+	assert_string_equal(text, "009fa5ff");
+	nd_str_hex(text, NULL, 0);
+	assert_string_equal(text, "");
+}
+
 int
 main(void)
 {
@@ -418,6 +430,7 @@ main(void)
 		cmocka_unit_test(addresses_have_the_limits_of_smtp),
 		cmocka_unit_test(lists_are_split_outside_quotes_and_brackets),
 		cmocka_unit_test(the_domain_stands_behind_the_last_at),
+		cmocka_unit_test(octets_become_two_digits_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
