@@ -161,19 +161,30 @@ nd_buf_adds(struct nd_buf *buf, const char *text)
 bool
 nd_buf_addc(struct nd_buf *buf, char c)
 {
-	return nd_buf_add(buf, &c, 1);
+	if (buf->failed || buf->len >= buf->room)
+		return nd_buf_add(buf, &c, 1);
+	buf->octets[buf->len++] = c;
+	buf->octets[buf->len] = '\0';
+	return true;
 }
 
 bool
 nd_buf_addf(struct nd_buf *buf, const char *format, ...)
 {
 	va_list args;
-	char *place;
+	char *place = nd_buf_reserve(buf, 0);
 	int len;
 
+	if (place == NULL)
+		return false;
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(place, buf->room - buf->len + 1, format, args);
 	va_end(args);
+	if (len >= 0 && (size_t)len <= buf->room - buf->len) { /* it fitted at once, as it nearly always does */
+		nd_buf_grown(buf, (size_t)len);
+		return true;
+	}
+	*place = '\0';
 	place = len >= 0 ? nd_buf_reserve(buf, (size_t)len) : NULL;
 	if (place == NULL) {
 		buf->failed = true;

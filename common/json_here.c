@@ -160,9 +160,18 @@ json_here_end(const char *octets, size_t len, size_t at)
 const char *
 json_here_control(const char *octets, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)octets[i] < 0x20)
+	for (size_t i = 0; i < len; i++) {
+		uint64_t eight;
+
+		while (len - i >= sizeof(eight)) { /* most of them have none */
+			memcpy(&eight, octets + i, sizeof(eight));
+			if (((eight - UINT64_C(0x2020202020202020)) & ~eight & UINT64_C(0x8080808080808080)) != 0)
+				break;
+			i += sizeof(eight);
+		}
+		if (i < len && (unsigned char)octets[i] < 0x20)
 			return octets + i;
+	}
 	return NULL;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LINE_MAX_OCTETS 8192u
+#define LINE_USUAL 600u
 
 static const char *const names[] = {
 	[ND_LOG_ERR] = "err",
@@ -77,7 +78,7 @@ nd_log(enum nd_level level, const struct nd_field *fields, const char *format, .
 static size_t
 plain(const char *text, size_t len)
 {
-	size_t n = 0;
+	size_t n = nd_str_printable(text, len);
 
 	while (n < len && text[n] >= ' ' && text[n] < 0x7f)
 		n++;
@@ -92,12 +93,14 @@ put_escaped(struct nd_buf *line, const char *text)
 
 	while (left > 0 && !line->failed) {
 		size_t n = plain(text, left);
+		bool shown = n > 0;
 
 		/* One by one behind the limit: as much as fits is kept. */
-		if (n == 0 || n > line->limit - line->len)
+		if (n == 0 || n > line->limit - line->len) {
 			n = nd_str_utf8_len(text, left);
-
-		if (n > 0 && !nd_str_has_control(text, n)) {
+			shown = n > 0 && !nd_str_has_control(text, n);
+		}
+		if (shown) {
 			(void)nd_buf_add(line, text, n);
 		} else {
 			n = 1;
@@ -115,7 +118,9 @@ nd_log_stderr(enum nd_level level, const char *text, const struct nd_field *fiel
 	struct nd_buf line;
 
 	nd_buf_init(&line, LINE_MAX_OCTETS);
-	(void)nd_buf_addf(&line, "%s: ", level >= ND_LOG_ERR && level <= ND_LOG_DEBUG ? names[level] : "err");
+	(void)nd_buf_reserve(&line, LINE_USUAL);
+	(void)nd_buf_adds(&line, level >= ND_LOG_ERR && level <= ND_LOG_DEBUG ? names[level] : "err");
+	(void)nd_buf_adds(&line, ": ");
 	put_escaped(&line, text);
 	for (; fields != NULL && fields->name != NULL; fields++) {
 		if (fields->value == NULL)

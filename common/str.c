@@ -200,12 +200,38 @@ nd_str_utf8(const char *octets, size_t len)
 	return true;
 }
 
+/* Whether the next eight octets are ASCII and no controls, looked at in one step. */
+static bool
+eight_printable(const char *octets)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t x;
+
+	memcpy(&x, octets, sizeof(x));
+	return ((x | (x + ones) | ((x - ones * 0x20) & ~x)) & tops) == 0;
+}
+
+size_t
+nd_str_printable(const char *octets, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n >= 8 && eight_printable(octets + n))
+		n += 8;
+	return n;
+}
+
 bool
 nd_str_has_control(const char *octets, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)octets[i];
+		unsigned char c;
 
+		while (len - i >= 8 && eight_printable(octets + i))
+			i += 8;
+		if (i == len)
+			break;
+		c = (unsigned char)octets[i];
 		if (c < 0x20 || c == 0x7f)
 			return true;
 		if (c == 0xc2 && i + 1 < len && (unsigned char)octets[i + 1] < 0xa0)

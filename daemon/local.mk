@@ -180,6 +180,8 @@ libio_a_SOURCES = \
 	%D%/io/store_internal.h \
 	%D%/io/store_limit.c \
 	%D%/io/store_owner.c \
+	%D%/io/store_hold.c \
+	%D%/io/store_log.c \
 	%D%/io/store_prune.c \
 	%D%/io/store_read.c \
 	%D%/io/store_row.c \

@@ -15,6 +15,7 @@
 
 /* Blocks of this size go back to the system when they are freed; by itself the limit would rise with the first large one. */
 #define LARGE_BLOCK (128 * 1024)
+#define SPARE_HEAP (4 * 1024 * 1024) /* kept free for the next mails; a quiet notifyd gives it back (trim.c) */
 
 enum {
 	OPT_CONFIG = 'c',
@@ -175,6 +176,7 @@ main(int argc, char **argv)
 		chosen.state_dir = default_state_dir();
 	(void)umask(077);
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK); /* NOLINT(concurrency-mt-unsafe): before there are threads */
+	(void)mallopt(M_TRIM_THRESHOLD, SPARE_HEAP);  /* NOLINT(concurrency-mt-unsafe) */
 #ifndef ND_SANITIZED                                  /* the leak checker reads its own process */
 	(void)prctl(PR_SET_DUMPABLE, 0); /* memory holds tokens: no core dump, no reading by others of our user */
 #endif

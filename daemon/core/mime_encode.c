@@ -144,14 +144,18 @@ look(const struct mime_piece *pieces, unsigned count, bool in_multipart)
 	return facts;
 }
 
+/* `octets`: how many it will be. What is kept in memory gets its place at once. */
 static void
-as_is(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
+as_is(struct nd_buf *out, const struct mime_piece *pieces, unsigned count, size_t octets)
 {
+	static const char head[] = "Content-Transfer-Encoding: 7bit\r\n\r\n";
 	struct cursor cursor = start(pieces, count);
 	const char *line;
 	size_t len;
 
-	nd_buf_adds(out, "Content-Transfer-Encoding: 7bit\r\n\r\n");
+	if (out->sink == NULL)
+		(void)nd_buf_reserve(out, sizeof(head) - 1 + octets);
+	nd_buf_adds(out, head);
 	while (next_line(&cursor, &line, &len) && !out->failed) {
 		nd_buf_add(out, line, len);
 		nd_buf_adds(out, "\r\n");
@@ -308,7 +312,7 @@ mime_encode_text(struct nd_buf *out, const struct mime_piece *pieces, unsigned c
 	struct facts facts = look(pieces, count, in_multipart);
 
 	if (facts.plain) {
-		as_is(out, pieces, count);
+		as_is(out, pieces, count, facts.octets);
 		return;
 	}
 	if (quoted_is_shorter(&facts, pieces, count)) {

@@ -85,9 +85,15 @@ smtp_check_timeout(const struct smtp_reply *reply)
 bool
 smtp_check_eight(const char *octets, size_t len)
 {
-	unsigned char all = 0;
+	unsigned char rest = 0;
+	uint64_t all = 0, eight;
+	size_t i;
 
-	for (size_t i = 0; i < len; i++)
-		all |= (unsigned char)octets[i];
-	return all > 0x7f;
+	for (i = 0; len - i >= sizeof(eight); i += sizeof(eight)) {
+		memcpy(&eight, octets + i, sizeof(eight));
+		all |= eight;
+	}
+	for (; i < len; i++)
+		rest |= (unsigned char)octets[i];
+	return (all & UINT64_C(0x8080808080808080)) != 0 || rest > 0x7f;
 }

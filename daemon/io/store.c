@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.c - the port: requests in, the storage thread, batches, answers out.  Layer: io.
  *
- *   store_submit ─► first … last ─► take a batch ─► one transaction, one sync ─► answered ─► note to the loop ─► done()
+ *   store_submit ─► held ─► first … last ─► take a batch ─► one transaction, one sync ─► answered ─► note to the loop ─► done()
  *
  * A transaction that fails is rolled back and its requests are tried again one by one, so that one bad request fails alone. Reads of unknown length
  * (store_scan.c) are not part of a batch: each turn of the thread runs one slice of one of them.
@@ -457,6 +457,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 		return NULL;
 	}
 	start(store);
+	store_hold_begin(store);
 	return store;
 }
 
@@ -473,15 +474,13 @@ store_submit(void *port, struct store_req *req)
 	req->pruned = NULL;
 	store_read_forget(req);
 	atomic_fetch_add_explicit(&store->asked, 1, memory_order_relaxed);
-	must(pthread_mutex_lock(&store->lock));
-	if (store->stopping) {
-		req->err = nd_fail(&req->why, ND_ESTOPPING, 0, "notifyd is stopping");
-		answer(store, req);
-	} else {
-		*store->last = req;
-		store->last = &req->next;
-		must(pthread_cond_signal(&store->wake));
+	if (!store->stopping) { /* written by this thread only */
+		store_hold(store, req);
+		return;
 	}
+	req->err = nd_fail(&req->why, ND_ESTOPPING, 0, "notifyd is stopping");
+	must(pthread_mutex_lock(&store->lock));
+	answer(store, req);
 	must(pthread_mutex_unlock(&store->lock));
 }
 
@@ -507,6 +506,7 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
+	store_hold_end(store);
 	must(pthread_mutex_lock(&store->lock));
 	store->stopping = true;
 	must(pthread_cond_signal(&store->wake));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.h - the queue in SQLite: implements core/store.h.  Layer: io.  The only user of SQLite.
  *
- * One storage thread owns the connection. It takes what has come since the last commit (at most 512 requests or 4 MB), runs it in one transaction,
- * commits with sync, and posts the answers. Disk full: writes fail with ND_EDISKFULL until there is room again. Any I/O error, a failed fsync or a corrupt
+ * One storage thread owns the connection. It is given what a turn of the loop asks for, takes what has come since the last commit (at most 512 requests or
+ * 4 MB), runs it in one transaction, commits with sync, and posts the answers. Disk full: writes fail with ND_EDISKFULL until there is room again. Any I/O error, a failed fsync or a corrupt
  * file: the store is dead, every later write fails with ND_EDISK (a failed fsync is never tried again as if nothing had been).
  */
 #ifndef ND_IO_STORE_H

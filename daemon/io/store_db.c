@@ -348,8 +348,8 @@ store_db_open(struct store *store, struct nd_why *why)
 	(void)close(fd);
 	/* Its sums of memory that nobody asks for cost a mutex with each allocation. Refused when SQLite is in use already: then it stays as it is. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	rc = sqlite3_open_v2(
-	    store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	rc = sqlite3_open_v2(store->path, &store->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, store_log_vfs());
 	if (rc != SQLITE_OK)
 		return fail(store, why, rc, "opening the queue");
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

@@ -2,7 +2,9 @@
 /* store_internal.h - what the files of the store share.  Layer: io.
  *
  *   store.c         the port: requests in, the storage thread, batches, answers out
+ *   store_hold.c    requests on their way to the thread
  *   store_db.c      the connection: lock, pragmas, statements, transactions, what an error means
+ *   store_log.c     SQLite's file layer, with the writes to the log joined
  *   store_schema.c  every word of SQL: tables by version, statements
  *   store_row.c     rows to structs and back; the JSON text of a history row
  *   store_count.c   how many jobs are in which state, kept in memory
@@ -166,6 +168,12 @@ struct store {
 	char *folder, *path, *wal_path;
 	int lock_fd;
 
+	/* The loop's alone. */
+	struct store_req *held, **held_end; /* not yet given to the thread */
+	unsigned held_count;                /* outcomes among them */
+	struct loop_timer *hold;            /* until then */
+	bool passing;                       /* they will be given in the next turn */
+
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the members down to `stopping` */
 	pthread_cond_t wake;
@@ -230,6 +238,14 @@ enum nd_err store_db_err(const struct store *store, int rc);
 void store_db_text(sqlite3_stmt *stmt, int at, const char *text); /* NULL: NULL. Borrowed until the statement has run */
 void store_db_int(sqlite3_stmt *stmt, int at, int64_t value);
 int store_db_meta_put(struct store *store, const char *name, int64_t value, const char *text);
+
+/* store_hold.c: the loop's */
+void store_hold_begin(struct store *store);
+void store_hold(struct store *store, struct store_req *req);
+void store_hold_end(struct store *store); /* all are given to the thread */
+
+/* store_log.c */
+const char *store_log_vfs(void); /* the name of our file layer; NULL: the default must do */
 
 /* store_row.c */
 int store_row_job(const struct store *store, sqlite3_stmt *stmt, struct queue_job **out); /* of SQL_JOB's columns */

@@ -137,7 +137,8 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	                     " ORDER BY place",
 	[SQL_ATTEMPTS_DROP] = "DELETE FROM attempt WHERE job=?1",
 
-	[SQL_HISTORY_PUT]  = "INSERT INTO history(" STORE_COLUMNS ",ended,data) SELECT id,?2,severity,resolved,?3,CASE spooled WHEN 2 THEN 2 ELSE 0 END,?4,created,event_time,"
+	/* OR ROLLBACK: a failure ends the transaction in any case, so no way back to the state before this statement is kept. */
+	[SQL_HISTORY_PUT]  = "INSERT OR ROLLBACK INTO history(" STORE_COLUMNS ",ended,data) SELECT id,?2,severity,resolved,?3,CASE spooled WHEN 2 THEN 2 ELSE 0 END,?4,created,event_time,"
 	                     "not_before,expires,?5,uid,gid,pid,body_len,?6,unit,comm,source,key,?7,?8,?9,sender,facts,?10,?11"
 	                     " FROM job WHERE seq=?1",
 	[SQL_HISTORY]      = "SELECT " STORE_COLUMNS ",data FROM history WHERE id=?1",
