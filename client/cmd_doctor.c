@@ -75,6 +75,18 @@ add_name(struct doctor *doctor, const char *name, size_t len)
 
 /* -- the daemon -- */
 
+/* What it would like somebody to look at: settings that do not fit, ends that come near. */
+static void
+tell_warnings(struct doctor *doctor, const struct json_node *status)
+{
+	const struct json_node *warnings = json_get(status, "warnings");
+
+	for (const struct json_node *one = warnings != NULL ? warnings->child : NULL; one != NULL; one = one->next)
+		if (json_get_text(one, "code") != NULL && json_get_text(one, "detail") != NULL)
+			doctor_say(doctor, json_get_text(one, "code"), DOCTOR_WARN, json_get_text(one, "detail"),
+			    json_get_text(one, "hint"));
+}
+
 static void
 look_at_daemon(struct doctor *doctor)
 {
@@ -97,6 +109,7 @@ look_at_daemon(struct doctor *doctor)
 			if (json_get_text(account, "name") != NULL)
 				add_name(
 				    doctor, json_get_text(account, "name"), strlen(json_get_text(account, "name")));
+		tell_warnings(doctor, tree.root);
 	}
 	json_done(&tree);
 	link_reply_done(&reply);

@@ -111,6 +111,10 @@ check(const struct app_account *account, struct nd_why *why)
 
 	if (signin_possible(conf, SIGNIN_CODE, why) == ND_ESTATE)
 		return why->err;
+	if (account->app->another_machine) {
+		(void)nd_fail(why, ND_ESTATE, 0, OTHER_MACHINE);
+		return nd_fail_at(why, "", 0, OTHER_MACHINE_HINT);
+	}
 	if (account->locked.err != ND_OK) {
 		*why = account->locked;
 		return why->err;

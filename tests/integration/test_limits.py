@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What notifyd refuses to take: a full queue, a full disk, a submitter beyond its quota. The operators' socket has no quota."""
 import os
+import subprocess
 import threading
 
 import notifyd
@@ -38,9 +39,14 @@ class Limits(ProgramTest):
         for _ in range(16):
             d.submit(**JOB)
         self.assertEqual(self.warnings(d), [])
-        for _ in range(3):
-            d.submit(**JOB)
+        d.submit(**JOB)
         self.assertEqual(self.warnings(d), ['queue-filling'])
+        for _ in range(2):
+            d.submit(**JOB)
+        self.assertEqual(self.warnings(d), ['queue-full'])
+        check = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.socket, 'check'], capture_output=True, text=True)
+        self.assertEqual(check.returncode, 2, check)
+        self.assertIn('is full', check.stdout)
         refused = d.post('/v1/jobs', JOB, True)
         self.assert_problem(refused, 503, 'queue-full', '19 jobs', '[queue] max_jobs')
         self.assertGreater(int(refused.headers['Retry-After']), 0)
@@ -76,7 +82,7 @@ class Limits(ProgramTest):
         refused = d.post('/v1/jobs', URGENT, True)
         self.assert_problem(refused, 503, 'disk-full', '[queue] min_free')
         self.assertIn('Retry-After', refused.headers)
-        self.assertEqual(self.warnings(d), ['disk-filling'])
+        self.assertEqual(self.warnings(d), ['disk-full'])
         self.assertEqual(d.status()['queue']['queued'], 0)
 
     def test_a_submitter_has_a_quota_and_an_operator_has_none(self):

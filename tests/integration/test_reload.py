@@ -133,6 +133,28 @@ class Reload(RelayTest):
         self.reload(d)
         self.assertEqual(d.job(d.submit(**JOB))['state'], 'held')
 
+    def test_what_came_before_any_account_is_judged_by_the_rules_of_the_first(self):
+        """Who may write to whom depends on an account's domain: without one everything is accepted and held."""
+        fake = self.relay()
+        head = HEAD.replace('[access]\nto_allow = *\n', '')
+        d = self.daemon(head)
+        foreign, ours = 'boss@elsewhere.example', 'ops@example.com'
+        sends = lambda admin, *to: d.submit(admin=admin, **dict(JOB, to=list(to)))
+        allowed, refused, mixed, by_operator = sends(False, ours), sends(False, foreign), sends(False, ours, foreign), sends(True, foreign)
+        for job in (allowed, refused, mixed, by_operator):
+            self.assertEqual(d.job(job)['state'], 'held')
+        d.configure(head + ACCOUNT % ('a', fake.port))
+        self.reload(d)
+        self.assertEqual(d.final(allowed)['state'], 'delivered')
+        ended = d.final(refused)
+        self.assertEqual(ended['state'], 'failed')
+        self.assertIn('recipient-not-allowed', ended['reason'])
+        self.assertIn('to_allow', ended['hint'])
+        ended = d.final(mixed)
+        self.assertEqual([(r['address'], r['state']) for r in ended['recipients']], [(ours, 'delivered'), (foreign, 'refused')])
+        self.assertEqual(d.final(by_operator)['state'], 'delivered')
+        self.assert_problem(d.post('/v1/jobs', dict(JOB, to=foreign)), 403, 'recipient-not-allowed')
+
     def test_sighup_reloads(self):
         fake = self.relay()
         d = self.daemon(HEAD)
