@@ -249,9 +249,10 @@ void grants_warn(struct app *app, struct json_out *out);
 
 /* logins.c: people sign in. */
 http_handler logins_begin, logins_end;
-void logins_drop(struct app *app, const struct app_account *account); /* sign-ins that are under way end */
-void logins_stop(struct app *app);                                    /* all are answered: notifyd stops */
-void logins_free(struct app *app);                                    /* after the loop */
+/* The account's sign-ins end; `words` lives on: what is told to who waits for one. */
+void logins_drop(struct app *app, const struct app_account *account, const char *words);
+void logins_stop(struct app *app); /* all are answered: notifyd stops */
+void logins_free(struct app *app); /* after the loop */
 
 /* logouts.c: people sign out. */
 http_handler logouts_handle;
@@ -447,6 +448,8 @@ http_handler explanations_answer;
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];
+/* Answers with the JSON in `buf`, and frees it. */
+void handlers_reply(struct http_request *request, int status, struct nd_buf *buf);
 /* Reads the job and answers with it (status 200, or 202 while it is not over and `waited`). */
 void handlers_show(struct app *app, struct http_request *request, const char *id, bool waited);
 bool handlers_may_see(const struct http_request *request, const struct queue_job *job);

@@ -36,9 +36,12 @@ struct app_login {
 	struct http_request *request; /* who waits; NULL nobody */
 	bool begun;                   /* the answer to begin was given */
 	bool busy;                    /* a request to the provider, or a write, is under way */
-	bool over;                    /* ended by another one: goes when it is not busy any more */
+	const char *over;             /* why it ended before its time: it goes when it is not busy any more */
 	bool done;
-	struct nd_why why; /* err != ND_OK: it failed */
+	struct nd_secret sent; /* the client's secret that went with the last request */
+	bool next_secret;      /* which of the two it is */
+	bool again;            /* the other one was refused already */
+	struct nd_why why;     /* err != ND_OK: it failed */
 	struct oauth_saved saved;
 	char scope[512];
 	struct signin_note notes[SIGNIN_NOTES];
@@ -53,6 +56,7 @@ free_login(struct app_login *login)
 	nd_secret_done(&login->state);
 	nd_secret_done(&login->verifier);
 	nd_secret_done(&login->code);
+	nd_secret_done(&login->sent);
 	free(login->redirect_uri);
 	signin_device_done(&login->device);
 	oauth_saved_done(&login->saved);
@@ -69,6 +73,7 @@ unlink_login(struct app_login *login)
 		at = &(*at)->next;
 	*at = login->next;
 	login->account->engine->users--;
+	loop_soon(login->app->loop, app_pump, login->app);
 	free_login(login);
 }
 
@@ -125,25 +130,7 @@ logins_free(struct app *app)
 	}
 }
 
-static void
-reply_text(struct http_request *request, int status, struct nd_buf *buf)
-{
-	(void)nd_buf_addc(buf, '\n');
-	http_server_reply(request, status, "application/json", nd_buf_text(buf), buf->len, NULL);
-	nd_buf_done(buf);
-}
-
 /* --- what became of it --- */
-
-static void
-put_note(const struct signin_note *note, struct json_out *out)
-{
-	json_out_object(out, NULL);
-	json_out_text(out, "code", note->code);
-	json_out_text(out, "detail", note->detail);
-	json_out_text(out, "hint", note->hint);
-	json_out_object_end(out);
-}
 
 static void
 reply_done(struct app_login *login, struct http_request *request)
@@ -165,10 +152,10 @@ reply_done(struct app_login *login, struct http_request *request)
 	json_out_array(&out, "warnings");
 	for (unsigned i = 0; i < SIGNIN_NOTES; i++)
 		if (login->notes[i].code != NULL)
-			put_note(&login->notes[i], &out);
+			warnings_one(login->notes[i].code, login->notes[i].detail, login->notes[i].hint, &out);
 	json_out_array_end(&out);
 	json_out_object_end(&out);
-	reply_text(request, 200, &buf);
+	handlers_reply(request, 200, &buf);
 }
 
 static void
@@ -193,23 +180,42 @@ fail(struct app_login *login, const struct nd_why *why)
 	tell(login);
 }
 
+static void
+fail_by(struct app_login *login, const char *words)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_ELOGIN, 0, "%s", words);
+	(void)nd_fail_at(&why, "", 0, "begin again: notifyctl account login NAME");
+	fail(login, &why);
+}
+
+/* It is told at once, unless it has come to its end already; what is under way finds it over. */
+static void
+end_login(struct app_login *login, const char *words)
+{
+	bool busy = login->busy;
+
+	login->over = words;
+	if (!login->done && login->why.err == ND_OK)
+		fail_by(login, words);
+	if (!busy)
+		unlink_login(login);
+}
+
 /* True: it goes on no more. */
 static bool
 given_up(struct app_login *login)
 {
-	struct nd_why why;
-
 	if (login->app->down)
 		return true;
-	if (!login->over && strcmp(login->identity, login->account->identity) == 0 && !login->account->engine->gone)
-		return false;
-	(void)nd_fail(&why, ND_ELOGIN, 0, "%s",
-	    login->over ? "another sign-in to the account was begun"
-			: "the settings of the account have changed since");
-	(void)nd_fail_at(&why, "", 0, "begin again: notifyctl account login NAME");
-	fail(login, &why);
-	if (login->over)
+	if (login->over != NULL) {
 		unlink_login(login);
+		return true;
+	}
+	if (strcmp(login->identity, login->account->identity) == 0)
+		return false;
+	fail_by(login, "the settings of the account have changed since");
 	return true;
 }
 
@@ -275,6 +281,39 @@ set_timer(struct app_login *login)
 /* --- the token endpoint --- */
 
 static void
+use_proof(struct app_login *login, const struct app_proof *proof, struct oauth_ask *ask)
+{
+	login->next_secret = proof->next;
+	nd_secret_set(&login->sent, proof->client_secret.octets, proof->client_secret.len);
+	proof_fill(proof, ask);
+}
+
+/* After a refusal, in words that hold no secret. True: of the client's two secrets it is the other one's turn. */
+static bool
+other_secret(struct app_login *login, struct oauth_reply *reply)
+{
+	oauth_reply_blame(reply, &login->sent);
+	oauth_reply_redact(reply, &login->code);
+	oauth_reply_redact(reply, &login->device.device_code);
+	if (login->again || !proof_refused(login->account, login->next_secret, reply))
+		return false;
+	login->again = true;
+	return true;
+}
+
+static void
+fail_refused(struct app_login *login, const char *what, const struct oauth_reply *reply)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_ELOGIN, 0, "%s%s", what, reply->why.text);
+	(void)nd_fail_at(&why, "", 0, nd_why_hint(&reply->why));
+	fail(login, &why);
+}
+
+static void ask(struct app_login *login);
+
+static void
 answered(void *arg, const struct http_client_reply *http)
 {
 	struct app_login *login = arg;
@@ -286,11 +325,12 @@ answered(void *arg, const struct http_client_reply *http)
 	oauth_read(
 	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
 	if (reply.class == OAUTH_TOKEN) {
+		proof_accepted(login->account, login->next_secret);
 		keep(login, &reply);
+	} else if (other_secret(login, &reply)) {
+		ask(login);
 	} else if (login->mode == SIGNIN_CODE) {
-		(void)nd_fail(&why, ND_ELOGIN, 0, "%s", reply.why.text);
-		(void)nd_fail_at(&why, "", 0, nd_why_hint(&reply.why));
-		fail(login, &why);
+		fail_refused(login, "", &reply);
 	} else if (signin_poll(&login->device, &reply, &why) == SIGNIN_WAIT) {
 		login->busy = false;
 		login->poll_at = loop_now(login->app->loop).ms + login->device.interval;
@@ -314,7 +354,7 @@ proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 		fail(login, why);
 		return;
 	}
-	proof_fill(proof, &ask);
+	use_proof(login, proof, &ask);
 	if (login->mode == SIGNIN_CODE) {
 		ask.code = &login->code;
 		ask.verifier = &login->verifier;
@@ -350,18 +390,9 @@ tick(void *arg)
 {
 	struct app_login *login = arg;
 	nd_ms now = loop_now(login->app->loop).ms;
-	struct nd_why why;
 
 	if (now >= login->ends) {
-		if (!login->done && login->why.err == ND_OK) {
-			(void)nd_fail(&why, ND_ELOGIN, 0, "the sign-in was not finished in time");
-			(void)nd_fail_at(&why, "", 0, "begin again: notifyctl account login NAME");
-			fail(login, &why);
-		}
-		if (login->busy)
-			login->over = true;
-		else
-			unlink_login(login);
+		end_login(login, "the sign-in was not finished in time");
 		return;
 	}
 	if (login->request != NULL && login->begun && now >= login->wait_until)
@@ -397,7 +428,7 @@ end_start(struct app_login *login, struct json_out *out)
 	set_timer(login);
 	struct http_request *request = take_request(login);
 	if (request != NULL)
-		reply_text(request, 200, out->buf);
+		handlers_reply(request, 200, out->buf);
 	else
 		nd_buf_done(out->buf);
 }
@@ -434,6 +465,8 @@ begin_code(void *arg, const struct app_proof *proof, const struct nd_why *why)
 	nd_buf_done(&url);
 }
 
+static void begin_device(void *arg, const struct app_proof *proof, const struct nd_why *why);
+
 static void
 begin_device_answered(void *arg, const struct http_client_reply *http)
 {
@@ -441,16 +474,20 @@ begin_device_answered(void *arg, const struct http_client_reply *http)
 	nd_ms now = loop_now(login->app->loop).ms;
 	struct json_out out;
 	struct nd_buf buf;
-	struct nd_why why;
+	struct oauth_reply refusal;
 
 	if (given_up(login))
 		return;
-	login->busy = false;
 	if (signin_device_read(http->status, http->body, http->len, http->status == 0 ? &http->why : NULL,
-		&login->device, &why) != ND_OK) {
-		fail(login, &why);
+		&login->device, &refusal) != ND_OK) {
+		if (other_secret(login, &refusal))
+			(void)proof_read(login->app, login->account, begin_device, login);
+		else
+			fail_refused(login, "no device code: ", &refusal);
+		oauth_reply_done(&refusal);
 		return;
 	}
+	login->busy = false;
 	login->ends = now + login->device.life;
 	login->poll_at = now + login->device.interval;
 	nd_buf_init(&buf, REPLY_LIMIT);
@@ -480,7 +517,7 @@ begin_device(void *arg, const struct app_proof *proof, const struct nd_why *why)
 	nd_buf_init(&scope, REPLY_LIMIT);
 	signin_scope(login->account->engine->conf, &scope);
 	ask.scope = nd_buf_text(&scope);
-	proof_fill(proof, &ask);
+	use_proof(login, proof, &ask);
 	oauth_device_write(login->account->engine->conf, &ask, &wanted);
 	nd_buf_done(&scope);
 	tokens_post(login->account, &wanted, begin_device_answered, login);
@@ -498,19 +535,15 @@ set_random(struct nd_secret *secret)
 	explicit_bzero(text, sizeof(text));
 }
 
-/* A new one ends the old. */
 void
-logins_drop(struct app *app, const struct app_account *account)
+logins_drop(struct app *app, const struct app_account *account, const char *words)
 {
 	struct app_login *login, *next;
 
 	for (login = app->logins; login != NULL; login = next) {
 		next = login->next;
-		if (login->account != account || login->over)
-			continue;
-		login->over = true;
-		if (!login->busy && !given_up(login))
-			unlink_login(login);
+		if (login->account == account && login->over == NULL)
+			end_login(login, words);
 	}
 }
 
@@ -546,6 +579,7 @@ read_body(const struct http_request *request, const char *const *fields, struct 
 {
 	size_t len;
 	const char *body = http_request_body(request, &len);
+	enum nd_err err;
 
 	if (len == 0) {
 		body = "{}";
@@ -553,24 +587,14 @@ read_body(const struct http_request *request, const char *const *fields, struct 
 	}
 	if (json_read(tree, body, len, &json_limits_small, NULL, why) != ND_OK)
 		return why->err;
-	if (tree->root->type != JSON_OBJECT)
-		(void)nd_fail(why, ND_ESYNTAX, 0, "the body is %s, not an object", json_type_name(tree->root->type));
-	for (const struct json_node *node = tree->root->child; node != NULL; node = node->next) {
-		unsigned i = 0;
-
-		while (fields[i] != NULL && strcmp(fields[i], node->key) != 0)
-			i++;
-		if (fields[i] != NULL && node->type == JSON_STRING)
-			continue;
+	err = json_only(tree->root, fields, why);
+	for (const struct json_node *node = tree->root->child; err == ND_OK && node != NULL; node = node->next)
+		if (node->type != JSON_STRING)
+			err = nd_fail(
+			    why, ND_EINVALID, 0, "%s is %s, not a string", node->key, json_type_name(node->type));
+	if (err != ND_OK)
 		json_done(tree);
-		return nd_fail(why, fields[i] == NULL ? ND_EUNKNOWN : ND_EINVALID, 0,
-		    fields[i] == NULL ? "the body has a field that does not belong there"
-				      : "a field of the body is not a string");
-	}
-	if (tree->root->type == JSON_OBJECT)
-		return ND_OK;
-	json_done(tree);
-	return why->err;
+	return err;
 }
 
 static enum nd_err
@@ -626,7 +650,7 @@ logins_begin(void *owner, struct http_request *request)
 	if (check_begin(app, engine->user, tree.root, &mode, &why) != ND_OK) {
 		http_server_problem(request, &why);
 	} else {
-		logins_drop(app, engine->user);
+		logins_drop(app, engine->user, "another sign-in to the account was begun");
 		login = open_login(app, engine->user, mode);
 		login->redirect_uri = nd_xstrdup(login->account->engine->conf->redirect_uri[0] != '\0'
 						     ? login->account->engine->conf->redirect_uri
@@ -644,7 +668,7 @@ find(struct app *app, const char *id)
 {
 	struct app_login *login = app->logins;
 
-	while (login != NULL && (login->over || strcmp(login->id, id) != 0))
+	while (login != NULL && (login->over != NULL || strcmp(login->id, id) != 0))
 		login = login->next;
 	return login;
 }
