@@ -90,8 +90,7 @@ struct app_account {
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	struct expiry credentials[EXPIRY_KINDS];
-	nd_unix ends[EXPIRY_KINDS]; /* as the settings, the certificate, the grant say; 0 not known */
-	bool credentials_known;     /* what STATE/credentials tells was read */
+	bool credentials_known; /* what STATE/credentials tells was read */
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
 	struct app_secrets secrets;
@@ -100,7 +99,6 @@ struct app_account {
 	char *token_path;
 	struct oauth_saved grant; /* of a sign-in: what the file at token_path holds */
 	unsigned grants;          /* counts sign-ins and sign-outs: answers about a grant of before are not taken */
-	unsigned near;            /* days to the end of the grant, as told last */
 	long skew;                /* s; this host's clock against the token endpoint's, when it was asked last */
 	bool skew_known;
 	bool answer_lost;     /* a refresh of an earlier run got an answer that never came to the disk */
@@ -244,7 +242,6 @@ void grants_refused(struct app_account *account, const char *said, struct nd_why
 /* A sign-in that is on disk already; takes `saved`. */
 void grants_sign_in(struct app_account *account, struct oauth_saved *saved);
 void grants_sign_out(struct app_account *account);
-void grants_mind(void *arg); /* tells of grants that die of age: daily */
 void grants_warn(struct app *app, struct json_out *out);
 
 /* logins.c: people sign in. */
@@ -368,7 +365,8 @@ enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs ar
 void intake_own(struct app *app, const struct nd_buf *job); /* a job as JSON; what becomes of it is logged */
 
 /* credentials.c */
-void credentials_look(void *arg); /* hourly, and after a reload: warns of what ends */
+void credentials_look(void *arg);       /* hourly: warns of what ends */
+void credentials_soon(struct app *app); /* something has changed: looks now */
 void credentials_used(struct app_account *account, const struct nd_secret *secret); /* this client secret was sent */
 struct credentials_fact {
 	const char *account;

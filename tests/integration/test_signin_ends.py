@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign-ins that end before their time, and the client's second secret."""
+"""Sign-ins that end before their time or die of age, and the client's second secret."""
+import datetime
+import json
 import os
 import threading
 
@@ -168,3 +170,29 @@ class Revoking(EndsTest):
         self.assertEqual((reply.status, reply.json['revoked']), (200, False), reply)
         self.assertIn('settings of the account have changed', reply.json['detail'])
         self.assertEqual([r for r in self.fake.journal('token') if r.get('path', '').endswith('/revoke')], [])
+
+
+class Age(EndsTest):
+    def test_the_end_of_a_sign_in_is_told_as_that_of_a_secret_is(self):
+        self.text = self.text.replace('[daemon]\n', '[daemon]\nadmin_to = admin@contoso.example\n')
+        self.open()
+        self.sign_in()
+        until(lambda: self.kept().get('refreshed'), 'the sign-in is kept')
+        self.d.stop()
+        kept, before = self.kept(), datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(85)
+        with open(os.path.join(self.d.state, 'tokens', 'm365'), 'w', encoding='utf-8') as file:
+            json.dump(dict(kept, refreshed=before.strftime('%Y-%m-%dT%H:%M:%SZ')), file)
+        self.d.start()
+
+        def warnings():
+            return [w for w in self.d.status()['warnings'] if w['code'] == 'credential-expires']
+        warning = until(warnings, 'a warning')[0]
+        self.assertIn('the sign-in of account m365 ends in 5 days', warning['detail'])
+        self.assertIn('notifyctl account login', warning['hint'])
+        jobs = until(lambda: self.d.get('/v1/jobs?source=notifyd', True).json['jobs'], 'a mail')
+        self.assertEqual((jobs[0]['key'], self.d.final(jobs[0]['id'])['state']), ('credential:m365', 'delivered'))
+        line = next(line for line in self.d.get('/metrics', True).body.decode().splitlines() if 'kind="grant"' in line)
+        self.assertTrue(4 * 86400 < int(line.split()[-1]) <= 5 * 86400, line)
+        self.refreshed()
+        until(lambda: not warnings(), 'all is well')
+        self.assertEqual(len(self.d.get('/v1/jobs?source=notifyd', True).json['jobs']), 1)
