@@ -231,6 +231,8 @@ void vault_aside(struct app_account *account, const char *kind); /* the file bec
 /* The place of a grant of other settings: ACCOUNT.IDENTITY. */
 char *vault_other(const struct app_account *account, const char *identity);
 void vault_put_off(struct app_account *account, const char *identity); /* the file goes there */
+/* What may be there becomes ACCOUNT.IDENTITY.KIND-1. */
+void vault_aside_other(struct app_account *account, const char *identity, const char *kind);
 
 /* grants.c: refresh tokens, of sign-ins and brought ones. */
 /* Takes what the file holds. */

@@ -50,8 +50,10 @@ put_aside(struct app_account *account, const char *kind, const char *words)
 	memcpy(left.imported, account->grant.imported, sizeof(left.imported));
 	memcpy(left.signed_in, account->grant.signed_in, sizeof(left.signed_in));
 	(void)snprintf(left.refused, sizeof(left.refused), "%s", words);
-	if (account->locked.err == ND_OK)
+	if (account->locked.err == ND_OK) {
 		vault_keep(account, kind);
+		vault_aside_other(account, account->identity, kind);
+	}
 	if (vault_write(account, account->token_path, &left, noted, NULL, &why) != ND_OK)
 		noted(NULL, why.err, &why);
 	grants_take(account, &left);

@@ -58,6 +58,11 @@ read_kept(struct app_account *account, struct oauth_saved *saved, struct nd_why 
 	}
 	if (err == ND_ESYNTAX)
 		vault_aside(account, "damaged");
+	/* A token of the application itself: what people signed in to with these settings is beside it. */
+	if (err == ND_OK && signs_in && saved->refresh_token.len == 0 && saved->refused[0] == '\0') {
+		oauth_saved_done(saved);
+		err = ND_ENOTFOUND;
+	}
 	if (err == ND_ENOTFOUND && signs_in) {
 		other = vault_other(account, account->identity);
 		err = vault_read(account, other, saved, why);

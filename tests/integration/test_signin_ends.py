@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign-ins that end before their time or die of age, and the client's second secret."""
+"""Sign-ins that end before their time, grants that go aside and come back, and the client's second secret."""
 import datetime
 import json
 import os
@@ -9,6 +9,7 @@ from notifyd import until
 from test_signin import JOB, SignInTest
 
 DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
+SCOPE = 'scope = https://outlook.office365.com/.default\n'
 
 
 class EndsTest(SignInTest):
@@ -170,6 +171,40 @@ class Revoking(EndsTest):
         self.assertEqual((reply.status, reply.json['revoked']), (200, False), reply)
         self.assertIn('settings of the account have changed', reply.json['detail'])
         self.assertEqual([r for r in self.fake.journal('token') if r.get('path', '').endswith('/revoke')], [])
+
+
+class PutOff(EndsTest):
+    def application(self):
+        """The same settings, but the application sends for itself."""
+        return self.config('client_credentials', SCOPE + 'client_secret = file:' + self.facts['secret'])
+
+    def by_application(self):
+        before = self.d.tokens_used()
+        self.reload(self.application())
+        until(lambda: self.d.tokens_used() > before, 'a token of the application')
+        self.assertNotIn('refresh_token', self.kept())
+
+    def test_a_grant_comes_back_when_people_sign_in_again(self):
+        self.open(more=SCOPE)
+        self.sign_in()
+        token = self.kept()['refresh_token']
+        self.by_application()
+        self.reload(self.config(more=SCOPE))
+        self.refreshed()
+        self.assertEqual(self.requests()[0]['used'], token)
+        self.assertEqual(self.d.account('m365')['state'], 'ok')
+
+    def test_what_was_signed_out_of_does_not_come_alive_again(self):
+        self.open(more=SCOPE)
+        self.sign_in()
+        for config in (self.config(more=SCOPE).replace('client_id = 9ab2', 'client_id = 0ab2'), self.config(more=SCOPE)):
+            self.reload(config)
+        until(lambda: len(self.names()) == 1 and self.d.account('m365')['state'] == 'ok', 'it was put off, and taken back')
+        self.assertEqual(self.d.post('/v1/accounts/m365/logout', None, True).status, 200)
+        self.by_application()
+        self.reload(self.config(more=SCOPE))
+        self.is_held('sign-in-needed')
+        self.assertEqual(self.requests(), [])
 
 
 class Age(EndsTest):
