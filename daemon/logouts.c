@@ -133,6 +133,10 @@ check(const struct app_account *account, struct nd_why *why)
 
 	if (signin_possible(conf, SIGNIN_CODE, why) == ND_ESTATE)
 		return why->err;
+	if (account->app->another_machine) {
+		(void)nd_fail(why, ND_ESTATE, 0, OTHER_MACHINE);
+		return nd_fail_at(why, "", 0, OTHER_MACHINE_HINT);
+	}
 	if (account->locked.err != ND_OK) {
 		*why = account->locked;
 		return why->err;
@@ -161,11 +165,11 @@ logouts_handle(void *owner, struct http_request *request)
 	leaving = nd_xalloc(sizeof(*leaving));
 	*leaving = (struct app_leaving){ .app = app, .account = account, .request = request, .next = app->leavings };
 	app->leavings = leaving;
+	memcpy(leaving->identity, account->identity, sizeof(leaving->identity));
 	nd_secret_set(&leaving->token, account->grant.refresh_token.octets, account->grant.refresh_token.len);
 	engine->users++;
 	http_request_own(request, leaving, leaver_left);
 	logins_drop(app, account, "the account was signed out of");
-	memcpy(leaving->identity, account->identity, sizeof(leaving->identity));
 	grants_sign_out(account);
 	if (engine->conf->revoke_url[0] != '\0')
 		(void)proof_read(app, account, proved_leaving, leaving);
