@@ -2,7 +2,7 @@
 /* app.h - the parts of the daemon that are wired together, seen by the files of daemon/ only.
  *
  *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links and the store
- *   recover.c   what an earlier run left               tokens.c   engine <-> token endpoint and STATE/tokens
+ *   recover.c   what an earlier run left               tokens*.c  engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   acts.c      retry, hold, release, cancel; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
@@ -196,7 +196,7 @@ void deliver_drop(struct app *app);
 void limits_recall(struct app *app, const char *limit);
 void limits_keep(struct app *app, const char *limit, char *record); /* takes it */
 
-/* tokens.c */
+/* tokens*.c */
 void tokens_open(struct app *app, struct app_account *account); /* what STATE/tokens holds */
 void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */

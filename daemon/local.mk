@@ -245,6 +245,9 @@ notifyd_SOURCES = \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
+	%D%/tokens_answer.c \
+	%D%/tokens_inner.h \
+	%D%/tokens_kept.c \
 	%D%/trust.c \
 	%D%/vault.c \
 	%D%/waiters.c \
