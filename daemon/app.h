@@ -17,7 +17,7 @@
  *   intake_own.c   jobs that notifyd writes itself
  *   secrets.c   secrets that an operator hands over
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
- *   logins.c    people sign in                         logouts.c  and out
+ *   logins*.c   people sign in                         logouts.c  and out
  *   explanations.c  what failures mean, and POST /v1/explain
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  *   limits.c    engine <-> what mailboxes have sent, on disk
@@ -246,7 +246,7 @@ void grants_sign_in(struct app_account *account, struct oauth_saved *saved);
 void grants_sign_out(struct app_account *account);
 void grants_warn(struct app *app, struct json_out *out);
 
-/* logins.c: people sign in. */
+/* logins*.c: people sign in. */
 http_handler logins_begin, logins_end;
 /* The account's sign-ins end; `words` lives on: what is told to who waits for one. */
 void logins_drop(struct app *app, const struct app_account *account, const char *words);

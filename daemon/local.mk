@@ -226,6 +226,9 @@ notifyd_SOURCES = \
 	%D%/intake_stream.c \
 	%D%/limits.c \
 	%D%/logins.c \
+	%D%/logins_begin.c \
+	%D%/logins_inner.h \
+	%D%/logins_token.c \
 	%D%/logouts.c \
 	%D%/main.c \
 	%D%/operate.c \
