@@ -83,8 +83,8 @@ still_asked(struct store_req *req)
 	return req->err == ND_OK;
 }
 
-static void
-reply_json(struct http_request *request, int status, struct nd_buf *buf)
+void
+handlers_reply(struct http_request *request, int status, struct nd_buf *buf)
 {
 	struct nd_why why;
 
@@ -156,7 +156,7 @@ shown(struct store_req *req)
 		nd_buf_init(&buf, REPLY_LIMIT);
 		json_out_init(&out, &buf);
 		shape_job(asked->app, req->found, req->attempts, req->attempt_count, true, &out);
-		reply_json(asked->request, asked->waited && !over ? 202 : 200, &buf);
+		handlers_reply(asked->request, asked->waited && !over ? 202 : 200, &buf);
 	}
 	end_asked(req);
 }
@@ -311,7 +311,7 @@ listed(struct store_req *req)
 		else
 			json_out_null(&out, "next");
 		json_out_object_end(&out);
-		reply_json(asked->request, 200, &buf);
+		handlers_reply(asked->request, 200, &buf);
 	}
 	end_asked(req);
 }
@@ -483,7 +483,7 @@ tell_status(struct app *app, struct http_request *request, const struct store_re
 	nd_buf_init(&buf, REPLY_LIMIT);
 	json_out_init(&out, &buf);
 	shape_status(app, totals, http_request_peer(request)->operator_right, &out);
-	reply_json(request, 200, &buf);
+	handlers_reply(request, 200, &buf);
 }
 
 static void
@@ -503,7 +503,7 @@ accounts_counted(struct store_req *req)
 		nd_buf_init(&buf, REPLY_LIMIT);
 		json_out_init(&out, &buf);
 		shape_accounts(asked->app, req, asked->account[0] ? asked->account : NULL, &out);
-		reply_json(asked->request, 200, &buf);
+		handlers_reply(asked->request, 200, &buf);
 	}
 	end_asked(req);
 }
@@ -530,7 +530,7 @@ reply_degraded(struct app *app, struct http_request *request)
 	json_out_text(&out, "status", "degraded");
 	json_out_text(&out, "detail", app->degraded);
 	json_out_object_end(&out);
-	reply_json(request, 200, &buf);
+	handlers_reply(request, 200, &buf);
 }
 
 static void
