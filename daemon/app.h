@@ -378,10 +378,16 @@ bool credentials_nth(struct app *app, unsigned n, struct credentials_fact *fact)
 
 /* admit.c */
 struct intake_limit_load admit_load(struct app *app);
-/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA. */
-enum nd_err admit_job(
-    struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why) ND_MUST_CHECK;
-void admit_over(struct app *app, uint64_t octets);
+/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA, ND_ETOOBIG. */
+struct admitted {
+	bool is;
+	uint64_t octets;
+	unsigned foreign; /* recipients outside the own domains */
+};
+enum nd_err admit_job(struct app *app, const struct access_peer *peer, const struct queue_job *row,
+    struct admitted *admitted, struct nd_why *why) ND_MUST_CHECK;
+/* fresh: it is a new job of the queue; else it does not count against the quota. Fine when it was never admitted. */
+void admit_over(struct app *app, const struct access_peer *peer, struct admitted *admitted, bool fresh);
 /* Whether there is room for about so much, before it is composed. Nothing is taken. */
 enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_MUST_CHECK;
 
