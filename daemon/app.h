@@ -467,6 +467,10 @@ void handlers_totals(struct app *app, struct http_request *request, handlers_tel
 void handlers_accounts(struct app *app, struct http_request *request, const char *name);
 bool handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why); /* ?wait=: 0 none */
 
+/* handlers_message.c */
+/* Answers with the job's head and body. Takes the job. */
+void handlers_give(struct app *app, struct http_request *request, struct queue_job *job);
+
 /* handlers_metrics.c */
 void handlers_metrics(void *owner, struct http_request *request);
 void handlers_openapi(void *owner, struct http_request *request);
