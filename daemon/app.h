@@ -429,6 +429,12 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
     bool full, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
+void shape_health(
+    const struct health *health, const char *account, struct json_out *out); /* of one that is not ok: reason, hint */
+struct shape_counts {
+	int64_t queued, sending;
+};
+struct shape_counts shape_counts(struct app *app, const struct store_req *totals);
 void shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out);
 
 /* intake_dry.c */

@@ -97,6 +97,9 @@ class Reload(RelayTest):
         d.configure(HEAD + ACCOUNT % ('b', two.port))
         self.reload(d)
         self.assertEqual([a['name'] for a in d.status()['accounts']], ['b'])
+        metrics = d.get('/metrics', True).body
+        self.assertIn(b'account="b"', metrics)
+        self.assertNotIn(b'account="a"', metrics)    # though a mail of it is under way
         one.gate.set()
         self.assertEqual([d.final(first)['account'], d.final(second)['account']], ['a', 'b'])
         self.assertEqual((len(one.mails), len(two.mails)), (1, 1))
