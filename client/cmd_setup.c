@@ -237,7 +237,7 @@ may_write(const char *path, bool yes, bool ask)
 	if (yes || access(path, F_OK) != 0)
 		return true;
 	(void)snprintf(question, sizeof(question), "%s is there: overwrite it?", path);
-	return ask && terminal_agrees(question, false);
+	return ask && terminal_agrees(question);
 }
 
 /* A pair that is there is used: a second run with other words does not make a second key. */

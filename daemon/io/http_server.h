@@ -61,7 +61,6 @@ struct http_body {
 };
 void http_request_take_body(struct http_request *request, struct http_body *body);
 void http_server_body_done(struct http_server *server, struct http_body *body); /* server NULL: it is no more */
-void *http_request_context(const struct http_request *request);
 
 /* Answers: once; the request is no more after it. `body` is copied. `type` and `location` NULL none. */
 void http_server_reply(
