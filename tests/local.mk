@@ -12,6 +12,7 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
+	%D%/unit/engine_kit.h \
 	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
@@ -75,6 +76,7 @@ LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS)
 check_LIBRARIES += libiotest.a
 libiotest_a_SOURCES = \
 	%D%/io/certs.h \
+	%D%/io/explained.h \
 	%D%/io/http_bench.h \
 	%D%/io/http_link.h \
 	%D%/io/shell.h \
@@ -181,7 +183,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_smtp \
 	%D%/fuzz/fuzz_text
 check_PROGRAMS += $(FUZZ_TARGETS)
-%C%_fuzz_fuzz_answer_SOURCES = %D%/fuzz/fuzz_answer.c client/http.c client/http.h
+%C%_fuzz_fuzz_answer_SOURCES = %D%/fuzz/fuzz.h %D%/fuzz/fuzz_answer.c client/http.c client/http.h
 %C%_fuzz_fuzz_answer_LDADD = libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
 %C%_fuzz_fuzz_explain_SOURCES = %D%/fuzz/fuzz_explain.c
