@@ -6,6 +6,7 @@
  */
 #include "client/doctor.h"
 #include "client/probe.h"
+#include "client/program.h"
 #include "common/skew.h"
 
 #include <stdlib.h>
@@ -59,7 +60,7 @@ doctor_say(struct doctor *doctor, const char *what, enum doctor_level level, con
 	}
 	writer_line(out, colors[level], "%s %-14s %s",
 	    level != DOCTOR_WARN ? probe_mark(level == DOCTOR_OK)
-	    : probe_unicode()    ? "!"
+	    : writer_unicode()   ? "!"
 				 : "warn",
 	    what, detail);
 	if (remedy != NULL && remedy[0] != '\0')
@@ -137,16 +138,16 @@ static bool
 run_daemon(struct doctor *doctor, const char *option, void (*each)(void *arg, const char *line, size_t len), int *code)
 {
 	const char *words[5] = { NULL, option, NULL, NULL, NULL };
-	char path[4096];
+	char path[PROGRAM_PATH];
 
-	words[0] = probe_daemon(path);
-	if (words[0] == NULL)
+	if (!program_notifyd(NULL, path))
 		return false;
+	words[0] = path;
 	if (doctor->config != NULL) {
 		words[2] = "--config";
 		words[3] = doctor->config;
 	}
-	*code = probe_spawn((char *const *)(uintptr_t)words, PROBE_ALOUD, each, doctor);
+	*code = program_lines(words, PROGRAM_ALOUD, each, doctor);
 	return true;
 }
 

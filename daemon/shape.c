@@ -58,8 +58,8 @@ is_sending(struct app *app, const struct queue_job *job)
 	return found && found->place == SCHED_SENDING;
 }
 
-static void
-put_health(const struct health *health, const char *account, struct json_out *out)
+void
+shape_health(const struct health *health, const char *account, struct json_out *out)
 {
 	char reason[512];
 
@@ -178,7 +178,7 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
 		json_out_text(out, "hint", OTHER_MACHINE_HINT);
 	} else if (health) {
-		put_health(health, job->account, out);
+		shape_health(health, job->account, out);
 	} else {
 		json_out_text(out, "reason", job->reason);
 		json_out_text(out, "hint", job->hint);
@@ -301,23 +301,33 @@ shape_accounts(struct app *app, const struct store_req *totals, const char *name
 	}
 }
 
+struct shape_counts
+shape_counts(struct app *app, const struct store_req *totals)
+{
+	struct shape_counts counts = { .queued = (int64_t)totals->totals[JOB_QUEUED] };
+	struct engine_account *account;
+
+	for (unsigned i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		counts.sending += account->sched.sending;
+	/* The store counts what is being sent as queued. */
+	counts.queued = counts.queued > counts.sending ? counts.queued - counts.sending : 0;
+	return counts;
+}
+
 void
 shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out)
 {
 	struct nd_now now = loop_now(app->loop);
+	struct shape_counts counts = shape_counts(app, totals);
 	struct engine_account *account;
-	uint64_t sending = 0, queued = totals->totals[JOB_QUEUED];
 	unsigned i;
 
-	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		sending += account->sched.sending;
 	json_out_object(out, NULL);
 	json_out_text(out, "version", PACKAGE_VERSION);
 	json_out_time(out, "started", app->started);
 	json_out_object(out, "queue");
-	/* The store counts what is being sent as queued. */
-	json_out_int(out, "queued", queued > sending ? (int64_t)(queued - sending) : 0);
-	json_out_int(out, "sending", (int64_t)sending);
+	json_out_int(out, "queued", counts.queued);
+	json_out_int(out, "sending", counts.sending);
 	json_out_int(out, "held", (int64_t)totals->totals[JOB_HELD]);
 	json_out_int(out, "octets", (int64_t)totals->octets);
 	json_out_object_end(out);

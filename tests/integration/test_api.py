@@ -2,6 +2,7 @@
 """The API as programs meet it, good and bad: over the real sockets, without a network."""
 import base64
 import grp
+import http.client
 import json
 import os
 import select
@@ -126,6 +127,15 @@ class Submission(Api):
         body = self.d.get('/v1/jobs/%s/message' % job, True).body
         self.assertIn(base64.b64encode(content)[:50], body)
         self.assertTrue(all(len(line) <= 998 for line in body.split(b'\r\n')))
+
+    def test_half_a_message_does_not_look_like_a_whole_one(self):
+        job = self.d.submit(**dict(JOB, text='0123456789' * 20000))
+        spooled = os.path.join(self.d.state, 'spool', job)
+        os.truncate(spooled, os.path.getsize(spooled) // 2)
+        with self.assertRaises(http.client.IncompleteRead):
+            self.d.get('/v1/jobs/%s/message' % job, True)
+        os.truncate(spooled, 0)
+        self.assert_problem(self.d.get('/v1/jobs/%s/message' % job, True), 503, 'disk-error', 'cut short')
 
 
 class Reading(Api):

@@ -105,6 +105,26 @@ class Limits(ProgramTest):
         d.submit(admin=False, **dict(JOB, to=['c@example.com', 'd@example.com']))
         d.submit(admin=False, **dict(JOB, to='d@example.org'))
 
+    def test_a_job_that_never_fits_is_not_told_to_come_again(self):
+        d = self.limited(access='quota_recipients = 3/day\nquota_bytes = 300K')
+        for job, setting in ((dict(JOB, to=['%d@example.org' % i for i in range(4)]), 'quota_recipients'),
+                             (dict(JOB, text='0123456789' * 40000), 'quota_bytes')):
+            refused = d.post('/v1/jobs', job)
+            self.assert_problem(refused, 413, 'too-big', setting, 'split it')
+            self.assertNotIn('Retry-After', refused.headers)
+
+    def test_a_job_that_is_there_already_does_not_count(self):
+        d = self.limited(access='quota_jobs = 3/hour\nquota_recipients = 3/day')
+        job = dict(JOB, to='a@example.org', idempotency_key='backup-1')
+        first = d.submit(admin=False, **job)
+        for _ in range(5):
+            again = d.post('/v1/jobs', job)
+            self.assertEqual((again.status, again.json['id']), (200, first))
+        self.assert_problem(d.post('/v1/jobs', dict(job, subject='another')), 409, 'idempotency-mismatch')
+        for name in 'bc':
+            d.submit(admin=False, **dict(JOB, to=name + '@example.org'))
+        self.assert_problem(d.post('/v1/jobs', JOB), 429, 'over-quota')
+
     def test_octets_of_one_submitter_have_a_quota_also_after_a_restart(self):
         d = self.limited(access='quota_bytes = 300K')
         d.submit(admin=False, **dict(JOB, text='0123456789' * 20000))

@@ -97,6 +97,9 @@ class Reload(RelayTest):
         d.configure(HEAD + ACCOUNT % ('b', two.port))
         self.reload(d)
         self.assertEqual([a['name'] for a in d.status()['accounts']], ['b'])
+        metrics = d.get('/metrics', True).body
+        self.assertIn(b'account="b"', metrics)
+        self.assertNotIn(b'account="a"', metrics)    # though a mail of it is under way
         one.gate.set()
         self.assertEqual([d.final(first)['account'], d.final(second)['account']], ['a', 'b'])
         self.assertEqual((len(one.mails), len(two.mails)), (1, 1))
@@ -120,6 +123,22 @@ class Reload(RelayTest):
         said = self.ctl(d, 'reload')
         self.assertEqual((said.returncode, said.stderr), (0, ''), said)
         self.assertEqual(d.status()['warnings'], [])
+
+    def test_a_folder_of_drop_ins_that_cannot_be_read_is_not_an_empty_one(self):
+        fake = self.relay()
+        d = self.daemon(HEAD, start=False)
+        folder = os.path.join(d.folder, 'conf.d')
+        os.mkdir(folder)
+        with open(os.path.join(folder, 'a.conf'), 'w', encoding='utf-8') as file:
+            file.write(ACCOUNT % ('a', fake.port))
+        d.start()
+        os.rename(folder, folder + '.away')
+        os.symlink('conf.d', folder)    # leads to itself: also root cannot read it
+        self.assert_problem(d.post('/v1/reload', None, True), 422, 'bad-configuration', folder)
+        self.assertEqual(d.final(d.submit(**JOB))['account'], 'a')
+        os.unlink(folder)
+        self.reload(d)
+        self.assertEqual(d.status()['accounts'], [])
 
     def test_a_new_account_releases_held_jobs(self):
         fake = self.relay()
