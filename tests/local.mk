@@ -108,6 +108,7 @@ IO_TESTS = \
 	%D%/io/test_smtp_link_way \
 	%D%/io/test_spool \
 	%D%/io/test_store \
+	%D%/io/test_store_crash \
 	%D%/io/test_store_faults \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_log \
@@ -140,6 +141,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_smtp_link_way_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_crash_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_log_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
