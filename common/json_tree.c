@@ -86,6 +86,14 @@ json_get(const struct json_node *object, const char *key)
 	return NULL;
 }
 
+bool
+json_true(const struct json_node *object, const char *key)
+{
+	const struct json_node *member = json_get(object, key);
+
+	return member != NULL && member->type == JSON_BOOL && member->boolean;
+}
+
 const char *
 json_get_text(const struct json_node *object, const char *key)
 {

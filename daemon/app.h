@@ -379,10 +379,16 @@ bool credentials_nth(struct app *app, unsigned n, struct credentials_fact *fact)
 
 /* admit.c */
 struct intake_limit_load admit_load(struct app *app);
-/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA. */
-enum nd_err admit_job(
-    struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why) ND_MUST_CHECK;
-void admit_over(struct app *app, uint64_t octets);
+/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA, ND_ETOOBIG. */
+struct admitted {
+	bool is;
+	uint64_t octets;
+	unsigned foreign; /* recipients outside the own domains */
+};
+enum nd_err admit_job(struct app *app, const struct access_peer *peer, const struct queue_job *row,
+    struct admitted *admitted, struct nd_why *why) ND_MUST_CHECK;
+/* fresh: it is a new job of the queue; else it does not count against the quota. Fine when it was never admitted. */
+void admit_over(struct app *app, const struct access_peer *peer, struct admitted *admitted, bool fresh);
 /* Whether there is room for about so much, before it is composed. Nothing is taken. */
 enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_MUST_CHECK;
 
@@ -424,6 +430,12 @@ void shape_job(struct app *app, const struct queue_job *job, const struct queue_
     bool full, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
+void shape_health(
+    const struct health *health, const char *account, struct json_out *out); /* of one that is not ok: reason, hint */
+struct shape_counts {
+	int64_t queued, sending;
+};
+struct shape_counts shape_counts(struct app *app, const struct store_req *totals);
 void shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out);
 
 /* intake_dry.c */
@@ -463,6 +475,10 @@ void handlers_totals(struct app *app, struct http_request *request, handlers_tel
 /* Answers with one account, or all of them. */
 void handlers_accounts(struct app *app, struct http_request *request, const char *name);
 bool handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why); /* ?wait=: 0 none */
+
+/* handlers_message.c */
+/* Answers with the job's head and body. Takes the job. */
+void handlers_give(struct app *app, struct http_request *request, struct queue_job *job);
 
 /* handlers_metrics.c */
 void handlers_metrics(void *owner, struct http_request *request);

@@ -214,6 +214,7 @@ notifyd_SOURCES = \
 	%D%/feed.c \
 	%D%/grants.c \
 	%D%/handlers.c \
+	%D%/handlers_message.c \
 	%D%/handlers_metrics.c \
 	%D%/identity.c \
 	%D%/intake.c \

@@ -71,6 +71,7 @@ a_tree_holds_what_was_written(void **state)
 	assert_false(json_int(node, INT64_MIN, INT64_MAX, &n));
 	assert_string_equal(json_get_text(tree.root, ""), "");
 	assert_null(json_get_text(tree.root, "c"));
+	assert_false(json_true(tree.root, "c") || json_true(tree.root, "a") || json_true(tree.root, "d"));
 	assert_null(json_get(tree.root, "d"));
 	assert_null(json_get(json_get(tree.root, "a"), "b"));
 	assert_null(json_get(NULL, "b"));
@@ -547,10 +548,25 @@ a_member_is_added_once_and_clean(void **state)
 	json_done(&tree);
 }
 
+static void
+only_a_member_that_is_true_is_true(void **state)
+{
+	static const char text[] = "{\"yes\":true,\"no\":false,\"text\":\"true\",\"one\":1}";
+	struct json_tree tree;
+
+	(void)state;
+	assert_int_equal(json_read(&tree, text, sizeof(text) - 1, &json_limits_small, NULL, NULL), ND_OK);
+	assert_true(json_true(tree.root, "yes"));
+	assert_false(json_true(tree.root, "no") || json_true(tree.root, "text") || json_true(tree.root, "one"));
+	assert_false(json_true(tree.root, "none") || json_true(tree.root->child, "yes") || json_true(NULL, "yes"));
+	json_done(&tree);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_a_member_that_is_true_is_true),
 		cmocka_unit_test(a_tree_holds_what_was_written),
 		cmocka_unit_test(numbers_stay_as_they_are_written),
 		cmocka_unit_test(escapes_become_characters),
