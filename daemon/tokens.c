@@ -307,8 +307,6 @@ tokens_try(struct app_account *account, const struct tokens_try *try, struct nd_
 	struct oauth_ask wish = { .grant = CONF_REFRESH_TOKEN, .client_id = try->client_id, .url = try->url };
 	struct app_asking *asking;
 
-	if (account->app->another_machine)
-		return nd_fail(why, ND_ESTATE, 0, "nobody's grant is renewed: " OTHER_MACHINE);
 	if (account->locked.err != ND_OK) {
 		*why = account->locked;
 		return why->err;

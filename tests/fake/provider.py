@@ -278,7 +278,7 @@ class Grants:
     refresh_token     false: none is given at a sign-in
     scope             what is granted instead of what was asked
     confidential      the application must prove itself by its secret for sign-ins, refreshes and revocations too
-    hold              a file: while it is there, requests of sign-ins are not answered, for a minute at most
+    hold              a file: while it is there, token requests of people are not answered, for a minute at most
     refuse            an OAuth error for every refresh
     echo              its text repeats what the request held: the refresh token and the client secret
     kill              a process to kill when the next refresh is answered: the answer is lost
@@ -326,9 +326,12 @@ class Grants:
             raise Refusal(70000, "invalid_scope", 400, "More was asked for than was granted.")
         return self.refresh_token(family) if behaviour["rotate"] else token
 
+    def is_held(self):
+        return os.path.exists(self.behaviour().get("hold", ""))
+
     def hold_back(self):
         end = time.monotonic() + 60
-        while os.path.exists(self.behaviour().get("hold", "")) and time.monotonic() < end:
+        while self.is_held() and time.monotonic() < end:
             threading.Event().wait(0.05)
 
     def poll(self, code):
@@ -381,7 +384,8 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
         last = urllib.parse.urlsplit(self.path).path.rpartition("/")[2]
         personal = last in ("devicecode", "revoke") or kind in (
             "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
-        if personal:
+        if personal and last != "devicecode" and grants.is_held():
+            self.provider.journal.write("held", None, grant_type=kind)
             grants.hold_back()
         behaviour = grants.behaviour()
         with grants.lock:
