@@ -32,6 +32,7 @@ libcore_a_SOURCES = \
 	%D%/core/engine_inner.h \
 	%D%/core/engine_limit.c \
 	%D%/core/engine_next.c \
+	%D%/core/engine_outcome.c \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
@@ -92,6 +93,8 @@ libcore_a_SOURCES = \
 	%D%/core/sched.h \
 	%D%/core/scram.c \
 	%D%/core/scram.h \
+	%D%/core/refusals.c \
+	%D%/core/refusals.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
 	%D%/core/signin.c \

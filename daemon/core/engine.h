@@ -32,6 +32,7 @@ struct engine_account {
 	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
 	unsigned lost_in_row; /* transactions that ended by a lost connection */
 	struct settle_suspect suspect;
+	struct refusals refusals;
 	struct nd_why token_why; /* why there is no newer token; err ND_OK: none is wanting */
 	bool token_no;           /* it was refused, not only put off */
 	struct smtp_habits habits;
@@ -53,6 +54,7 @@ enum engine_act {
 	ENGINE_TOKEN,  /* ask for a token for account */
 	ENGINE_LOAD,   /* read due jobs of account */
 	ENGINE_STORE,  /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
+	ENGINE_AGAIN,  /* queue job `id` again, which failed by what is a fault of the account */
 	ENGINE_STATE,  /* account changed its state or reason: say so */
 	ENGINE_RECALL, /* read what was kept of the limits of mailbox `limit`; then engine_limit_recalled */
 	ENGINE_KEEP,   /* keep `record` of them; then engine_limit_kept */
@@ -64,6 +66,7 @@ struct engine_action {
 	struct pool_session *session;
 	struct sched_job *job;
 	struct queue_attempt *attempt; /* owned by the driver now: queue_attempt_done + free */
+	const char *id;                /* borrowed until the next call */
 	const char *limit;             /* borrowed until the next call */
 	char *record;                  /* owned by the driver now */
 };

@@ -143,6 +143,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
 		account->suspect = (struct settle_suspect){ 0 };
+		refusals_clear(&account->refusals);
 		account->reauth = false;
 		account->health.probing = false; /* its session is old now */
 	}

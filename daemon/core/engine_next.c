@@ -137,6 +137,11 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 		action->act = ENGINE_STATE;
 		return true;
 	}
+	action->id = refusals_again(&account->refusals, now.unix_ms);
+	if (action->id) {
+		action->act = ENGINE_AGAIN;
+		return true;
+	}
 	if (engine_by_token(account) && !quiet(engine) && token_ask(&account->token, now.ms)) {
 		action->act = ENGINE_TOKEN;
 		return true;
