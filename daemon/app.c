@@ -59,6 +59,9 @@ obey(struct app *app, struct engine_action *action)
 		accounts_forget(app, account);
 		recover_orphans(app);
 		break;
+	case ENGINE_MOVE:
+		deliver_move(app, action);
+		break;
 	case ENGINE_AGAIN:
 		acts_again(app, action->id, REFUSALS_WORD);
 		break;

@@ -95,6 +95,7 @@ struct app_account {
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
 	struct app_secrets secrets;
+	int64_t moved;     /* jobs that went on to another account */
 	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
 	char *token_path;
@@ -188,6 +189,8 @@ void deliver_cut(struct app *app, struct engine_account *account); /* ends sessi
 void deliver_abandon(struct app *app);                             /* at the end: all links go */
 void deliver_store(struct app *app, const struct engine_action *action);
 void deliver_load(struct app *app, struct engine_account *account);
+/* The job goes to another account, unless it asked for this one. */
+void deliver_move(struct app *app, const struct engine_action *action);
 /* Commits the end of a job that is not in memory; takes the row. */
 void deliver_end(struct app *app, struct queue_job *job);
 
@@ -388,6 +391,10 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
  * be named as one. */
+/* Its rendition for another account, and whether it wants none. */
+#define SENDER_PINNED "pinned" /* the fact that it named its account itself */
+bool sender_pinned(const struct queue_job *job);
+void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 
 /* acts.c */
@@ -414,6 +421,7 @@ void feed_open(struct app *app);
 void feed_handle(void *owner, struct http_request *request);
 /* What happened. A job has come to a state and the store knows it, by an attempt or not (NULL). */
 void feed_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempt);
+void feed_moved(struct app *app, const struct queue_job *job); /* to another account: the one it has now */
 void feed_account(struct app *app, const struct engine_account *account);
 void feed_token(struct app *app, const struct engine_account *account);
 void feed_config(struct app *app);

@@ -7,6 +7,8 @@ libcore_a_SOURCES = \
 	%D%/core/act.h \
 	%D%/core/command.c \
 	%D%/core/command.h \
+	%D%/core/breaker.c \
+	%D%/core/breaker.h \
 	%D%/core/claims.c \
 	%D%/core/claims.h \
 	%D%/core/conf.c \
@@ -31,6 +33,7 @@ libcore_a_SOURCES = \
 	%D%/core/engine_change.c \
 	%D%/core/engine_inner.h \
 	%D%/core/engine_limit.c \
+	%D%/core/engine_move.c \
 	%D%/core/engine_next.c \
 	%D%/core/engine_outcome.c \
 	%D%/core/engine_token.c \

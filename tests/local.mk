@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	%D%/unit/test_access \
 	%D%/unit/test_act \
 	%D%/unit/test_api \
+	%D%/unit/test_breaker \
 	%D%/unit/test_buf \
 	%D%/unit/test_claims \
 	%D%/unit/test_command \
@@ -29,6 +30,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
+	%D%/unit/test_engine_move \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \

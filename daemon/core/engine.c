@@ -352,7 +352,7 @@ void
 engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
 	engine->settling--;
-	if (!fulfil(engine, account, job, now))
+	if (!fulfil(engine, account, job, now) && !engine_moved(engine, account, job, now))
 		sched_settled(&account->sched, job, now);
 }
 

@@ -148,6 +148,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->health.probing = false; /* its session is old now */
 	}
 	if (account->change == CONF_OTHER) {
+		account->breaker = (struct breaker){ 0 };
 		account->habits = (struct smtp_habits){ 0 }; /* another host's */
 		health_renew(&account->health, now);
 		token_renew(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);

@@ -5,6 +5,7 @@
  *   engine_outcome.c what became of a mail
  *   engine_change.c what people and new settings change
  *   engine_next.c   what to do next, and when
+ *   engine_move.c   which account a job goes to
  *   engine_token.c  tokens
  *   engine_limit.c  how much of it the limits allow
  */
@@ -55,6 +56,16 @@ bool engine_renew(struct engine_account *account, nd_ms now);
 void engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now);
 void engine_free_account(struct engine_account *account);
+
+/* Its jobs went elsewhere, and only a mail can show that it is well again: its probe waits for the next one. */
+bool engine_wants_mail(const struct engine_account *account);
+/* Is it in trouble for too long? */
+void engine_mind_way(struct engine *engine, struct engine_account *account, struct nd_now now);
+bool engine_move_next(
+    struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
+/* Its row is committed; true: as another account's, and it went there. */
+bool engine_moved(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
+nd_ms engine_move_deadline(const struct engine *engine, const struct engine_account *account);
 
 /* To the limits of its mailbox, by its settings. */
 void engine_limit_join(struct engine *engine, struct engine_account *account);

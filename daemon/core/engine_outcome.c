@@ -133,6 +133,10 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	engine_limit_end(account, job, told->outcome, now.ms);
 	settle_outcome(job->job, &c, &word);
 	session->mails++;
+	if (told->outcome->uncertain)
+		job->doubted = now.ms;
+	if (word.delivered && !session->old)
+		breaker_delivered(&account->breaker);
 	if (!session->old) { /* settings that hold no more say nothing about the new ones */
 		smtp_habits_learn(&account->habits, told->outcome, now.ms);
 		judge(engine, session, told->outcome, &word, now);
