@@ -62,8 +62,10 @@ moved(struct store_req *req)
 			app->unfinished--;
 		if (state == JOB_CANCELLED && act->row->spooled)
 			spool_remove(app->spool, act->row->id);
-		if (state == JOB_QUEUED)
+		if (state == JOB_QUEUED) {
 			engine_look(app->engine, act->row->account);
+			reports_again(app, act->row->id);
+		}
 		feed_job(app, act->row, NULL);
 		waiters_wake(app, act->row->id, state);
 		loop_soon(app->loop, app_pump, app);

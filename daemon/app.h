@@ -14,6 +14,7 @@
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
  *   credentials.c  when secrets, certificates and sign-ins end
+ *   reports.c   what was not delivered, by mail
  *   intake_own.c   jobs that notifyd writes itself
  *   secrets.c   secrets that an operator hands over
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
@@ -36,6 +37,7 @@
 #include "daemon/core/machine.h"
 #include "daemon/core/oauth.h"
 #include "daemon/core/quota.h"
+#include "daemon/core/report.h"
 #include "daemon/core/watchdog.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/http_client.h"
@@ -135,7 +137,7 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer, *status_timer, *credentials_timer;
+	    *disk_timer, *recover_timer, *status_timer, *credentials_timer, *report_timer;
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
@@ -147,6 +149,8 @@ struct app {
 	struct app_act *acts;               /* actions that wait for a commit or a load */
 	struct identity_asking *identities; /* under way */
 	struct feed *feed;
+	struct report report;
+	nd_ms report_since; /* the first of it was added */
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
 	nd_unix started;
@@ -196,6 +200,11 @@ void deliver_end(struct app *app, struct queue_job *job);
 
 /* Outcomes that a full disk never let be written: their in-flight notes stay, the next start knows. */
 void deliver_drop(struct app *app);
+
+/* reports.c: what could not be delivered, by mail to admin_to. */
+void reports_job(struct app *app, const struct queue_job *job); /* it has come to its end */
+void reports_again(struct app *app, const char *id);            /* it is tried once more */
+void reports_send(void *arg);
 
 /* limits.c */
 void limits_recall(struct app *app, const char *limit);

@@ -422,6 +422,7 @@ outcome_stored(struct store_req *req)
 	app->outcomes--;
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
+		reports_job(app, row);
 		app->unfinished -= app->unfinished > 0;
 		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);

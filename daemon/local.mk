@@ -90,6 +90,8 @@ libcore_a_SOURCES = \
 	%D%/core/quota.h \
 	%D%/core/proxy_talk.c \
 	%D%/core/proxy_talk.h \
+	%D%/core/report.c \
+	%D%/core/report.h \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
@@ -244,6 +246,7 @@ notifyd_SOURCES = \
 	%D%/proof.c \
 	%D%/recover.c \
 	%D%/reload.c \
+	%D%/reports.c \
 	%D%/credentials.c \
 	%D%/intake_own.c \
 	%D%/secrets.c \

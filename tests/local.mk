@@ -54,6 +54,7 @@ UNIT_TESTS = \
 	%D%/unit/test_ready \
 	%D%/unit/test_quota \
 	%D%/unit/test_refusals \
+	%D%/unit/test_report \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \

@@ -137,6 +137,7 @@ struct conf {
 	char *proxy;               /* http:// or socks5:// for token requests; "" none */
 	struct conf_list no_proxy; /* hosts and domains */
 	nd_ms expires_in, max_age, history, keep_failed;
+	nd_ms report_every;   /* 0: none */
 	nd_ms failover_after; /* 0: never */
 	nd_ms uncertain_wait;
 	int64_t keep_failed_bytes;

@@ -42,6 +42,8 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "Who gets a job that names no recipient." },
 	{ DAEMON("admin_to", admin_to, CONF_KEYS_MAILBOXES), .max = 1000, .initial = "",
 	  .text = "Who gets warnings and reports about notifyd itself." },
+	{ DAEMON("report_every", report_every, CONF_KEYS_TIME), .min = 0, .max = DAYS(1), .initial = "5m",
+	  .text = "How often at most a mail to admin_to tells what could not be delivered; 0: never." },
 	{ DAEMON("accounts", accounts, CONF_KEYS_NAMES), .max = CONF_MAX_ACCOUNTS, .initial = "",
 	  .text = "Accounts in the order in which they are tried; without it, the order of their sections." },
 	{ DAEMON("failover_after", failover_after, CONF_KEYS_TIME), .min = 0, .max = DAYS(7), .initial = "2m",
