@@ -12,6 +12,7 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
+	%D%/unit/engine_kit.h \
 	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
@@ -79,11 +80,14 @@ LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS)
 check_LIBRARIES += libiotest.a
 libiotest_a_SOURCES = \
 	%D%/io/certs.h \
+	%D%/io/explained.h \
 	%D%/io/http_bench.h \
 	%D%/io/http_link.h \
 	%D%/io/shell.h \
 	%D%/io/smtp_link_dialogue.h \
 	%D%/io/smtp_link_kit.h \
+	%D%/io/store_shim.c \
+	%D%/io/store_shim.h \
 	%D%/io/store_kit.c \
 	%D%/io/store_kit.h
 IO_TESTS = \
@@ -110,6 +114,7 @@ IO_TESTS = \
 	%D%/io/test_store \
 	%D%/io/test_store_faults \
 	%D%/io/test_store_keep \
+	%D%/io/test_store_log \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
 	%D%/io/test_tls_authorities \
@@ -140,6 +145,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_log_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
@@ -181,7 +187,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_smtp \
 	%D%/fuzz/fuzz_text
 check_PROGRAMS += $(FUZZ_TARGETS)
-%C%_fuzz_fuzz_answer_SOURCES = %D%/fuzz/fuzz_answer.c client/http.c client/http.h
+%C%_fuzz_fuzz_answer_SOURCES = %D%/fuzz/fuzz.h %D%/fuzz/fuzz_answer.c client/http.c client/http.h
 %C%_fuzz_fuzz_answer_LDADD = libcommon.a $(YAJL_LIBS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
 %C%_fuzz_fuzz_explain_SOURCES = %D%/fuzz/fuzz_explain.c

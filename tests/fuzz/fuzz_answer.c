@@ -5,19 +5,10 @@
  */
 #include "client/http.h"
 #include "common/str.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static enum nd_err
 read_all(const char *octets, size_t len, size_t slice, struct link_reply *reply, bool *complete)

@@ -5,19 +5,11 @@
  */
 #include "common/explain.h"
 #include "common/str.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static void
 hear(void *arg, const char *file, unsigned line, const char *fault)

@@ -4,19 +4,10 @@
 #include "common/job.h"
 #include "common/str.h"
 #include "daemon/core/ready.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 /* Two labels of one name are JSON's to refuse. */
 static void

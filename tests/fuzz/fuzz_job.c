@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_job.c - any octets are a job or refused by name; a draft keeps its promises. */
 #include "common/job.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static void
 check_line(const char *text)

@@ -5,19 +5,10 @@
  */
 #include "common/json.h"
 #include "common/str.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static unsigned
 check_node(const struct json_node *node, unsigned depth)

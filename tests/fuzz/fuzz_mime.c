@@ -6,21 +6,12 @@
 #include "common/job.h"
 #include "common/str.h"
 #include "daemon/core/mime.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LINE_MAX_OCTETS 998 /* RFC 5322 2.1.1 */
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static unsigned
 named(const char *line, const char *const *once, unsigned seen)

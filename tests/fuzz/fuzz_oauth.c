@@ -5,19 +5,10 @@
  */
 #include "common/str.h"
 #include "daemon/core/oauth.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static void
 check_token(const struct nd_secret *token)

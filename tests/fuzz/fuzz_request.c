@@ -8,19 +8,10 @@
 #include "common/str.h"
 #include "daemon/core/events.h"
 #include "daemon/io/http_server_internal.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static void
 must_be_json(const struct nd_buf *buf)

@@ -3,19 +3,11 @@
 #include "common/stamp.h"
 #include "common/str.h"
 #include "common/ulid.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
-
-static void
-must(bool claim)
-{
-	if (!claim)
-		abort();
-}
 
 static void
 check_box(const char *text, size_t len)

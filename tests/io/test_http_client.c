@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "common/buf.h"
-#include "common/explain.h"
 #include "common/mem.h"
 #include "daemon/io/http_client.h"
+#include "tests/io/explained.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -255,19 +255,6 @@ a_connection_that_breaks_is_a_transient_failure(void **state)
 	assert_int_equal(heard.status, 0);
 	assert_int_equal(heard.why.err, ND_ECLOSED);
 	nd_buf_done(&heard.body);
-}
-
-/* The words are those that the table of explanations looks for. */
-static bool
-explained(const struct nd_why *why, const char *remedy)
-{
-	struct nd_buf hint;
-	bool found;
-
-	nd_buf_init(&hint, 4096);
-	found = explain_hint(why->text, NULL, EXPLAIN_EN, &hint) && strstr(nd_buf_text(&hint), remedy) != NULL;
-	nd_buf_done(&hint);
-	return found;
 }
 
 static void

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/explain.h"
 #include "daemon/io/resolve.h"
+#include "tests/io/explained.h"
 
 #include <dlfcn.h>
 #include <netdb.h>
@@ -193,19 +193,6 @@ the_families_of_a_name_take_turns(void **state)
 		assert_string_equal(asked.answer.addr[i].text, want[i]);
 	assert_int_equal(((struct sockaddr_in6 *)&asked.answer.addr[0].addr)->sin6_port, htons(587));
 	assert_int_equal(((struct sockaddr_in *)&asked.answer.addr[1].addr)->sin_port, htons(587));
-}
-
-/* The words are those that the table of explanations looks for. */
-static bool
-explained(const struct nd_why *why, const char *remedy)
-{
-	struct nd_buf hint;
-	bool found;
-
-	nd_buf_init(&hint, 4096);
-	found = explain_hint(why->text, NULL, EXPLAIN_EN, &hint) && strstr(nd_buf_text(&hint), remedy) != NULL;
-	nd_buf_done(&hint);
-	return found;
 }
 
 static void

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/explain.h"
+#include "tests/io/explained.h"
 #include "tests/io/smtp_link_dialogue.h"
 #include "tests/io/smtp_link_kit.h"
 
@@ -113,19 +113,6 @@ tls_from_the_start_works_and_is_told(void **state)
 	assert_done("= closed");
 	assert_memory_equal(play.tls_words, "TLSv1.", 6);
 	assert_int_equal(end_relay(), 0);
-}
-
-/* The words are those that the table of explanations looks for. */
-static bool
-explained(const struct nd_why *why, const char *remedy)
-{
-	struct nd_buf hint;
-	bool found;
-
-	nd_buf_init(&hint, 4096);
-	found = explain_hint(why->text, NULL, EXPLAIN_EN, &hint) && strstr(nd_buf_text(&hint), remedy) != NULL;
-	nd_buf_done(&hint);
-	return found;
 }
 
 static void

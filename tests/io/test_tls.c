@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
-#include "common/explain.h"
 #include "common/str.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/tls_inner.h"
 #include "tests/io/certs.h"
+#include "tests/io/explained.h"
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -189,19 +189,6 @@ an_address_is_looked_for_among_the_addresses(void **state)
 	tried = try_ours("127.0.0.1", "good.pem");
 	assert_int_equal(tried.err, ND_ETLS);
 	assert_non_null(strstr(tried.why.text, "IP address mismatch"));
-}
-
-/* The words are those that the table of explanations looks for. */
-static bool
-explained(const struct nd_why *why, const char *remedy)
-{
-	struct nd_buf hint;
-	bool found;
-
-	nd_buf_init(&hint, 4096);
-	found = explain_hint(why->text, NULL, EXPLAIN_EN, &hint) && strstr(nd_buf_text(&hint), remedy) != NULL;
-	nd_buf_done(&hint);
-	return found;
 }
 
 static void

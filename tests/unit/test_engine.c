@@ -7,36 +7,10 @@
 
 #include <cmocka.h>
 
-#include "daemon/core/engine.h"
-#include "tests/unit/rows.h"
+#include "tests/unit/engine_kit.h"
 
 static const char *const one[] = { "a", NULL };
 static const char *const two[] = { "a", "b", NULL };
-
-static struct nd_now
-at(nd_ms ms)
-{
-	return (struct nd_now){ ms, 1000000000 + ms };
-}
-
-/* The next action, which must be `act`. */
-static struct engine_action
-expect(struct engine *engine, enum engine_act act, nd_ms now)
-{
-	struct engine_action action;
-
-	assert_true(engine_next(engine, at(now), &action));
-	assert_int_equal(action.act, act);
-	return action;
-}
-
-static void
-expect_rest(struct engine *engine, nd_ms now)
-{
-	struct engine_action action;
-
-	assert_false(engine_next(engine, at(now), &action));
-}
 
 static struct engine *
 started(struct conf *conf, const char *const *names)
@@ -65,13 +39,6 @@ started_with_tokens(struct conf *conf, struct engine_account **account)
 	engine = engine_new(conf, 7, at(0));
 	*account = engine_account_nth(engine, 0);
 	return engine;
-}
-
-static void
-finish(struct engine *engine, struct conf *conf)
-{
-	engine_free(engine);
-	rows_conf_done(conf);
 }
 
 static void

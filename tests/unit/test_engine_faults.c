@@ -7,16 +7,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/core/engine.h"
-#include "tests/unit/rows.h"
+#include "tests/unit/engine_kit.h"
 
 static const char *const one[] = { "a", NULL };
-
-static struct nd_now
-at(nd_ms ms)
-{
-	return (struct nd_now){ ms, 1000000000 + ms };
-}
 
 /* An account, its relay, and jobs whose mails are answered as their number says. */
 struct world {

@@ -7,34 +7,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/core/engine.h"
-#include "tests/unit/rows.h"
+#include "tests/unit/engine_kit.h"
 
 static const char *const one[] = { "a", NULL };
-
-static struct nd_now
-at(nd_ms ms)
-{
-	return (struct nd_now){ ms, 1000000000 + ms };
-}
-
-static struct engine_action
-expect(struct engine *engine, enum engine_act act, nd_ms now)
-{
-	struct engine_action action;
-
-	assert_true(engine_next(engine, at(now), &action));
-	assert_int_equal(action.act, act);
-	return action;
-}
-
-static void
-expect_rest(struct engine *engine, nd_ms now)
-{
-	struct engine_action action;
-
-	assert_false(engine_next(engine, at(now), &action));
-}
 
 static void
 keep(struct engine *engine, nd_ms now)
@@ -66,13 +41,6 @@ started(struct conf *conf, int64_t minute, int64_t reader_hour)
 	keep(engine, 0);
 	expect_rest(engine, 0);
 	return engine;
-}
-
-static void
-finish(struct engine *engine, struct conf *conf)
-{
-	engine_free(engine);
-	rows_conf_done(conf);
 }
 
 static void

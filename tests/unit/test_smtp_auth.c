@@ -131,6 +131,18 @@ expect_fault(struct smtp_proto *proto, const char *words)
 	smtp_proto_free(proto);
 }
 
+/* SCRAM up to our proof. */
+static struct smtp_proto *
+answered(void)
+{
+	const struct smtp_answer answer = answer_of_the_rfc();
+	struct smtp_proto *proto = asked();
+
+	smtp_proto_answer(proto, &answer, NULL, 2);
+	expect_message(proto, "", CLIENT_FINAL);
+	return proto;
+}
+
 static void
 scram_goes_before_other_passwords_and_proves_both_sides(void **state)
 {
@@ -158,17 +170,12 @@ scram_goes_before_other_passwords_and_proves_both_sides(void **state)
 static void
 a_server_that_does_not_know_the_password_is_not_believed(void **state)
 {
-	const struct smtp_answer answer = answer_of_the_rfc();
-	struct smtp_proto *proto = asked();
+	struct smtp_proto *proto = answered();
 
 	(void)state;
-	smtp_proto_answer(proto, &answer, NULL, 2);
-	expect_message(proto, "", CLIENT_FINAL);
 	challenge(proto, "v=AAAATRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
 	expect_fault(proto, "relay.example did not prove that it knows the password");
-	proto = asked();
-	smtp_proto_answer(proto, &answer, NULL, 2);
-	expect_message(proto, "", CLIENT_FINAL);
+	proto = answered();
 	hear(proto, "235 2.7.0 ok\r\n");
 	expect_fault(proto, "did not prove");
 	/* Nor one that leaves the questions out, or takes a refusal of its own back. */
@@ -176,9 +183,7 @@ a_server_that_does_not_know_the_password_is_not_believed(void **state)
 	expect_message(proto, "AUTH SCRAM-SHA-256 ", "n,,n=user,r=" NONCE);
 	hear(proto, "235 2.7.0 ok\r\n");
 	expect_fault(proto, "did not prove");
-	proto = asked();
-	smtp_proto_answer(proto, &answer, NULL, 2);
-	expect_message(proto, "", CLIENT_FINAL);
+	proto = answered();
 	challenge(proto, "e=other-error");
 	expect_said(proto, "*\r\n");
 	hear(proto, "235 2.7.0 ok\r\n");
@@ -188,18 +193,13 @@ a_server_that_does_not_know_the_password_is_not_believed(void **state)
 static void
 a_refusal_of_scram_is_told_in_the_servers_words(void **state)
 {
-	const struct smtp_answer answer = answer_of_the_rfc();
-	struct smtp_proto *proto = asked();
+	struct smtp_proto *proto = answered();
 
 	(void)state;
-	smtp_proto_answer(proto, &answer, NULL, 2);
-	expect_message(proto, "", CLIENT_FINAL);
 	hear(proto, "535 5.7.8 no\r\n");
 	assert_int_equal(smtp_proto_fault(proto)->reply.code, 535);
 	expect_fault(proto, "refused while signing in: 535 5.7.8 no");
-	proto = asked();
-	smtp_proto_answer(proto, &answer, NULL, 2);
-	expect_message(proto, "", CLIENT_FINAL);
+	proto = answered();
 	challenge(proto, "e=invalid-proof");
 	expect_said(proto, "*\r\n");
 	hear(proto, "535 5.7.8 no\r\n");
