@@ -79,6 +79,7 @@ enum nd_err http_server_stream_begin(struct http_request *request, int status, c
     void (*room)(void *context), struct nd_why *why) ND_MUST_CHECK;
 bool http_server_stream_write(struct http_request *request, const char *octets, size_t len);
 void http_server_stream_end(struct http_request *request);
-void http_server_stream_break(struct http_request *request); /* as _end, but the client sees that something is missing */
+void http_server_stream_break(
+    struct http_request *request); /* as _end, but the client sees that something is missing */
 
 #endif
