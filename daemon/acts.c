@@ -22,6 +22,7 @@ struct app_act { /* one action that waits: for a commit, or for a load */
 	enum job_action action;
 	enum job_state before;
 	const char *reason; /* static; what the job says then; NULL nothing */
+	nd_unix expires;    /* an end of its own that stands; 0 none */
 	act_done *done;
 	void *arg;
 	bool committing; /* the engine has it: outcome of the commit comes by acts_stored */
@@ -61,8 +62,10 @@ moved(struct store_req *req)
 			app->unfinished--;
 		if (state == JOB_CANCELLED && act->row->spooled)
 			spool_remove(app->spool, act->row->id);
-		if (state == JOB_QUEUED)
+		if (state == JOB_QUEUED) {
 			engine_look(app->engine, act->row->account);
+			reports_again(app, act->row->id);
+		}
 		feed_job(app, act->row, NULL);
 		waiters_wake(app, act->row->id, state);
 		loop_soon(app->loop, app_pump, app);
@@ -86,6 +89,8 @@ change_row(struct app_act *act)
 		finish(act, act->before, false, &why);
 		return;
 	}
+	if (act->expires)
+		act->row->expires = act->expires;
 	if (act->reason)
 		settle_reason(act->row, act->reason, NULL, NULL);
 	req = nd_xalloc(sizeof(*req));
@@ -275,6 +280,67 @@ act_one(struct app *app, struct http_request *request, enum job_action action)
 	req->op = STORE_SHOW;
 	req->done = single_found;
 	req->owner = single;
+	memcpy(req->id, id, sizeof(req->id));
+	store_submit(app->store, req);
+}
+
+/* Jobs that failed by what was no fault of theirs. */
+
+struct again {
+	struct app *app;
+	char id[ND_ULID_LEN + 1];
+	const char *reason;
+};
+
+static void
+again_done(void *arg, enum job_state state, bool later, const struct nd_why *why)
+{
+	struct again *again = arg;
+
+	(void)state;
+	(void)later;
+	nd_log(why->err == ND_OK ? ND_LOG_NOTICE : ND_LOG_WARNING,
+	    ND_FIELDS({ "JOB", again->id }, { "ERR", why->err == ND_OK ? NULL : nd_err_name(why->err) }),
+	    "job %s, which failed by a fault of its account, is %squeued again%s%s", again->id,
+	    why->err == ND_OK ? "" : "not ", why->err == ND_OK ? "" : ": ", why->err == ND_OK ? "" : why->text);
+	free(again);
+}
+
+static void
+again_found(struct store_req *req)
+{
+	struct again *again = req->owner;
+	unsigned i;
+
+	for (i = 0; i < req->attempt_count; i++)
+		queue_attempt_done(&req->attempts[i]);
+	free(req->attempts);
+	if (req->err == ND_OK && req->found->state == JOB_FAILED) {
+		begin(again->app, req->found,
+		    &(struct app_act){ .action = JOB_RETRY,
+			.reason = again->reason,
+			.expires = req->found->expires,
+			.done = again_done,
+			.arg = again });
+	} else {
+		queue_job_free(req->found);
+		free(again);
+	}
+	free(req);
+}
+
+void
+acts_again(struct app *app, const char *id, const char *reason)
+{
+	struct again *again = nd_xalloc(sizeof(*again));
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	again->app = app;
+	again->reason = reason;
+	memcpy(again->id, id, sizeof(again->id));
+	req->op = STORE_SHOW;
+	req->done = again_found;
+	req->owner = again;
 	memcpy(req->id, id, sizeof(req->id));
 	store_submit(app->store, req);
 }

@@ -59,6 +59,12 @@ obey(struct app *app, struct engine_action *action)
 		accounts_forget(app, account);
 		recover_orphans(app);
 		break;
+	case ENGINE_MOVE:
+		deliver_move(app, action);
+		break;
+	case ENGINE_AGAIN:
+		acts_again(app, action->id, REFUSALS_WORD);
+		break;
 	case ENGINE_STATE:
 		recover_keep_ages(app);
 		feed_account(app, account);
@@ -292,6 +298,7 @@ build_timers(struct app *app)
 	app->retry_timer = loop_timer_new(app->loop, retry_outcomes, app);
 	app->status_timer = loop_timer_new(app->loop, say_status, app);
 	app->credentials_timer = loop_timer_new(app->loop, credentials_look, app);
+	app->report_timer = loop_timer_new(app->loop, reports_send, app);
 	app->watchdog_timer = loop_timer_new(app->loop, on_watchdog, app);
 	if (sd_watchdog_interval() > 0)
 		loop_timer_set(app->watchdog_timer, 0);
@@ -428,6 +435,8 @@ tear_down(struct app *app)
 	loop_timer_free(app->recover_timer);
 	loop_timer_free(app->status_timer);
 	loop_timer_free(app->credentials_timer);
+	loop_timer_free(app->report_timer);
+	report_done(&app->report);
 	loop_timer_free(app->watchdog_timer);
 	logins_stop(app);
 	if (app->engine)

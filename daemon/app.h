@@ -14,6 +14,7 @@
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
  *   credentials.c  when secrets, certificates and sign-ins end
+ *   reports.c   what was not delivered, by mail
  *   intake_own.c   jobs that notifyd writes itself
  *   secrets.c   secrets that an operator hands over
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
@@ -36,6 +37,7 @@
 #include "daemon/core/machine.h"
 #include "daemon/core/oauth.h"
 #include "daemon/core/quota.h"
+#include "daemon/core/report.h"
 #include "daemon/core/watchdog.h"
 #include "daemon/io/filer.h"
 #include "daemon/io/http_client.h"
@@ -94,6 +96,7 @@ struct app_account {
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
 	struct app_secrets secrets;
+	int64_t moved;     /* jobs that went on to another account */
 	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
 	char *token_path;
@@ -132,7 +135,7 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer, *status_timer, *credentials_timer;
+	    *disk_timer, *recover_timer, *status_timer, *credentials_timer, *report_timer;
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
@@ -144,6 +147,8 @@ struct app {
 	struct app_act *acts;               /* actions that wait for a commit or a load */
 	struct identity_asking *identities; /* under way */
 	struct feed *feed;
+	struct report report;
+	nd_ms report_since; /* the first of it was added */
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
 	nd_unix started;
@@ -186,11 +191,18 @@ void deliver_cut(struct app *app, struct engine_account *account); /* ends sessi
 void deliver_abandon(struct app *app);                             /* at the end: all links go */
 void deliver_store(struct app *app, const struct engine_action *action);
 void deliver_load(struct app *app, struct engine_account *account);
+/* The job goes to another account, unless it asked for this one. */
+void deliver_move(struct app *app, const struct engine_action *action);
 /* Commits the end of a job that is not in memory; takes the row. */
 void deliver_end(struct app *app, struct queue_job *job);
 
 /* Outcomes that a full disk never let be written: their in-flight notes stay, the next start knows. */
 void deliver_drop(struct app *app);
+
+/* reports.c: what could not be delivered, by mail to admin_to. */
+void reports_job(struct app *app, const struct queue_job *job); /* it has come to its end */
+void reports_again(struct app *app, const char *id);            /* it is tried once more */
+void reports_send(void *arg);
 
 /* limits.c */
 void limits_recall(struct app *app, const char *limit);
@@ -395,6 +407,10 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 /* sender.c */
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
  * be named as one. */
+/* Its rendition for another account, and whether it wants none. */
+#define SENDER_PINNED "pinned" /* the fact that it named its account itself */
+bool sender_pinned(const struct queue_job *job);
+void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 
 /* acts.c */
@@ -402,7 +418,9 @@ http_handler acts_retry, acts_hold, acts_release, acts_cancel, acts_retry_all, a
     acts_cancel_all, acts_flush, acts_pause, acts_resume;
 void acts_stored(struct app *app, const char *id, enum job_state state); /* a row of the engine's was committed */
 void acts_loaded(struct app *app);                                       /* a load has ended */
-void acts_end(struct app *app);                                          /* all are answered: notifyd stops */
+/* A failed job is queued again, for this reason (static), with the end it had. */
+void acts_again(struct app *app, const char *id, const char *reason);
+void acts_end(struct app *app); /* all are answered: notifyd stops */
 /* Cancels all unfinished jobs with ids below `border`, or only counts them (reason NULL). done: how many it was about, how many changed. */
 typedef void acts_bulk_done(void *arg, uint64_t matched, uint64_t changed, const struct nd_why *why);
 void acts_cancel_below(struct app *app, const char *border, const char *reason, acts_bulk_done *done, void *arg);
@@ -419,6 +437,7 @@ void feed_open(struct app *app);
 void feed_handle(void *owner, struct http_request *request);
 /* What happened. A job has come to a state and the store knows it, by an attempt or not (NULL). */
 void feed_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempt);
+void feed_moved(struct app *app, const struct queue_job *job); /* to another account: the one it has now */
 void feed_account(struct app *app, const struct engine_account *account);
 void feed_token(struct app *app, const struct engine_account *account);
 void feed_config(struct app *app);

@@ -362,6 +362,7 @@ struct settling { /* owner of an OUTCOME request */
 	struct engine_account *account;
 	struct sched_job *job; /* NULL: the row is not in memory; req->job is ours */
 	char *evidence;
+	bool moved;
 };
 
 static void
@@ -421,11 +422,15 @@ outcome_stored(struct store_req *req)
 	app->outcomes--;
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
+		reports_job(app, row);
 		app->unfinished -= app->unfinished > 0;
 		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);
 	}
-	feed_job(app, row, req->attempt);
+	if (settling->moved)
+		feed_moved(app, row);
+	else
+		feed_job(app, row, req->attempt);
 	waiters_wake(app, row->id, row->state);
 	acts_stored(app, row->id, row->state);
 	if (settling->job) {
@@ -472,15 +477,47 @@ deliver_store(struct app *app, const struct engine_action *action)
 {
 	struct queue_job *row = action->job->job;
 	struct settling settling = { app, action->account, action->job,
-		row->state == JOB_DELIVERED ? evidence_of(app, action->account->user, row) : NULL };
+		row->state == JOB_DELIVERED ? evidence_of(app, action->account->user, row) : NULL, false };
 
 	submit_outcome(app, row, settling, action->attempt);
 }
 
 void
+deliver_move(struct app *app, const struct engine_action *action)
+{
+	const struct health *health = &action->account->health;
+	const char *from = action->account->conf->name, *detail = health->detail;
+	struct queue_job *row = action->job->job;
+	struct queue_attempt *attempt;
+	struct nd_buf words;
+
+	if (sender_pinned(row)) {
+		engine_stays(app->engine, action->account, action->job, loop_now(app->loop));
+		return;
+	}
+	nd_buf_init(&words, 2048);
+	(void)nd_buf_addf(&words, "account %s is %s: %s%s%s; goes on by %s", from, health_state_name(health->state),
+	    health->reason, detail[0] ? ": " : "", detail, action->to->name);
+	attempt = nd_xalloc(sizeof(*attempt));
+	attempt->n = row->attempt_count;
+	attempt->account = nd_xstrdup(from);
+	attempt->start = attempt->end = loop_now(app->loop).unix_ms;
+	attempt->stage = "account";
+	attempt->verdict = "moved";
+	attempt->text = nd_xstrdup(nd_buf_text(&words));
+	settle_reason(row, "moved", nd_buf_text(&words), NULL);
+	nd_log(ND_LOG_INFO, ND_FIELDS({ "JOB", row->id }, { "ACCOUNT", action->to->name }), "job %s moves: %s", row->id,
+	    nd_buf_text(&words));
+	nd_buf_done(&words);
+	sender_move(row, action->to);
+	((struct app_account *)action->account->user)->moved++;
+	submit_outcome(app, row, (struct settling){ app, action->account, action->job, NULL, true }, attempt);
+}
+
+void
 deliver_end(struct app *app, struct queue_job *job)
 {
-	submit_outcome(app, job, (struct settling){ app, NULL, NULL, NULL }, NULL);
+	submit_outcome(app, job, (struct settling){ .app = app }, NULL);
 }
 
 static void

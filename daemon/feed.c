@@ -267,6 +267,20 @@ feed_job(struct app *app, const struct queue_job *job, const struct queue_attemp
 }
 
 void
+feed_moved(struct app *app, const struct queue_job *job)
+{
+	struct events_item item = { .kind = EVENTS_MOVED,
+		.state = job->state,
+		.uid = job->uid,
+		.unit = job->unit,
+		.job = job->id,
+		.account = job->account,
+		.reason = job->reason };
+
+	add(app, &item);
+}
+
+void
 feed_account(struct app *app, const struct engine_account *account)
 {
 	const struct health *health = &account->health;

@@ -92,6 +92,8 @@ put_insides(const struct scrape *scrape, enum stats_name name)
 			continue;
 		if (name == STATS_PACED || name == STATS_READY)
 			stats_sample(name, labels, paced(scrape, account, name, now), scrape->out);
+		else if (name == STATS_MOVED)
+			stats_sample(name, labels, ((const struct app_account *)account->user)->moved, scrape->out);
 		else if (name == STATS_SESSIONS)
 			stats_sample(name, labels, pool_total(&account->pool), scrape->out);
 		else if (account->conf->auth == CONF_OAUTH2 && account->token.have)

@@ -41,10 +41,12 @@ set_rcpts(const struct job_draft *draft, struct queue_job *row)
 }
 
 static enum nd_err
-find_account(
-    const struct conf *conf, const struct job_draft *draft, const struct conf_account **account, struct nd_why *why)
+find_account(struct app *app, const struct job_draft *draft, const struct conf_account **account, struct nd_why *why)
 {
-	*account = draft->account ? conf_account_named(conf, draft->account) : conf_account_nth(conf, 0);
+	const struct conf *conf = app->conf;
+
+	*account = draft->account ? conf_account_named(conf, draft->account)
+				  : engine_route(app->engine, draft->severity <= JOB_CRITICAL, loop_now(app->loop));
 	if (!*account && draft->account && conf->account_count > 0) {
 		(void)nd_fail(why, ND_ENOACCOUNT, 0, "there is no account \"%.60s\"", draft->account);
 		return nd_fail_at(why, "account", 0, NULL);
@@ -63,6 +65,16 @@ check_rights(const struct conf *conf, const struct access_peer *peer, const stru
 	return err;
 }
 
+/* A fact beside those that the job tells. */
+static void
+add_fact(struct nd_buf *facts, const char *name)
+{
+	if (facts->len == 0 || facts->octets[facts->len - 1] != '}')
+		return;
+	facts->len--;
+	(void)nd_buf_addf(facts, "%s\"%s\":true}", facts->len > 1 ? "," : "", name);
+}
+
 static void
 set_facts(struct queue_job *row, const struct job_draft *draft, bool operator_right)
 {
@@ -74,10 +86,10 @@ set_facts(struct queue_job *row, const struct job_draft *draft, bool operator_ri
 		mime_subject(draft, &subject);
 	job_facts(draft, nd_buf_text(&subject), &facts);
 	/* Who asked matters when the job waits for its first account: see recover.c. */
-	if (operator_right && facts.len > 0 && facts.octets[facts.len - 1] == '}') {
-		facts.len--;
-		(void)nd_buf_adds(&facts, facts.len > 1 ? ",\"operator\":true}" : "\"operator\":true}");
-	}
+	if (operator_right)
+		add_fact(&facts, "operator");
+	if (draft->account)
+		add_fact(&facts, SENDER_PINNED);
 	row->facts = nd_buf_take(&facts, NULL);
 	nd_buf_done(&subject);
 }
@@ -142,7 +154,7 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 	struct nd_why ignored;
 	enum nd_err err;
 
-	if ((err = find_account(app->conf, draft, &account, why)) != ND_OK ||
+	if ((err = find_account(app, draft, &account, why)) != ND_OK ||
 	    (err = add_defaults(app->conf, draft, why)) != ND_OK)
 		return err;
 	set_rcpts(draft, row);

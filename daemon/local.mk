@@ -7,6 +7,8 @@ libcore_a_SOURCES = \
 	%D%/core/act.h \
 	%D%/core/command.c \
 	%D%/core/command.h \
+	%D%/core/breaker.c \
+	%D%/core/breaker.h \
 	%D%/core/claims.c \
 	%D%/core/claims.h \
 	%D%/core/conf.c \
@@ -31,7 +33,9 @@ libcore_a_SOURCES = \
 	%D%/core/engine_change.c \
 	%D%/core/engine_inner.h \
 	%D%/core/engine_limit.c \
+	%D%/core/engine_move.c \
 	%D%/core/engine_next.c \
+	%D%/core/engine_outcome.c \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
@@ -86,12 +90,16 @@ libcore_a_SOURCES = \
 	%D%/core/quota.h \
 	%D%/core/proxy_talk.c \
 	%D%/core/proxy_talk.h \
+	%D%/core/report.c \
+	%D%/core/report.h \
 	%D%/core/retry.c \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
 	%D%/core/sched.h \
 	%D%/core/scram.c \
 	%D%/core/scram.h \
+	%D%/core/refusals.c \
+	%D%/core/refusals.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
 	%D%/core/signin.c \
@@ -242,6 +250,7 @@ notifyd_SOURCES = \
 	%D%/proof.c \
 	%D%/recover.c \
 	%D%/reload.c \
+	%D%/reports.c \
 	%D%/credentials.c \
 	%D%/intake_own.c \
 	%D%/secrets.c \

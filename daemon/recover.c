@@ -86,18 +86,6 @@ moved(struct store_req *req)
 		orphans_settled(app);
 }
 
-static bool
-has_reply_to(const struct queue_job *job)
-{
-	struct json_tree facts = { 0 };
-	bool has = job->facts &&
-		   json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK &&
-		   json_get(facts.root, "reply_to");
-
-	json_done(&facts);
-	return has;
-}
-
 /* Whether the job came with an operator's right: then, and when it had an account before, it was judged at its acceptance. */
 static bool
 was_judged(const struct queue_job *job)
@@ -151,7 +139,7 @@ give_account(struct app *app, struct queue_job *job)
 			job->state = JOB_QUEUED;
 		else if (waited)
 			judge(app, job);
-		sender_write(job, conf, has_reply_to(job), false);
+		sender_move(job, conf);
 		if (waited && job->state == JOB_QUEUED)
 			settle_reason(job, "account-found", NULL, NULL);
 	}

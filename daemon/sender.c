@@ -2,6 +2,7 @@
 /* sender.c - the part of a message that depends on the account: who sends it. */
 #include "daemon/app.h"
 
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/core/mime.h"
@@ -48,4 +49,31 @@ sender_write(struct queue_job *job, const struct conf_account *account, bool has
 	job->envelope_from = nd_buf_take(&envelope, NULL);
 	if (!job->envelope_from)
 		job->envelope_from = nd_xstrdup("");
+}
+
+/* Was this said of it when it came? */
+static bool
+has_fact(const struct queue_job *job, const char *name)
+{
+	struct json_tree facts = { 0 };
+	bool has = job->facts &&
+		   json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK &&
+		   json_get(facts.root, name);
+
+	json_done(&facts);
+	return has;
+}
+
+bool
+sender_pinned(const struct queue_job *job)
+{
+	return has_fact(job, SENDER_PINNED);
+}
+
+void
+sender_move(struct queue_job *job, const struct conf_account *account)
+{
+	sender_write(job, account, has_fact(job, "reply_to"), false);
+	free(job->account);
+	job->account = nd_xstrdup(account->name);
 }

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	%D%/unit/test_access \
 	%D%/unit/test_act \
 	%D%/unit/test_api \
+	%D%/unit/test_breaker \
 	%D%/unit/test_buf \
 	%D%/unit/test_claims \
 	%D%/unit/test_command \
@@ -30,6 +31,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
+	%D%/unit/test_engine_move \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
@@ -52,6 +54,8 @@ UNIT_TESTS = \
 	%D%/unit/test_proxy_talk \
 	%D%/unit/test_ready \
 	%D%/unit/test_quota \
+	%D%/unit/test_refusals \
+	%D%/unit/test_report \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \

@@ -137,6 +137,9 @@ struct conf {
 	char *proxy;               /* http:// or socks5:// for token requests; "" none */
 	struct conf_list no_proxy; /* hosts and domains */
 	nd_ms expires_in, max_age, history, keep_failed;
+	nd_ms report_every;   /* 0: none */
+	nd_ms failover_after; /* 0: never */
+	nd_ms uncertain_wait;
 	int64_t keep_failed_bytes;
 	int64_t max_jobs, max_bytes;                   /* of unfinished jobs */
 	int64_t min_free;                              /* octets left on the disk; 0: all may be used */

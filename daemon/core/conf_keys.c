@@ -42,8 +42,12 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "Who gets a job that names no recipient." },
 	{ DAEMON("admin_to", admin_to, CONF_KEYS_MAILBOXES), .max = 1000, .initial = "",
 	  .text = "Who gets warnings and reports about notifyd itself." },
+	{ DAEMON("report_every", report_every, CONF_KEYS_TIME), .min = 0, .max = DAYS(1), .initial = "5m",
+	  .text = "How often at most a mail to admin_to tells what could not be delivered; 0: never." },
 	{ DAEMON("accounts", accounts, CONF_KEYS_NAMES), .max = CONF_MAX_ACCOUNTS, .initial = "",
 	  .text = "Accounts in the order in which they are tried; without it, the order of their sections." },
+	{ DAEMON("failover_after", failover_after, CONF_KEYS_TIME), .min = 0, .max = DAYS(7), .initial = "2m",
+	  .text = "How long an account may be throttled, failing or held before its jobs move to the next one; 0: for ever." },
 	{ DAEMON("log_level", log_level, CONF_KEYS_CHOICE), .min = ND_LOG_ERR,
 	  .choices = "err warning notice info debug", .initial = "info",
 	  .text = "The least important lines that are still logged." },
@@ -75,7 +79,7 @@ const struct conf_keys_row conf_keys_rows[] = {
 	{ QUEUE("min_free", min_free, CONF_KEYS_SIZE), .min = 0, .max = INT64_C(1) << 50, .initial = "256M",
 	  .text = "Free space that jobs leave on the disk of the state directory, those below critical 5 % more; "
 		  "0: none." },
-	{ LATER("queue", "uncertain_wait"),
+	{ QUEUE("uncertain_wait", uncertain_wait, CONF_KEYS_TIME), .min = 0, .max = DAYS(14), .initial = "15m",
 	  .text = "How long an uncertain job waits before another account may send it." },
 
 	{ ACCESS("to_allow", to_allow, CONF_KEYS_ALLOWED), .max = 1000, .initial = "",

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOST_LIMIT 3u /* lost transactions in a row that are the account's fault, not the messages' */
 #define OPEN_PAUSE ND_SEC(30)
 
 uint32_t
@@ -190,9 +189,9 @@ fulfil(struct engine *engine, struct engine_account *account, struct sched_job *
 	return true;
 }
 
-/* SENDING no more, and nothing came of it. */
-static void
-put_back(struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms due, struct nd_now now)
+void
+engine_put_back(
+    struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms due, struct nd_now now)
 {
 	engine_limit_end(account, job, NULL, now.ms); /* unless its outcome did */
 	if (!fulfil(engine, account, job, now))
@@ -200,9 +199,9 @@ put_back(struct engine *engine, struct engine_account *account, struct sched_job
 }
 
 /* The account's own fault, in words, from a reply or a failure. */
-static void
-blame(struct engine *engine, struct engine_account *account, struct health_fault fault, const struct smtp_reply *reply,
-    const struct nd_why *why, struct nd_now now)
+void
+engine_blame(struct engine *engine, struct engine_account *account, struct health_fault fault,
+    const struct smtp_reply *reply, const struct nd_why *why, struct nd_now now)
 {
 	char words[SMTP_REPLY_TEXT + 32];
 	struct nd_buf hint;
@@ -218,8 +217,8 @@ blame(struct engine *engine, struct engine_account *account, struct health_fault
 	nd_buf_done(&hint);
 }
 
-static struct health_fault
-fault_of(const struct verdict_word *word, enum smtp_stage stage)
+struct health_fault
+engine_fault_of(const struct verdict_word *word, enum smtp_stage stage)
 {
 	struct health_fault fault = { .reason = word->reason, .wait = word->wait };
 
@@ -260,12 +259,12 @@ engine_unfit(struct engine *engine, struct pool_session *session, struct nd_now 
 	struct sched_job *job = session->jobs[session->job_count - 1];
 
 	pool_take(session, session->job_count - 1);
-	put_back(engine, session->account, job, job->due, now);
+	engine_put_back(engine, session->account, job, job->due, now);
 }
 
 /* The server refused the token: another one is asked for, once. */
-static bool
-renew(struct engine_account *account, nd_ms now)
+bool
+engine_renew(struct engine_account *account, nd_ms now)
 {
 	if (account->reauth)
 		return false;
@@ -315,7 +314,7 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		account->health.probing = false;
 		return;
 	}
-	if (word.verdict == VERDICT_REFRESH && renew(account, now.ms)) {
+	if (word.verdict == VERDICT_REFRESH && engine_renew(account, now.ms)) {
 		account->health.probing = false;
 		return;
 	}
@@ -327,7 +326,7 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		word.verdict = VERDICT_FAILING;
 	if (word.verdict != VERDICT_HELD && not_so_many(engine, account, &word, now))
 		return;
-	blame(engine, account, fault_of(&word, fault->stage), &fault->reply, &fault->why, now);
+	engine_blame(engine, account, engine_fault_of(&word, fault->stage), &fault->reply, &fault->why, now);
 }
 
 void
@@ -340,7 +339,7 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 
 	/* Their outcomes never came: they were not begun. */
 	for (; session->job_count > 0; pool_take(session, 0))
-		put_back(engine, account, session->jobs[0], session->jobs[0]->due, now);
+		engine_put_back(engine, account, session->jobs[0], session->jobs[0]->due, now);
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);
@@ -349,136 +348,11 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	pool_remove(&account->pool, session);
 }
 
-static struct queue_attempt *
-attempt_of(
-    const struct pool_session *session, const struct engine_told *told, const struct settle_word *word, nd_unix now)
-{
-	struct queue_attempt *attempt = nd_xalloc(sizeof(*attempt));
-	const struct smtp_reply *reply = word->reply;
-
-	attempt->n = session->jobs[0]->job->attempt_count;
-	attempt->account = nd_xstrdup(session->account->conf->name);
-	attempt->relay = told->relay && told->relay[0] != '\0' ? nd_xstrdup(told->relay) : NULL;
-	attempt->session = nd_xstrdup(session->id);
-	attempt->start = told->start;
-	attempt->end = now;
-	attempt->stage = smtp_proto_stage_name(told->outcome->stage);
-	attempt->verdict = verdict_name(word->verdict.verdict);
-	if (reply && reply->code != 0) {
-		attempt->code = (int16_t)reply->code;
-		memcpy(attempt->enhanced, reply->enhanced, sizeof(attempt->enhanced));
-		attempt->text = nd_xstrdup(reply->text);
-	} else {
-		attempt->text = nd_xstrdup(told->outcome->why.text);
-	}
-	return attempt;
-}
-
-/* Who met what may be a fault of the account; a mail that passed clears all. */
-static void
-note_suspect(struct engine_account *account, const struct settle_word *word)
-{
-	if (word->delivered || (word->suspect.job[0] == '\0' && !word->account_fault))
-		account->suspect = (struct settle_suspect){ 0 };
-	else if (account->suspect.job[0] == '\0')
-		account->suspect = word->suspect;
-}
-
-/* All that were under way on one session are lost at once: that is one loss. */
-static unsigned
-count_lost(struct pool_session *session)
-{
-	if (!session->lost)
-		session->account->lost_in_row++;
-	session->lost = true;
-	return session->account->lost_in_row;
-}
-
-/* "Too many": what the server says of sessions and messages changes how many there are. */
-static void
-heed(struct engine *engine, struct pool_session *session, struct settle_word *word, struct nd_now now)
-{
-	struct engine_account *account = session->account;
-	const unsigned open = pool_total(&account->pool);
-	nd_ms wait;
-
-	if (word->fault.verdict != VERDICT_THROTTLED)
-		return;
-	if (strcmp(word->fault.reason, "rate") == 0)
-		limit_hurried(account->limit, &account->rules, now.ms);
-	if (strcmp(word->fault.reason, "too-many-sessions") != 0)
-		return;
-	wait = limit_crowded(account->limit, open, engine_roll(engine), now.ms);
-	word->fault.wait = wait;
-	session->mails = account->pool.mails; /* it is not used again */
-	if (open == 1)
-		return;
-	/* The others go on. */
-	account->pool.open_after = now.ms + wait;
-	word->account_fault = false;
-}
-
-/* What an outcome says about the account. */
-static void
-judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
-    struct nd_now now)
-{
-	struct engine_account *account = session->account;
-
-	if (word->account_fault && word->fault.verdict == VERDICT_REFRESH && !renew(account, now.ms))
-		word->fault.verdict = VERDICT_HELD;
-	else if (word->account_fault && word->fault.verdict == VERDICT_REFRESH) {
-		word->account_fault = false;
-		session->mails = account->pool.mails; /* it is not used again */
-	}
-	if (outcome->end != SMTP_ENDED_LOST) {
-		account->lost_in_row = 0;
-		note_suspect(account, word);
-		if (!word->account_fault && account->suspect.job[0] == '\0')
-			health_proved(&account->health, true, now.ms);
-	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
-		   count_lost(session) >= LOST_LIMIT) {
-		word->account_fault = true;
-		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
-		word->fault_stage = outcome->stage;
-	}
-	if (word->account_fault)
-		heed(engine, session, word, now);
-	if (word->account_fault)
-		blame(
-		    engine, account, fault_of(&word->fault, word->fault_stage), word->fault_reply, &outcome->why, now);
-	account->health.probing = false;
-}
-
-void
-engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
-{
-	struct engine_account *account = session->account;
-	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
-		engine_roll(engine), now.unix_ms, &account->suspect };
-	struct sched_job *job = session->jobs[0];
-	struct settle_word word;
-
-	engine_limit_end(account, job, told->outcome, now.ms);
-	settle_outcome(job->job, &c, &word);
-	session->mails++;
-	if (!session->old) { /* settings that hold no more say nothing about the new ones */
-		smtp_habits_learn(&account->habits, told->outcome, now.ms);
-		judge(engine, session, told->outcome, &word, now);
-	}
-	if (word.counted)
-		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
-	else
-		put_back(engine, account, job, now.ms + 1, now); /* behind all that is due now */
-	pool_take(session, 0);
-	session->probe = false;
-}
-
 void
 engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
 	engine->settling--;
-	if (!fulfil(engine, account, job, now))
+	if (!fulfil(engine, account, job, now) && !engine_moved(engine, account, job, now))
 		sched_settled(&account->sched, job, now);
 }
 

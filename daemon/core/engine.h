@@ -8,6 +8,7 @@
 #define ND_CORE_ENGINE_H
 
 #include "daemon/core/act.h"
+#include "daemon/core/breaker.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/downtime.h"
 #include "daemon/core/health.h"
@@ -32,6 +33,8 @@ struct engine_account {
 	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
 	unsigned lost_in_row; /* transactions that ended by a lost connection */
 	struct settle_suspect suspect;
+	struct refusals refusals;
+	struct breaker breaker;  /* do jobs go to it */
 	struct nd_why token_why; /* why there is no newer token; err ND_OK: none is wanting */
 	bool token_no;           /* it was refused, not only put off */
 	struct smtp_habits habits;
@@ -53,6 +56,8 @@ enum engine_act {
 	ENGINE_TOKEN,  /* ask for a token for account */
 	ENGINE_LOAD,   /* read due jobs of account */
 	ENGINE_STORE,  /* commit job (its row has changed), with `attempt` unless NULL; then engine_stored */
+	ENGINE_AGAIN,  /* queue job `id` again, which failed by what is a fault of the account */
+	ENGINE_MOVE,   /* commit job as one of `to`, then engine_stored; or engine_stays */
 	ENGINE_STATE,  /* account changed its state or reason: say so */
 	ENGINE_RECALL, /* read what was kept of the limits of mailbox `limit`; then engine_limit_recalled */
 	ENGINE_KEEP,   /* keep `record` of them; then engine_limit_kept */
@@ -64,8 +69,10 @@ struct engine_action {
 	struct pool_session *session;
 	struct sched_job *job;
 	struct queue_attempt *attempt; /* owned by the driver now: queue_attempt_done + free */
-	const char *limit;             /* borrowed until the next call */
-	char *record;                  /* owned by the driver now */
+	const struct conf_account *to;
+	const char *id;    /* borrowed until the next call */
+	const char *limit; /* borrowed until the next call */
+	char *record;      /* owned by the driver now */
 };
 
 /* The configuration is borrowed. seed: any number, for jitter. */
@@ -79,6 +86,9 @@ struct engine_account *engine_account_named(struct engine *engine, const char *n
  * still borrows its part of the configuration before, until FORGET. */
 void engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now now);
 void engine_forget(struct engine *engine, struct engine_account *account);
+
+/* The account that a new job goes to; NULL there is none. */
+const struct conf_account *engine_route(struct engine *engine, bool severe, struct nd_now now);
 
 /* Inputs. */
 void engine_accepted(struct engine *engine, struct queue_job *job, struct nd_now now); /* committed; takes the job */
@@ -103,6 +113,8 @@ struct engine_told { /* of the oldest job under way on the session */
 void engine_outcome(
     struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now);
 void engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
+/* The answer to MOVE for a job that wants no other account. */
+void engine_stays(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
 /* The time of the job in this row is over. True: it is in memory and ended there, or its outcome comes first; false: the driver ends it. */
 bool engine_expire(struct engine *engine, const struct queue_job *row, struct nd_now now);
 void engine_token_got(

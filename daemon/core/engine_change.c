@@ -143,10 +143,12 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
 		account->suspect = (struct settle_suspect){ 0 };
+		refusals_clear(&account->refusals);
 		account->reauth = false;
 		account->health.probing = false; /* its session is old now */
 	}
 	if (account->change == CONF_OTHER) {
+		account->breaker = (struct breaker){ 0 };
 		account->habits = (struct smtp_habits){ 0 }; /* another host's */
 		health_renew(&account->health, now);
 		token_renew(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_inner.h - what the files of the engine share.  Layer: core.
  *
- *   engine.c        what happened: jobs, sessions, outcomes
+ *   engine.c        what happened: jobs, sessions
+ *   engine_outcome.c what became of a mail
  *   engine_change.c what people and new settings change
  *   engine_next.c   what to do next, and when
+ *   engine_move.c   which account a job goes to
  *   engine_token.c  tokens
  *   engine_limit.c  how much of it the limits allow
  */
@@ -41,10 +43,29 @@ bool engine_by_token(const struct engine_account *account);
 /* The job's row goes to the store; `attempt` is taken over. */
 void engine_to_store(
     struct engine *engine, struct engine_account *account, struct sched_job *job, struct queue_attempt *attempt);
+/* SENDING no more, and nothing came of it. */
+void engine_put_back(
+    struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms due, struct nd_now now);
+struct health_fault engine_fault_of(const struct verdict_word *word, enum smtp_stage stage);
+/* The account's own fault, in words, from a reply or a failure. */
+void engine_blame(struct engine *engine, struct engine_account *account, struct health_fault fault,
+    const struct smtp_reply *reply, const struct nd_why *why, struct nd_now now);
+/* The server refused the token: another one is asked for, once. */
+bool engine_renew(struct engine_account *account, nd_ms now);
 /* Without a usable token the account is in trouble, from the moment the old one ends. */
 void engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now);
 void engine_free_account(struct engine_account *account);
+
+/* Its jobs went elsewhere, and only a mail can show that it is well again: its probe waits for the next one. */
+bool engine_wants_mail(const struct engine_account *account);
+/* Is it in trouble for too long? */
+void engine_mind_way(struct engine *engine, struct engine_account *account, struct nd_now now);
+bool engine_move_next(
+    struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
+/* Its row is committed; true: as another account's, and it went there. */
+bool engine_moved(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
+nd_ms engine_move_deadline(const struct engine *engine, const struct engine_account *account);
 
 /* To the limits of its mailbox, by its settings. */
 void engine_limit_join(struct engine *engine, struct engine_account *account);

@@ -35,7 +35,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	    (engine_by_token(account) && !token_usable(&account->token, now.ms)))
 		return false;
 	if (leave == HEALTH_ONE)
-		open = !account->health.probing && pool_total(pool) < pool->max;
+		open = !account->health.probing && pool_total(pool) < pool->max && !engine_wants_mail(account);
 	else /* not for jobs that the limits keep waiting */
 		open = account->word.why == LIMIT_GO && pool_needs(pool, account->sched.ready.count, now.ms);
 	if (!open || limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now.ms) > now.ms)
@@ -129,12 +129,18 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 	if (engine_by_token(account))
 		engine_mind_token(engine, account, now);
 	engine_limit_mind(engine, account, now);
+	engine_mind_way(engine, account, now);
 	if (health_told(&account->health)) {
 		if (account->health.state != HEALTH_OK && account->health.state != HEALTH_PACED)
 			downtime_begin(&account->downtime, now.unix_ms);
 		else if (!engine->held)
 			downtime_end(&account->downtime, now.unix_ms);
 		action->act = ENGINE_STATE;
+		return true;
+	}
+	action->id = refusals_again(&account->refusals, now.unix_ms);
+	if (action->id) {
+		action->act = ENGINE_AGAIN;
 		return true;
 	}
 	if (engine_by_token(account) && !quiet(engine) && token_ask(&account->token, now.ms)) {
@@ -147,6 +153,8 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 		action->act = ENGINE_LOAD;
 		return true;
 	}
+	if (!quiet(engine) && engine->bars == 0 && engine_move_next(engine, account, now, action))
+		return true;
 	if (engine_limit_next(engine, account, now, action))
 		return true;
 	return next_close(engine, account, now, action) || next_mail(engine, account, now, action) ||
@@ -197,6 +205,7 @@ engine_deadline(struct engine *engine, struct nd_now now)
 		at = sooner(at, sched_deadline(&account->sched, now), now.ms);
 		at = sooner(at, health_deadline(&account->health), now.ms);
 		at = sooner(at, pool_deadline(&account->pool, now.ms), now.ms);
+		at = sooner(at, engine_move_deadline(engine, account), now.ms);
 		at = sooner(at, engine_limit_deadline(account, now.ms), now.ms);
 		if (engine_by_token(account))
 			at = sooner(at, token_deadline(&account->token), now.ms);

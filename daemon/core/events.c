@@ -234,6 +234,7 @@ events_since(const struct events *events, const char *since, uint64_t *n, bool *
 static const char *const names[EVENTS_KIND_COUNT] = {
 	[EVENTS_JOB] = "job.",
 	[EVENTS_ATTEMPT] = "job.attempt",
+	[EVENTS_MOVED] = "job.moved",
 	[EVENTS_ACCOUNT] = "account.state",
 	[EVENTS_TOKEN] = "token.refreshed",
 	[EVENTS_CONFIG] = "config.reloaded",
@@ -313,7 +314,7 @@ ends_with(const char *text, const char *end)
 bool
 events_wanted(const struct events_filter *filter, const struct events_item *item)
 {
-	bool of_job = item->kind == EVENTS_JOB || item->kind == EVENTS_ATTEMPT;
+	bool of_job = item->kind <= EVENTS_MOVED;
 	char name[32];
 
 	if (!filter->peer->operator_right &&
@@ -338,7 +339,7 @@ events_write(const struct events *events, const struct events_item *item, struct
 	json_out_text(&json, "event", events_name(item, name));
 	json_out_text(&json, "job", item->job);
 	json_out_text(&json, "account", item->account);
-	if (item->kind == EVENTS_JOB || item->kind == EVENTS_ATTEMPT)
+	if (item->kind <= EVENTS_MOVED)
 		json_out_text(&json, "state", job_state_name(item->state));
 	else if (item->kind == EVENTS_ACCOUNT)
 		json_out_text(&json, "state", health_state_name(item->state));

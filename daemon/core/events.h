@@ -24,6 +24,7 @@
 enum events_kind {
 	EVENTS_JOB,     /* job.STATE: it has come to this state */
 	EVENTS_ATTEMPT, /* job.attempt */
+	EVENTS_MOVED,   /* job.moved: to this account */
 	EVENTS_ACCOUNT, /* account.state */
 	EVENTS_TOKEN,   /* token.refreshed */
 	EVENTS_CONFIG,  /* config.reloaded */

@@ -114,9 +114,10 @@ enter(struct sched *sched, struct sched_job *job, enum sched_place place)
 		sched->settling++;
 }
 
-static void
-drop(struct sched *sched, struct sched_job *job)
+struct queue_job *
+sched_release(struct sched *sched, struct sched_job *job)
 {
+	struct queue_job *row = job->job;
 	struct sched_heap *heap = heap_of(sched, job);
 
 	if (heap)
@@ -131,8 +132,14 @@ drop(struct sched *sched, struct sched_job *job)
 		sched->all = job->next;
 	sched->count--;
 	sched->octets -= job->job->body ? job->job->body_len : 0;
-	queue_job_free(job->job);
 	free(job);
+	return row;
+}
+
+static void
+drop(struct sched *sched, struct sched_job *job)
+{
+	queue_job_free(sched_release(sched, job));
 }
 
 void

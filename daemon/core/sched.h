@@ -29,6 +29,8 @@ struct sched_job {
 	size_t at;                     /* index in its heap */
 	struct sched_job *next, *prev; /* all jobs of the account */
 	int wish;                      /* enum job_action asked for while it was being sent or settled; -1 none */
+	nd_ms doubted;                 /* when it became uncertain here, if it did */
+	bool stays;                    /* it goes to no other account */
 	int slot;                      /* the driver's note in the in-flight file; -1 none */
 	struct limit *limit;           /* what it is counted by while it is sent; borrowed */
 	unsigned rcpts;                /* so many of it */
@@ -63,6 +65,8 @@ void sched_back(struct sched *sched, struct sched_job *job, nd_ms due);
 void sched_settle(struct sched *sched, struct sched_job *job); /* ─► SETTLING, from any place */
 /* SETTLING ends: final jobs are freed, others wait for their due time, here or in the store. */
 void sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now);
+/* It is gone from here; its row is the caller's. */
+struct queue_job *sched_release(struct sched *sched, struct sched_job *job);
 /* All that waits for another try is due now, here and in the store. */
 void sched_hurry(struct sched *sched, struct nd_now now);
 /* Forgets the jobs that are neither being sent nor settled: the store holds them. */

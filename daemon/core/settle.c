@@ -268,6 +268,26 @@ judge_rcpt(struct queue_job *job, const struct settle_case *c, unsigned k, struc
 	return verdict;
 }
 
+/* A final refusal: of this job, or one more of those that every mail of the account meets? */
+static struct verdict_word
+own_or_alike(const struct settle_case *c, const struct queue_job *job, const char *rcpt, const struct smtp_reply *reply,
+    struct settle_word *word)
+{
+	struct refusals_one who;
+
+	memcpy(who.job, job->id, sizeof(who.job));
+	(void)snprintf(who.rcpt, sizeof(who.rcpt), "%s", rcpt);
+	if (c->refusals && !taken(c->outcome) && refusals_many(c->refusals, &who, reply))
+		return (struct verdict_word){ VERDICT_HELD, 0, REFUSALS_WORD };
+	/* Queued again for such refusals, and refused once more: then it was its own. */
+	if (word->refused.job[0] == '\0' &&
+	    (!job->reason || strncmp(job->reason, REFUSALS_WORD, strlen(REFUSALS_WORD)) != 0)) {
+		word->refused = who;
+		word->refused_reply = reply;
+	}
+	return (struct verdict_word){ VERDICT_REFUSED, 0, NULL };
+}
+
 /* A filter that refuses the content likes to say what it did not like in it. */
 static void
 hush(const struct queue_job *job, const struct smtp_outcome *outcome, struct settle_word *word)
@@ -309,6 +329,12 @@ settle_one(
 									       : &c->outcome->reply;
 	struct verdict_word verdict = refused ? judge_rcpt(job, c, k, word) : mail;
 
+	if (verdict.verdict == VERDICT_REFUSED && reply && reply->code != 0) {
+		struct verdict_word alike = own_or_alike(c, job, refused ? rcpt->address : "", reply, word);
+
+		if (alike.verdict == VERDICT_HELD)
+			verdict = alike;
+	}
 	if (verdict.verdict == VERDICT_SPLIT && !refused)
 		reply = NULL; /* it spoke of another one */
 

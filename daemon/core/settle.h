@@ -8,6 +8,7 @@
 #define ND_CORE_SETTLE_H
 
 #include "daemon/core/conf.h"
+#include "daemon/core/refusals.h"
 #include "daemon/core/smtp_proto.h"
 #include "daemon/core/store.h"
 #include "daemon/core/verdict.h"
@@ -40,6 +41,7 @@ struct settle_case {
 	uint32_t dice;
 	nd_unix now;
 	const struct settle_suspect *suspect; /* of the account */
+	const struct refusals *refusals;      /* of the account; NULL: no matter */
 };
 struct settle_word {
 	bool counted;       /* an attempt of the job: `attempt` tells it, the store must know */
@@ -48,7 +50,9 @@ struct settle_word {
 	struct verdict_word fault;
 	enum smtp_stage fault_stage;
 	const struct smtp_reply *fault_reply; /* borrowed of the case; NULL none */
-	struct settle_suspect suspect;  /* what may be a fault of the account, or this mail's own; job "": nothing */
+	struct settle_suspect suspect; /* what may be a fault of the account, or this mail's own; job "": nothing */
+	struct refusals_one refused;   /* who was refused for good first; job "": nobody, or not for the first time */
+	const struct smtp_reply *refused_reply;
 	struct verdict_word verdict;    /* of the attempt, for its row */
 	const struct smtp_reply *reply; /* the reply that decided; NULL none */
 	struct verdict_word cause;      /* why somebody has not got it; reason NULL: everybody has */

@@ -466,10 +466,10 @@ names_kept_for_later_versions_are_refused_in_words(void **state)
 	unsigned later = 0;
 
 	(void)state;
-	expect_only(read_one("[alarm]\nto = x\n[route ops]\nx = y\n[queue]\nuncertain_wait = 5m\n"),
+	expect_only(read_one("[alarm]\nto = x\n[route ops]\nx = y\n[daemon]\nsocket = x\n"),
 	    "notifyd.conf:1: [alarm]: this section is not in this version\n"
 	    "notifyd.conf:3: [route]: this section is not in this version\n"
-	    "notifyd.conf:6: [queue] uncertain_wait: this setting is not in this version; take the line out\n");
+	    "notifyd.conf:6: [daemon] socket: this setting is not in this version; take the line out\n");
 	expect_only(read_one("[account a]\nprovider = microsoft-graph\nfrom = a@b.example\n"),
 	    "notifyd.conf:2: [account a] provider: microsoft-graph is not in this version, which has: microsoft "
 	    "microsoft-usgov microsoft-dod microsoft-china microsoft-hve google google-relay ses smtp\n");
@@ -477,7 +477,7 @@ names_kept_for_later_versions_are_refused_in_words(void **state)
 		assert_non_null(info.text);
 		later += info.later;
 	}
-	assert_true(later >= 5);
+	assert_true(later >= 4);
 }
 
 static void

@@ -21,6 +21,7 @@ struct world {
 	enum smtp_stage stage;
 	unsigned sent[10], delivered[10], attempts[10];
 	unsigned opened;
+	unsigned again; /* jobs that failed are to be queued again */
 };
 
 static void
@@ -96,6 +97,8 @@ run(struct world *world)
 			engine_gone(world->engine, action.session, NULL, at(world->now));
 		else if (action.act == ENGINE_SEND)
 			play_mail(world, &action);
+		else if (action.act == ENGINE_AGAIN)
+			world->again |= 1u << strtoul(action.id + 19, NULL, 10);
 		else if (action.act == ENGINE_STORE) {
 			world->attempts[strtoul(action.job->job->id + 19, NULL, 10)] = action.job->job->attempt_count;
 			if (action.attempt)
@@ -193,6 +196,71 @@ a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it(void **state)
 	run_to(&world, ND_MIN(21)); /* the next probe, or the one behind it, is the other one's */
 	assert_int_equal(world.delivered[2], 1);
 	assert_int_equal(world.attempts[1], 0);
+	end(&world);
+}
+
+static void
+five_mails_that_are_refused_alike_are_a_fault_of_the_account(void **state)
+{
+	struct world world;
+	unsigned n;
+
+	(void)state;
+	begin(&world);
+	world.bad = 99;
+	world.code = 554;
+	for (n = 1; n < 5; n++) {
+		accept(&world, n);
+		run(&world);
+		assert_int_equal(account(&world)->health.state, HEALTH_OK);
+		assert_int_equal(world.attempts[n], 1);
+	}
+	accept(&world, 5);
+	run(&world);
+	assert_int_equal(account(&world)->health.state, HEALTH_HELD);
+	assert_string_equal(account(&world)->health.reason, REFUSALS_WORD);
+	assert_string_equal(account(&world)->health.detail, "554");
+	assert_int_equal(world.attempts[5], 0);                               /* it waits, unharmed */
+	assert_int_equal(world.again, 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4); /* those that failed go again */
+	run_to(&world, ND_MIN(31));                                           /* each probe is refused alike */
+	assert_int_equal(account(&world)->health.state, HEALTH_HELD);
+	assert_in_range(world.sent[5], 3, 5);
+	assert_int_equal(world.attempts[5], 0);
+	world.bad = 0;
+	run_to(&world, ND_HOUR(1));
+	assert_int_equal(world.delivered[5], 1);
+	assert_int_equal(account(&world)->health.state, HEALTH_OK);
+	end(&world);
+}
+
+static void
+a_delivery_between_and_a_second_refusal_are_the_messages_own(void **state)
+{
+	struct queue_job *job;
+	struct world world;
+	unsigned n;
+
+	(void)state;
+	begin(&world);
+	world.code = 554;
+	for (n = 1; n < 10; n++) {
+		world.bad = n == 4 ? 0 : 99;
+		accept(&world, n);
+		run(&world);
+		assert_int_equal(account(&world)->health.state, n == 9 ? HEALTH_HELD : HEALTH_OK);
+	}
+	world.bad = 0;
+	run_to(&world, ND_MIN(30));
+	/* what was queued again for it and is refused once more counts no more */
+	world.bad = 99;
+	for (n = 1; n < 9; n++) {
+		job = row_make(n, "a", at(world.now).unix_ms, JOB_WARNING, 1);
+		settle_reason(job, REFUSALS_WORD, "554", NULL);
+		engine_accepted(world.engine, job, at(world.now));
+		run(&world);
+		assert_int_equal(world.attempts[n], 1);
+		assert_int_equal(account(&world)->health.state, HEALTH_OK);
+	}
 	end(&world);
 }
 
@@ -315,6 +383,8 @@ main(void)
 		cmocka_unit_test(a_mail_that_is_told_421_each_time_does_not_stop_its_account),
 		cmocka_unit_test(a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt),
 		cmocka_unit_test(a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it),
+		cmocka_unit_test(five_mails_that_are_refused_alike_are_a_fault_of_the_account),
+		cmocka_unit_test(a_delivery_between_and_a_second_refusal_are_the_messages_own),
 		cmocka_unit_test(a_clock_that_leaps_changes_nothing_about_tokens_and_waits),
 		cmocka_unit_test(a_leap_of_the_clock_makes_no_job_older),
 		cmocka_unit_test(after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes),

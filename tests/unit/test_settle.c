@@ -49,7 +49,7 @@ static struct settle_suspect nobody;
 static void
 settle(struct play *play)
 {
-	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW, &nobody };
+	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW, &nobody, NULL };
 
 	settle_outcome(play->job, &c, &play->word);
 }

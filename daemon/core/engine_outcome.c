@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_outcome.c - what became of a mail, for its job and for the account.  Layer: core. */
+#include "daemon/core/engine_inner.h"
+
+#include "common/mem.h"
+
+#include <string.h>
+
+#define LOST_LIMIT 3u /* lost transactions in a row that are the account's fault, not the messages' */
+
+static struct queue_attempt *
+attempt_of(
+    const struct pool_session *session, const struct engine_told *told, const struct settle_word *word, nd_unix now)
+{
+	struct queue_attempt *attempt = nd_xalloc(sizeof(*attempt));
+	const struct smtp_reply *reply = word->reply;
+
+	attempt->n = session->jobs[0]->job->attempt_count;
+	attempt->account = nd_xstrdup(session->account->conf->name);
+	attempt->relay = told->relay && told->relay[0] != '\0' ? nd_xstrdup(told->relay) : NULL;
+	attempt->session = nd_xstrdup(session->id);
+	attempt->start = told->start;
+	attempt->end = now;
+	attempt->stage = smtp_proto_stage_name(told->outcome->stage);
+	attempt->verdict = verdict_name(word->verdict.verdict);
+	if (reply && reply->code != 0) {
+		attempt->code = (int16_t)reply->code;
+		memcpy(attempt->enhanced, reply->enhanced, sizeof(attempt->enhanced));
+		attempt->text = nd_xstrdup(reply->text);
+	} else {
+		attempt->text = nd_xstrdup(told->outcome->why.text);
+	}
+	return attempt;
+}
+
+/* Who met what may be a fault of the account; a mail that passed clears all. */
+static void
+note_suspect(struct engine_account *account, const struct settle_word *word)
+{
+	if (word->delivered || (word->suspect.job[0] == '\0' && !word->account_fault))
+		account->suspect = (struct settle_suspect){ 0 };
+	else if (account->suspect.job[0] == '\0')
+		account->suspect = word->suspect;
+}
+
+/* All that were under way on one session are lost at once: that is one loss. */
+static unsigned
+count_lost(struct pool_session *session)
+{
+	if (!session->lost)
+		session->account->lost_in_row++;
+	session->lost = true;
+	return session->account->lost_in_row;
+}
+
+/* "Too many": what the server says of sessions and messages changes how many there are. */
+static void
+heed(struct engine *engine, struct pool_session *session, struct settle_word *word, struct nd_now now)
+{
+	struct engine_account *account = session->account;
+	const unsigned open = pool_total(&account->pool);
+	nd_ms wait;
+
+	if (word->fault.verdict != VERDICT_THROTTLED)
+		return;
+	if (strcmp(word->fault.reason, "rate") == 0)
+		limit_hurried(account->limit, &account->rules, now.ms);
+	if (strcmp(word->fault.reason, "too-many-sessions") != 0)
+		return;
+	wait = limit_crowded(account->limit, open, engine_roll(engine), now.ms);
+	word->fault.wait = wait;
+	session->mails = account->pool.mails; /* it is not used again */
+	if (open == 1)
+		return;
+	/* The others go on. */
+	account->pool.open_after = now.ms + wait;
+	word->account_fault = false;
+}
+
+/* What an outcome says about the account. */
+static void
+judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
+    struct nd_now now)
+{
+	struct engine_account *account = session->account;
+
+	if (word->account_fault && word->fault.verdict == VERDICT_REFRESH && !engine_renew(account, now.ms))
+		word->fault.verdict = VERDICT_HELD;
+	else if (word->account_fault && word->fault.verdict == VERDICT_REFRESH) {
+		word->account_fault = false;
+		session->mails = account->pool.mails; /* it is not used again */
+	}
+	if (outcome->end != SMTP_ENDED_LOST) {
+		account->lost_in_row = 0;
+		note_suspect(account, word);
+		if (!word->account_fault && account->suspect.job[0] == '\0')
+			health_proved(&account->health, true, now.ms);
+	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
+		   count_lost(session) >= LOST_LIMIT) {
+		word->account_fault = true;
+		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
+		word->fault_stage = outcome->stage;
+	}
+	if (word->account_fault)
+		heed(engine, session, word, now);
+	if (word->account_fault)
+		engine_blame(engine, account, engine_fault_of(&word->fault, word->fault_stage), word->fault_reply,
+		    &outcome->why, now);
+	account->health.probing = false;
+}
+
+/* Mails that are refused for good, one like the other. */
+static void
+count_refusal(struct engine_account *account, const struct queue_job *job, const struct settle_word *word, nd_unix now)
+{
+	if (word->delivered)
+		refusals_clear(&account->refusals);
+	else if (word->account_fault && strcmp(word->fault.reason, REFUSALS_WORD) == 0)
+		refusals_hold(&account->refusals);
+	else if (job->state == JOB_FAILED && word->refused.job[0] != '\0')
+		refusals_note(&account->refusals, &word->refused, word->refused_reply, now);
+}
+
+void
+engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
+{
+	struct engine_account *account = session->account;
+	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
+		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals };
+	struct sched_job *job = session->jobs[0];
+	struct settle_word word;
+
+	engine_limit_end(account, job, told->outcome, now.ms);
+	settle_outcome(job->job, &c, &word);
+	session->mails++;
+	if (told->outcome->uncertain)
+		job->doubted = now.ms;
+	if (word.delivered && !session->old)
+		breaker_delivered(&account->breaker);
+	if (!session->old) { /* settings that hold no more say nothing about the new ones */
+		smtp_habits_learn(&account->habits, told->outcome, now.ms);
+		judge(engine, session, told->outcome, &word, now);
+		count_refusal(account, job->job, &word, now.unix_ms);
+	}
+	if (word.counted)
+		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
+	else
+		engine_put_back(engine, account, job, now.ms + 1, now); /* behind all that is due now */
+	pool_take(session, 0);
+	session->probe = false;
+}

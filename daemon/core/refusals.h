@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* refusals.h - the same final refusal again and again is a fault of the account, not of the messages.  Layer: core.  Pure.
+ *
+ * Counted are jobs that failed one after another, without a delivery between, by the same code and enhanced code. What speaks of one
+ * reader's address or of one message's size is not: five mails to a wrong address say nothing about the account. Refusals of
+ * recipients count when each was another one. Kept in memory only: after a restart counting begins anew.
+ */
+#ifndef ND_CORE_REFUSALS_H
+#define ND_CORE_REFUSALS_H
+
+#include "common/clock.h"
+#include "common/ulid.h"
+#include "daemon/core/smtp_reply.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REFUSALS_MANY 5u              /* this one is the account's */
+#define REFUSALS_REACH ND_HOUR(1)     /* jobs that failed by them so long ago are sent again */
+#define REFUSALS_WORD "refused-alike" /* why the account is held, and why such a job is queued again */
+
+struct refusals_one {
+	char job[ND_ULID_LEN + 1];
+	char rcpt[324]; /* "" it was the message that was refused */
+};
+struct refusals {
+	int code; /* 0: none counted */
+	char enhanced[12];
+	unsigned count;
+	bool held; /* the account is, for them: whatever is refused alike is its fault */
+	struct {
+		struct refusals_one who;
+		nd_unix at;
+	} job[REFUSALS_MANY - 1];
+	unsigned again; /* of the jobs, from the first: still to be queued again */
+};
+
+/* Does this refusal make it a fault of the account? */
+bool refusals_many(const struct refusals *refusals, const struct refusals_one *who, const struct smtp_reply *reply);
+/* The job failed by it. */
+void refusals_note(
+    struct refusals *refusals, const struct refusals_one *who, const struct smtp_reply *reply, nd_unix now);
+void refusals_hold(struct refusals *refusals); /* the account is held for them */
+/* One after another the jobs to queue again; NULL: no more. */
+const char *refusals_again(struct refusals *refusals, nd_unix now);
+void refusals_clear(struct refusals *refusals); /* a mail was delivered, or the account is another one now */
+
+#endif

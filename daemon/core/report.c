@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report.c - what was not delivered, gathered for one mail to the administrators.  Layer: core. */
+#include "daemon/core/report.h"
+
+#include "common/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS 4096u /* of one job */
+
+static bool
+undelivered(const struct queue_rcpt *rcpt)
+{
+	return rcpt->state == RCPT_REFUSED || rcpt->state == RCPT_EXPIRED;
+}
+
+bool
+report_worthy(const struct queue_job *job)
+{
+	unsigned i;
+
+	for (i = 0; job_state_final(job->state) && i < job->rcpt_count; i++)
+		if (undelivered(&job->rcpts[i]))
+			return true;
+	return false;
+}
+
+/* No character is cut in two: the mail would be refused. */
+static void
+put_cut(const char *text, size_t most, struct nd_buf *out)
+{
+	(void)nd_buf_add(out, text, nd_str_utf8_cut(text, strlen(text), most));
+}
+
+static void
+put_rcpt(const struct queue_job *job, const struct queue_rcpt *rcpt, struct nd_buf *out)
+{
+	(void)nd_buf_addf(out, "  %s: %s", rcpt->address, job_rcpt_state_name(rcpt->state));
+	if (rcpt->code != 0)
+		(void)nd_buf_addf(out, ": %d%s%s ", rcpt->code, rcpt->enhanced[0] ? " " : "", rcpt->enhanced);
+	else if (job->reason)
+		(void)nd_buf_adds(out, ": ");
+	put_cut(rcpt->code != 0 ? (rcpt->text ? rcpt->text : "") : job->reason ? job->reason : "", 400, out);
+	(void)nd_buf_addc(out, '\n');
+}
+
+static void
+put_job(const struct queue_job *job, const char *subject, const char *remedy, struct nd_buf *out)
+{
+	unsigned i, told = 0, more = 0;
+
+	(void)nd_buf_addf(out, "%s  ", job->id);
+	put_cut(subject ? subject : "(its subject is not kept)", 200, out);
+	(void)nd_buf_addc(out, '\n');
+	for (i = 0; i < job->rcpt_count; i++) {
+		if (!undelivered(&job->rcpts[i]))
+			continue;
+		if (told < REPORT_RCPTS && out->len < WORDS / 2)
+			put_rcpt(job, &job->rcpts[i], out);
+		else
+			more++;
+		told++;
+	}
+	if (more > 0)
+		(void)nd_buf_addf(out, "  and %u more recipients\n", more);
+	if (remedy[0] != '\0') {
+		(void)nd_buf_adds(out, "  What to do: ");
+		put_cut(remedy, 1000, out);
+		(void)nd_buf_addc(out, '\n');
+	}
+	(void)nd_buf_addc(out, '\n');
+}
+
+void
+report_add(struct report *report, const struct queue_job *job, const char *subject, const char *remedy)
+{
+	struct report_job *entry = &report->job[report->count];
+	struct nd_buf words;
+
+	nd_buf_init(&words, 2 * WORDS);
+	put_job(job, subject, remedy, &words);
+	if (words.failed || report->count >= REPORT_JOBS || report->octets + words.len > REPORT_OCTETS) {
+		report->more++;
+		nd_buf_done(&words);
+		return;
+	}
+	memcpy(entry->id, job->id, sizeof(entry->id));
+	entry->len = words.len;
+	entry->words = nd_buf_take(&words, NULL);
+	report->octets += entry->len;
+	report->count++;
+}
+
+void
+report_forget(struct report *report, const char *id)
+{
+	unsigned i;
+
+	for (i = 0; i < report->count; i++) {
+		if (strcmp(report->job[i].id, id) != 0)
+			continue;
+		report->octets -= report->job[i].len;
+		free(report->job[i].words);
+		report->count--;
+		memmove(&report->job[i], &report->job[i + 1], (report->count - i) * sizeof(report->job[0]));
+		return;
+	}
+}
+
+nd_ms
+report_due(const struct report *report, nd_ms since, nd_ms every, nd_ms now)
+{
+	nd_ms at = since + (every < REPORT_GATHER ? every : REPORT_GATHER), other;
+
+	if (report->count == 0 && report->more == 0)
+		return ND_NEVER;
+	if (report->sent_count > 0 && (other = report->sent[report->sent_count - 1] + every) > at)
+		at = other;
+	if (report->sent_count == REPORT_HOUR && (other = report->sent[0] + ND_HOUR(1)) > at)
+		at = other;
+	return at > now ? at : now;
+}
+
+void
+report_take(struct report *report, const char *host, struct nd_buf *subject, struct nd_buf *text, nd_ms now)
+{
+	const uint64_t all = report->count + report->more;
+	unsigned i;
+
+	(void)nd_buf_addf(
+	    subject, "notifyd: %llu message%s could not be delivered", (unsigned long long)all, all == 1 ? "" : "s");
+	(void)nd_buf_addf(text, "notifyd on %s could not deliver %llu message%s to everybody.\n\n", host,
+	    (unsigned long long)all, all == 1 ? "" : "s");
+	for (i = 0; i < report->count; i++)
+		(void)nd_buf_adds(text, report->job[i].words);
+	if (report->more > 0)
+		(void)nd_buf_addf(
+		    text, "And %llu more: notifyctl list --state failed,expired\n\n", (unsigned long long)report->more);
+	(void)nd_buf_adds(
+	    text, "All that is known of one: notifyctl show ID. To try again what failed: notifyctl retry ID.\n");
+	if (report->sent_count == REPORT_HOUR)
+		memmove(&report->sent[0], &report->sent[1], --report->sent_count * sizeof(report->sent[0]));
+	report->sent[report->sent_count++] = now;
+	report_done(report);
+}
+
+void
+report_done(struct report *report)
+{
+	unsigned i;
+
+	for (i = 0; i < report->count; i++)
+		free(report->job[i].words);
+	report->count = 0;
+	report->octets = 0;
+	report->more = 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report.h - what was not delivered, gathered for one mail to the administrators.  Layer: core.  Pure.
+ *
+ * Bounded: REPORT_JOBS jobs and REPORT_OCTETS of words are told, more are counted. The first report waits for a moment, for a fault seldom
+ * comes alone; then there is at most one in `every`, and at most REPORT_HOUR an hour. Lives in memory only.
+ */
+#ifndef ND_CORE_REPORT_H
+#define ND_CORE_REPORT_H
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "daemon/core/store.h"
+
+#include <stdbool.h>
+
+#define REPORT_JOBS 50u
+#define REPORT_OCTETS 32768u
+#define REPORT_RCPTS 10u /* of one job */
+#define REPORT_HOUR 6u
+#define REPORT_GATHER ND_SEC(10)
+
+struct report_job {
+	char id[ND_ULID_LEN + 1];
+	char *words; /* owned */
+	size_t len;
+};
+struct report {
+	struct report_job job[REPORT_JOBS];
+	unsigned count;
+	size_t octets;
+	uint64_t more;           /* that are not told one by one */
+	nd_ms sent[REPORT_HOUR]; /* the last ones, oldest first */
+	unsigned sent_count;
+};
+
+/* Has somebody not got it, for good? */
+bool report_worthy(const struct queue_job *job);
+/* subject: of the job, NULL none is known; remedy: "" none. */
+void report_add(struct report *report, const struct queue_job *job, const char *subject, const char *remedy);
+void report_forget(struct report *report, const char *id); /* it is tried again */
+/* When it is to be sent; ND_NEVER: there is nothing. `since`: when the first was added. */
+nd_ms report_due(const struct report *report, nd_ms since, nd_ms every, nd_ms now);
+/* Subject and text of the mail; after it the report is empty. */
+void report_take(struct report *report, const char *host, struct nd_buf *subject, struct nd_buf *text, nd_ms now);
+void report_done(struct report *report);
+
+#endif

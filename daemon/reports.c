@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reports.c - tells [daemon] admin_to by mail what could not be delivered. */
+#include "daemon/app.h"
+
+#include "common/json.h"
+#include "daemon/core/hint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A mail of notifyd's own: about that there is no report. */
+static bool
+is_own(const struct queue_job *job)
+{
+	return job->uid == getuid() && job->source && strcmp(job->source, "notifyd") == 0 && job->comm &&
+	       strcmp(job->comm, "notifyd") == 0;
+}
+
+static void
+set_timer(struct app *app)
+{
+	nd_ms now = loop_now(app->loop).ms;
+
+	loop_timer_set(app->report_timer, report_due(&app->report, app->report_since, app->conf->report_every, now));
+}
+
+/* The remedy for what the first of them was told. */
+static void
+put_remedy(struct app *app, const struct queue_job *job, struct nd_buf *out)
+{
+	struct smtp_reply reply = { 0 };
+	char words[SMTP_REPLY_TEXT + 32];
+	unsigned i;
+
+	for (i = 0; i < job->rcpt_count && reply.code == 0; i++)
+		if (job->rcpts[i].state != RCPT_DELIVERED && job->rcpts[i].code != 0) {
+			reply.code = job->rcpts[i].code;
+			memcpy(reply.enhanced, job->rcpts[i].enhanced, sizeof(reply.enhanced));
+			(void)snprintf(
+			    reply.text, sizeof(reply.text), "%s", job->rcpts[i].text ? job->rcpts[i].text : "");
+		}
+	settle_reply_words(&reply, words, sizeof(words));
+	if (reply.code != 0)
+		(void)hint_of(conf_account_named(app->conf, job->account), HINT_OPERATOR, words, NULL, out);
+	if (out->len == 0 && job->hint)
+		(void)nd_buf_adds(out, job->hint);
+}
+
+void
+reports_job(struct app *app, const struct queue_job *job)
+{
+	struct json_tree facts = { 0 };
+	struct nd_buf remedy;
+
+	if (app->conf->admin_to.count == 0 || app->conf->report_every == 0 || !report_worthy(job) || is_own(job))
+		return;
+	if (!job->facts || json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) != ND_OK)
+		facts.root = NULL;
+	nd_buf_init(&remedy, HINT_LIMIT);
+	put_remedy(app, job, &remedy);
+	if (app->report.count == 0 && app->report.more == 0)
+		app->report_since = loop_now(app->loop).ms;
+	report_add(&app->report, job, json_get_text(facts.root, "subject"), nd_buf_text(&remedy));
+	nd_buf_done(&remedy);
+	json_done(&facts);
+	set_timer(app);
+}
+
+void
+reports_again(struct app *app, const char *id)
+{
+	report_forget(&app->report, id);
+	set_timer(app);
+}
+
+void
+reports_send(void *arg)
+{
+	struct app *app = arg;
+	struct nd_buf buf, subject, text;
+	struct json_out out;
+
+	if (app->stopping)
+		return;
+	nd_buf_init(&buf, 4 * REPORT_OCTETS);
+	nd_buf_init(&subject, 1024);
+	nd_buf_init(&text, 2 * REPORT_OCTETS);
+	report_take(&app->report, app->conf->hostname, &subject, &text, loop_now(app->loop).ms);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_array(&out, "to");
+	for (unsigned i = 0; i < app->conf->admin_to.count; i++)
+		json_out_text(&out, NULL, app->conf->admin_to.items[i]);
+	json_out_array_end(&out);
+	json_out_text(&out, "subject", nd_buf_text(&subject));
+	json_out_text(&out, "text", nd_buf_text(&text));
+	json_out_text(&out, "severity", "warning");
+	json_out_text(&out, "source", "notifyd");
+	json_out_text(&out, "key", "report");
+	json_out_object_end(&out);
+	if (app->conf->admin_to.count > 0)
+		intake_own(app, &buf);
+	nd_buf_done(&text);
+	nd_buf_done(&subject);
+	nd_buf_done(&buf);
+}

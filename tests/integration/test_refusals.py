@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A relay that refuses every mail alike: the account is held, and what failed by it is sent after all."""
+import unittest
+
+from notifyd import until
+from test_paced import JOB, Limits
+
+
+class Alike(Limits):
+    def refusing(self, stage, reply):
+        self.reply = reply
+        d = self.started('', self.lenient(faults={stage: lambda _: self.reply}))
+        return d
+
+    def test_five_refused_alike_hold_the_account_and_go_when_it_is_mended(self):
+        d = self.refusing('END', '554 5.7.1 this tenant may not send')
+        jobs = [d.submit(**JOB) for _ in range(4)]
+        for job in jobs:
+            self.assertEqual(d.final(job)['state'], 'failed')
+        self.assertEqual(d.account('a')['state'], 'ok')
+        jobs.append(d.submit(**dict(JOB, expires_in='2h')))
+        account = self.until_state(d, 'held')
+        self.assertEqual(account['reason'], 'refused-alike: 554 5.7.1 this tenant may not send')
+        for job in jobs[:4]:
+            again = until(lambda: (lambda j: j if j['state'] == 'queued' else None)(d.job(job)), 'it is queued again')
+            self.assertEqual(again['recipients'][0]['state'], 'pending', again)
+        last = d.job(jobs[4])
+        self.assertEqual((last['state'], last['attempt_count']), ('queued', 0), last)
+        self.assertIn('which failed by a fault of its account, is queued again', d.tail(200))
+        # a probe that is refused too changes nothing; one that is taken does
+        sent = len(self.relay.heard)
+        self.assertEqual(d.post('/v1/accounts/a/resume', None, True).status, 200)
+        until(lambda: len(self.relay.heard) > sent, 'a probe')
+        self.until_state(d, 'held')
+        self.reply = None
+        until(lambda: d.post('/v1/accounts/a/resume', None, True).status == 200 and d.account('a')['state'] == 'ok', 'it is ok')
+        for job in jobs:
+            self.assertEqual(d.final(job)['state'], 'delivered')
+        self.assertEqual(len(self.relay.mails), 5)
+
+    def test_an_end_of_its_own_stands_and_a_second_refusal_is_final(self):
+        d = self.refusing('END', None)
+        self.relay.faults['END'] = lambda content: '554 5.7.1 spam' if b'offer' in content else None
+        spam = [d.submit(**dict(JOB, text='an offer\n', expires_in='2h')) for _ in range(4)]
+        for job in spam:
+            self.assertEqual(d.final(job)['state'], 'failed')
+        fifth = d.submit(**dict(JOB, text='an offer\n'))
+        self.until_state(d, 'held')
+        for job in spam:
+            again = until(lambda: (lambda j: j if j['state'] == 'queued' else None)(d.job(job)), 'it is queued again')
+            self.assertIn('expires', again)
+        good = d.submit(**JOB)
+        until(lambda: d.post('/v1/accounts/a/resume', None, True).status == 200 and self.relay.mails, 'the good one goes')
+        for job in spam + [fifth]:    # the account works: it was these mails
+            job = d.final(job)
+            self.assertEqual((job['state'], job['reason']), ('failed', 'message-refused: 554 5.7.1 spam'), job)
+        self.assertEqual(d.final(good)['state'], 'delivered')
+        self.until_state(d, 'ok')
+
+    def test_a_wrong_address_stops_nobody(self):
+        d = self.refusing('RCPT', '550 5.1.1 no such user')
+        for _ in range(7):
+            self.assertEqual(d.final(d.submit(**JOB))['state'], 'failed')
+        self.reply = None
+        self.assertEqual(d.account('a')['state'], 'ok')
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_refusals.c - when the same final refusal again and again is a fault of the account. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/refusals.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct refusals_one
+who(unsigned n, const char *rcpt)
+{
+	struct refusals_one one;
+
+	memset(&one, 0, sizeof(one));
+	(void)snprintf(one.job, sizeof(one.job), "%026u", n);
+	(void)snprintf(one.rcpt, sizeof(one.rcpt), "%s", rcpt);
+	return one;
+}
+
+static struct smtp_reply
+reply(int code, const char *enhanced)
+{
+	struct smtp_reply it = { .code = code };
+
+	(void)snprintf(it.enhanced, sizeof(it.enhanced), "%s", enhanced);
+	return it;
+}
+
+/* Jobs 1 to n failed by it. */
+static void
+note(struct refusals *refusals, unsigned n, int code, const char *enhanced)
+{
+	struct smtp_reply it = reply(code, enhanced);
+	struct refusals_one one;
+	unsigned i;
+
+	for (i = 1; i <= n; i++) {
+		one = who(i, "");
+		assert_false(refusals_many(refusals, &one, &it));
+		refusals_note(refusals, &one, &it, i);
+	}
+}
+
+static void
+the_fifth_in_a_row_is_the_accounts(void **state)
+{
+	struct refusals refusals = { 0 };
+	struct smtp_reply same = reply(554, "5.7.1"), other = reply(554, "5.7.0");
+	struct refusals_one five = who(5, ""), four = who(4, "");
+
+	(void)state;
+	note(&refusals, 4, 554, "5.7.1");
+	assert_true(refusals_many(&refusals, &five, &same));
+	assert_false(refusals_many(&refusals, &five, &other));
+	assert_false(refusals_many(&refusals, &four, &same)); /* the same job again is no other message */
+	refusals_note(&refusals, &five, &other, 9);           /* not alike: it begins anew */
+	assert_int_equal(refusals.count, 1);
+	assert_false(refusals_many(&refusals, &five, &same));
+	note(&refusals, 4, 554, "5.7.1");
+	refusals_clear(&refusals); /* a delivery between */
+	assert_false(refusals_many(&refusals, &five, &same));
+}
+
+static void
+what_speaks_of_one_reader_or_one_message_is_never_the_accounts(void **state)
+{
+	static const struct {
+		int code;
+		const char *enhanced;
+	} rows[] = { { 550, "5.1.1" }, { 550, "5.1.10" }, { 550, "5.2.1" }, { 552, "" }, { 554, "5.3.4" },
+		{ 554, "5.6.0" }, { 451, "4.7.1" } };
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct refusals refusals = { 0 };
+
+		note(&refusals, 9, rows[i].code, rows[i].enhanced);
+		assert_int_equal(refusals.count, 0);
+	}
+}
+
+static void
+refusals_of_recipients_count_when_each_was_another_one(void **state)
+{
+	struct refusals refusals = { 0 };
+	struct smtp_reply it = reply(550, "5.7.1");
+	struct refusals_one one;
+	unsigned i;
+	char rcpt[32];
+
+	(void)state;
+	for (i = 1; i < 10; i++) {
+		one = who(i, "ops@b.example");
+		assert_false(refusals_many(&refusals, &one, &it));
+		refusals_note(&refusals, &one, &it, i);
+	}
+	assert_int_equal(refusals.count, 1);
+	for (i = 2; i < 5; i++) {
+		(void)snprintf(rcpt, sizeof(rcpt), "ops%u@b.example", i);
+		one = who(i, rcpt);
+		refusals_note(&refusals, &one, &it, i);
+	}
+	one = who(5, "night@b.example");
+	assert_true(refusals_many(&refusals, &one, &it));
+	one = who(5, "OPS@b.example");
+	assert_false(refusals_many(&refusals, &one, &it));
+}
+
+static void
+jobs_of_the_last_hour_are_queued_again_once(void **state)
+{
+	struct refusals refusals = { 0 };
+	struct smtp_reply it = reply(554, "5.7.1");
+	struct refusals_one one;
+	unsigned i;
+
+	(void)state;
+	for (i = 1; i <= 4; i++) {
+		one = who(i, "");
+		refusals_note(&refusals, &one, &it, ND_HOUR(i) / 2);
+	}
+	assert_null(refusals_again(&refusals, ND_HOUR(2)));
+	refusals_hold(&refusals);
+	one = who(9, "");
+	assert_true(refusals_many(&refusals, &one, &it)); /* whatever is refused alike now */
+	assert_string_equal(refusals_again(&refusals, ND_HOUR(2)), who(4, "").job);
+	assert_string_equal(refusals_again(&refusals, ND_HOUR(2)), who(3, "").job);
+	refusals_hold(&refusals); /* by the next probe */
+	assert_string_equal(refusals_again(&refusals, ND_HOUR(2)), who(2, "").job);
+	assert_null(refusals_again(&refusals, ND_HOUR(2))); /* the first failed too long ago */
+	refusals_hold(&refusals);
+	assert_null(refusals_again(&refusals, ND_HOUR(2)));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_fifth_in_a_row_is_the_accounts),
+		cmocka_unit_test(what_speaks_of_one_reader_or_one_message_is_never_the_accounts),
+		cmocka_unit_test(refusals_of_recipients_count_when_each_was_another_one),
+		cmocka_unit_test(jobs_of_the_last_hour_are_queued_again_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

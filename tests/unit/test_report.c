@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_report.c - what was not delivered, gathered for one mail. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/core/report.h"
+#include "tests/unit/rows.h"
+
+/* Number n, with one recipient delivered and the others refused. */
+static void
+add(struct report *report, unsigned n, unsigned rcpts)
+{
+	struct queue_job *job = row_make(n, "a", 1, JOB_WARNING, rcpts);
+	unsigned i;
+
+	job->state = JOB_FAILED;
+	job->rcpts[0].state = RCPT_DELIVERED;
+	for (i = 1; i < rcpts; i++) {
+		job->rcpts[i].state = RCPT_REFUSED;
+		job->rcpts[i].code = 550;
+		(void)snprintf(job->rcpts[i].enhanced, sizeof(job->rcpts[i].enhanced), "5.1.1");
+		job->rcpts[i].text = nd_xstrdup("no such user");
+	}
+	assert_int_equal(report_worthy(job), rcpts > 1);
+	report_add(report, job, "Disk", "mend the address");
+	queue_job_free(job);
+}
+
+static void
+take(struct report *report, nd_ms now, char *subject, char *text, size_t size)
+{
+	struct nd_buf one, two;
+
+	nd_buf_init(&one, 4096);
+	nd_buf_init(&two, 2 * REPORT_OCTETS);
+	report_take(report, "host.example", &one, &two, now);
+	(void)snprintf(subject, size, "%s", nd_buf_text(&one));
+	(void)snprintf(text, size, "%s", nd_buf_text(&two));
+	nd_buf_done(&one);
+	nd_buf_done(&two);
+}
+
+static void
+it_tells_who_has_not_got_what_and_what_to_do(void **state)
+{
+	static char subject[2 * REPORT_OCTETS], text[2 * REPORT_OCTETS];
+	struct report report = { 0 };
+
+	(void)state;
+	add(&report, 1, 2);
+	add(&report, 2, 2);
+	report_forget(&report, "01K00000000000000000000002");
+	take(&report, 0, subject, text, sizeof(text));
+	assert_string_equal(subject, "notifyd: 1 message could not be delivered");
+	assert_string_equal(text,
+	    "notifyd on host.example could not deliver 1 message to everybody.\n\n"
+	    "01K00000000000000000000001  Disk\n"
+	    "  r1@b.example: refused: 550 5.1.1 no such user\n"
+	    "  What to do: mend the address\n\n"
+	    "All that is known of one: notifyctl show ID. To try again what failed: notifyctl retry ID.\n");
+	assert_int_equal(report_due(&report, 0, 1000, 0), ND_NEVER);
+	add(&report, 3, 1); /* everybody has it */
+	report_done(&report);
+}
+
+static void
+long_words_are_cut_between_characters(void **state)
+{
+	static char subject[2 * REPORT_OCTETS], text[2 * REPORT_OCTETS], long_one[600];
+	struct queue_job *job = row_make(1, "a", 1, JOB_WARNING, 1);
+	struct report report = { 0 };
+	unsigned i;
+
+	(void)state;
+	(void)snprintf(long_one, sizeof(long_one), "x");
+	for (i = 0; i < 250; i++)
+		(void)memcpy(long_one + 1 + 2 * i, "\xc3\xa4", 3);
+	job->state = JOB_EXPIRED;
+	job->rcpts[0].state = RCPT_EXPIRED;
+	job->rcpts[0].code = 450;
+	job->rcpts[0].text = nd_xstrdup(long_one);
+	report_add(&report, job, long_one, long_one);
+	take(&report, 0, subject, text, sizeof(text));
+	assert_non_null(strstr(text, "\xc3\xa4\n  r0@b.example: expired: 450 x\xc3\xa4"));
+	assert_non_null(strstr(text, "\xc3\xa4\n  What to do: x\xc3\xa4"));
+	assert_null(strstr(text, "\xc3\n"));
+	queue_job_free(job);
+	report_done(&report);
+}
+
+static void
+a_storm_is_counted_not_told(void **state)
+{
+	static char subject[2 * REPORT_OCTETS], text[2 * REPORT_OCTETS];
+	struct report report = { 0 };
+	unsigned n;
+
+	(void)state;
+	for (n = 1; n <= 1000; n++)
+		add(&report, n, 30);
+	assert_true(report.count <= REPORT_JOBS && report.octets <= REPORT_OCTETS);
+	take(&report, 0, subject, text, sizeof(text));
+	assert_string_equal(subject, "notifyd: 1000 messages could not be delivered");
+	assert_non_null(strstr(text, "and 19 more recipients"));
+	assert_non_null(strstr(text, " more: notifyctl list --state failed,expired"));
+	assert_true(strlen(text) < REPORT_OCTETS + 1000);
+}
+
+static void
+there_is_one_in_a_while_and_six_an_hour(void **state)
+{
+	static char words[2 * REPORT_OCTETS];
+	struct report report = { 0 };
+	nd_ms now = ND_HOUR(5), due;
+	unsigned n;
+
+	(void)state;
+	for (n = 0; n < REPORT_HOUR; n++) {
+		add(&report, 1, 2);
+		due = report_due(&report, now, ND_MIN(5), now);
+		assert_int_equal(due - now, n == 0 ? REPORT_GATHER : ND_MIN(5));
+		now = due;
+		take(&report, now, words, words, sizeof(words));
+	}
+	add(&report, 1, 2);
+	assert_int_equal(report_due(&report, now, ND_MIN(5), now), ND_HOUR(6) + REPORT_GATHER);
+	now = ND_HOUR(7);
+	assert_int_equal(report_due(&report, ND_HOUR(6), ND_MIN(5), now), now);
+	report_done(&report);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_tells_who_has_not_got_what_and_what_to_do),
+		cmocka_unit_test(long_words_are_cut_between_characters),
+		cmocka_unit_test(a_storm_is_counted_not_told),
+		cmocka_unit_test(there_is_one_in_a_while_and_six_an_hour),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
