@@ -391,6 +391,11 @@ check_use(const struct secrets_trial *trial, struct nd_why *why)
 {
 	const struct conf_account *conf = trial->account->engine->conf;
 
+	/* To try it would renew a grant that is the other machine's. */
+	if (trial->app->another_machine && trial->try && grant_refreshed(conf)) {
+		(void)nd_fail(why, ND_ESTATE, 0, OTHER_MACHINE);
+		return nd_fail_at(why, "", 0, OTHER_MACHINE_HINT);
+	}
 	if (strncmp(reference_of(conf, trial->field), "command:", 8) == 0) {
 		(void)nd_fail(why, ND_EBADSECRET, 0, "%s of account %s is what a command says",
 		    field_names[trial->field], conf->name);
