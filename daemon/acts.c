@@ -114,6 +114,11 @@ perform(struct app_act *act)
 		keep(act);
 		loop_soon(app->loop, app_pump, app);
 		break;
+	case ENGINE_WITHDRAW:
+		act->committing = true;
+		keep(act);
+		deliver_withdraw(app, act->row);
+		break;
 	case ENGINE_LATER:
 		finish(act, JOB_SENDING, true, NULL);
 		break;

@@ -185,7 +185,9 @@ void deliver_open(struct app *app, struct engine_account *account, struct pool_s
 void deliver_send(struct app *app, struct pool_session *session, struct sched_job *job);
 void deliver_close(struct pool_session *session);
 void deliver_cut(struct app *app, struct engine_account *account); /* ends sessions that are only being opened */
-void deliver_abandon(struct app *app);                             /* at the end: all links go */
+/* Its mail is under way, and the end of it has not begun to leave: ends its session. */
+void deliver_withdraw(struct app *app, const struct queue_job *row);
+void deliver_abandon(struct app *app); /* at the end: all links go */
 void deliver_store(struct app *app, const struct engine_action *action);
 void deliver_load(struct app *app, struct engine_account *account);
 /* Commits the end of a job that is not in memory; takes the row. */

@@ -309,6 +309,28 @@ deliver_cut(struct app *app, struct engine_account *account)
 	}
 }
 
+/* A relay forgets what it has of a mail when the session ends before the end of data. */
+void
+deliver_withdraw(struct app *app, const struct queue_job *row)
+{
+	struct engine_account *account = engine_account_named(app->engine, row->account);
+	struct pool_session *session = account ? account->pool.sessions : NULL;
+	struct smtp_fault fault = { .stage = SMTP_AT_MAIL };
+	struct delivery *delivery;
+
+	while (session && (session->job_count == 0 || strcmp(session->jobs[0]->job->id, row->id) != 0))
+		session = session->next;
+	if (!session)
+		return;
+	nd_log(ND_LOG_INFO, ND_FIELDS({ "JOB", row->id }, { "SESSION", session->id }),
+	    "job %s is withdrawn before the end of its message: its session is ended", row->id);
+	delivery = session->link;
+	if (smtp_link_proto(delivery->link))
+		fault.stage = smtp_proto_stage(smtp_link_proto(delivery->link));
+	loop_forget(app->loop, delivery);
+	end_session(delivery, &fault);
+}
+
 void
 deliver_abandon(struct app *app)
 {

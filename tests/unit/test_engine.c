@@ -297,7 +297,7 @@ a_waiting_job_is_held_and_cancelled_through_the_store(void **state)
 }
 
 static void
-what_is_asked_while_a_job_is_sent_comes_after_the_try(void **state)
+what_is_asked_after_the_end_of_data_has_begun_comes_after_the_try(void **state)
 {
 	struct conf conf;
 	struct engine *engine = started(&conf, one);
@@ -310,6 +310,7 @@ what_is_asked_while_a_job_is_sent_comes_after_the_try(void **state)
 	action = expect(engine, ENGINE_OPEN, 0);
 	engine_ready(engine, action.session, at(0));
 	action = expect(engine, ENGINE_SEND, 0);
+	action.job->slot = 0;
 	assert_int_equal(engine_act(engine, row, JOB_RELEASE, at(1), &why), ENGINE_REFUSED);
 	assert_int_equal(engine_act(engine, row, JOB_CANCEL, at(1), &why), ENGINE_LATER);
 	tell(engine, &action, 451, 2);
@@ -319,6 +320,44 @@ what_is_asked_while_a_job_is_sent_comes_after_the_try(void **state)
 	store = expect(engine, ENGINE_STORE, 2);
 	assert_int_equal(store.job->job->state, JOB_CANCELLED);
 	stored(engine, &store, 2);
+	finish(engine, &conf);
+}
+
+/* The driver is told to end its session; nothing of the try is left but the wish. */
+static void
+a_job_is_withdrawn_before_the_end_of_data_and_no_attempt_is_counted(void **state)
+{
+	static const struct {
+		enum job_action action;
+		enum job_state state;
+	} wishes[] = { { JOB_HOLD, JOB_HELD }, { JOB_CANCEL, JOB_CANCELLED } };
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct engine_action action, store;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct queue_job *row = row_make(i + 1, "a", at(0).unix_ms, JOB_WARNING, 2);
+
+		engine_accepted(engine, row, at(0));
+		action = expect(engine, ENGINE_OPEN, 0);
+		engine_ready(engine, action.session, at(0));
+		action = expect(engine, ENGINE_SEND, 0);
+		assert_int_equal(engine_act(engine, row, JOB_RETRY, at(1), NULL), ENGINE_LATER);
+		assert_int_equal(engine_act(engine, row, wishes[i].action, at(1), NULL), ENGINE_WITHDRAW);
+		expect_rest(engine, 1);
+		engine_gone(engine, action.session, NULL, at(1));
+		store = expect(engine, ENGINE_STORE, 1);
+		assert_ptr_equal(store.job, action.job);
+		assert_null(store.attempt);
+		assert_int_equal(row->state, wishes[i].state);
+		assert_int_equal(row->attempt_count, 0);
+		assert_int_equal(row->rcpts[0].state, i == 0 ? RCPT_PENDING : RCPT_CANCELLED);
+		stored(engine, &store, 1);
+		expect_rest(engine, 1);
+		assert_int_equal(action.account->health.state, HEALTH_OK);
+		assert_int_equal(action.account->lost_in_row, 0);
+	}
 	finish(engine, &conf);
 }
 
@@ -1160,6 +1199,7 @@ a_session_that_goes_without_outcomes_gives_all_its_jobs_back_and_their_wishes_ar
 	struct engine_action action;
 
 	(void)state;
+	jobs[1]->slot = 1; /* as all that are said beside others */
 	assert_int_equal(engine_act(engine, jobs[1]->job, JOB_HOLD, at(1), NULL), ENGINE_LATER);
 	engine_gone(engine, session, NULL, at(1));
 	action = expect(engine, ENGINE_STORE, 1);
@@ -1188,7 +1228,8 @@ main(void)
 		cmocka_unit_test(a_hold_lets_mails_end_and_closes_their_sessions),
 		cmocka_unit_test(an_expired_job_in_memory_is_ended_there),
 		cmocka_unit_test(a_waiting_job_is_held_and_cancelled_through_the_store),
-		cmocka_unit_test(what_is_asked_while_a_job_is_sent_comes_after_the_try),
+		cmocka_unit_test(what_is_asked_after_the_end_of_data_has_begun_comes_after_the_try),
+		cmocka_unit_test(a_job_is_withdrawn_before_the_end_of_data_and_no_attempt_is_counted),
 		cmocka_unit_test(a_paused_queue_sends_nothing_and_a_flush_hurries),
 		cmocka_unit_test(the_newest_refusal_is_what_is_told),
 		cmocka_unit_test(a_token_refused_early_holds_the_account_when_the_old_one_ends),
