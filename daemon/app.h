@@ -86,7 +86,6 @@ struct app_account {
 	struct engine_account *engine; /* borrowed */
 	struct conf *conf;             /* which engine->conf is a part of; held */
 	struct tls *tls;               /* made when the first session opens */
-	char tls_words[96];            /* of the last session */
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	struct expiry credentials[EXPIRY_KINDS];
@@ -421,8 +420,8 @@ void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
 void feed_free(struct app *app);
 
 /* shape.c */
-void shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count,
-    bool full, struct json_out *out);
+/* tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
+void shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
 void shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out);

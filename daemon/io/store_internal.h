@@ -129,6 +129,9 @@ enum store_sql {
 	SQL_ATTEMPT_TRIM,
 	SQL_ATTEMPTS,
 	SQL_ATTEMPTS_DROP,
+	SQL_EVIDENCE_PUT,
+	SQL_EVIDENCE,
+	SQL_EVIDENCE_DROP,
 	SQL_HISTORY_PUT,
 	SQL_HISTORY,
 	SQL_HISTORY_IDS,
@@ -249,17 +252,20 @@ const char *store_log_vfs(void); /* the name of our file layer; NULL: the defaul
 
 /* store_row.c */
 int store_row_job(const struct store *store, sqlite3_stmt *stmt, struct queue_job **out); /* of SQL_JOB's columns */
-int store_row_history(sqlite3_stmt *stmt, struct queue_job **out, struct queue_attempt **attempts, unsigned *count);
+struct store_get;
+int store_row_history(sqlite3_stmt *stmt, struct store_get *get);
 int store_row_rcpts(struct store *store, int64_t seq, struct queue_job *job);
 int store_row_attempts(struct store *store, int64_t seq, struct queue_attempt **attempts, unsigned *count);
-void store_row_attempts_free(struct queue_attempt *attempts, unsigned count);
+int store_row_evidence(struct store *store, int64_t seq, struct queue_evidence **evidences, unsigned *count);
 /* The JSON text of a history row. */
 struct store_facts {
 	const struct queue_job *job; /* recipients */
 	const struct queue_attempt *attempts;
 	unsigned attempt_count;
 	const struct queue_attempt *attempt; /* the newest, not among `attempts`; NULL none */
-	const char *evidence;
+	const struct queue_evidence *evidences;
+	unsigned evidence_count;
+	const struct queue_evidence *evidence; /* of `attempt`; NULL none */
 };
 bool store_row_pack(const struct store_facts *facts, struct nd_buf *out);
 
@@ -317,7 +323,12 @@ struct store_get {
 	int64_t seq;
 	struct queue_attempt *attempts;
 	unsigned attempt_count;
+	struct queue_evidence *evidences;
+	unsigned evidence_count;
 };
+int store_read_tale(
+    struct store *store, struct store_get *get); /* attempts and evidence of a job that is in the queue */
+void store_read_tale_free(struct store_get *get);
 int store_read_get(struct store *store, struct store_get *get);
 void store_read_add(struct store_req *req, struct queue_job *job); /* to req->jobs; takes it */
 void store_read_forget(struct store_req *req);                     /* frees the results */
