@@ -15,6 +15,7 @@
  *   feed.c      tells what happens to those who follow
  *   credentials.c  when secrets, certificates and sign-ins end
  *   intake_own.c   jobs that notifyd writes itself
+ *   endings.c      jobs that will expire while their account is in trouble
  *   secrets.c   secrets that an operator hands over
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
  *   logins.c    people sign in                         logouts.c  and out
@@ -30,6 +31,7 @@
 
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
+#include "daemon/core/ending.h"
 #include "daemon/core/engine.h"
 #include "daemon/core/expiry.h"
 #include "daemon/core/intake_limit.h"
@@ -90,6 +92,7 @@ struct app_account {
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	struct expiry credentials[EXPIRY_KINDS];
 	nd_unix ends[EXPIRY_KINDS]; /* as the settings, the certificate, the grant say; 0 not known */
+	struct ending ending;       /* of its jobs */
 	bool credentials_known;     /* what STATE/credentials tells was read */
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
@@ -133,7 +136,7 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer, *status_timer, *credentials_timer;
+	    *disk_timer, *recover_timer, *status_timer, *credentials_timer, *endings_timer;
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
@@ -157,12 +160,13 @@ struct app {
 	char border[ND_ULID_LEN + 1];     /* jobs below it came with that state */
 	bool deciding;                    /* whose the state is to be */
 	bool credentials_changed;         /* not written yet */
-	bool copying;                     /* a backup is being made or removed */
-	unsigned intake;                  /* submissions between handler and commit */
-	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
-	unsigned sweep_step;              /* of the sweep under way: 1 all jobs, then each account's; 0: none is */
-	bool hurry, hurrying;             /* the clock went back: what waits is to be made due; it is being done */
-	unsigned moving;                  /* jobs that change their account, not yet committed */
+	bool counting_endings;
+	bool copying;         /* a backup is being made or removed */
+	unsigned intake;      /* submissions between handler and commit */
+	uint64_t unfinished;  /* jobs in the queue: no sweep is needed without */
+	unsigned sweep_step;  /* of the sweep under way: 1 all jobs, then each account's; 0: none is */
+	bool hurry, hurrying; /* the clock went back: what waits is to be made due; it is being done */
+	unsigned moving;      /* jobs that change their account, not yet committed */
 	bool marked, move_failed, more_orphans;
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
@@ -366,8 +370,20 @@ enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs ar
 
 /* intake_own.c */
 void intake_own(struct app *app, const struct nd_buf *job); /* a job as JSON; what becomes of it is logged */
+struct intake_notice {                                      /* borrowed */
+	const char *words;                                  /* the subject */
+	const char *text;
+	enum job_severity severity;
+	const char *key;
+	const char *
+	    once; /* idempotency key: were notifyd to end before it is known that this was told, it would not be told twice */
+};
+void intake_notice(struct app *app, const struct intake_notice *notice); /* to [daemon] admin_to, if there is any */
 
 /* credentials.c */
+void endings_look(void *arg); /* now and then while an account is in trouble; endings.c */
+void endings_soon(struct app *app);
+void endings_warn(struct app *app, struct json_out *out);
 void credentials_look(void *arg); /* hourly, and after a reload: warns of what ends */
 void credentials_used(struct app_account *account, const struct nd_secret *secret); /* this client secret was sent */
 struct credentials_fact {

@@ -35,6 +35,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/ending.c \
+	%D%/core/ending.h \
 	%D%/core/expiry.c \
 	%D%/core/expiry.h \
 	%D%/core/grant.c \
@@ -239,6 +241,7 @@ notifyd_SOURCES = \
 	%D%/recover.c \
 	%D%/reload.c \
 	%D%/credentials.c \
+	%D%/endings.c \
 	%D%/intake_own.c \
 	%D%/secrets.c \
 	%D%/sender.c \

@@ -95,6 +95,7 @@ enum store_op {
 	STORE_HURRY,     /* queued jobs that wait for another try are due at `until` */
 	STORE_TOUCH,     /* writes a trifle: is there room on the disk? */
 	STORE_EXPIRE,    /* ids of unfinished jobs whose time is over */
+	STORE_ENDING,    /* how many unfinished jobs will be over soon, by account */
 	STORE_BACKUP,    /* a copy in STATE/backup */
 	STORE_PRUNE,     /* history and kept bodies that are old enough go */
 	STORE_LIMIT,     /* what was kept of a mailbox's limits */
@@ -104,6 +105,7 @@ enum store_op {
 struct store_account_count {
 	char *account;
 	uint64_t queued, held;
+	nd_unix first; /* ENDING: the first end */
 };
 
 struct store_req {
@@ -182,7 +184,8 @@ struct store_req {
 	bool drop;
 
 	/* EXPIRE: at `until`: jobs whose own time is over or that are older than max_age; with `account`: its jobs without a time of their own
-	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`. */
+	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`.
+	 * ENDING: what EXPIRE would find by `until`, of all accounts, so far as the first few thousand tell. Result counts: queued, first. */
 	nd_ms max_age, history, keep_failed;
 	int64_t keep_failed_bytes;
 	struct queue_pruned {

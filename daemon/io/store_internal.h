@@ -36,6 +36,7 @@
 #define STORE_PAGE 8192
 #define STORE_CHECKPOINT_FRAMES 2000 /* 16 MB of log */
 #define STORE_ATTEMPTS_KEPT 50       /* of one job: the newest */
+#define STORE_ENDINGS 20000          /* jobs that one ENDING looks at, of each kind */
 #define STORE_BOUND 500u             /* rows that one EXPIRE or PRUNE touches */
 #define STORE_SLICE ND_SEC(1) / 50   /* a long read gives way to writes after this */
 #define STORE_LIST_OCTETS (16u * 1024u * 1024u)
@@ -119,6 +120,8 @@ enum store_sql {
 	SQL_JOB_AGED,
 	SQL_JOB_AGED_OF,
 	SQL_JOB_IDS,
+	SQL_ENDING_OWN,
+	SQL_ENDING_AGED,
 	SQL_RCPT_PUT,
 	SQL_RCPT_CHANGE,
 	SQL_RCPTS,
@@ -314,6 +317,7 @@ int store_write_open(struct store *store);
 int store_read_load(struct store *store, struct store_req *req);
 int store_read_show(struct store *store, struct store_req *req);
 int store_read_totals(struct store *store, struct store_req *req);
+int store_read_ending(struct store *store, struct store_req *req);
 int store_read_expire(struct store *store, struct store_req *req);
 /* One job by its whole id; *job NULL when there is none. seq 0: from history. attempts may be NULL. */
 struct store_get {

@@ -372,3 +372,60 @@ store_read_expire(struct store *store, struct store_req *req)
 		return rc;
 	return collect_aged(store, req, oldest, limit);
 }
+
+/* -- ENDING -- */
+
+static int
+add_endings(struct store_req *req, sqlite3_stmt *stmt, nd_ms after)
+{
+	bool row;
+	int rc;
+
+	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
+		const char *account = (const char *)sqlite3_column_text(stmt, 0);
+		struct store_account_count *count;
+		nd_unix first = sqlite3_column_int64(stmt, 2) + after;
+		unsigned i = 0;
+
+		while (i < req->count_count && strcmp(req->counts[i].account, account) != 0)
+			i++;
+		if (i == req->count_count) {
+			req->counts = nd_xrealloc(req->counts, (i + 1) * sizeof(*req->counts));
+			req->counts[req->count_count++] =
+			    (struct store_account_count){ .account = nd_xstrdup(account), .first = first };
+		}
+		count = &req->counts[i];
+		count->queued += (uint64_t)sqlite3_column_int64(stmt, 1);
+		count->first = first < count->first ? first : count->first;
+	}
+	return rc;
+}
+
+int
+store_read_ending(struct store *store, struct store_req *req)
+{
+	static const enum job_state states[] = { JOB_QUEUED, JOB_HELD };
+	const nd_unix oldest = req->until - req->max_age;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ENDING_OWN);
+	char below[ND_ULID_LEN + 1];
+	int rc;
+
+	store_db_int(stmt, 1, req->until);
+	store_db_int(stmt, 2, JOB_QUEUED);
+	store_db_int(stmt, 3, JOB_HELD);
+	store_db_int(stmt, 4, STORE_ENDINGS);
+	rc = add_endings(req, stmt, 0);
+	if (req->max_age <= 0 || oldest < 0)
+		return rc;
+	first_id(oldest + 1, below);
+	for (unsigned i = 0; i < 2 && rc == SQLITE_OK; i++) {
+		stmt = store_db_stmt(store, SQL_ENDING_AGED);
+		store_db_int(stmt, 1, states[i]);
+		store_db_text(stmt, 2, below);
+		store_db_int(stmt, 3, oldest);
+		store_db_int(stmt, 4, req->until);
+		store_db_int(stmt, 5, STORE_ENDINGS);
+		rc = add_endings(req, stmt, req->max_age);
+	}
+	return rc;
+}
