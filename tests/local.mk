@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
+	%D%/unit/test_engine_world \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
