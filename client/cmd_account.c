@@ -155,14 +155,6 @@ print_cert(struct cmd *cmd, const struct json_node *cert, unsigned n)
 	print_field(cmd, "key", json_get_text(cert, "spki_sha256"));
 }
 
-static bool
-is_true(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node != NULL && node->type == JSON_BOOL && node->boolean;
-}
-
 /* What to write into notifyd.conf, and what a person must do before. */
 static void
 print_advice(struct cmd *cmd, const struct json_node *reply, const char *name)
@@ -170,9 +162,9 @@ print_advice(struct cmd *cmd, const struct json_node *reply, const char *name)
 	const struct json_node *chain = json_get(reply, "chain");
 	const char *pin = chain != NULL ? json_get_text(chain->child, "spki_sha256") : NULL;
 
-	if (is_true(reply, "trusted")) {
+	if (json_true(reply, "trusted")) {
 		writer_line(&cmd->out, WRITER_GOOD, "nothing to add: %s",
-		    is_true(reply, "pinned") ? "its key is pinned" : "it verifies");
+		    json_true(reply, "pinned") ? "its key is pinned" : "it verifies");
 		return;
 	}
 	if (pin == NULL)
@@ -200,7 +192,7 @@ print_chain(struct cmd *cmd, struct json_node *reply, const char *name)
 		print_cert(cmd, cert, ++n);
 	(void)fputc('\n', cmd->out.file);
 	if (detail != NULL)
-		writer_line(&cmd->out, is_true(reply, "trusted") ? WRITER_PLAIN : WRITER_BAD, "%s", detail);
+		writer_line(&cmd->out, json_true(reply, "trusted") ? WRITER_PLAIN : WRITER_BAD, "%s", detail);
 	if (hint != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
 	print_advice(cmd, reply, name);

@@ -2,6 +2,7 @@
 /* cmd_act.c - notifyctl retry, hold, release, cancel, flush: what people do to jobs.  Layer: client. */
 #include "client/cmd.h"
 #include "client/progress.h"
+#include "client/terminal.h"
 #include "common/str.h"
 #include "common/ulid.h"
 
@@ -143,13 +144,10 @@ count(struct cmd *cmd, const struct args *args, char words[32])
 static int
 ask(struct cmd *cmd, const char *action, const char *words)
 {
-	char line[8] = "";
+	char question[160];
 
-	(void)fprintf(cmd->err.file, "%s %s, as far as it applies? [y/N] ", action, words);
-	(void)fflush(cmd->err.file);
-	if (fgets(line, sizeof(line), stdin) == NULL || (line[0] != 'y' && line[0] != 'Y'))
-		return cmd_usage(cmd, "nothing was done");
-	return CMD_DONE;
+	(void)snprintf(question, sizeof(question), "%s %s, as far as it applies?", action, words);
+	return terminal_agrees(question) ? CMD_DONE : cmd_usage(cmd, "nothing was done");
 }
 
 /* The daemon answers when all is done: meanwhile people see how many jobs it is about. */

@@ -6,6 +6,7 @@
  */
 #include "client/doctor.h"
 #include "client/probe.h"
+#include "client/program.h"
 #include "common/skew.h"
 
 #include <stdlib.h>
@@ -59,7 +60,7 @@ doctor_say(struct doctor *doctor, const char *what, enum doctor_level level, con
 	}
 	writer_line(out, colors[level], "%s %-14s %s",
 	    level != DOCTOR_WARN ? probe_mark(level == DOCTOR_OK)
-	    : probe_unicode()    ? "!"
+	    : writer_unicode()   ? "!"
 				 : "warn",
 	    what, detail);
 	if (remedy != NULL && remedy[0] != '\0')
@@ -74,6 +75,18 @@ add_name(struct doctor *doctor, const char *name, size_t len)
 }
 
 /* -- the daemon -- */
+
+/* What it would like somebody to look at: settings that do not fit, ends that come near. */
+static void
+tell_warnings(struct doctor *doctor, const struct json_node *status)
+{
+	const struct json_node *warnings = json_get(status, "warnings");
+
+	for (const struct json_node *one = warnings != NULL ? warnings->child : NULL; one != NULL; one = one->next)
+		if (json_get_text(one, "code") != NULL && json_get_text(one, "detail") != NULL)
+			doctor_say(doctor, json_get_text(one, "code"), DOCTOR_WARN, json_get_text(one, "detail"),
+			    json_get_text(one, "hint"));
+}
 
 static void
 look_at_daemon(struct doctor *doctor)
@@ -97,6 +110,7 @@ look_at_daemon(struct doctor *doctor)
 			if (json_get_text(account, "name") != NULL)
 				add_name(
 				    doctor, json_get_text(account, "name"), strlen(json_get_text(account, "name")));
+		tell_warnings(doctor, tree.root);
 	}
 	json_done(&tree);
 	link_reply_done(&reply);
@@ -124,16 +138,16 @@ static bool
 run_daemon(struct doctor *doctor, const char *option, void (*each)(void *arg, const char *line, size_t len), int *code)
 {
 	const char *words[5] = { NULL, option, NULL, NULL, NULL };
-	char path[4096];
+	char path[PROGRAM_PATH];
 
-	words[0] = probe_daemon(path);
-	if (words[0] == NULL)
+	if (!program_notifyd(NULL, path))
 		return false;
+	words[0] = path;
 	if (doctor->config != NULL) {
 		words[2] = "--config";
 		words[3] = doctor->config;
 	}
-	*code = probe_spawn((char *const *)(uintptr_t)words, PROBE_ALOUD, each, doctor);
+	*code = program_lines(words, PROGRAM_ALOUD, each, doctor);
 	return true;
 }
 

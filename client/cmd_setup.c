@@ -178,21 +178,21 @@ check_settings(const char *program, const char *path, struct nd_why *why)
 	return status == 0 ? ND_OK : nd_fail(why, ND_ECONF, 0, "nothing is written: the settings have errors");
 }
 
-/* The settings alone, in a file that no daemon reads. */
+/* The settings alone, in a file that no daemon reads, and in a folder of our own: in another one anybody could put a conf.d beside them. */
 static enum nd_err
 try_settings(const char *program, const struct nd_buf *settings, struct nd_why *why)
 {
-	char path[] = "/tmp/notifyctl-setup.XXXXXX";
-	int fd = mkstemp(path);
+	char folder[] = "/tmp/notifyctl-setup.XXXXXX", path[sizeof(folder) + sizeof("/notifyd.conf")];
 	enum nd_err err;
 
-	if (fd < 0)
-		return nd_fail(why, ND_EDISK, errno, "no temporary file can be made");
-	(void)close(fd);
+	if (mkdtemp(folder) == NULL)
+		return nd_fail(why, ND_EDISK, errno, "no temporary folder can be made");
+	(void)snprintf(path, sizeof(path), "%s/notifyd.conf", folder);
 	err = deposit_write(path, nd_buf_text(settings), settings->len, 0600, why);
 	if (err == ND_OK)
 		err = check_settings(program, path, why);
 	(void)unlink(path);
+	(void)rmdir(folder);
 	return err;
 }
 
@@ -215,8 +215,9 @@ write_settings(struct cmd *cmd, const struct setup *setup, const char *path, con
 	struct nd_buf sheet;
 	struct nd_why why;
 
-	if (strncmp(path, DROP_INS "/", sizeof(DROP_INS)) == 0)
-		(void)mkdir(DROP_INS, 0755); /* it is there, or the file tells why not */
+	/* It is there, or the file tells why not. A new one must be for the daemon to read, whatever our umask. */
+	if (strncmp(path, DROP_INS "/", sizeof(DROP_INS)) == 0 && mkdir(DROP_INS, 0755) == 0)
+		(void)chmod(DROP_INS, 0755);
 	if (deposit_write(path, nd_buf_text(settings), settings->len, 0644, &why) != ND_OK)
 		return cmd_fail(cmd, &why);
 	writer_line(&cmd->out, WRITER_PLAIN, "%s is written; to use it: notifyctl reload", path);
@@ -236,7 +237,7 @@ may_write(const char *path, bool yes, bool ask)
 	if (yes || access(path, F_OK) != 0)
 		return true;
 	(void)snprintf(question, sizeof(question), "%s is there: overwrite it?", path);
-	return ask && terminal_agrees(question, false);
+	return ask && terminal_agrees(question);
 }
 
 /* A pair that is there is used: a second run with other words does not make a second key. */

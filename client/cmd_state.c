@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_state.c - notifyctl state adopt, new: whose the state directory of a clone or a restored image is.  Layer: client. */
 #include "client/cmd.h"
+#include "client/terminal.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -55,18 +56,16 @@ ask(struct cmd *cmd)
 {
 	struct cmd quiet = *cmd;
 	int64_t jobs = 0;
-	char line[8] = "";
+	char question[128];
 	int code;
 
 	quiet.json = false;
 	code = post(&quiet, "/v1/state/new?dry_run=1", "jobs", &jobs);
 	if (code != CMD_DONE)
 		return code;
-	(void)fprintf(
-	    stderr, "cancel %lld unfinished jobs of the other machine and start afresh? [y/N] ", (long long)jobs);
-	if (fgets(line, sizeof(line), stdin) == NULL || (line[0] != 'y' && line[0] != 'Y'))
-		return cmd_usage(cmd, "nothing was done");
-	return CMD_DONE;
+	(void)snprintf(question, sizeof(question), "cancel %lld unfinished jobs of the other machine and start afresh?",
+	    (long long)jobs);
+	return terminal_agrees(question) ? CMD_DONE : cmd_usage(cmd, "nothing was done");
 }
 
 static int

@@ -11,14 +11,6 @@ struct told {
 	bool config; /* the configuration is at fault */
 };
 
-static bool
-is_true(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node != NULL && node->type == JSON_BOOL && node->boolean;
-}
-
 static void
 tell_more(struct cmd *cmd, const struct json_node *step, const char *key)
 {
@@ -33,7 +25,7 @@ tell_step(struct told *told, const char *name, const struct json_node *step)
 {
 	struct cmd *cmd = told->cmd;
 	const char *detail = json_get_text(step, "detail");
-	const bool ok = is_true(step, "ok");
+	const bool ok = json_true(step, "ok");
 	char span[ND_STAMP_SIZE];
 	int64_t value = 0;
 

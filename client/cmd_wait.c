@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define LONGEST 300 /* seconds that the daemon lets one request wait */
 #define PAUSE 500
@@ -21,15 +20,6 @@ const struct args_option cmd_wait_options[] = {
 	{ 0 },
 };
 /* clang-format on */
-
-static nd_ms
-now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return (nd_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Asks once; the answer comes when the job is over, or after at most `left`. */
 static enum nd_err
@@ -97,19 +87,19 @@ wait_one(struct cmd *cmd, const char *id, nd_ms end, bool *met)
 	(void)snprintf(text, sizeof(text), "waiting for %.32s", id);
 	for (;;) {
 		progress_text(&progress, away == 0 ? text : "notifyd is away; waiting for it");
-		err = ask(cmd, id, end - now(), &reply, &why);
+		err = ask(cmd, id, end - link_now(), &reply, &why);
 		/* One that never was there is not waited for. */
 		if (!*met && err == ND_ECONNECT)
 			break;
 		*met = true;
 		if (!is_away(err, &reply)) {
-			if (err != ND_OK || reply.status != 202 || now() >= end)
+			if (err != ND_OK || reply.status != 202 || link_now() >= end)
 				break;
 			away = 0;
 		} else if (away == 0) {
-			away = now();
+			away = link_now();
 		}
-		if (away != 0 && (now() - away >= AWAY || now() >= end))
+		if (away != 0 && (link_now() - away >= AWAY || link_now() >= end))
 			break;
 		link_reply_done(&reply);
 		if (away != 0)
@@ -148,7 +138,7 @@ cmd_wait_run(struct cmd *cmd, const struct args *args)
 
 	if (limit != NULL && !nd_str_duration(limit, &span))
 		return cmd_usage(cmd, "--timeout takes a duration such as 90s or 15m, not \"%.40s\"", limit);
-	end = now() + span;
+	end = link_now() + span;
 	for (i = 0; i < args->word_count; i++)
 		code = worse(code, wait_one(cmd, args->words[i], end, &met));
 	return code;

@@ -4,7 +4,7 @@
  * The table says what the installed unit sets. A drop-in that takes protection away is a warning; one that breaks notifyd is a fault.
  */
 #include "client/doctor.h"
-#include "client/probe.h"
+#include "client/program.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -208,7 +208,7 @@ ask(struct unit *unit)
 
 	for (size_t i = 0; i < DIRECTIVES && len < sizeof(properties); i++)
 		len += (size_t)snprintf(properties + len, sizeof(properties) - len, ",%s", directives[i].name);
-	return probe_spawn((char *const *)(uintptr_t)words, PROBE_SILENT, take_property, unit);
+	return program_lines(words, PROGRAM_SILENT, take_property, unit);
 }
 
 void

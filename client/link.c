@@ -32,8 +32,8 @@ struct wire {
 	struct http reader;
 };
 
-static nd_ms
-now(void)
+nd_ms
+link_now(void)
 {
 	struct timespec t;
 
@@ -58,7 +58,7 @@ connect_to(const char *path, nd_ms deadline, int *out)
 		trouble = errno;
 		if (trouble == EINTR)
 			continue;
-		if (trouble != EAGAIN || now() >= deadline) {
+		if (trouble != EAGAIN || link_now() >= deadline) {
 			(void)close(fd);
 			return trouble == EAGAIN ? ETIMEDOUT : trouble;
 		}
@@ -90,7 +90,7 @@ static enum nd_err
 open_wire(struct wire *wire, const char *socket_path, struct nd_why *why)
 {
 	char admin[256];
-	nd_ms deadline = now() + CONNECT_PATIENCE;
+	nd_ms deadline = link_now() + CONNECT_PATIENCE;
 	enum nd_err err;
 	int trouble = ENOENT;
 
@@ -169,7 +169,7 @@ receive_some(struct wire *wire)
 	if (n > 0) {
 		nd_buf_grown(&wire->reader.in, (size_t)n);
 		if (wire->request->take != NULL)
-			wire->deadline = now() + patience_of(wire->request);
+			wire->deadline = link_now() + patience_of(wire->request);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		wire->at_end = true;
 		wire->trouble = n == 0 ? 0 : errno;
@@ -181,14 +181,14 @@ static bool
 turn(struct wire *wire)
 {
 	struct pollfd fd = { .fd = wire->fd, .events = (short)(POLLIN | (left_to_send(wire) > 0 ? POLLOUT : 0)) };
-	nd_ms left = wire->deadline - now();
+	nd_ms left = wire->deadline - link_now();
 	int ready;
 
 	if (left <= 0)
 		return false;
 	ready = poll(&fd, 1, left > 3600000 ? 3600000 : (int)left);
 	if (ready <= 0)
-		return ready < 0 || now() < wire->deadline;
+		return ready < 0 || link_now() < wire->deadline;
 	if ((fd.revents & POLLOUT) != 0)
 		send_some(wire);
 	if ((fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
@@ -233,7 +233,7 @@ link_call(const char *socket_path, const struct link_request *request, struct li
 	err = open_wire(&wire, socket_path, why);
 	if (err != ND_OK)
 		return err;
-	wire.deadline = now() + patience_of(request);
+	wire.deadline = link_now() + patience_of(request);
 	write_head(&wire);
 	http_init(&wire.reader);
 	err = wire.head.failed ? nd_fail(why, ND_ETOOBIG, 0, "the request line is too long")

@@ -41,6 +41,7 @@ struct link_reply {
  * The reply must be done, also after a failure. */
 enum nd_err link_call(
     const char *socket, const struct link_request *request, struct link_reply *reply, struct nd_why *why) ND_MUST_CHECK;
+nd_ms link_now(void); /* CLOCK_BOOTTIME, for deadlines */
 void link_reply_done(struct link_reply *reply);
 /* Gives each whole line of the body, with its end, and takes them out of it. Stops at the first false, and returns it. */
 bool link_lines(struct link_reply *reply, bool (*each)(void *arg, const char *line, size_t len), void *arg);

@@ -45,6 +45,10 @@ notifyctl_SOURCES = \
 	%D%/http.h \
 	%D%/link.c \
 	%D%/link.h \
+	%D%/login.c \
+	%D%/login.h \
+	%D%/login_browser.c \
+	%D%/login_device.c \
 	%D%/main.c \
 	%D%/pair.c \
 	%D%/pair.h \

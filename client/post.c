@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #define PATIENCE ND_SEC(10)
 #define PATIENCE_REFUSED ND_SEC(3)
@@ -35,15 +34,6 @@ struct lines {
 };
 
 static bool take_lines(void *arg, struct link_reply *reply);
-
-static nd_ms
-now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return (nd_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void
 post_key(char out[POST_KEY_SIZE])
@@ -121,7 +111,7 @@ ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_r
 		.take = post->several ? take_lines : NULL,
 		.arg = lines,
 	};
-	nd_ms begun = now(), pause = FIRST_PAUSE, nap;
+	nd_ms begun = link_now(), pause = FIRST_PAUSE, nap;
 	bool lost = false;
 	enum nd_err err;
 
@@ -132,7 +122,7 @@ ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_r
 		/* Once a connection was lost, the job may be accepted: then a daemon that is starting again is waited for. */
 		lost = lost || err == ND_ECLOSED;
 		nap = next_pause(pause, reply);
-		if (!post->again || now() + nap - begun > (lost ? PATIENCE : patience(err, why, reply)) ||
+		if (!post->again || link_now() + nap - begun > (lost ? PATIENCE : patience(err, why, reply)) ||
 		    patience(err, why, reply) == 0)
 			return err;
 		link_reply_done(reply);
@@ -314,7 +304,7 @@ take_lines(void *arg, struct link_reply *reply)
 	progress_clear(&lines->progress);
 	(void)link_lines(reply, each_line, lines);
 	(void)fflush(lines->cmd->out.file);
-	progress_step(&lines->progress, now(), lines->told, lines->post->count, lines->told - lines->accepted);
+	progress_step(&lines->progress, link_now(), lines->told, lines->post->count, lines->told - lines->accepted);
 	return true;
 }
 
@@ -357,7 +347,7 @@ post_jobs(struct cmd *cmd, const struct post *post)
 	enum nd_err err;
 	int code;
 
-	progress_init(&lines.progress, &cmd->err, now());
+	progress_init(&lines.progress, &cmd->err, link_now());
 	err = ask(cmd, post, &lines, &reply, &why);
 	progress_clear(&lines.progress);
 	if (err != ND_OK)

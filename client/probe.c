@@ -3,18 +3,13 @@
 #include "client/probe.h"
 
 #include "client/file.h"
+#include "client/program.h"
 #include "common/str.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define PATIENCE ND_SEC(90) /* for one step */
-#define LINE_MAX_OCTETS 65536u
 #define CONFIG_MAX (1024u * 1024u)
 
 struct taker {
@@ -53,86 +48,15 @@ take(void *arg, struct link_reply *reply)
 
 /* -- without a daemon -- */
 
-const char *
-probe_daemon(char path[4096])
-{
-	ssize_t len = readlink("/proc/self/exe", path, 4000);
-	char *slash;
-
-	if (len > 0) {
-		path[len] = '\0';
-		slash = strrchr(path, '/');
-		(void)snprintf(slash, (size_t)(path + 4096 - slash), "/notifyd");
-		if (access(path, X_OK) == 0)
-			return path;
-	}
-	(void)snprintf(path, 4096, "%s", ND_SBINDIR "/notifyd");
-	return access(path, X_OK) == 0 ? path : NULL;
-}
-
-static void
-give_lines(FILE *from, void (*each)(void *arg, const char *line, size_t len), void *arg)
-{
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t len;
-
-	while ((len = getline(&line, &room, from)) > 0)
-		if ((size_t)len <= LINE_MAX_OCTETS)
-			each(arg, line, (size_t)len);
-	free(line);
-}
-
-static int
-await(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-int
-probe_spawn(
-    char *const *words, enum probe_noise noise, void (*each)(void *arg, const char *line, size_t len), void *arg)
-{
-	posix_spawn_file_actions_t actions;
-	int ends[2], error;
-	FILE *from;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -1;
-	error = posix_spawn_file_actions_init(&actions);
-	if (error == 0)
-		error = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	if (error == 0 && noise == PROBE_SILENT)
-		error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	if (error == 0)
-		error = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(ends[1]);
-	from = fdopen(ends[0], "r");
-	if (from == NULL)
-		(void)close(ends[0]);
-	else if (error == 0)
-		give_lines(from, each, arg);
-	if (from != NULL)
-		(void)fclose(from);
-	return error == 0 ? await(pid) : -1;
-}
-
 static int
 ask_program(struct cmd *cmd, const struct probe_ask *ask, struct taker *taker, const struct nd_why *why)
 {
 	const char *words[9];
-	char path[4096];
+	char path[PROGRAM_PATH];
 	struct nd_why bug;
 	unsigned n = 0;
 
-	if (probe_daemon(path) == NULL) {
+	if (!program_notifyd(NULL, path)) {
 		(void)cmd_fail(cmd, why);
 		return CMD_LATER;
 	}
@@ -150,7 +74,7 @@ ask_program(struct cmd *cmd, const struct probe_ask *ask, struct taker *taker, c
 		words[n++] = ask->to;
 	}
 	words[n] = NULL;
-	if (probe_spawn((char *const *)(uintptr_t)words, PROBE_ALOUD, take_line, taker) < 0 || !taker->result) {
+	if (program_lines(words, PROGRAM_ALOUD, take_line, taker) < 0 || !taker->result) {
 		(void)nd_fail(&bug, ND_EBUG, 0, "%.200s has not told a result", path);
 		return cmd_fail(cmd, &bug);
 	}
@@ -232,41 +156,18 @@ probe_ask(struct cmd *cmd, const struct probe_ask *ask, probe_each *each, void *
 
 /* -- words -- */
 
-static bool
-is_true(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node != NULL && node->type == JSON_BOOL && node->boolean;
-}
-
 int
 probe_code(const struct json_node *result)
 {
-	if (!is_true(result, "ok"))
+	if (!json_true(result, "ok"))
 		return CMD_UNDELIVERED;
-	return is_true(result, "proved") ? CMD_DONE : CMD_PENDING;
-}
-
-/* The locale that the user asked for: the program's own is always one that knows Unicode. */
-bool
-probe_unicode(void)
-{
-	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value != NULL && value[0] != '\0')
-			return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
-	}
-	return false;
+	return json_true(result, "proved") ? CMD_DONE : CMD_PENDING;
 }
 
 const char *
 probe_mark(bool ok)
 {
-	if (!probe_unicode())
+	if (!writer_unicode())
 		return ok ? "ok  " : "FAIL";
 	return ok ? "✓" : "✗";
 }

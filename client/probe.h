@@ -16,14 +16,7 @@ typedef void probe_each(void *arg, const struct json_node *step, const char *lin
 int probe_ask(struct cmd *cmd, const struct probe_ask *ask, probe_each *each, void *arg);
 /* The exit code that the last line, "result", stands for. */
 int probe_code(const struct json_node *result);
-/* notifyd beside this program, else the installed one; NULL: there is none. */
-const char *probe_daemon(char path[4096]);
-/* Runs it and gives each line of its output; its exit code, -1: it could not be run. SILENT: what it complains of is for nobody. */
-enum probe_noise { PROBE_ALOUD, PROBE_SILENT };
-int probe_spawn(
-    char *const *words, enum probe_noise noise, void (*each)(void *arg, const char *line, size_t len), void *arg);
 /* A mark before a line: what this terminal can show. */
 const char *probe_mark(bool ok);
-bool probe_unicode(void); /* whether it knows more than ASCII */
 
 #endif

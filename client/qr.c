@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define MARGIN 2 /* modules around it; 4 by the book, but readers do with 2 */
 
@@ -22,21 +21,6 @@ struct code {
 enum { LEVEL_LOW = 0, MODE_OCTETS = 2 };
 typedef struct code *encode_string(const char *text, int version, int level, int hint, int case_sensitive);
 typedef void free_code(struct code *code);
-
-/* The program's own locale is UTF-8 in any case; what the terminal shows is what the user's variables say. */
-static bool
-shows_utf8(void)
-{
-	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value != NULL && value[0] != '\0')
-			return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
-	}
-	return false;
-}
 
 static bool
 is_dark(const struct code *code, int x, int y)
@@ -70,7 +54,8 @@ qr_print(struct writer *writer, const char *text)
 	free_code *drop = NULL;
 	struct code *code = NULL;
 
-	if (!writer->terminal || !shows_utf8() || (library = dlopen("libqrencode.so.4", RTLD_NOW | RTLD_LOCAL)) == NULL)
+	if (!writer->terminal || !writer_unicode() ||
+	    (library = dlopen("libqrencode.so.4", RTLD_NOW | RTLD_LOCAL)) == NULL)
 		return false;
 	symbol = dlsym(library, "QRcode_encodeString");
 	memcpy(&encode, &symbol, sizeof(encode)); /* C knows no cast from one to the other */

@@ -41,10 +41,10 @@ terminal_ask(const char *question, const char *initial)
 }
 
 bool
-terminal_agrees(const char *question, bool initial)
+terminal_agrees(const char *question)
 {
-	char *said = terminal_ask(question, initial ? "Y/n" : "y/N");
-	bool agrees = said != NULL && (said[0] == 'y' || said[0] == 'Y') && strcmp(said, "y/N") != 0;
+	char *said = terminal_ask(question, "y/N");
+	bool agrees = said != NULL && strcmp(said, "y/N") != 0 && (said[0] == 'y' || said[0] == 'Y');
 
 	free(said);
 	return agrees;

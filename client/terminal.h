@@ -14,8 +14,8 @@
 bool terminal_here(void);
 /* One line; an empty one gives `initial` (NULL: ""). NULL at the end of the input. Owned. */
 char *terminal_ask(const char *question, const char *initial);
-/* y or yes; `initial` for an empty line. */
-bool terminal_agrees(const char *question, bool initial);
+/* y or yes; anything else, and the end of the input, is no. */
+bool terminal_agrees(const char *question);
 /* A secret: asked for without echo at a terminal, else all of stdin without the line end. */
 enum nd_err terminal_secret(const char *question, struct nd_secret *out, struct nd_why *why) ND_MUST_CHECK;
 

@@ -164,3 +164,18 @@ writer_message(struct writer *writer, const char *octets, size_t len)
 		len -= n;
 	}
 }
+
+/* The locale that the user asked for: the program's own is always one that knows Unicode. */
+bool
+writer_unicode(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value != NULL && value[0] != '\0')
+			return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
+	}
+	return false;
+}

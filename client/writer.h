@@ -25,6 +25,7 @@ void writer_init(struct writer *writer, FILE *file, bool no_color);
 /* Text with all of its oddities replaced; line ends and TABs become spaces. */
 void writer_clean(const char *text, size_t len, struct nd_buf *out);
 /* What a terminal is sent before text of this colour. */
+bool writer_unicode(void); /* whether the terminal knows more than ASCII */
 const char *writer_code(enum writer_color color);
 void writer_text(struct writer *writer, enum writer_color color, const char *text);
 /* Texts of our own and cleaned ones: printf, cleaned as a whole, with a line end. */

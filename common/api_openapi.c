@@ -2,6 +2,7 @@
 /* api_openapi.c - the API as OpenAPI 3.1, from the tables that the daemon itself obeys.  Layer: common, words.  Pure. */
 #include "common/api.h"
 
+#include "common/form.h"
 #include "common/job.h"
 #include "common/json.h"
 
@@ -11,16 +12,43 @@
 static const struct {
 	enum api_route route;
 	const char *type, *schema; /* schema NULL: any text */
+	bool optional;
 } bodies[] = {
-	{ API_SUBMIT, "application/json", "Submission" },
-	{ API_SUBMIT, "application/x-ndjson", NULL },
-	{ API_SUBMIT, "application/x-www-form-urlencoded", NULL },
-	{ API_SUBMIT, "text/plain", NULL },
-	{ API_MESSAGES, "message/rfc822", NULL },
-	{ API_EXPLAIN, "application/json", NULL },
-	{ API_MESSAGES, "application/x-notifyd-message", NULL },
-	{ API_ACCOUNT_LOGIN, "application/json", NULL },
-	{ API_LOGIN, "application/json", NULL },
+	{ API_SUBMIT, "application/json", "Submission", false },
+	{ API_SUBMIT, "application/x-ndjson", NULL, false },
+	{ API_SUBMIT, "application/x-www-form-urlencoded", NULL, false },
+	{ API_SUBMIT, "text/plain", NULL, false },
+	{ API_MESSAGES, "message/rfc822", NULL, false },
+	{ API_EXPLAIN, "application/json", NULL, false },
+	{ API_MESSAGES, "application/x-notifyd-message", NULL, false },
+	{ API_ACCOUNT_SECRET, "application/json", NULL, false },
+	{ API_ACCOUNT_LOGIN, "application/json", NULL, true },
+	{ API_LOGIN, "application/json", NULL, true },
+	{ API_TEST, "text/plain", NULL, false },
+};
+
+#define FILTERS "state account source severity key since id"
+
+/* Parameters of the query, by route. `fields`: those of a job too, for a body that is its text alone; labels and headers have names of their own there. */
+static const struct {
+	enum api_route route;
+	const char *names;
+	const char *const *fields; /* NULL none */
+} queries[] = {
+	{ API_SUBMIT, "wait dry_run", form_job_fields },
+	{ API_MESSAGES, "wait from to t severity status source key account idempotency_key sensitive", NULL },
+	{ API_LIST, FILTERS " limit cursor", NULL },
+	{ API_SHOW, "wait", NULL },
+	{ API_RETRY_ALL, FILTERS, NULL },
+	{ API_HOLD_ALL, FILTERS, NULL },
+	{ API_RELEASE_ALL, FILTERS, NULL },
+	{ API_CANCEL_ALL, FILTERS, NULL },
+	{ API_HEALTH, "live ready", NULL },
+	{ API_EVENTS, "since job type", NULL },
+	{ API_LOGIN, "wait", NULL },
+	{ API_ACCOUNT_TEST, "send to", NULL },
+	{ API_TEST, "account send to", NULL },
+	{ API_STATE_NEW, "dry_run", NULL },
 };
 
 static void
@@ -36,23 +64,45 @@ put_reference(struct json_out *out, const char *schema)
 	nd_buf_done(&path);
 }
 
-/* Each {name} in the path. */
 static void
-put_parameters(const char *path, struct json_out *out)
+put_parameter(const char *name, size_t len, bool in_path, struct json_out *out)
 {
-	const char *open = strchr(path, '{'), *close = open != NULL ? strchr(open, '}') : NULL;
-
-	if (close == NULL)
-		return;
-	json_out_array(out, "parameters");
 	json_out_object(out, NULL);
-	json_out_textn(out, "name", open + 1, (size_t)(close - open - 1));
-	json_out_text(out, "in", "path");
-	json_out_bool(out, "required", true);
+	json_out_textn(out, "name", name, len);
+	json_out_text(out, "in", in_path ? "path" : "query");
+	json_out_bool(out, "required", in_path);
 	json_out_object(out, "schema");
 	json_out_text(out, "type", "string");
 	json_out_object_end(out);
 	json_out_object_end(out);
+}
+
+static void
+put_query(unsigned query, struct json_out *out)
+{
+	const char *name = queries[query].names;
+
+	for (size_t len; (len = strcspn(name, " ")) > 0; name += len + (name[len] == ' '))
+		put_parameter(name, len, false, out);
+	for (const char *const *field = queries[query].fields; field != NULL && *field != NULL; field++)
+		if (strcmp(*field, "labels") != 0 && strcmp(*field, "headers") != 0)
+			put_parameter(*field, strlen(*field), false, out);
+}
+
+/* Each {name} in the path, and what may stand in the query. */
+static void
+put_parameters(unsigned route, struct json_out *out)
+{
+	const char *close, *open = api_routes[route].path;
+
+	json_out_array(out, "parameters");
+	while ((open = strchr(open, '{')) != NULL && (close = strchr(open, '}')) != NULL) {
+		put_parameter(open + 1, (size_t)(close - open - 1), true, out);
+		open = close;
+	}
+	for (unsigned i = 0; i < sizeof(queries) / sizeof(queries[0]); i++)
+		if (queries[i].route == route)
+			put_query(i, out);
 	json_out_array_end(out);
 }
 
@@ -66,6 +116,7 @@ put_body(unsigned route, struct json_out *out)
 			continue;
 		if (!open) {
 			json_out_object(out, "requestBody");
+			json_out_bool(out, "required", !bodies[i].optional);
 			json_out_object(out, "content");
 		}
 		open = true;
@@ -111,7 +162,7 @@ put_route(unsigned route, struct json_out *out)
 	json_out_object(out, method);
 	json_out_text(out, "summary", row->words);
 	json_out_text(out, "x-right", row->right == API_OPERATOR ? "operator" : "any");
-	put_parameters(row->path, out);
+	put_parameters(route, out);
 	put_body(route, out);
 	put_responses(out);
 	json_out_object_end(out);

@@ -20,14 +20,14 @@ static const struct state_row states[JOB_STATE_COUNT] = {
 #undef JOB_TO
 
 struct action_row {
-	const char *name, *words;
+	const char *name;
 	unsigned in;
 	enum job_state to;
 };
 
 #define JOB_IN(state) (1u << JOB_##state)
 static const struct action_row actions[JOB_ACTION_COUNT] = {
-#define JOB_ACTION(symbol, name, in, to, words) [symbol] = { name, words, in, to },
+#define JOB_ACTION(symbol, name, in, to, words) [symbol] = { name, in, to },
 #include "common/job.def"
 #undef JOB_ACTION
 };
@@ -130,12 +130,6 @@ job_action_name(enum job_action action)
 	return actions[action].name;
 }
 
-const char *
-job_action_words(enum job_action action)
-{
-	return actions[action].words;
-}
-
 bool
 job_action_fits(enum job_action action, enum job_state state)
 {
@@ -152,18 +146,6 @@ const char *
 job_rcpt_state_name(enum rcpt_state state)
 {
 	return (unsigned)state < RCPT_STATE_COUNT ? rcpt_states[state] : "?";
-}
-
-bool
-job_rcpt_state_named(const char *name, enum rcpt_state *out)
-{
-	for (unsigned i = 0; i < RCPT_STATE_COUNT; i++) {
-		if (nd_str_eq_nocase(name, rcpt_states[i])) {
-			*out = (enum rcpt_state)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 const char *

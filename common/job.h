@@ -48,11 +48,9 @@ bool job_state_named(const char *name, enum job_state *out);
 bool job_state_final(enum job_state state);
 bool job_may_move(enum job_state from, enum job_state to); /* the table's word; staying is allowed */
 const char *job_action_name(enum job_action action);
-const char *job_action_words(enum job_action action);
 bool job_action_fits(enum job_action action, enum job_state state); /* the table's word */
 enum job_state job_action_leads_to(enum job_action action);
 const char *job_rcpt_state_name(enum rcpt_state state);
-bool job_rcpt_state_named(const char *name, enum rcpt_state *out);
 const char *job_severity_name(enum job_severity severity);
 bool job_severity_named(const char *name, enum job_severity *out);
 /* The field names, NULL-terminated, and the sentence of one (NULL: no such field). */

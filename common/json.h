@@ -56,8 +56,11 @@ enum nd_err json_add_text(
 void json_done(struct json_tree *tree);
 size_t json_weight(const struct json_node *node); /* about the octets of all below it */
 const struct json_node *json_get(const struct json_node *object, const char *key); /* NULL: none, or not an object */
+bool json_true(const struct json_node *object, const char *key);                   /* a member that is true */
 /* A string member's text or NULL. */
 const char *json_get_text(const struct json_node *object, const char *key);
+/* An object whose members are all among `known`, which ends with NULL. ND_ESYNTAX, ND_EUNKNOWN. */
+enum nd_err json_only(const struct json_node *node, const char *const *known, struct nd_why *why) ND_MUST_CHECK;
 bool json_int(const struct json_node *node, int64_t min, int64_t max, int64_t *out); /* NUMBER without fraction */
 const char *json_type_name(enum json_type type);                                     /* "a string", "an object" … */
 

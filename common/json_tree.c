@@ -86,12 +86,36 @@ json_get(const struct json_node *object, const char *key)
 	return NULL;
 }
 
+bool
+json_true(const struct json_node *object, const char *key)
+{
+	const struct json_node *member = json_get(object, key);
+
+	return member != NULL && member->type == JSON_BOOL && member->boolean;
+}
+
 const char *
 json_get_text(const struct json_node *object, const char *key)
 {
 	const struct json_node *member = json_get(object, key);
 
 	return member != NULL && member->type == JSON_STRING ? member->text : NULL;
+}
+
+enum nd_err
+json_only(const struct json_node *node, const char *const *known, struct nd_why *why)
+{
+	unsigned i;
+
+	if (node->type != JSON_OBJECT)
+		return nd_fail(why, ND_ESYNTAX, 0, "the body is %s, not an object", json_type_name(node->type));
+	for (const struct json_node *member = node->child; member != NULL; member = member->next) {
+		for (i = 0; known[i] != NULL && strcmp(known[i], member->key) != 0; i++)
+			;
+		if (known[i] == NULL)
+			return nd_fail(why, ND_EUNKNOWN, 0, "there is no field \"%.40s\"", member->key);
+	}
+	return ND_OK;
 }
 
 bool

@@ -73,8 +73,10 @@ accounts_change(struct app *app)
 			continue;
 		if (engine->change != CONF_SAME)
 			renew(app, account);
-		if (engine->gone)
-			continue; /* it goes on with the settings it had */
+		if (engine->gone) { /* it goes on with the settings it had */
+			logins_drop(app, account, "the account is not among the settings any more");
+			continue;
+		}
 		reload_release(account->conf);
 		account->conf = reload_hold(app->conf);
 		if (engine->change == CONF_OTHER)

@@ -37,7 +37,8 @@ check(struct app *app, uint64_t octets, bool severe, struct nd_why *why)
 }
 
 enum nd_err
-admit_job(struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why)
+admit_job(struct app *app, const struct access_peer *peer, const struct queue_job *row, struct admitted *admitted,
+    struct nd_why *why)
 {
 	struct quota_ask ask = { .peer = peer, .octets = row->body_len, .severe = row->severity <= JOB_CRITICAL };
 	struct store_size own = store_size_of(app->store, peer->uid, peer->unit);
@@ -51,6 +52,7 @@ admit_job(struct app *app, const struct access_peer *peer, const struct queue_jo
 	ask.queued = own.octets;
 	if (quota_take(app->quota, app->conf, &ask, loop_now(app->loop).ms, why) != ND_OK)
 		return why->err;
+	*admitted = (struct admitted){ .is = true, .octets = ask.octets, .foreign = ask.foreign };
 	app->admitted++;
 	app->admitted_octets += ask.octets;
 	/* What comes in before the next look. */
@@ -66,8 +68,15 @@ admit_room(struct app *app, uint64_t octets, struct nd_why *why)
 }
 
 void
-admit_over(struct app *app, uint64_t octets)
+admit_over(struct app *app, const struct access_peer *peer, struct admitted *admitted, bool fresh)
 {
+	const struct quota_ask ask = { .peer = peer, .foreign = admitted->foreign };
+
+	if (!admitted->is)
+		return;
+	admitted->is = false;
 	app->admitted--;
-	app->admitted_octets -= octets;
+	app->admitted_octets -= admitted->octets;
+	if (!fresh)
+		quota_return(app->quota, app->conf, &ask);
 }

@@ -512,10 +512,22 @@ run(struct app *app, const struct nd_buf *texts)
 static void
 tell_good(const struct conf *conf)
 {
+	const struct conf_account *account;
+
 	(void)printf("the configuration is good: %u accounts", conf->account_count);
 	for (unsigned i = 0; i < conf->account_count; i++)
 		(void)printf("%s%s", i > 0 ? ", " : ": ", conf->account[i].name);
 	(void)puts("");
+	/* What is in force, settings and presets together. */
+	for (unsigned i = 0; i < conf->account_count; i++) {
+		account = &conf->account[i];
+		(void)printf("  %s: %s, %s port %lld, %s, %s%s%s%s%s\n", account->name,
+		    conf_provider_name(account->provider), account->host, (long long)account->port,
+		    conf_security_name(account->security), conf_auth_name(account->auth),
+		    account->auth == CONF_OAUTH2 ? " " : "",
+		    account->auth == CONF_OAUTH2 ? conf_grant_name(account->grant) : "",
+		    account->user && account->user[0] ? ", user " : "", account->user ? account->user : "");
+	}
 }
 
 int

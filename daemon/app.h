@@ -2,7 +2,7 @@
 /* app.h - the parts of the daemon that are wired together, seen by the files of daemon/ only.
  *
  *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links and the store
- *   recover.c   what an earlier run left               tokens.c   engine <-> token endpoint and STATE/tokens
+ *   recover.c   what an earlier run left               tokens*.c  engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   acts.c      retry, hold, release, cancel; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
@@ -18,7 +18,7 @@
  *   endings.c      jobs that will expire while their account is in trouble
  *   secrets.c   secrets that an operator hands over
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
- *   logins.c    people sign in                         logouts.c  and out
+ *   logins*.c   people sign in                         logouts.c  and out
  *   explanations.c  what failures mean, and POST /v1/explain
  *   proof.c     reads what proves an account, off the loop     identity.c asks Azure's metadata services
  *   limits.c    engine <-> what mailboxes have sent, on disk
@@ -91,9 +91,8 @@ struct app_account {
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	struct expiry credentials[EXPIRY_KINDS];
-	nd_unix ends[EXPIRY_KINDS]; /* as the settings, the certificate, the grant say; 0 not known */
-	struct ending ending;       /* of its jobs */
-	bool credentials_known;     /* what STATE/credentials tells was read */
+	struct ending ending;   /* of its jobs */
+	bool credentials_known; /* what STATE/credentials tells was read */
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
 	struct app_secrets secrets;
@@ -102,7 +101,6 @@ struct app_account {
 	char *token_path;
 	struct oauth_saved grant; /* of a sign-in: what the file at token_path holds */
 	unsigned grants;          /* counts sign-ins and sign-outs: answers about a grant of before are not taken */
-	unsigned near;            /* days to the end of the grant, as told last */
 	long skew;                /* s; this host's clock against the token endpoint's, when it was asked last */
 	bool skew_known;
 	bool answer_lost;     /* a refresh of an earlier run got an answer that never came to the disk */
@@ -203,7 +201,7 @@ void deliver_drop(struct app *app);
 void limits_recall(struct app *app, const char *limit);
 void limits_keep(struct app *app, const char *limit, char *record); /* takes it */
 
-/* tokens.c */
+/* tokens*.c */
 void tokens_open(struct app *app, struct app_account *account); /* what STATE/tokens holds */
 void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
@@ -238,6 +236,8 @@ void vault_aside(struct app_account *account, const char *kind); /* the file bec
 /* The place of a grant of other settings: ACCOUNT.IDENTITY. */
 char *vault_other(const struct app_account *account, const char *identity);
 void vault_put_off(struct app_account *account, const char *identity); /* the file goes there */
+/* What may be there becomes ACCOUNT.IDENTITY.KIND-1. */
+void vault_aside_other(struct app_account *account, const char *identity, const char *kind);
 
 /* grants.c: refresh tokens, of sign-ins and brought ones. */
 /* Takes what the file holds. */
@@ -249,14 +249,14 @@ void grants_refused(struct app_account *account, const char *said, struct nd_why
 /* A sign-in that is on disk already; takes `saved`. */
 void grants_sign_in(struct app_account *account, struct oauth_saved *saved);
 void grants_sign_out(struct app_account *account);
-void grants_mind(void *arg); /* tells of grants that die of age: daily */
 void grants_warn(struct app *app, struct json_out *out);
 
-/* logins.c: people sign in. */
+/* logins*.c: people sign in. */
 http_handler logins_begin, logins_end;
-void logins_drop(struct app *app, const struct app_account *account); /* sign-ins that are under way end */
-void logins_stop(struct app *app);                                    /* all are answered: notifyd stops */
-void logins_free(struct app *app);                                    /* after the loop */
+/* The account's sign-ins end; `words` lives on: what is told to who waits for one. */
+void logins_drop(struct app *app, const struct app_account *account, const char *words);
+void logins_stop(struct app *app); /* all are answered: notifyd stops */
+void logins_free(struct app *app); /* after the loop */
 
 /* logouts.c: people sign out. */
 http_handler logouts_handle;
@@ -380,11 +380,14 @@ struct intake_notice {                                      /* borrowed */
 };
 void intake_notice(struct app *app, const struct intake_notice *notice); /* to [daemon] admin_to, if there is any */
 
-/* credentials.c */
-void endings_look(void *arg); /* now and then while an account is in trouble; endings.c */
+/* endings.c */
+void endings_look(void *arg); /* now and then while an account is in trouble */
 void endings_soon(struct app *app);
 void endings_warn(struct app *app, struct json_out *out);
-void credentials_look(void *arg); /* hourly, and after a reload: warns of what ends */
+
+/* credentials.c */
+void credentials_look(void *arg);       /* hourly: warns of what ends */
+void credentials_soon(struct app *app); /* something has changed: looks now */
 void credentials_used(struct app_account *account, const struct nd_secret *secret); /* this client secret was sent */
 struct credentials_fact {
 	const char *account;
@@ -395,10 +398,16 @@ bool credentials_nth(struct app *app, unsigned n, struct credentials_fact *fact)
 
 /* admit.c */
 struct intake_limit_load admit_load(struct app *app);
-/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA. */
-enum nd_err admit_job(
-    struct app *app, const struct access_peer *peer, const struct queue_job *row, struct nd_why *why) ND_MUST_CHECK;
-void admit_over(struct app *app, uint64_t octets);
+/* Room and quota for a composed job: ND_OK, then admit_over once it is committed or given up. ND_EQUEUEFULL, ND_EDISKFULL, ND_EOVERQUOTA, ND_ETOOBIG. */
+struct admitted {
+	bool is;
+	uint64_t octets;
+	unsigned foreign; /* recipients outside the own domains */
+};
+enum nd_err admit_job(struct app *app, const struct access_peer *peer, const struct queue_job *row,
+    struct admitted *admitted, struct nd_why *why) ND_MUST_CHECK;
+/* fresh: it is a new job of the queue; else it does not count against the quota. Fine when it was never admitted. */
+void admit_over(struct app *app, const struct access_peer *peer, struct admitted *admitted, bool fresh);
 /* Whether there is room for about so much, before it is composed. Nothing is taken. */
 enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_MUST_CHECK;
 
@@ -440,6 +449,12 @@ void feed_free(struct app *app);
 void shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
+void shape_health(
+    const struct health *health, const char *account, struct json_out *out); /* of one that is not ok: reason, hint */
+struct shape_counts {
+	int64_t queued, sending;
+};
+struct shape_counts shape_counts(struct app *app, const struct store_req *totals);
 void shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out);
 
 /* intake_dry.c */
@@ -464,6 +479,8 @@ http_handler explanations_answer;
 
 /* handlers.c */
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];
+/* Answers with the JSON in `buf`, and frees it. */
+void handlers_reply(struct http_request *request, int status, struct nd_buf *buf);
 /* Reads the job and answers with it (status 200, or 202 while it is not over and `waited`). */
 void handlers_show(struct app *app, struct http_request *request, const char *id, bool waited);
 bool handlers_may_see(const struct http_request *request, const struct queue_job *job);
@@ -477,6 +494,10 @@ void handlers_totals(struct app *app, struct http_request *request, handlers_tel
 /* Answers with one account, or all of them. */
 void handlers_accounts(struct app *app, struct http_request *request, const char *name);
 bool handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *why); /* ?wait=: 0 none */
+
+/* handlers_message.c */
+/* Answers with the job's head and body. Takes the job. */
+void handlers_give(struct app *app, struct http_request *request, struct queue_job *job);
 
 /* handlers_metrics.c */
 void handlers_metrics(void *owner, struct http_request *request);

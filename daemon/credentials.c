@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stamp.h"
+#include "daemon/core/grant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,16 +146,26 @@ secret_ends(const struct conf_account *conf)
 	return 0;
 }
 
+/* Each renewal of a grant moves its end. */
+static nd_unix
+grant_ends(const struct app_account *account)
+{
+	return account->grant.refresh_token.len > 0 ? grant_end(account->engine->conf, account->grant.refreshed) : 0;
+}
+
 static bool
 look_at(struct app_account *account, nd_unix now)
 {
+	const nd_unix ends[EXPIRY_KINDS] = {
+		[EXPIRY_CLIENT_SECRET] = secret_ends(account->engine->conf),
+		[EXPIRY_CERTIFICATE] = account->secrets.not_after,
+		[EXPIRY_GRANT] = grant_ends(account),
+	};
 	bool changed = false;
 
-	account->ends[EXPIRY_CLIENT_SECRET] = secret_ends(account->engine->conf);
-	account->ends[EXPIRY_CERTIFICATE] = account->secrets.not_after;
 	for (unsigned kind = 0; kind < EXPIRY_KINDS; kind++) {
-		changed |= account->credentials[kind].ends != account->ends[kind];
-		expiry_ends(&account->credentials[kind], account->ends[kind]);
+		changed |= account->credentials[kind].ends != ends[kind];
+		expiry_ends(&account->credentials[kind], ends[kind]);
 		changed |= tell(account, (enum expiry_kind)kind, now);
 	}
 	return changed;
@@ -180,6 +191,12 @@ credentials_look(void *arg)
 	loop_timer_set(app->credentials_timer, now.ms + LOOK);
 }
 
+void
+credentials_soon(struct app *app)
+{
+	loop_timer_set(app->credentials_timer, loop_now(app->loop).ms);
+}
+
 /* Four octets of its digest tell one secret from the next, and nothing else. */
 void
 credentials_used(struct app_account *account, const struct nd_secret *secret)
@@ -197,7 +214,7 @@ credentials_used(struct app_account *account, const struct nd_secret *secret)
 		return;
 	expiry_used(expiry, mark, loop_now(app->loop).unix_ms);
 	app->credentials_changed = true;
-	loop_timer_set(app->credentials_timer, loop_now(app->loop).ms);
+	credentials_soon(app);
 }
 
 bool

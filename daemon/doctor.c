@@ -101,13 +101,17 @@ finish(void *arg)
 void
 doctor_end(struct app *app)
 {
+	struct app_doctor *doctor, *next;
 	struct nd_why why;
 
 	(void)nd_fail(&why, ND_ESTOPPING, 0, "notifyd is stopping");
-	while (app->doctors != NULL) {
-		http_request_own(app->doctors->request, NULL, NULL);
-		http_server_problem(app->doctors->request, &why);
-		end_run(app->doctors);
+	for (doctor = app->doctors; doctor != NULL; doctor = next) {
+		next = doctor->next;
+		if (doctor->request != NULL) {
+			http_request_own(doctor->request, NULL, NULL);
+			http_server_problem(doctor->request, &why);
+		}
+		end_run(doctor);
 	}
 }
 

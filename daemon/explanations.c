@@ -8,7 +8,6 @@
 #include "common/str.h"
 #include "daemon/core/hint.h"
 
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,20 +46,22 @@ explanations_load(struct app *app)
 	const char *config = app->options.config ? app->options.config : ND_SYSCONFDIR "/notifyd/notifyd.conf";
 	const char *slash = strrchr(config, '/');
 	struct explain_table *table;
-	char pattern[4200], *text = NULL;
+	char folder[4200], *text = NULL;
+	struct filer_list found;
 	struct nd_why why;
-	size_t len = 0, i;
-	glob_t found;
+	size_t len = 0;
 
 	if (filer_read(BASE, EXPLAIN_FILE, &text, &len, &why) != ND_OK && why.err != ND_ENOTFOUND)
 		warn(NULL, BASE, 0, why.text);
 	table = explain_new(BASE, text, len, &ear);
 	free(text);
-	(void)snprintf(pattern, sizeof(pattern), "%.*sexplain.d/*.conf", slash ? (int)(slash - config + 1) : 0, config);
-	if (glob(pattern, 0, NULL, &found) == 0) { /* NOLINT(concurrency-mt-unsafe): the loop alone calls it */
-		for (i = 0; i < found.gl_pathc && i < FILES_MAX; i++)
-			read_change(table, found.gl_pathv[i]);
-		globfree(&found);
+	(void)snprintf(folder, sizeof(folder), "%.*sexplain.d", slash ? (int)(slash - config + 1) : 0, config);
+	if (filer_list(folder, ".conf", &found, &why) == ND_OK) {
+		for (unsigned i = 0; i < found.count && i < FILES_MAX; i++)
+			read_change(table, found.paths[i]);
+		filer_list_done(&found);
+	} else {
+		warn(NULL, folder, 0, why.text);
 	}
 	explain_finish(table, &ear);
 	explain_use(table);

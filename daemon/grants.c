@@ -27,6 +27,8 @@ grants_take(struct app_account *account, struct oauth_saved *saved)
 	account->grant = *saved;
 	*saved = (struct oauth_saved){ 0 };
 	account->answer_lost = account->grant.asked != 0;
+	if (account->credentials_known) /* else it is still to be looked at */
+		credentials_soon(account->app);
 }
 
 static void
@@ -48,8 +50,10 @@ put_aside(struct app_account *account, const char *kind, const char *words)
 	memcpy(left.imported, account->grant.imported, sizeof(left.imported));
 	memcpy(left.signed_in, account->grant.signed_in, sizeof(left.signed_in));
 	(void)snprintf(left.refused, sizeof(left.refused), "%s", words);
-	if (account->locked.err == ND_OK)
+	if (account->locked.err == ND_OK) {
 		vault_keep(account, kind);
+		vault_aside_other(account, account->identity, kind);
+	}
 	if (vault_write(account, account->token_path, &left, noted, NULL, &why) != ND_OK)
 		noted(NULL, why.err, &why);
 	grants_take(account, &left);
@@ -96,7 +100,6 @@ grants_sign_in(struct app_account *account, struct oauth_saved *saved)
 
 	grants_take(account, saved);
 	account->grants++;
-	account->near = 0;
 	nd_secret_set(&account->token, account->grant.token.octets, account->grant.token.len);
 	engine_signed_in(app->engine, account->engine, now);
 	engine_token_got(app->engine, account->engine, now.ms - (now.unix_ms - account->grant.issued),
@@ -123,66 +126,15 @@ grants_sign_out(struct app_account *account)
 
 /* --- warnings --- */
 
-static unsigned
-near_end(const struct app_account *account, nd_unix *end)
-{
-	if (account->grant.refresh_token.len == 0)
-		return 0;
-	*end = grant_end(account->engine->conf, account->grant.refreshed);
-	return grant_near(*end, loop_now(account->app->loop).unix_ms);
-}
-
-static void
-tell_end(const struct app_account *account, unsigned near, nd_unix end, char *out, size_t size)
-{
-	if (end <= loop_now(account->app->loop).unix_ms)
-		(void)snprintf(out, size, "account %s: the sign-in is probably over, it was not renewed for too long",
-		    name_of(account));
-	else
-		(void)snprintf(out, size, "account %s: the sign-in ends within %u %s unless it is renewed",
-		    name_of(account), near, near == 1 ? "day" : "days");
-}
-
-void
-grants_mind(void *arg)
-{
-	struct app *app = arg;
-	struct engine_account *engine;
-	struct app_account *account;
-	char text[320];
-	nd_unix end = 0;
-	unsigned near;
-
-	for (unsigned i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++) {
-		account = engine->user;
-		near = account != NULL && !engine->gone ? near_end(account, &end) : 0;
-		if (near == 0 || near == account->near)
-			continue;
-		account->near = near;
-		tell_end(account, near, end, text, sizeof(text));
-		nd_log(ND_LOG_WARNING, ND_FIELDS({ "ACCOUNT", name_of(account) }), "%s", text);
-	}
-}
-
 void
 grants_warn(struct app *app, struct json_out *out)
 {
 	struct engine_account *engine;
 	struct signin_note note;
-	char text[320];
-	nd_unix end = 0;
 
 	for (unsigned i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++) {
 		struct app_account *account = engine->user;
-		unsigned near = engine->gone ? 0 : near_end(account, &end);
 
-		if (near > 0) {
-			tell_end(account, near, end, text, sizeof(text));
-			warnings_one("sign-in-ends", text,
-			    "notifyd renews it daily: see why it cannot (notifyctl status), or: notifyctl account "
-			    "login NAME",
-			    out);
-		}
 		if (!engine->gone && account->grant.refresh_token.len > 0 &&
 		    signin_foreign(engine->conf, account->grant.signed_in, &note))
 			warnings_one(note.code, note.detail, note.hint, out);

@@ -81,8 +81,8 @@ still_asked(struct store_req *req)
 	return req->err == ND_OK;
 }
 
-static void
-reply_json(struct http_request *request, int status, struct nd_buf *buf)
+void
+handlers_reply(struct http_request *request, int status, struct nd_buf *buf)
 {
 	struct nd_why why;
 
@@ -154,7 +154,7 @@ shown(struct store_req *req)
 		nd_buf_init(&buf, REPLY_LIMIT);
 		json_out_init(&out, &buf);
 		shape_job(asked->app, req->found, req, &out);
-		reply_json(asked->request, asked->waited && !over ? 202 : 200, &buf);
+		handlers_reply(asked->request, asked->waited && !over ? 202 : 200, &buf);
 	}
 	end_asked(req);
 }
@@ -215,40 +215,6 @@ handle_show(void *owner, struct http_request *request)
 /* Its message. */
 
 static void
-reply_message(struct app *app, struct http_request *request, const struct queue_job *job)
-{
-	struct spool_body body;
-	struct nd_why why;
-	struct nd_buf buf;
-	ssize_t got = 0;
-	char *room;
-
-	nd_buf_init(&buf, REPLY_LIMIT);
-	if (job->spooled && spool_body_open(app->spool, job, &body, &why) != ND_OK) {
-		http_server_problem(request, &why);
-		return;
-	}
-	(void)nd_buf_reserve(&buf, strlen(job->head) + (size_t)job->body_len + 65536); /* at once: no copies are left */
-	(void)nd_buf_adds(&buf, job->head);
-	if (job->body)
-		(void)nd_buf_add(&buf, job->body, (size_t)job->body_len);
-	if (job->spooled) {
-		while ((room = nd_buf_reserve(&buf, 65536)) != NULL &&
-		       (got = spool_body_read(&body, room, 65536, &why)) > 0)
-			nd_buf_grown(&buf, (size_t)got);
-		spool_body_close(&body);
-	}
-	if (got < 0)
-		http_server_problem(request, &why);
-	else
-		http_server_reply(request, 200, "message/rfc822", nd_buf_text(&buf), buf.len, NULL);
-	if (job->sealed)
-		nd_buf_wipe(&buf);
-	else
-		nd_buf_done(&buf);
-}
-
-static void
 message_read(struct store_req *req)
 {
 	struct asked *asked = req->owner;
@@ -261,7 +227,8 @@ message_read(struct store_req *req)
 			(void)nd_fail(&why, ND_ESTATE, 0, "the job has no account yet, so its message has no sender");
 			http_server_problem(asked->request, &why);
 		} else {
-			reply_message(asked->app, asked->request, req->found);
+			handlers_give(asked->app, asked->request, req->found);
+			req->found = NULL;
 		}
 	}
 	end_asked(req);
@@ -309,7 +276,7 @@ listed(struct store_req *req)
 		else
 			json_out_null(&out, "next");
 		json_out_object_end(&out);
-		reply_json(asked->request, 200, &buf);
+		handlers_reply(asked->request, 200, &buf);
 	}
 	end_asked(req);
 }
@@ -481,7 +448,7 @@ tell_status(struct app *app, struct http_request *request, const struct store_re
 	nd_buf_init(&buf, REPLY_LIMIT);
 	json_out_init(&out, &buf);
 	shape_status(app, totals, http_request_peer(request)->operator_right, &out);
-	reply_json(request, 200, &buf);
+	handlers_reply(request, 200, &buf);
 }
 
 static void
@@ -501,7 +468,7 @@ accounts_counted(struct store_req *req)
 		nd_buf_init(&buf, REPLY_LIMIT);
 		json_out_init(&out, &buf);
 		shape_accounts(asked->app, req, asked->account[0] ? asked->account : NULL, &out);
-		reply_json(asked->request, 200, &buf);
+		handlers_reply(asked->request, 200, &buf);
 	}
 	end_asked(req);
 }
@@ -528,7 +495,7 @@ reply_degraded(struct app *app, struct http_request *request)
 	json_out_text(&out, "status", "degraded");
 	json_out_text(&out, "detail", app->degraded);
 	json_out_object_end(&out);
-	reply_json(request, 200, &buf);
+	handlers_reply(request, 200, &buf);
 }
 
 static void

@@ -33,17 +33,13 @@ put_state(const struct scrape *scrape, enum stats_name name, enum job_state stat
 static void
 put_jobs(const struct scrape *scrape)
 {
+	struct shape_counts counts = shape_counts(scrape->app, scrape->totals);
 	const uint64_t *totals = scrape->totals->totals;
-	struct engine_account *account;
-	uint64_t sending = 0;
 	unsigned i;
 
-	for (i = 0; (account = engine_account_nth(scrape->app->engine, i)) != NULL; i++)
-		sending += account->sched.sending;
 	stats_begin(STATS_JOBS, scrape->out);
-	/* The store counts what is being sent as queued. */
-	put_state(scrape, STATS_JOBS, JOB_QUEUED, totals[JOB_QUEUED] > sending ? totals[JOB_QUEUED] - sending : 0);
-	put_state(scrape, STATS_JOBS, JOB_SENDING, sending);
+	put_state(scrape, STATS_JOBS, JOB_QUEUED, (uint64_t)counts.queued);
+	put_state(scrape, STATS_JOBS, JOB_SENDING, (uint64_t)counts.sending);
 	put_state(scrape, STATS_JOBS, JOB_HELD, totals[JOB_HELD]);
 	stats_begin(STATS_TOTAL, scrape->out);
 	for (i = 0; i < JOB_STATE_COUNT; i++)
@@ -58,7 +54,7 @@ put_accounts(const struct scrape *scrape)
 
 	stats_begin(STATS_ACCOUNTS, scrape->out);
 	for (unsigned i = 0; (account = engine_account_nth(scrape->app->engine, i)) != NULL; i++) {
-		for (unsigned s = 0; s < HEALTH_STATE_COUNT; s++) {
+		for (unsigned s = 0; s < HEALTH_STATE_COUNT && !account->gone; s++) {
 			const struct stats_label labels[] = { { "account", account->conf->name },
 				{ "state", health_state_name((enum health_state)s) }, { NULL, NULL } };
 
@@ -92,6 +88,8 @@ put_insides(const struct scrape *scrape, enum stats_name name)
 	for (unsigned i = 0; (account = engine_account_nth(scrape->app->engine, i)) != NULL; i++) {
 		const struct stats_label labels[] = { { "account", account->conf->name }, { NULL, NULL } };
 
+		if (account->gone)
+			continue;
 		if (name == STATS_PACED || name == STATS_READY)
 			stats_sample(name, labels, paced(scrape, account, name, now), scrape->out);
 		else if (name == STATS_SESSIONS)

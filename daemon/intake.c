@@ -160,8 +160,7 @@ intake_close(struct intake_job *job)
 {
 	struct submission *submission = job->submission;
 
-	if (job->admitted)
-		admit_over(submission->app, job->octets);
+	admit_over(submission->app, &submission->peer, &job->admitted, job->why.err == ND_OK && !job->duplicate);
 	queue_job_free(job->row);
 	job->row = NULL;
 	submission->flying -= job->flying;
@@ -341,14 +340,12 @@ intake_enter(struct intake_job *job, bool in_spool)
 	struct app *app = submission->app;
 	struct queue_job *row = job->row;
 
-	if (admit_job(app, &submission->peer, row, &job->why) != ND_OK) {
+	if (admit_job(app, &submission->peer, row, &job->admitted, &job->why) != ND_OK) {
 		if (in_spool)
 			spool_remove(app->spool, row->id);
 		intake_close(job);
 		return;
 	}
-	job->admitted = true;
-	job->octets = row->body_len;
 	job->flying = in_spool ? 0 : (size_t)row->body_len;
 	submission->flying += job->flying;
 	job->state = (enum job_state)row->state;

@@ -99,32 +99,12 @@ put_from(const struct queue_job *row, struct json_out *out)
 	nd_buf_done(&text);
 }
 
-/* The account's word on when it may send: 0 unknown, a person is needed first. */
-static nd_unix
-ready_at(const struct health *health, struct nd_now now)
-{
-	switch (health->state) {
-	case HEALTH_OK:
-		return now.unix_ms;
-	case HEALTH_PACED:
-	case HEALTH_THROTTLED:
-	case HEALTH_FAILING:
-		return health->until == ND_NEVER ? 0
-						 : now.unix_ms + (health->until > now.ms ? health->until - now.ms : 0);
-	case HEALTH_HELD:
-	case HEALTH_PAUSED:
-	case HEALTH_STATE_COUNT:
-		break;
-	}
-	return 0;
-}
-
 static void
 put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 {
 	struct engine_account *account = row->account[0] ? engine_account_named(app->engine, row->account) : NULL;
 	struct nd_now now = loop_now(app->loop);
-	char relay[300], reason[500];
+	char relay[300];
 	nd_unix at;
 
 	if (!account) {
@@ -135,14 +115,9 @@ put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 	json_out_text(out, "account", row->account);
 	(void)snprintf(relay, sizeof(relay), "%s:%d", account->conf->host, (int)account->conf->port);
 	json_out_text(out, "relay", relay);
-	if (account->health.state != HEALTH_OK) {
-		(void)snprintf(reason, sizeof(reason), "account %s is %s: %s%s%s", row->account,
-		    health_state_name(account->health.state), account->health.reason,
-		    account->health.detail[0] ? ": " : "", account->health.detail);
-		json_out_text(out, "reason", reason);
-		json_out_text(out, "hint", account->health.hint[0] ? account->health.hint : NULL);
-	}
-	at = ready_at(&account->health, now);
+	if (account->health.state != HEALTH_OK)
+		shape_health(&account->health, row->account, out);
+	at = health_ready(&account->health, now);
 	if (at != 0)
 		json_out_time(out, "eta", row->due > at ? row->due : at);
 }

@@ -28,8 +28,8 @@ struct intake_job { /* one job between check and commit */
 	uint8_t digest[32];
 	enum job_state state;
 	char id[ND_ULID_LEN + 1];
-	bool duplicate, admitted;
-	uint64_t octets;   /* when admitted */
+	bool duplicate;
+	struct admitted admitted;
 	size_t flying;     /* of them, in memory until the commit */
 	struct nd_why why; /* err ND_OK: accepted */
 };

@@ -216,6 +216,7 @@ notifyd_SOURCES = \
 	%D%/feed.c \
 	%D%/grants.c \
 	%D%/handlers.c \
+	%D%/handlers_message.c \
 	%D%/handlers_metrics.c \
 	%D%/identity.c \
 	%D%/intake.c \
@@ -228,6 +229,9 @@ notifyd_SOURCES = \
 	%D%/intake_stream.c \
 	%D%/limits.c \
 	%D%/logins.c \
+	%D%/logins_begin.c \
+	%D%/logins_inner.h \
+	%D%/logins_token.c \
 	%D%/logouts.c \
 	%D%/main.c \
 	%D%/operate.c \
@@ -248,6 +252,9 @@ notifyd_SOURCES = \
 	%D%/settings.c \
 	%D%/shape.c \
 	%D%/tokens.c \
+	%D%/tokens_answer.c \
+	%D%/tokens_inner.h \
+	%D%/tokens_kept.c \
 	%D%/trust.c \
 	%D%/vault.c \
 	%D%/waiters.c \

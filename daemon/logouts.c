@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REPLY_LIMIT 65536u
 
@@ -16,6 +17,10 @@ struct app_leaving { /* a sign-out, until the provider knows it too */
 	struct app_account *account;
 	struct http_request *request; /* NULL: the client has left */
 	struct nd_secret token;
+	char identity[80];     /* of the account, when it began */
+	struct nd_secret sent; /* the client's secret that went with the request */
+	bool next_secret;      /* which of the two it is */
+	bool again;            /* the other one was refused already */
 	struct app_leaving *next;
 };
 
@@ -31,6 +36,7 @@ static void
 free_leaving(struct app_leaving *leaving)
 {
 	nd_secret_done(&leaving->token);
+	nd_secret_done(&leaving->sent);
 	free(leaving);
 }
 
@@ -60,16 +66,19 @@ end_leaving(struct app_leaving *leaving, bool revoked, const char *detail)
 		json_out_bool(&out, "revoked", revoked);
 		json_out_text(&out, "detail", detail);
 		json_out_object_end(&out);
-		(void)nd_buf_addc(&buf, '\n');
-		http_server_reply(leaving->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-		nd_buf_done(&buf);
+		handlers_reply(leaving->request, 200, &buf);
 	}
 	while (*at != leaving)
 		at = &(*at)->next;
 	*at = leaving->next;
 	leaving->account->engine->users--;
+	loop_soon(leaving->app->loop, app_pump, leaving->app);
 	free_leaving(leaving);
 }
+
+#define NOT_REVOKED "notifyd does not use the grant any more, but it was not revoked: "
+
+static void proved_leaving(void *arg, const struct app_proof *proof, const struct nd_why *why);
 
 static void
 revoked(void *arg, const struct http_client_reply *http)
@@ -83,10 +92,16 @@ revoked(void *arg, const struct http_client_reply *http)
 		return;
 	}
 	oauth_read(http->status, http->body, http->len, -1, http->status == 0 ? &http->why : NULL, &reply);
-	(void)snprintf(detail, sizeof(detail), "notifyd does not use the grant any more, but it was not revoked: %s",
-	    reply.why.text);
+	oauth_reply_blame(&reply, &leaving->sent);
+	oauth_reply_redact(&reply, &leaving->token);
+	(void)snprintf(detail, sizeof(detail), NOT_REVOKED "%s", reply.why.text);
+	if (!leaving->again && proof_refused(leaving->account, leaving->next_secret, &reply)) {
+		leaving->again = true;
+		(void)proof_read(leaving->app, leaving->account, proved_leaving, leaving);
+	} else {
+		end_leaving(leaving, false, detail);
+	}
 	oauth_reply_done(&reply);
-	end_leaving(leaving, false, detail);
 }
 
 static void
@@ -97,8 +112,15 @@ proved_leaving(void *arg, const struct app_proof *proof, const struct nd_why *wh
 	struct oauth_request wanted;
 
 	(void)why;
-	if (proof != NULL) /* else without: the endpoint says what it thinks of it */
+	if (strcmp(leaving->identity, leaving->account->identity) != 0) { /* the token is not for their endpoint */
+		end_leaving(leaving, false, NOT_REVOKED "the settings of the account have changed meanwhile");
+		return;
+	}
+	if (proof != NULL) { /* else without: the endpoint says what it thinks of it */
+		leaving->next_secret = proof->next;
+		nd_secret_set(&leaving->sent, proof->client_secret.octets, proof->client_secret.len);
 		proof_fill(proof, &ask);
+	}
 	oauth_revoke_write(leaving->account->engine->conf, &ask, &wanted);
 	tokens_post(leaving->account, &wanted, revoked, leaving);
 }
@@ -111,6 +133,10 @@ check(const struct app_account *account, struct nd_why *why)
 
 	if (signin_possible(conf, SIGNIN_CODE, why) == ND_ESTATE)
 		return why->err;
+	if (account->app->another_machine) {
+		(void)nd_fail(why, ND_ESTATE, 0, OTHER_MACHINE);
+		return nd_fail_at(why, "", 0, OTHER_MACHINE_HINT);
+	}
 	if (account->locked.err != ND_OK) {
 		*why = account->locked;
 		return why->err;
@@ -139,10 +165,11 @@ logouts_handle(void *owner, struct http_request *request)
 	leaving = nd_xalloc(sizeof(*leaving));
 	*leaving = (struct app_leaving){ .app = app, .account = account, .request = request, .next = app->leavings };
 	app->leavings = leaving;
+	memcpy(leaving->identity, account->identity, sizeof(leaving->identity));
 	nd_secret_set(&leaving->token, account->grant.refresh_token.octets, account->grant.refresh_token.len);
 	engine->users++;
 	http_request_own(request, leaving, leaver_left);
-	logins_drop(app, account);
+	logins_drop(app, account, "the account was signed out of");
 	grants_sign_out(account);
 	if (engine->conf->revoke_url[0] != '\0')
 		(void)proof_read(app, account, proved_leaving, leaving);

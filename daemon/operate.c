@@ -50,9 +50,7 @@ reply_text(struct http_request *request, const char *name, const char *value)
 	json_out_object(&out, NULL);
 	json_out_text(&out, name, value);
 	json_out_object_end(&out);
-	(void)nd_buf_addc(&buf, '\n');
-	http_server_reply(request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	handlers_reply(request, 200, &buf);
 }
 
 static void
@@ -242,9 +240,7 @@ reply_numbers(struct wish *wish, const char *name, uint64_t number, const char *
 	json_out_text(&out, "machine", machine);
 	json_out_int(&out, name, (int64_t)number);
 	json_out_object_end(&out);
-	(void)nd_buf_addc(&buf, '\n');
-	http_server_reply(wish->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	handlers_reply(wish->request, 200, &buf);
 }
 
 static void

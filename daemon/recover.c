@@ -479,7 +479,6 @@ recover_prune(void *arg)
 	struct store_req *req = nd_xalloc(sizeof(*req));
 
 	recover_keep_ages(app);
-	grants_mind(app);
 	if (!app->stopping)
 		loop_timer_set(app->prune_timer, loop_now(app->loop).ms + PRUNE);
 	req->op = STORE_PRUNE;

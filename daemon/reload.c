@@ -90,7 +90,7 @@ take_over(struct app *app, struct conf *conf)
 	recover_orphans(app);
 	recover_keep_ages(app);
 	loop_timer_set(app->sweep_timer, loop_now(app->loop).ms);
-	loop_timer_set(app->credentials_timer, loop_now(app->loop).ms);
+	credentials_soon(app);
 	loop_soon(app->loop, app_pump, app);
 }
 

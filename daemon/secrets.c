@@ -158,10 +158,8 @@ answer(struct secrets_trial *trial, bool tried, const char *detail)
 	json_out_text(&out, "detail", detail);
 	json_out_text(&out, "reference", reference_of(trial->account->engine->conf, trial->field));
 	json_out_object_end(&out);
-	(void)nd_buf_addc(&buf, '\n');
 	http_request_own(trial->request, NULL, NULL);
-	http_server_reply(trial->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	handlers_reply(trial->request, 200, &buf);
 }
 
 /* From now on it is used; what was refused because of the old one is tried at once. */
@@ -410,17 +408,9 @@ static enum nd_err
 read_trial(const struct json_node *root, struct secrets_trial *trial, struct nd_why *why)
 {
 	static const char *const known[] = { "field", "secret", "try", NULL };
-	const struct json_node *member, *secret = json_get(root, "secret"), *try = json_get(root, "try");
-	unsigned i;
+	const struct json_node *secret = json_get(root, "secret"), *try = json_get(root, "try");
 
-	for (member = root->child; member; member = member->next) {
-		for (i = 0; known[i] && (!member->key || strcmp(member->key, known[i]) != 0); i++)
-			;
-		if (!known[i])
-			return nd_fail(
-			    why, ND_EUNKNOWN, 0, "there is no field \"%.40s\"", member->key ? member->key : "");
-	}
-	if (read_field(root, trial, why) != ND_OK)
+	if (json_only(root, known, why) != ND_OK || read_field(root, trial, why) != ND_OK)
 		return why->err;
 	if (!secret || secret->type != JSON_STRING || (try && try->type != JSON_BOOL)) {
 		(void)nd_fail(

@@ -7,7 +7,6 @@
 #include "common/mem.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,17 +73,19 @@ static void
 read_drop_ins(struct conf *conf, const char *path, struct nd_buf *texts, struct conf_faults *faults)
 {
 	const char *slash = strrchr(path, '/');
-	char pattern[4096];
-	glob_t found;
-	size_t i;
+	struct filer_list found;
+	struct nd_why why;
+	char folder[4096];
 
-	(void)snprintf(pattern, sizeof(pattern), "%.*sconf.d/*.conf", slash ? (int)(slash - path + 1) : 0, path);
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): of use for "~" alone, which is not asked for */
-	if (glob(pattern, 0, NULL, &found) != 0)
+	(void)snprintf(folder, sizeof(folder), "%.*sconf.d", slash ? (int)(slash - path + 1) : 0, path);
+	/* One that cannot be read is not empty: its accounts would be gone. */
+	if (filer_list(folder, ".conf", &found, &why) != ND_OK) {
+		add_fault(faults, folder, &why);
 		return;
-	for (i = 0; i < found.gl_pathc; i++)
-		read_file(conf, found.gl_pathv[i], true, texts, faults);
-	globfree(&found);
+	}
+	for (unsigned i = 0; i < found.count; i++)
+		read_file(conf, found.paths[i], true, texts, faults);
+	filer_list_done(&found);
 }
 
 enum nd_err

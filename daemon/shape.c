@@ -58,8 +58,8 @@ is_sending(struct app *app, const struct queue_job *job)
 	return found && found->place == SCHED_SENDING;
 }
 
-static void
-put_health(const struct health *health, const char *account, struct json_out *out)
+void
+shape_health(const struct health *health, const char *account, struct json_out *out)
 {
 	char reason[512];
 
@@ -207,7 +207,7 @@ shape_job(struct app *app, const struct queue_job *job, const struct store_req *
 		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
 		json_out_text(out, "hint", OTHER_MACHINE_HINT);
 	} else if (health) {
-		put_health(health, job->account, out);
+		shape_health(health, job->account, out);
 	} else {
 		json_out_text(out, "reason", job->reason);
 		json_out_text(out, "hint", job->hint);
@@ -234,10 +234,6 @@ shape_job(struct app *app, const struct queue_job *job, const struct store_req *
 	json_done(&facts);
 }
 
-static const char *const auth_names[] = {
-	[CONF_OAUTH2] = "oauth2", [CONF_PASSWORD] = "password", [CONF_NO_AUTH] = "none"
-};
-
 static const struct store_account_count *
 counts_of(const struct store_req *totals, const char *name)
 {
@@ -259,29 +255,50 @@ put_grant(const struct app_account *account, struct json_out *out)
 		json_out_time(out, "grant_expires", grant_end(account->engine->conf, grant->refreshed));
 }
 
+/* What it is set up as. */
+static void
+put_settings(const struct conf_account *conf, struct json_out *out)
+{
+	json_out_text(out, "provider", conf_provider_name(conf->provider));
+	json_out_text(out, "auth", conf_auth_name(conf->auth));
+	if (conf->auth == CONF_OAUTH2)
+		json_out_text(out, "grant", conf_grant_name(conf->grant));
+	json_out_text(out, "relay", conf->host);
+	json_out_int(out, "port", conf->port);
+	json_out_text(out, "security", conf_security_name(conf->security));
+}
+
+static void
+put_condition(struct engine_account *account, uint64_t queued, struct nd_now now, struct json_out *out)
+{
+	char reason[512];
+
+	if (account->health.reason[0] != '\0') {
+		(void)snprintf(reason, sizeof(reason), "%s%s%s", account->health.reason,
+		    account->health.detail[0] ? ": " : "", account->health.detail);
+		json_out_text(out, "reason", reason);
+		json_out_text(out, "hint", account->health.hint[0] ? account->health.hint : NULL);
+	}
+	if (health_deadline(&account->health) != ND_NEVER)
+		json_out_time(out, "until", now.unix_ms + (account->health.until - now.ms));
+	if (account->health.state == HEALTH_PACED)
+		json_out_time(out, "ready", engine_through(account, queued, now));
+}
+
 static void
 put_account(
     struct app *app, struct engine_account *account, const struct store_req *totals, bool all, struct json_out *out)
 {
 	const struct store_account_count *counts = counts_of(totals, account->conf->name);
 	struct nd_now now = loop_now(app->loop);
-	char reason[512], day[ND_STAMP_SIZE];
+	char day[ND_STAMP_SIZE];
 	nd_unix expires;
 
 	json_out_object(out, NULL);
 	json_out_text(out, "name", account->conf->name);
 	json_out_text(out, "state", health_state_name(account->health.state));
 	if (all) {
-		if (account->health.reason[0] != '\0') {
-			(void)snprintf(reason, sizeof(reason), "%s%s%s", account->health.reason,
-			    account->health.detail[0] ? ": " : "", account->health.detail);
-			json_out_text(out, "reason", reason);
-			json_out_text(out, "hint", account->health.hint[0] ? account->health.hint : NULL);
-		}
-		if (health_deadline(&account->health) != ND_NEVER)
-			json_out_time(out, "until", now.unix_ms + (account->health.until - now.ms));
-		if (account->health.state == HEALTH_PACED)
-			json_out_time(out, "ready", engine_through(account, counts ? counts->queued : 0, now));
+		put_condition(account, counts ? counts->queued : 0, now, out);
 		json_out_int(out, "queued", counts ? (int64_t)counts->queued : 0);
 		json_out_int(out, "sessions", pool_total(&account->pool));
 		if (account->conf->auth == CONF_OAUTH2 && account->token.have)
@@ -291,11 +308,7 @@ put_account(
 			json_out_textn(out, "secret_expires", day, strlen("2026-11-21"));
 		}
 		put_grant(account->user, out);
-		json_out_text(out, "provider", conf_provider_name(account->conf->provider));
-		json_out_text(out, "auth", auth_names[account->conf->auth]);
-		if (account->conf->auth == CONF_OAUTH2)
-			json_out_text(out, "grant", conf_grant_name(account->conf->grant));
-		json_out_text(out, "relay", account->conf->host);
+		put_settings(account->conf, out);
 	}
 	json_out_object_end(out);
 }
@@ -319,23 +332,33 @@ shape_accounts(struct app *app, const struct store_req *totals, const char *name
 	}
 }
 
+struct shape_counts
+shape_counts(struct app *app, const struct store_req *totals)
+{
+	struct shape_counts counts = { .queued = (int64_t)totals->totals[JOB_QUEUED] };
+	struct engine_account *account;
+
+	for (unsigned i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		counts.sending += account->sched.sending;
+	/* The store counts what is being sent as queued. */
+	counts.queued = counts.queued > counts.sending ? counts.queued - counts.sending : 0;
+	return counts;
+}
+
 void
 shape_status(struct app *app, const struct store_req *totals, bool all, struct json_out *out)
 {
 	struct nd_now now = loop_now(app->loop);
+	struct shape_counts counts = shape_counts(app, totals);
 	struct engine_account *account;
-	uint64_t sending = 0, queued = totals->totals[JOB_QUEUED];
 	unsigned i;
 
-	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		sending += account->sched.sending;
 	json_out_object(out, NULL);
 	json_out_text(out, "version", PACKAGE_VERSION);
 	json_out_time(out, "started", app->started);
 	json_out_object(out, "queue");
-	/* The store counts what is being sent as queued. */
-	json_out_int(out, "queued", queued > sending ? (int64_t)(queued - sending) : 0);
-	json_out_int(out, "sending", (int64_t)sending);
+	json_out_int(out, "queued", counts.queued);
+	json_out_int(out, "sending", counts.sending);
 	json_out_int(out, "held", (int64_t)totals->totals[JOB_HELD]);
 	json_out_int(out, "octets", (int64_t)totals->octets);
 	json_out_object_end(out);

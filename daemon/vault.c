@@ -132,6 +132,15 @@ vault_other(const struct app_account *account, const char *identity)
 }
 
 void
+vault_aside_other(struct app_account *account, const char *identity, const char *kind)
+{
+	char *other = vault_other(account, identity);
+
+	filer_aside_later(account->app->files, account->app->loop, other, kind, VAULT_ASIDE);
+	free(other);
+}
+
+void
 vault_put_off(struct app_account *account, const char *identity)
 {
 	char kind[OTHER_LEN + 1];

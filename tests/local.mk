@@ -84,6 +84,8 @@ libiotest_a_SOURCES = \
 	%D%/io/shell.h \
 	%D%/io/smtp_link_dialogue.h \
 	%D%/io/smtp_link_kit.h \
+	%D%/io/store_shim.c \
+	%D%/io/store_shim.h \
 	%D%/io/store_kit.c \
 	%D%/io/store_kit.h
 IO_TESTS = \
@@ -110,6 +112,7 @@ IO_TESTS = \
 	%D%/io/test_store \
 	%D%/io/test_store_faults \
 	%D%/io/test_store_keep \
+	%D%/io/test_store_log \
 	%D%/io/test_store_read \
 	%D%/io/test_tls \
 	%D%/io/test_tls_authorities \
@@ -140,6 +143,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_log_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)

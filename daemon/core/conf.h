@@ -185,6 +185,8 @@ bool conf_account_given(const struct conf_account *account, const char *key);
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);
 const char *conf_grant_name(int grant);
+const char *conf_auth_name(int auth);
+const char *conf_security_name(int security);
 
 /* The table, for the manual, the sample file and the checks: row n, false past the end. `later`: reserved, not
  * in this version.

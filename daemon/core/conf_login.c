@@ -42,6 +42,24 @@ conf_grant_name(int grant)
 	return grant_words[grant >= 0 && grant < CONF_GRANT_COUNT ? grant : 0];
 }
 
+const char *
+conf_auth_name(int auth)
+{
+	static const char *const words[] = {
+		[CONF_OAUTH2] = "oauth2", [CONF_PASSWORD] = "password", [CONF_NO_AUTH] = "none"
+	};
+
+	return words[auth];
+}
+
+const char *
+conf_security_name(int security)
+{
+	static const char *const words[] = { [CONF_STARTTLS] = "starttls", [CONF_TLS] = "tls", [CONF_PLAIN] = "none" };
+
+	return words[security];
+}
+
 /* Without `auth`, the credential that is given tells; with both or none, the provider. */
 static void
 settle_auth(const struct conf_check *check)

@@ -137,10 +137,9 @@ enum engine_bar {
 void engine_bar(struct engine *engine, enum engine_bar bar, bool on);
 bool engine_barred(const struct engine *engine, enum engine_bar bar);
 /* The record that was kept; NULL there is none. */
-void engine_limit_recalled(struct engine *engine, const char *limit, const char *record, struct nd_now now);
-void engine_limit_recall_failed(
-    struct engine *engine, const char *limit, struct nd_now now); /* it is asked for again */
-void engine_limit_kept(struct engine *engine, const char *limit, bool well, struct nd_now now);
+void engine_limit_recalled(struct engine *engine, const char *name, const char *record, struct nd_now now);
+void engine_limit_recall_failed(struct engine *engine, const char *name, struct nd_now now); /* it is asked for again */
+void engine_limit_kept(struct engine *engine, const char *name, bool well, struct nd_now now);
 void engine_boot(struct engine *engine, const char *boot); /* an id of this run of the host, before anything is asked */
 /* When so many queued jobs will have gone, as far as the limits decide. */
 nd_unix engine_through(struct engine_account *account, uint64_t queued, struct nd_now now);

@@ -73,12 +73,6 @@ events_free(struct events *events)
 	free(events);
 }
 
-const char *
-events_boot(const struct events *events)
-{
-	return events->boot;
-}
-
 uint64_t
 events_first(const struct events *events)
 {

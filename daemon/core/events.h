@@ -47,7 +47,6 @@ struct events;
 /* boot: any 64 bits that no other start has. */
 struct events *events_new(uint64_t boot);
 void events_free(struct events *events);
-const char *events_boot(const struct events *events);
 /* item->n is given here. */
 void events_add(struct events *events, const struct events_item *item);
 uint64_t events_first(const struct events *events); /* the oldest that is kept; events_last + 1 when there is none */

@@ -32,7 +32,10 @@ static const struct {
 	[EXPIRY_CERTIFICATE] = { "certificate", "the certificate",
 	    "notifyctl cert renew ACCOUNT, upload the certificate beside the old one, then: notifyctl cert renew "
 	    "ACCOUNT --activate" },
-	[EXPIRY_GRANT] = { "grant", "the sign-in", "sign in again: notifyctl account login ACCOUNT" },
+	[EXPIRY_GRANT] = { "grant", "the sign-in",
+	    "see why notifyd, which renews it daily, cannot: notifyctl status; or sign in again: notifyctl account "
+	    "login "
+	    "ACCOUNT" },
 };
 
 const char *

@@ -66,16 +66,3 @@ grant_end(const struct conf_account *account, nd_unix refreshed)
 		return refreshed + MICROSOFT_AGE;
 	return account->provider == CONF_GOOGLE || account->provider == CONF_GOOGLE_RELAY ? refreshed + GOOGLE_AGE : 0;
 }
-
-unsigned
-grant_near(nd_unix end, nd_unix now)
-{
-	static const unsigned steps[] = { 1, 3, 7, 14, 30 };
-
-	if (end == 0)
-		return 0;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (end - now <= ND_DAY(steps[i]))
-			return steps[i];
-	return 0;
-}

@@ -22,7 +22,5 @@ void grant_missing(const struct conf_account *account, const char *refused, stru
 
 /* When the grant dies of age unless it is used before; 0 never, as far as known. */
 nd_unix grant_end(const struct conf_account *account, nd_unix refreshed);
-/* 30, 14, 7, 3, 1: the grant dies within so many days; 0 not yet near. */
-unsigned grant_near(nd_unix end, nd_unix now);
 
 #endif

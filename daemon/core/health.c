@@ -176,6 +176,25 @@ health_renew(struct health *health, nd_ms now)
 		enter(health, HEALTH_OK, now);
 }
 
+nd_unix
+health_ready(const struct health *health, struct nd_now now)
+{
+	switch (health->state) {
+	case HEALTH_OK:
+		return now.unix_ms;
+	case HEALTH_PACED:
+	case HEALTH_THROTTLED:
+	case HEALTH_FAILING:
+		return health->until == ND_NEVER ? 0
+						 : now.unix_ms + (health->until > now.ms ? health->until - now.ms : 0);
+	case HEALTH_HELD:
+	case HEALTH_PAUSED:
+	case HEALTH_STATE_COUNT:
+		break;
+	}
+	return 0;
+}
+
 nd_ms
 health_deadline(const struct health *health)
 {

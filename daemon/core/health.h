@@ -68,6 +68,8 @@ void health_pause(struct health *health, nd_ms now);
 void health_resume(struct health *health, nd_ms now);
 /* The account is another one now: nothing learned about it holds, but a pause does. */
 void health_renew(struct health *health, nd_ms now);
+/* When it may send, by what is known now; 0: a person is needed first. */
+nd_unix health_ready(const struct health *health, struct nd_now now);
 nd_ms health_deadline(const struct health *health);
 bool health_told(struct health *health); /* true once after each change of state or reason */
 

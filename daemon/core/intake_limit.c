@@ -61,21 +61,28 @@ most_of(uint64_t used, int64_t limit)
 static bool
 warn_jobs(const struct conf *conf, const struct intake_limit_load *load, struct intake_limit_warning *out)
 {
-	*out = (struct intake_limit_warning){ .code = "queue-filling",
+	const bool full = load->jobs >= without_reserve(conf->max_jobs, false);
+
+	*out = (struct intake_limit_warning){ .code = full ? "queue-full" : "queue-filling",
 		.hint = "see why jobs wait, or raise [queue] max_jobs" };
 	(void)snprintf(out->detail, sizeof(out->detail),
-	    "the queue holds %" PRIu64 " jobs, more than 80 %% of max_jobs, %" PRId64, load->jobs, conf->max_jobs);
+	    full ? "the queue holds %" PRIu64 " jobs and is full, but for severe ones: max_jobs is %" PRId64
+		 : "the queue holds %" PRIu64 " jobs, more than 80 %% of max_jobs, %" PRId64,
+	    load->jobs, conf->max_jobs);
 	return most_of(load->jobs, conf->max_jobs);
 }
 
 static bool
 warn_octets(const struct conf *conf, const struct intake_limit_load *load, struct intake_limit_warning *out)
 {
-	*out = (struct intake_limit_warning){ .code = "queue-filling",
+	const bool full = load->octets >= without_reserve(conf->max_bytes, false);
+
+	*out = (struct intake_limit_warning){ .code = full ? "queue-full" : "queue-filling",
 		.hint = "see why jobs wait, or raise [queue] max_bytes" };
 	(void)snprintf(out->detail, sizeof(out->detail),
-	    "the queue holds %" PRIu64 " octets, more than 80 %% of max_bytes, %" PRId64, load->octets,
-	    conf->max_bytes);
+	    full ? "the queue holds %" PRIu64 " octets and is full, but for severe jobs: max_bytes is %" PRId64
+		 : "the queue holds %" PRIu64 " octets, more than 80 %% of max_bytes, %" PRId64,
+	    load->octets, conf->max_bytes);
 	return most_of(load->octets, conf->max_bytes);
 }
 
@@ -83,10 +90,13 @@ warn_octets(const struct conf *conf, const struct intake_limit_load *load, struc
 static bool
 warn_free(const struct conf *conf, const struct intake_limit_load *load, struct intake_limit_warning *out)
 {
-	*out = (struct intake_limit_warning){ .code = "disk-filling",
+	const bool full = load->free >= 0 && load->free < floor_of(conf, false);
+
+	*out = (struct intake_limit_warning){ .code = full ? "disk-full" : "disk-filling",
 		.hint = "free space where the state directory lives" };
 	(void)snprintf(out->detail, sizeof(out->detail),
-	    "the disk of the queue has %" PRId64 " octets free; below min_free, %" PRId64 ", no job is accepted",
+	    full ? "the disk of the queue has %" PRId64 " octets free; with min_free = %" PRId64 " jobs are refused"
+		 : "the disk of the queue has %" PRId64 " octets free; below min_free, %" PRId64 ", no job is accepted",
 	    load->free, conf->min_free);
 	return load->free >= 0 && conf->min_free > 0 && most_of((uint64_t)conf->min_free, load->free);
 }

@@ -64,7 +64,7 @@ write_rcpts(struct limit *limit, nd_ms now, struct json_out *out)
 	json_out_object_end(out);
 }
 
-void
+void /* NOLINTNEXTLINE(readability-function-size): whose, by what rules, how much, and when */
 limit_write(struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing, const char *boot,
     struct nd_now now, struct json_out *out)
 {

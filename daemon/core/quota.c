@@ -136,6 +136,12 @@ with_reserve(int64_t limit, bool severe)
 	return severe ? limit + (limit + RESERVE - 1) / RESERVE : limit;
 }
 
+static int64_t
+burst_of(const struct conf_rate *rate, enum window window)
+{
+	return rate_of(rate, window) * windows[window].burst_of / windows[window].burst_in;
+}
+
 /* How long until `more` fit; 0 now. *full gets the window that is in the way. */
 static nd_ms
 wait_for(const struct meter *meter, const struct conf_rate *rate, int64_t more, bool severe, enum window *full)
@@ -144,8 +150,8 @@ wait_for(const struct meter *meter, const struct conf_rate *rate, int64_t more, 
 
 	for (int i = 0; i < WINDOWS && more > 0; i++) {
 		int64_t n = rate_of(rate, (enum window)i);
-		int64_t burst = n * windows[i].burst_of / windows[i].burst_in;
-		int64_t over = meter->level[i] + (more - with_reserve(burst, severe)) * windows[i].length;
+		int64_t room = with_reserve(burst_of(rate, (enum window)i), severe);
+		int64_t over = meter->level[i] + (more - room) * windows[i].length;
 
 		if (n == 0 || over <= 0 || over / n < longest)
 			continue;
@@ -161,6 +167,17 @@ fill(struct meter *meter, const struct conf_rate *rate, int64_t more)
 	for (int i = 0; i < WINDOWS; i++)
 		if (rate_of(rate, (enum window)i) > 0)
 			meter->level[i] += more * windows[i].length;
+}
+
+static void
+drop(struct meter *meter, const struct conf_rate *rate, int64_t more)
+{
+	for (int i = 0; i < WINDOWS; i++) {
+		int64_t part = more * windows[i].length;
+
+		if (rate_of(rate, (enum window)i) > 0)
+			meter->level[i] -= part < meter->level[i] ? part : meter->level[i];
+	}
 }
 
 static void
@@ -215,6 +232,39 @@ check_octets(const struct conf *conf, const struct quota_ask *ask, struct nd_why
 	    why, "quota_bytes", 0, "try again when some of its jobs are delivered, or raise [access] quota_bytes");
 }
 
+/* A job that would not fit into an empty queue never will: it is not told to come again. */
+static enum nd_err
+never(const char *setting, struct nd_why *why)
+{
+	char hint[96];
+
+	(void)snprintf(hint, sizeof(hint), "split it, or raise [access] %s", setting);
+	return nd_fail_at(why, setting, 0, hint);
+}
+
+static enum nd_err
+check_size(const struct conf *conf, const struct quota_ask *ask, struct nd_why *why)
+{
+	const struct conf_rate *rate = &conf->quota_recipients;
+
+	for (int i = 0; i < WINDOWS; i++) {
+		int64_t room = with_reserve(burst_of(rate, (enum window)i), ask->severe);
+
+		if (rate_of(rate, (enum window)i) == 0 || (int64_t)ask->foreign <= room)
+			continue;
+		(void)nd_fail(why, ND_ETOOBIG, 0,
+		    "the job has %u recipients outside the accounts' own domains; the quota of %" PRId64
+		    "/%s never has room for more than %" PRId64,
+		    ask->foreign, rate_of(rate, (enum window)i), windows[i].name, room);
+		return never("quota_recipients", why);
+	}
+	if (conf->quota_bytes == 0 || ask->octets <= (uint64_t)with_reserve(conf->quota_bytes, ask->severe))
+		return ND_OK;
+	(void)nd_fail(why, ND_ETOOBIG, 0, "the job has %" PRIu64 " octets, more than the whole quota of %" PRId64,
+	    ask->octets, conf->quota_bytes);
+	return never("quota_bytes", why);
+}
+
 enum nd_err
 quota_take(struct quota *quota, const struct conf *conf, const struct quota_ask *ask, nd_ms now, struct nd_why *why)
 {
@@ -223,6 +273,8 @@ quota_take(struct quota *quota, const struct conf *conf, const struct quota_ask 
 
 	if (ask->peer->operator_right)
 		return ND_OK;
+	if (check_size(conf, ask, why) != ND_OK)
+		return why->err;
 	submitter = find(quota, ask->peer, now);
 	drain(&submitter->jobs, &conf->quota_jobs, now - submitter->seen);
 	drain(&submitter->foreign, &conf->quota_recipients, now - submitter->seen);
@@ -237,4 +289,14 @@ quota_take(struct quota *quota, const struct conf *conf, const struct quota_ask 
 	fill(&submitter->jobs, &conf->quota_jobs, 1);
 	fill(&submitter->foreign, &conf->quota_recipients, ask->foreign);
 	return ND_OK;
+}
+
+void
+quota_return(struct quota *quota, const struct conf *conf, const struct quota_ask *ask)
+{
+	for (unsigned i = 0; i < quota->count; i++)
+		if (is(&quota->list[i], ask->peer)) {
+			drop(&quota->list[i].jobs, &conf->quota_jobs, 1);
+			drop(&quota->list[i].foreign, &conf->quota_recipients, ask->foreign);
+		}
 }

@@ -23,9 +23,12 @@ struct quota_ask {
 	unsigned foreign; /* recipients outside the own domains */
 	bool severe;      /* critical or worse */
 };
-/* ND_OK, and the job counts; else ND_EOVERQUOTA, the setting and when to come again (retry_after), and nothing counts. Operators have no quota. */
+/* ND_OK, and the job counts; else ND_EOVERQUOTA, the setting and when to come again (retry_after), or ND_ETOOBIG, when it never could come in; and
+ * nothing counts. Operators have no quota. */
 enum nd_err quota_take(struct quota *quota, const struct conf *conf, const struct quota_ask *ask, nd_ms now,
     struct nd_why *why) ND_MUST_CHECK;
+/* The job that was taken came to nothing, or was there before: it does not count after all. */
+void quota_return(struct quota *quota, const struct conf *conf, const struct quota_ask *ask);
 unsigned quota_count(const struct quota *quota); /* submitters remembered */
 
 #endif

@@ -40,8 +40,9 @@ struct signin_device {
 	char uri[512], uri_complete[1024]; /* "" none */
 	nd_ms life, interval;
 };
+/* ND_ELOGIN: there is no code, `refusal` says why as oauth_read would; the caller's. */
 enum nd_err signin_device_read(int status, const char *body, size_t len, const struct nd_why *failure,
-    struct signin_device *out, struct nd_why *why) ND_MUST_CHECK;
+    struct signin_device *out, struct oauth_reply *refusal) ND_MUST_CHECK;
 void signin_device_done(struct signin_device *device);
 /* What an answer of the token endpoint means while the person is at it. WAIT: ask again after device->interval. */
 enum signin_step { SIGNIN_DONE, SIGNIN_WAIT, SIGNIN_OVER };

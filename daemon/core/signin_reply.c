@@ -55,9 +55,8 @@ take_device(const struct json_node *root, struct signin_device *out)
 
 enum nd_err
 signin_device_read(int status, const char *body, size_t len, const struct nd_why *failure, struct signin_device *out,
-    struct nd_why *why)
+    struct oauth_reply *refusal)
 {
-	struct oauth_reply reply;
 	struct json_tree tree;
 	bool good = false;
 
@@ -71,13 +70,12 @@ signin_device_read(int status, const char *body, size_t len, const struct nd_why
 		return ND_OK;
 	signin_device_done(out);
 	if (status == 200) {
-		(void)nd_fail(why, ND_ELOGIN, 0, "the device endpoint gave no code that could be shown");
-		return nd_fail_at(why, "", 0, "check device_url");
+		*refusal = (struct oauth_reply){ .class = OAUTH_REFUSED };
+		(void)nd_fail(&refusal->why, ND_ELOGIN, 0, "the device endpoint gave none that could be shown");
+		(void)nd_fail_at(&refusal->why, "", 0, "check device_url");
+	} else {
+		oauth_read(status, body, len, -1, failure, refusal);
 	}
-	oauth_read(status, body, len, -1, failure, &reply);
-	(void)nd_fail(why, ND_ELOGIN, 0, "no device code: %s", reply.why.text);
-	(void)nd_fail_at(why, "", 0, nd_why_hint(&reply.why));
-	oauth_reply_done(&reply);
 	return ND_ELOGIN;
 }
 

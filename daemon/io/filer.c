@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -173,6 +174,48 @@ filer_read(const char *path, size_t limit, char **octets, size_t *len, struct nd
 	}
 	nd_buf_done(&buf);
 	return ND_OK;
+}
+
+static bool
+ends_so(const char *name, const char *end)
+{
+	size_t len = strlen(name), end_len = strlen(end);
+
+	return name[0] != '.' && len >= end_len && strcmp(name + len - end_len, end) == 0;
+}
+
+enum nd_err
+filer_list(const char *folder, const char *end, struct filer_list *list, struct nd_why *why)
+{
+	struct dirent **entries;
+	int count = scandir(folder, &entries, NULL, alphasort);
+
+	if (count < 0 && errno != ENOENT)
+		return fail(why, folder, "read");
+	*list = (struct filer_list){ 0 };
+	if (count < 0)
+		return ND_OK;
+	list->paths = nd_xalloc(((size_t)count + 1) * sizeof(*list->paths));
+	for (int i = 0; i < count; i++) {
+		size_t size = strlen(folder) + strlen(entries[i]->d_name) + 2;
+
+		if (ends_so(entries[i]->d_name, end)) {
+			list->paths[list->count] = nd_xalloc(size);
+			(void)snprintf(list->paths[list->count++], size, "%s/%s", folder, entries[i]->d_name);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return ND_OK;
+}
+
+void
+filer_list_done(struct filer_list *list)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		free(list->paths[i]);
+	free(list->paths);
+	*list = (struct filer_list){ 0 };
 }
 
 enum nd_err

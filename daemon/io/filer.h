@@ -21,6 +21,14 @@ enum nd_err filer_create(
 int filer_write_all(int fd, const char *octets, size_t len) ND_MUST_CHECK;
 /* Whole file, at most `limit`; *octets is the caller's, NUL after the end. ND_ENOTFOUND, ND_ETOOBIG, ND_EDISK. */
 enum nd_err filer_read(const char *path, size_t limit, char **octets, size_t *len, struct nd_why *why) ND_MUST_CHECK;
+/* The files of a folder whose names have this end, hidden ones left out: their paths by name, nd_xalloc'd as the array. A folder that is not there has
+ * none. ND_EDISK: it cannot be read. */
+struct filer_list {
+	char **paths;
+	unsigned count;
+};
+enum nd_err filer_list(const char *folder, const char *end, struct filer_list *list, struct nd_why *why) ND_MUST_CHECK;
+void filer_list_done(struct filer_list *list);
 /* Creates the folder (0700) unless it is there. */
 enum nd_err filer_mkdir(const char *path, struct nd_why *why) ND_MUST_CHECK;
 

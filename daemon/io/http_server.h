@@ -61,7 +61,6 @@ struct http_body {
 };
 void http_request_take_body(struct http_request *request, struct http_body *body);
 void http_server_body_done(struct http_server *server, struct http_body *body); /* server NULL: it is no more */
-void *http_request_context(const struct http_request *request);
 
 /* Answers: once; the request is no more after it. `body` is copied. `type` and `location` NULL none. */
 void http_server_reply(
@@ -80,5 +79,7 @@ enum nd_err http_server_stream_begin(struct http_request *request, int status, c
     void (*room)(void *context), struct nd_why *why) ND_MUST_CHECK;
 bool http_server_stream_write(struct http_request *request, const char *octets, size_t len);
 void http_server_stream_end(struct http_request *request);
+void http_server_stream_break(
+    struct http_request *request); /* as _end, but the client sees that something is missing */
 
 #endif

@@ -199,12 +199,6 @@ http_server_body_done(struct http_server *server, struct http_body *body)
 	*body = (struct http_body){ NULL, 0, 0 };
 }
 
-void *
-http_request_context(const struct http_request *request)
-{
-	return request->context;
-}
-
 void
 http_request_own(struct http_request *request, void *context, void (*gone)(void *context))
 {

@@ -21,7 +21,7 @@
 struct http_stream {
 	struct nd_buf buf; /* not yet taken */
 	void (*room)(void *context);
-	bool ended;
+	bool ended, broken;
 	bool asleep; /* suspended by read_stream */
 	bool wanted; /* the writer was refused: it is told of room */
 };
@@ -52,7 +52,7 @@ fall_asleep(struct http_request *request)
 	struct http_stream *stream = request->stream;
 
 	if (stream->ended)
-		return MHD_CONTENT_READER_END_OF_STREAM;
+		return stream->broken ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
 	stream->asleep = true;
 	MHD_suspend_connection(request->mhd);
 	request->suspended = true;
@@ -135,12 +135,19 @@ http_server_stream_end(struct http_request *request)
 }
 
 void
+http_server_stream_break(struct http_request *request)
+{
+	request->stream->broken = true;
+	http_server_stream_end(request);
+}
+
+void
 http_server_stream_free(struct http_request *request)
 {
 	if (request->stream == NULL)
 		return;
 	loop_forget(server_of(request)->loop, request);
-	nd_buf_done(&request->stream->buf);
+	nd_buf_wipe(&request->stream->buf); /* it may have been a message that nobody else should read */
 	free(request->stream);
 	request->stream = NULL;
 }

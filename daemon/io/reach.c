@@ -180,7 +180,7 @@ resolved(void *arg, const struct resolve_answer *answer, const struct nd_why *wh
 		loop_soon(reach->loop, tell_unconnected, reach);
 }
 
-struct reach *
+struct reach * /* NOLINTNEXTLINE(readability-function-size): where to, how long, and who is told */
 reach_new(struct loop *loop, struct resolver *resolver, const char *host, uint16_t port, nd_ms patience,
     reach_done *done, void *arg)
 {

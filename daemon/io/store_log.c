@@ -3,7 +3,8 @@
  *
  * SQLite writes each page of a commit in two pieces, its frame's header and the page. They follow one another, so they are gathered here and written
  * together: before anything else is done with the file, first of all before the sync that makes the commit. What a write has against it, such as a full
- * disk, is therefore told by the sync; to the commit it is the same. The database itself goes straight to the layer below.
+ * disk, is therefore told by the sync; to the commit it is the same. A read is no place to tell it: the commit would go on without what was lost. The
+ * database itself goes straight to the layer below.
  */
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
@@ -31,15 +32,33 @@ below(sqlite3_file *file)
 	return ((struct log_file *)file)->below;
 }
 
-/* What could not be written is gone: the commit that it is of fails. */
+static int
+write_out(struct log_file *log)
+{
+	return log->len > 0 ? log->below->pMethods->xWrite(log->below, log->octets, log->len, log->at) : SQLITE_OK;
+}
+
+/* For a write or a sync. What could not be written is gone: the commit that it is of fails. */
 static int
 flush(sqlite3_file *file)
 {
 	struct log_file *log = (struct log_file *)file;
-	int len = log->len;
+	int rc = write_out(log);
 
 	log->len = 0;
-	return len > 0 ? log->below->pMethods->xWrite(log->below, log->octets, len, log->at) : SQLITE_OK;
+	return rc;
+}
+
+/* For all else, which may fail without the commit: what could not be written stays, and the commit is told. */
+static int
+flush_or_keep(sqlite3_file *file)
+{
+	struct log_file *log = (struct log_file *)file;
+	int rc = write_out(log);
+
+	if (rc == SQLITE_OK)
+		log->len = 0;
+	return rc;
 }
 
 static int
@@ -54,7 +73,9 @@ log_close(sqlite3_file *file)
 static int
 log_read(sqlite3_file *file, void *octets, int len, sqlite3_int64 at)
 {
-	int rc = flush(file);
+	const struct log_file *log = (const struct log_file *)file;
+	/* What lies before is read also when the disk is full: it may be all that is committed. */
+	int rc = at + len <= log->at ? SQLITE_OK : flush_or_keep(file);
 
 	return rc == SQLITE_OK ? below(file)->pMethods->xRead(below(file), octets, len, at) : rc;
 }
@@ -81,7 +102,7 @@ log_write(sqlite3_file *file, const void *octets, int len, sqlite3_int64 at)
 static int
 log_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-	int rc = flush(file);
+	int rc = flush_or_keep(file);
 
 	return rc == SQLITE_OK ? below(file)->pMethods->xTruncate(below(file), size) : rc;
 }
@@ -97,7 +118,7 @@ log_sync(sqlite3_file *file, int flags)
 static int
 log_size(sqlite3_file *file, sqlite3_int64 *size)
 {
-	int rc = flush(file);
+	int rc = flush_or_keep(file);
 
 	return rc == SQLITE_OK ? below(file)->pMethods->xFileSize(below(file), size) : rc;
 }

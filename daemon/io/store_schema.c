@@ -67,11 +67,11 @@ const char *const store_schema_versions[] = {
 
 	"", /* job.spooled may be 2, sealed: a notifyd that does not know of it would send the sealed octets */
 
-	"CREATE TABLE limits(mailbox TEXT PRIMARY KEY, kept INTEGER NOT NULL, data TEXT NOT NULL) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX limits_kept ON limits(kept);",
+	("CREATE TABLE limits(mailbox TEXT PRIMARY KEY, kept INTEGER NOT NULL, data TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+	 "CREATE INDEX limits_kept ON limits(kept);"),
 
-	"CREATE TABLE evidence(job INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, octets INTEGER NOT NULL, tls TEXT,"
-	" account TEXT, relay TEXT, PRIMARY KEY(job, at)) STRICT, WITHOUT ROWID;",
+	("CREATE TABLE evidence(job INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, octets INTEGER NOT NULL, tls TEXT,"
+	 " account TEXT, relay TEXT, PRIMARY KEY(job, at)) STRICT, WITHOUT ROWID;"),
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 

@@ -262,7 +262,7 @@ keep_ticket(SSL *ssl, SSL_SESSION *session)
 	(void)snprintf(tls->name, sizeof(tls->name), "%s", name);
 	if (tls->ticket_count == TLS_TICKETS) {
 		SSL_SESSION_free(tls->tickets[0]);
-		memmove(tls->tickets, tls->tickets + 1, (TLS_TICKETS - 1) * sizeof(tls->tickets[0]));
+		memmove(tls->tickets, tls->tickets + 1, (TLS_TICKETS - 1) * sizeof(SSL_SESSION *));
 		memmove(tls->verified, tls->verified + 1, (TLS_TICKETS - 1) * sizeof(tls->verified[0]));
 		tls->ticket_count--;
 	}

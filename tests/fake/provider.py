@@ -277,10 +277,13 @@ class Grants:
     reuse             a spent refresh token kills the grant ("detect", default) or is taken ("allow")
     refresh_token     false: none is given at a sign-in
     scope             what is granted instead of what was asked
-    confidential      the application must prove itself by its secret for a refresh too
+    confidential      the application must prove itself by its secret for sign-ins, refreshes and revocations too
+    hold              a file: while it is there, requests of sign-ins are not answered, for a minute at most
     refuse            an OAuth error for every refresh
     echo              its text repeats what the request held: the refresh token and the client secret
     kill              a process to kill when the next refresh is answered: the answer is lost
+    refuse_code       an OAuth error for every code; its text repeats the code and the client secret
+    device_life       how many seconds a device code is good (default 900)
     device            "pending" (default), "slow_down", "authorization_declined", "expired_token", "done"
     user              who signs in (default the mailbox)
     """
@@ -322,6 +325,11 @@ class Grants:
         if "strict-scope" in self.habits and not set(scope.split()) <= set(self.scopes[family].split()):
             raise Refusal(70000, "invalid_scope", 400, "More was asked for than was granted.")
         return self.refresh_token(family) if behaviour["rotate"] else token
+
+    def hold_back(self):
+        end = time.monotonic() + 60
+        while os.path.exists(self.behaviour().get("hold", "")) and time.monotonic() < end:
+            threading.Event().wait(0.05)
 
     def poll(self, code):
         """Whether a device asks at the pace it was told; each slow_down makes that five seconds slower (RFC 8628 3.5)."""
@@ -370,17 +378,26 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
     def sign_in(self, form, facts):
         """The reply to what a person's sign-in brings, or None."""
         grants, kind = self.provider.grants, form.get("grant_type")
-        behaviour = grants.behaviour()
         last = urllib.parse.urlsplit(self.path).path.rpartition("/")[2]
+        personal = last in ("devicecode", "revoke") or kind in (
+            "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
+        if personal:
+            grants.hold_back()
+        behaviour = grants.behaviour()
         with grants.lock:
+            if personal and behaviour.get("confidential"):
+                self.check_secret(form)
             if last == "devicecode":
                 code = secrets.token_urlsafe(60)
                 grants.devices[code] = {"scope": form.get("scope", ""), "polled": None, "pace": 1}
-                return {"device_code": code, "user_code": "ABCD-1234", "expires_in": 900, "interval": 1,
+                return {"device_code": code, "user_code": "ABCD-1234", "expires_in": behaviour.get("device_life", 900), "interval": 1,
                         "verification_uri": "https://microsoft.example/devicelogin"}
             if last == "revoke":
                 grants.dead.add(grants.family.get(form.get("token")))
                 return {}
+            if kind == "authorization_code" and behaviour.get("refuse_code"):
+                echo = " ".join(form.get(key, "") for key in ("code", "client_secret"))
+                raise Refusal(70000, behaviour["refuse_code"], 400, "The code is not taken. " + echo)
             if kind == "authorization_code":
                 return self.granted(behaviour, self.redeem(form), None)
             if kind == "urn:ietf:params:oauth:grant-type:device_code":
@@ -390,8 +407,7 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
                     raise Refusal(70016, error, 400, "OAuth 2.0 device flow error.")
                 return self.granted(behaviour, grants.devices[form["device_code"]]["scope"], None)
             if kind == "refresh_token":
-                if behaviour.get("confidential"):
-                    self.check_secret(form)
+                facts["used"] = form.get("refresh_token")
                 if behaviour.get("refuse"):
                     echo = " ".join(form.get(key, "") for key in ("refresh_token", "client_secret")) if behaviour.get("echo") else ""
                     raise Refusal(700082, behaviour["refuse"], 400, "The refresh token has expired due to inactivity. " + echo)

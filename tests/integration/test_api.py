@@ -2,6 +2,7 @@
 """The API as programs meet it, good and bad: over the real sockets, without a network."""
 import base64
 import grp
+import http.client
 import json
 import os
 import select
@@ -88,6 +89,22 @@ class Submission(Api):
         reply = self.d.post('/v1/jobs', [bad, bad])
         self.assertEqual((reply.status, [entry['index'] for entry in reply.json]), (422, [0, 1]), reply)
 
+    def test_more_than_a_thousand_jobs_in_an_array_are_refused_whole(self):
+        before = self.d.status()['queue']['queued']
+        self.assert_problem(self.d.post('/v1/jobs', [JOB] * 1001), 413, 'too-big', '1001 jobs', '1000')
+        self.assertEqual(self.d.status()['queue']['queued'], before)
+
+    def test_an_idempotency_key_in_the_header_is_checked_too_and_the_fields_own_wins(self):
+        for key in ('x' * 129, '\u00e4'):
+            refused = self.d.post('/v1/jobs', JOB, headers={'Idempotency-Key': key.encode('latin-1')})
+            self.assert_problem(refused, 400, 'invalid-value', '1 to 128 printable ASCII')
+            self.assertEqual(refused.json['field'], 'Idempotency-Key')
+        own, header = ('k-%d-%s' % (time.monotonic_ns(), kind) for kind in ('own', 'header'))
+        job = dict(JOB, idempotency_key=own)
+        first = self.d.post('/v1/jobs', job, headers={'Idempotency-Key': header})
+        self.assertEqual(self.d.post('/v1/jobs', job).json['id'], first.json['id'])
+        self.assertEqual(self.d.post('/v1/jobs', JOB, headers={'Idempotency-Key': header}).status, 202)
+
     def test_the_same_idempotency_key_accepts_once(self):
         job = dict(JOB, idempotency_key='k-%d' % time.monotonic_ns())
         first = self.d.post('/v1/jobs', job)
@@ -110,6 +127,15 @@ class Submission(Api):
         body = self.d.get('/v1/jobs/%s/message' % job, True).body
         self.assertIn(base64.b64encode(content)[:50], body)
         self.assertTrue(all(len(line) <= 998 for line in body.split(b'\r\n')))
+
+    def test_half_a_message_does_not_look_like_a_whole_one(self):
+        job = self.d.submit(**dict(JOB, text='0123456789' * 20000))
+        spooled = os.path.join(self.d.state, 'spool', job)
+        os.truncate(spooled, os.path.getsize(spooled) // 2)
+        with self.assertRaises(http.client.IncompleteRead):
+            self.d.get('/v1/jobs/%s/message' % job, True)
+        os.truncate(spooled, 0)
+        self.assert_problem(self.d.get('/v1/jobs/%s/message' % job, True), 503, 'disk-error', 'cut short')
 
 
 class Reading(Api):

@@ -224,3 +224,17 @@ class Machines(Intake):
         self.assertEqual(document['info']['version'], self.d.status()['version'])
         self.assertIn('severity', document['components']['schemas']['Submission']['properties'])
 
+    def test_the_parameters_that_the_openapi_document_names_are_known(self):
+        for path, methods in self.d.get('/v1/openapi.json').json['paths'].items():
+            for method, operation in methods.items():
+                names = [p['name'] for p in operation['parameters'] if p['in'] == 'query']
+                self.assertEqual(len(set(names)), len(names))
+                kind = next(iter(operation.get('requestBody', {'content': {}})['content']), 'application/json')
+                if (method, path) == ('post', '/v1/jobs'):
+                    kind = 'text/plain'
+                for name in names if path != '/v1/events' else ():    # which would not end
+                    with self.subTest(path, method=method, name=name):
+                        target = path.replace('{id}', '01ARZ3NDEKTSV4RRFFQ69G5FAV') + '?%s=~' % name
+                        reply = notifyd.request(self.d.admin, method.upper(), target, b'x' if 'requestBody' in operation else None, {'Content-Type': kind})
+                        self.assertNotIn(b'unknown-field', reply.body)
+

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What notifyd refuses to take: a full queue, a full disk, a submitter beyond its quota. The operators' socket has no quota."""
 import os
+import subprocess
 import threading
 
 import notifyd
@@ -38,9 +39,14 @@ class Limits(ProgramTest):
         for _ in range(16):
             d.submit(**JOB)
         self.assertEqual(self.warnings(d), [])
-        for _ in range(3):
-            d.submit(**JOB)
+        d.submit(**JOB)
         self.assertEqual(self.warnings(d), ['queue-filling'])
+        for _ in range(2):
+            d.submit(**JOB)
+        self.assertEqual(self.warnings(d), ['queue-full'])
+        check = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.socket, 'check'], capture_output=True, text=True)
+        self.assertEqual(check.returncode, 2, check)
+        self.assertIn('is full', check.stdout)
         refused = d.post('/v1/jobs', JOB, True)
         self.assert_problem(refused, 503, 'queue-full', '19 jobs', '[queue] max_jobs')
         self.assertGreater(int(refused.headers['Retry-After']), 0)
@@ -76,7 +82,7 @@ class Limits(ProgramTest):
         refused = d.post('/v1/jobs', URGENT, True)
         self.assert_problem(refused, 503, 'disk-full', '[queue] min_free')
         self.assertIn('Retry-After', refused.headers)
-        self.assertEqual(self.warnings(d), ['disk-filling'])
+        self.assertEqual(self.warnings(d), ['disk-full'])
         self.assertEqual(d.status()['queue']['queued'], 0)
 
     def test_a_submitter_has_a_quota_and_an_operator_has_none(self):
@@ -98,6 +104,26 @@ class Limits(ProgramTest):
         self.assert_problem(d.post('/v1/jobs', dict(JOB, to=['d@example.org', 'e@example.org'])), 429, 'over-quota', 'quota_recipients')
         d.submit(admin=False, **dict(JOB, to=['c@example.com', 'd@example.com']))
         d.submit(admin=False, **dict(JOB, to='d@example.org'))
+
+    def test_a_job_that_never_fits_is_not_told_to_come_again(self):
+        d = self.limited(access='quota_recipients = 3/day\nquota_bytes = 300K')
+        for job, setting in ((dict(JOB, to=['%d@example.org' % i for i in range(4)]), 'quota_recipients'),
+                             (dict(JOB, text='0123456789' * 40000), 'quota_bytes')):
+            refused = d.post('/v1/jobs', job)
+            self.assert_problem(refused, 413, 'too-big', setting, 'split it')
+            self.assertNotIn('Retry-After', refused.headers)
+
+    def test_a_job_that_is_there_already_does_not_count(self):
+        d = self.limited(access='quota_jobs = 3/hour\nquota_recipients = 3/day')
+        job = dict(JOB, to='a@example.org', idempotency_key='backup-1')
+        first = d.submit(admin=False, **job)
+        for _ in range(5):
+            again = d.post('/v1/jobs', job)
+            self.assertEqual((again.status, again.json['id']), (200, first))
+        self.assert_problem(d.post('/v1/jobs', dict(job, subject='another')), 409, 'idempotency-mismatch')
+        for name in 'bc':
+            d.submit(admin=False, **dict(JOB, to=name + '@example.org'))
+        self.assert_problem(d.post('/v1/jobs', JOB), 429, 'over-quota')
 
     def test_octets_of_one_submitter_have_a_quota_also_after_a_restart(self):
         d = self.limited(access='quota_bytes = 300K')

@@ -8,6 +8,7 @@ import unittest
 import notifyd
 from notifyd import ProgramTest, until
 from test_limits import CONFIG, JOB
+from test_signin import SignInTest
 
 OTHER = '0123456789abcdef' * 2
 
@@ -20,22 +21,25 @@ def has_id():
         return False
 
 
+def move(daemon):
+    """As if the state had been made elsewhere."""
+    daemon.stop()
+    with open(os.path.join(daemon.state, 'machine-id'), 'w', encoding='ascii') as file:
+        file.write(OTHER)
+    daemon.start()
+
+
 @unittest.skipUnless(has_id(), 'this machine has no id')
 class Machine(ProgramTest):
     def setUp(self):
         self.d = self.daemon(CONFIG % ('', ''))
-        self.id = os.path.join(self.d.state, 'machine-id')
 
     def notifyctl(self, *words):
         return subprocess.run([notifyd.NOTIFYCTL, '--socket', self.d.socket, *words], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, timeout=60)
 
     def move(self):
-        """As if the state had been made elsewhere."""
-        self.d.stop()
-        with open(self.id, 'w', encoding='ascii') as file:
-            file.write(OTHER)
-        self.d.start()
+        move(self.d)
 
     def warnings(self):
         return [warning['code'] for warning in self.d.status()['warnings']]
@@ -172,3 +176,44 @@ class Machine(ProgramTest):
     def test_other_words_are_refused(self):
         self.assertEqual(self.notifyctl('state', 'old').returncode, 64)
         self.assertEqual(self.notifyctl('state', 'adopt', '--yes').returncode, 64)
+
+
+@unittest.skipUnless(has_id(), 'this machine has no id')
+class SignedIn(SignInTest):
+    def move_signed_in(self, **more):
+        """A state with a grant that belongs to another machine; its refresh token."""
+        self.open(**more)
+        self.sign_in()
+        token = until(lambda: self.kept().get('refresh_token'), 'the sign-in is kept')
+        move(self.d)
+        return token
+
+    def test_afresh_the_grant_stays_the_other_machines(self):
+        token = self.move_signed_in()
+        self.assertEqual(self.d.post('/v1/accounts/m365/refresh', None, True).status, 200)
+        self.assertEqual(self.d.post('/v1/state/new', b'', True).status, 200)
+        self.is_held('sign-in-needed', 'nobody has signed in yet')
+        self.assertEqual(self.d.post('/v1/accounts/m365/refresh', None, True).status, 200)
+        self.is_held('sign-in-needed')
+        self.d.stop()
+        self.d.start()
+        self.is_held('sign-in-needed', 'notifyctl account login m365')
+        self.sign_in()
+        self.refreshed()
+        self.refreshed()
+        used = [request['used'] for request in self.requests()]
+        self.assertEqual((len(used), token in used), (2, False), used)
+        with open(os.path.join(self.d.state, 'tokens.%s.0' % OTHER, 'm365'), encoding='utf-8') as file:
+            self.assertIn(token, file.read())
+
+    def test_undecided_nothing_is_done_with_the_grant(self):
+        secret = 'a-secret-of-this-test'
+        token = self.move_signed_in(more='client_secret = env:NOTIFYD_S\n', env={'NOTIFYD_S': secret})
+        self.assert_problem(self.begin(), 409, 'wrong-state', "another machine's")
+        self.assert_problem(self.d.post('/v1/accounts/m365/logout', None, True), 409, 'wrong-state', "another machine's")
+        reply = notifyd.request(self.d.admin, 'PUT', '/v1/accounts/m365/secret', {'field': 'client_secret', 'secret': 'new-' + secret})
+        self.assertEqual((reply.status, "another machine's" in reply.json['detail']), (503, True), reply)
+        self.assertEqual(self.d.post('/v1/accounts/m365/refresh', None, True).status, 200)
+        self.assertEqual(self.d.post('/v1/state/adopt', b'', True).status, 200)
+        self.refreshed()
+        self.assertEqual(self.requests()[0]['used'], token)

@@ -97,6 +97,9 @@ class Reload(RelayTest):
         d.configure(HEAD + ACCOUNT % ('b', two.port))
         self.reload(d)
         self.assertEqual([a['name'] for a in d.status()['accounts']], ['b'])
+        metrics = d.get('/metrics', True).body
+        self.assertIn(b'account="b"', metrics)
+        self.assertNotIn(b'account="a"', metrics)    # though a mail of it is under way
         one.gate.set()
         self.assertEqual([d.final(first)['account'], d.final(second)['account']], ['a', 'b'])
         self.assertEqual((len(one.mails), len(two.mails)), (1, 1))
@@ -121,6 +124,22 @@ class Reload(RelayTest):
         self.assertEqual((said.returncode, said.stderr), (0, ''), said)
         self.assertEqual(d.status()['warnings'], [])
 
+    def test_a_folder_of_drop_ins_that_cannot_be_read_is_not_an_empty_one(self):
+        fake = self.relay()
+        d = self.daemon(HEAD, start=False)
+        folder = os.path.join(d.folder, 'conf.d')
+        os.mkdir(folder)
+        with open(os.path.join(folder, 'a.conf'), 'w', encoding='utf-8') as file:
+            file.write(ACCOUNT % ('a', fake.port))
+        d.start()
+        os.rename(folder, folder + '.away')
+        os.symlink('conf.d', folder)    # leads to itself: also root cannot read it
+        self.assert_problem(d.post('/v1/reload', None, True), 422, 'bad-configuration', folder)
+        self.assertEqual(d.final(d.submit(**JOB))['account'], 'a')
+        os.unlink(folder)
+        self.reload(d)
+        self.assertEqual(d.status()['accounts'], [])
+
     def test_a_new_account_releases_held_jobs(self):
         fake = self.relay()
         d = self.daemon(HEAD)
@@ -132,6 +151,28 @@ class Reload(RelayTest):
         d.configure(HEAD)
         self.reload(d)
         self.assertEqual(d.job(d.submit(**JOB))['state'], 'held')
+
+    def test_what_came_before_any_account_is_judged_by_the_rules_of_the_first(self):
+        """Who may write to whom depends on an account's domain: without one everything is accepted and held."""
+        fake = self.relay()
+        head = HEAD.replace('[access]\nto_allow = *\n', '')
+        d = self.daemon(head)
+        foreign, ours = 'boss@elsewhere.example', 'ops@example.com'
+        sends = lambda admin, *to: d.submit(admin=admin, **dict(JOB, to=list(to)))
+        allowed, refused, mixed, by_operator = sends(False, ours), sends(False, foreign), sends(False, ours, foreign), sends(True, foreign)
+        for job in (allowed, refused, mixed, by_operator):
+            self.assertEqual(d.job(job)['state'], 'held')
+        d.configure(head + ACCOUNT % ('a', fake.port))
+        self.reload(d)
+        self.assertEqual(d.final(allowed)['state'], 'delivered')
+        ended = d.final(refused)
+        self.assertEqual(ended['state'], 'failed')
+        self.assertIn('recipient-not-allowed', ended['reason'])
+        self.assertIn('to_allow', ended['hint'])
+        ended = d.final(mixed)
+        self.assertEqual([(r['address'], r['state']) for r in ended['recipients']], [(ours, 'delivered'), (foreign, 'refused')])
+        self.assertEqual(d.final(by_operator)['state'], 'delivered')
+        self.assert_problem(d.post('/v1/jobs', dict(JOB, to=foreign)), 403, 'recipient-not-allowed')
 
     def test_sighup_reloads(self):
         fake = self.relay()

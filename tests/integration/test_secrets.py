@@ -165,7 +165,7 @@ class Set(Secrets):
         self.assert_problem(self.put(d, {'field': 'pin', 'secret': NEW}), 400, 'invalid-value', 'client_secret_next')
         self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': 1}), 400, 'invalid-value')
         self.assert_problem(self.put(d, {'feld': 'client_secret', 'secret': NEW}), 400, 'unknown-field')
-        self.assert_problem(self.put(d, [NEW]), 400, 'unknown-field')
+        self.assert_problem(self.put(d, [NEW]), 400, 'malformed')
         self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, 'nobody'), 404, 'not-found')
         self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, admin=False), 403, 'operator-only')
         self.assertEqual(os.listdir(self.kept), [])

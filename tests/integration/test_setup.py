@@ -97,6 +97,18 @@ class Setup(ProgramTest):
             self.assertIn(said, done.stderr)
         self.assertEqual(os.listdir(self.folder), [])
 
+    def test_what_others_put_into_the_temporary_folder_does_not_matter(self):
+        program = os.path.join(self.folder, 'notifyd')    # tells where the settings are that it checks
+        told = os.path.join(self.folder, 'told')
+        with open(program, 'w', encoding='utf-8') as file:
+            file.write('#!/bin/sh\nstat -c "%%a %%u" "$(dirname "$3")" > %s\nls -A "$(dirname "$3")" >> %s\nexec %s "$@"\n' % (told, told, notifyd.NOTIFYD))
+        os.chmod(program, 0o755)
+        done = subprocess.run([notifyd.NOTIFYCTL, 'setup', 'smtp', *MAIL, '--host', 'relay.example.com', '--notifyd', program, '-o', self.output],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done)
+        with open(told, encoding='utf-8') as file:
+            self.assertEqual(file.read(), '700 %d\nnotifyd.conf\n' % os.getuid())
+
     def test_quotes_of_an_address_stay_within_the_script(self):
         done = self.run_setup('microsoft', '--from', "o'brien@contoso.example", *ENTRA, '-o', '-')
         self.assertIn("-Identity 'o''brien@contoso.example'", done.stdout)

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import ssl
+import subprocess
 import tempfile
 import threading
 import unittest

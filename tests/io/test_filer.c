@@ -9,6 +9,7 @@
 
 #include "daemon/io/filer.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +252,48 @@ what_goes_aside_is_kept_and_what_is_kept_stays(void **state)
 	loop_free(answers.loop);
 }
 
+static void
+a_folder_is_listed_by_name(void **state)
+{
+	static const char *const names[] = { "20-b.conf", "10-a.conf", ".hidden.conf", "conf", "a.conf~" };
+	struct filer_list list;
+	struct nd_why why;
+	char file[192];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(file, sizeof(file), "%s/%s", folder, names[i]);
+		assert_int_equal(filer_write(file, "", 0, NULL), ND_OK);
+	}
+	assert_int_equal(filer_list(folder, ".conf", &list, &why), ND_OK);
+	assert_int_equal(list.count, 2);
+	(void)snprintf(file, sizeof(file), "%s/10-a.conf", folder);
+	assert_string_equal(list.paths[0], file);
+	(void)snprintf(file, sizeof(file), "%s/20-b.conf", folder);
+	assert_string_equal(list.paths[1], file);
+	filer_list_done(&list);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(file, sizeof(file), "%s/%s", folder, names[i]);
+		assert_int_equal(unlink(file), 0);
+	}
+}
+
+static void
+a_folder_that_cannot_be_read_is_not_an_empty_one(void **state)
+{
+	struct filer_list list;
+	struct nd_why why;
+
+	(void)state;
+	assert_int_equal(filer_list(path, ".conf", &list, &why), ND_OK); /* not there */
+	assert_int_equal(list.count, 0);
+	filer_list_done(&list);
+	assert_int_equal(symlink("token", path), 0); /* to itself */
+	assert_int_equal(filer_list(path, ".conf", &list, &why), ND_EDISK);
+	assert_int_equal(why.sys_errno, ELOOP);
+	assert_non_null(strstr(why.text, path));
+}
+
 int
 main(void)
 {
@@ -263,6 +306,8 @@ main(void)
 		TEST(reading_tells_what_is_wrong_and_touches_nothing),
 		TEST(a_file_without_a_size_is_read_to_its_end),
 		TEST(a_folder_is_made_once),
+		TEST(a_folder_is_listed_by_name),
+		TEST(a_folder_that_cannot_be_read_is_not_an_empty_one),
 		TEST(a_later_write_copies_its_octets_and_answers_on_the_loop),
 		TEST(what_goes_aside_is_kept_and_what_is_kept_stays),
 	};

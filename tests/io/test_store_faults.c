@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_store_faults.c - the queue when things break: full disks, failed syncs, SIGKILL, a second notifyd; and with very many jobs.
+/* test_store_store_shim.c - the queue when things break: full disks, failed syncs, SIGKILL, a second notifyd; and with very many jobs.
  *
- * A shim over SQLite's own file layer fails on demand. It is registered as the default, so the store takes it unknowingly.
+ * The file layer of store_shim.h fails on demand.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
 #include "tests/io/store_kit.h"
+#include "tests/io/store_shim.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,165 +22,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* -- the shim -- */
-
-struct shim_file {
-	sqlite3_file base;
-	bool log; /* the write-ahead log, not the database */
-	int error;
-	sqlite3_file *real;
-};
-
-static struct {
-	atomic_bool sync_log, sync_db; /* syncs fail */
-	atomic_bool full;              /* writes to the log find no room */
-	atomic_bool quota;             /* they hit a quota */
-	atomic_int syncs_of_log;
-} faults;
-
-static sqlite3_vfs shim_vfs, *real_vfs;
-
-static sqlite3_file *
-real(sqlite3_file *file)
-{
-	return ((struct shim_file *)file)->real;
-}
-
-static int
-shim_close(sqlite3_file *file)
-{
-	return real(file)->pMethods->xClose(real(file));
-}
-
-static int
-shim_read(sqlite3_file *file, void *octets, int len, sqlite3_int64 at)
-{
-	return real(file)->pMethods->xRead(real(file), octets, len, at);
-}
-
-static int
-shim_write(sqlite3_file *file, const void *octets, int len, sqlite3_int64 at)
-{
-	bool log = ((struct shim_file *)file)->log;
-
-	if (log && faults.full)
-		return SQLITE_FULL;
-	if (log && faults.quota) {
-		((struct shim_file *)file)->error = EDQUOT;
-		return SQLITE_IOERR_WRITE;
-	}
-	return real(file)->pMethods->xWrite(real(file), octets, len, at);
-}
-
-static int
-shim_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
-	return real(file)->pMethods->xTruncate(real(file), size);
-}
-
-static int
-shim_sync(sqlite3_file *file, int flags)
-{
-	bool log = ((struct shim_file *)file)->log;
-
-	if (log)
-		faults.syncs_of_log++;
-	if (log ? faults.sync_log : faults.sync_db) {
-		((struct shim_file *)file)->error = errno = EIO;
-		return SQLITE_IOERR_FSYNC;
-	}
-	return real(file)->pMethods->xSync(real(file), flags);
-}
-
-static int
-shim_size(sqlite3_file *file, sqlite3_int64 *size)
-{
-	return real(file)->pMethods->xFileSize(real(file), size);
-}
-
-static int
-shim_lock(sqlite3_file *file, int level)
-{
-	return real(file)->pMethods->xLock(real(file), level);
-}
-
-static int
-shim_unlock(sqlite3_file *file, int level)
-{
-	return real(file)->pMethods->xUnlock(real(file), level);
-}
-
-static int
-shim_reserved(sqlite3_file *file, int *out)
-{
-	return real(file)->pMethods->xCheckReservedLock(real(file), out);
-}
-
-static int
-shim_control(sqlite3_file *file, int op, void *arg)
-{
-	if (op == SQLITE_FCNTL_LAST_ERRNO) {
-		*(int *)arg = ((struct shim_file *)file)->error;
-		return SQLITE_OK;
-	}
-	return real(file)->pMethods->xFileControl(real(file), op, arg);
-}
-
-static int
-shim_sector(sqlite3_file *file)
-{
-	return real(file)->pMethods->xSectorSize(real(file));
-}
-
-static int
-shim_traits(sqlite3_file *file)
-{
-	return real(file)->pMethods->xDeviceCharacteristics(real(file));
-}
-
-static const sqlite3_io_methods shim_methods = {
-	.iVersion = 1,
-	.xClose = shim_close,
-	.xRead = shim_read,
-	.xWrite = shim_write,
-	.xTruncate = shim_truncate,
-	.xSync = shim_sync,
-	.xFileSize = shim_size,
-	.xLock = shim_lock,
-	.xUnlock = shim_unlock,
-	.xCheckReservedLock = shim_reserved,
-	.xFileControl = shim_control,
-	.xSectorSize = shim_sector,
-	.xDeviceCharacteristics = shim_traits,
-};
-
-static int
-shim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *flags_out)
-{
-	struct shim_file *shim = (struct shim_file *)file;
-	int rc;
-
-	(void)vfs;
-	shim->error = 0;
-	shim->real = (sqlite3_file *)(shim + 1);
-	shim->log = (flags & SQLITE_OPEN_WAL) != 0;
-	rc = real_vfs->xOpen(real_vfs, name, shim->real, flags, flags_out);
-	file->pMethods = shim->real->pMethods != NULL ? &shim_methods : NULL;
-	return rc;
-}
-
-static int
-install_shim(void **state)
-{
-	(void)state;
-	real_vfs = sqlite3_vfs_find(NULL);
-	shim_vfs = *real_vfs;
-	shim_vfs.zName = "shim";
-	shim_vfs.szOsFile = (int)sizeof(struct shim_file) + real_vfs->szOsFile;
-	shim_vfs.xOpen = shim_open;
-	return sqlite3_vfs_register(&shim_vfs, 1) == SQLITE_OK ? 0 : -1;
-}
 
 /* -- set up -- */
 
@@ -197,7 +39,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	faults.sync_log = faults.sync_db = faults.full = faults.quota = false;
+	store_shim_mend();
 	kit_close(&kit);
 	return 0;
 }
@@ -232,7 +74,7 @@ a_full_disk_refuses_jobs_until_there_is_room(void **state)
 
 	(void)state;
 	assert_int_equal(kit_put(&kit, a), ND_OK);
-	faults.full = true;
+	store_shim.full = true;
 	kit_submit(&kit, &reqs[0]);
 	kit_submit(&kit, &reqs[1]);
 	kit_wait(&kit);
@@ -244,7 +86,7 @@ a_full_disk_refuses_jobs_until_there_is_room(void **state)
 	assert_int_equal(req.found->state, JOB_QUEUED);
 	kit_forget(&req);
 	assert_int_equal(queued(), 1);
-	faults.full = false;
+	store_shim.full = false;
 	assert_int_equal(kit_put(&kit, b), ND_OK);
 	assert_int_equal(kit_outcome(&kit, a, JOB_DELIVERED, KIT_NOW), ND_OK);
 	assert_int_equal(queued(), 1);
@@ -262,9 +104,9 @@ a_used_up_quota_is_a_full_disk(void **state)
 	struct queue_job *job = kit_job(&kit);
 
 	(void)state;
-	faults.quota = true;
+	store_shim.quota = true;
 	assert_int_equal(kit_put(&kit, job), ND_EDISKFULL);
-	faults.quota = false;
+	store_shim.quota = false;
 	assert_int_equal(kit_put(&kit, job), ND_OK);
 	queue_job_free(job);
 }
@@ -278,7 +120,7 @@ after_a_failed_sync_nothing_is_written_any_more(void **state)
 
 	(void)state;
 	assert_int_equal(kit_put(&kit, a), ND_OK);
-	faults.sync_log = true;
+	store_shim.sync_log = true;
 	kit_submit(&kit, &reqs[0]);
 	kit_submit(&kit, &reqs[1]);
 	kit_wait(&kit);
@@ -286,11 +128,11 @@ after_a_failed_sync_nothing_is_written_any_more(void **state)
 	assert_int_equal(reqs[0].why.sys_errno, EIO);
 	assert_int_equal(reqs[1].err, ND_EDISK);
 	/* The disk seems to be well again: it is not believed. */
-	faults.sync_log = false;
-	syncs = faults.syncs_of_log;
+	store_shim.sync_log = false;
+	syncs = store_shim.syncs_of_log;
 	assert_int_equal(kit_put(&kit, c), ND_EDISK);
 	assert_int_equal(kit_outcome(&kit, a, JOB_DELIVERED, KIT_NOW), ND_EDISK);
-	assert_int_equal(faults.syncs_of_log, syncs);
+	assert_int_equal(store_shim.syncs_of_log, syncs);
 	/* Reading goes on, of what was accepted. */
 	assert_int_equal(kit_show(&kit, &req, a->id), ND_OK);
 	kit_forget(&req);
@@ -312,9 +154,9 @@ a_job_that_was_refused_by_a_failed_sync_does_not_come_back(void **state)
 	for (round = 0; round < 2; round++) { /* with good jobs in the log before it, and with none */
 		if (round == 0)
 			assert_int_equal(kit_put(&kit, a), ND_OK);
-		faults.sync_log = true;
+		store_shim.sync_log = true;
 		assert_int_equal(kit_put(&kit, b), ND_EDISK); /* its octets lie in the log, whole */
-		faults.sync_log = false;
+		store_shim.sync_log = false;
 		kit_stop(&kit);
 		kit_start(&kit);
 		assert_int_equal(kit_show(&kit, &req, a->id), ND_OK);
@@ -334,7 +176,7 @@ a_failed_sync_of_the_database_file_is_not_hidden(void **state)
 	int i, accepted = 0;
 
 	(void)state;
-	faults.sync_db = true;
+	store_shim.sync_db = true;
 	for (i = 0; i < 600; i++) { /* until the log is long enough to be moved to the database */
 		job = kit_job(&kit);
 		free(job->body);
@@ -346,7 +188,7 @@ a_failed_sync_of_the_database_file_is_not_hidden(void **state)
 		queue_job_free(job);
 	}
 	assert_in_range(accepted, 100, 599);
-	faults.sync_db = false;
+	store_shim.sync_db = false;
 	assert_int_equal(kit_put(&kit, last), ND_EDISK);
 	kit_stop(&kit);
 	kit_start(&kit);
@@ -665,5 +507,5 @@ main(void)
 		TEST(every_statement_uses_an_index),
 	};
 
-	return cmocka_run_group_tests(tests, install_shim, NULL);
+	return cmocka_run_group_tests(tests, store_shim_install, NULL);
 }

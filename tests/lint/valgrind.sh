@@ -9,19 +9,30 @@ top_srcdir=$(cd "$(dirname "$0")/../.." && pwd)
 export top_srcdir srcdir=$top_srcdir top_builddir=$build CMOCKA_TEST_ABORT=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-memcheck=(valgrind -q --error-exitcode=99 --leak-check=full "--errors-for-leak-kinds=definite,indirect")
-lint_seen=0
+export memcheck="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect"
+programs=()
 for program in "$build"/tests/unit/test_* "$build"/tests/io/test_*; do
   [ -x "$program" ] && [ -f "$program" ] || continue
   case $program in *.o | *.log | *.trs) continue ;; esac
-  lint_seen=$((lint_seen + 1))
-  begin=$SECONDS
-  (cd "$build" && "${memcheck[@]}" "$program") > "$log" 2>&1 || { bad "$(basename "$program")"; grep '^==\|FAILED\|^\[  *ERROR' "$log" | head -40; }
-  echo "valgrind: $(basename "$program"), $((SECONDS - begin)) s"
+  programs+=("$program")
 done
+lint_seen=${#programs[@]}
+look() { # PROGRAM
+  local begin=$SECONDS said
+  # shellcheck disable=SC2086 # a list of words
+  if said=$(cd "$top_builddir" && $memcheck "$1" 2>&1); then
+    echo "valgrind: $(basename "$1"), $((SECONDS - begin)) s"
+  else
+    printf '%s: memcheck\n%s\n' "$(basename "$1")" "$(grep '^==\|FAILED\|^\[  *ERROR' <<< "$said" | head -40)"
+    return 1
+  fi
+}
+export -f look
+# shellcheck disable=SC2016 # the shell that is started expands it
+printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I PROGRAM bash -c 'look "$1"' - PROGRAM || bad "see above"
 # Acts of people, a copy of the queue, mails, intake, reloads and tokens, clients that follow.
-ND_UNDER="${memcheck[*]}" python3 "$top_srcdir/tests/integration/run.py" --builddir "$build" -k test_acts -k test_backup -k test_flights \
-  -k test_intake -k test_reload -k test_stream.Client > "$log" 2>&1 || { bad "the daemon"; grep -v ' \.\.\. ok$' "$log" | tail -100; }
+ND_UNDER=$memcheck python3 "$top_srcdir/tests/integration/run.py" --jobs "$(nproc)" --builddir "$build" \
+  test_acts test_backup test_flights test_intake test_reload test_stream.Client > "$log" 2>&1 || { bad "the daemon"; grep -v ' \.\.\. ok$' "$log" | tail -100; }
 tail -1 "$log"
 echo "valgrind: $lint_seen programs and the daemon"
 lint_end

@@ -9,6 +9,7 @@
 
 #include "common/api.h"
 #include "common/json.h"
+#include "daemon/core/ready.h"
 
 #include <string.h>
 
@@ -160,6 +161,63 @@ every_route_is_in_the_openapi_document_once(void **state)
 	nd_buf_done(&out);
 }
 
+static bool
+has_parameter(const struct json_node *operation, const char *name, const char *in)
+{
+	const struct json_node *parameter = json_get(operation, "parameters")->child;
+
+	for (; parameter != NULL; parameter = parameter->next)
+		if (strcmp(json_get_text(parameter, "name"), name) == 0 &&
+		    strcmp(json_get_text(parameter, "in"), in) == 0)
+			return true;
+	return false;
+}
+
+static void
+the_openapi_document_tells_bodies_and_parameters(void **state)
+{
+	static const struct {
+		const char *path, *method, *type, *parameter;
+	} rows[] = {
+		{ "/v1/jobs", "post", "application/json", "wait" },
+		{ "/v1/jobs", "post", "text/plain", "subject" },
+		{ "/v1/messages", "post", "message/rfc822", "t" },
+		{ "/v1/accounts/{id}/secret", "put", "application/json", NULL },
+		{ "/v1/accounts/test", "post", "text/plain", "account" },
+		{ "/v1/jobs", "get", NULL, "cursor" },
+		{ "/v1/jobs/cancel", "post", NULL, "severity" },
+		{ "/v1/jobs/{id}", "get", NULL, "wait" },
+	};
+	const struct json_node *paths, *operation, *body;
+	struct json_tree tree;
+	struct nd_buf out;
+
+	(void)state;
+	nd_buf_init(&out, 1u << 20);
+	api_openapi("1.2", &out);
+	assert_int_equal(json_read(&tree, nd_buf_text(&out), out.len, &json_limits_job, NULL, NULL), ND_OK);
+	paths = json_get(tree.root, "paths");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		operation = json_get(json_get(paths, rows[i].path), rows[i].method);
+		body = json_get(operation, "requestBody");
+		assert_true((body != NULL) == (rows[i].type != NULL));
+		if (body != NULL)
+			assert_non_null(json_get(json_get(body, "content"), rows[i].type));
+		if (body != NULL)
+			assert_true(json_get(body, "required")->boolean);
+		assert_true(rows[i].parameter == NULL || has_parameter(operation, rows[i].parameter, "query"));
+		assert_true(strchr(rows[i].path, '{') == NULL || has_parameter(operation, "id", "path"));
+	}
+	for (unsigned i = 0; i < API_ROUTE_COUNT; i++)
+		if (strcmp(api_routes[i].method, "PUT") == 0)
+			assert_non_null(json_get(json_get(json_get(paths, api_routes[i].path), "put"), "requestBody"));
+	operation = json_get(json_get(paths, "/v1/messages"), "post");
+	for (const char *const *name = ready_fields; *name != NULL; name++)
+		assert_true(strcmp(*name, "labels") == 0 || has_parameter(operation, *name, "query"));
+	json_done(&tree);
+	nd_buf_done(&out);
+}
+
 static void
 a_bad_configuration_tells_every_fault(void **state)
 {
@@ -193,6 +251,7 @@ main(void)
 		cmocka_unit_test(a_problem_leaves_out_what_is_not_known),
 		cmocka_unit_test(the_operators_socket_lies_beside_the_other),
 		cmocka_unit_test(every_route_is_in_the_openapi_document_once),
+		cmocka_unit_test(the_openapi_document_tells_bodies_and_parameters),
 		cmocka_unit_test(a_bad_configuration_tells_every_fault),
 	};
 

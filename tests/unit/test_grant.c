@@ -51,21 +51,6 @@ microsofts_grants_die_after_90_days_and_googles_after_180(void **state)
 	assert_int_equal(grant_end(&microsoft, 0), 0);
 }
 
-static void
-the_end_is_told_in_steps(void **state)
-{
-	static const struct {
-		nd_unix left;
-		unsigned step;
-	} rows[] = { { 31 * DAY, 0 }, { 30 * DAY, 30 }, { 15 * DAY, 30 }, { 14 * DAY, 14 }, { 7 * DAY, 7 },
-		{ 3 * DAY + 1, 7 }, { 3 * DAY, 3 }, { DAY + 1, 3 }, { DAY, 1 }, { -DAY, 1 } };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(grant_near(500 * DAY + rows[i].left, 500 * DAY), rows[i].step);
-	assert_int_equal(grant_near(0, 500 * DAY), 0);
-}
-
 /* The longest life an access token is believed, and a queue that never asks. */
 static void
 a_grant_is_used_daily_without_a_queue(void **state)
@@ -140,7 +125,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_errors_about_the_grant_put_it_aside),
 		cmocka_unit_test(microsofts_grants_die_after_90_days_and_googles_after_180),
-		cmocka_unit_test(the_end_is_told_in_steps),
 		cmocka_unit_test(a_grant_is_used_daily_without_a_queue),
 		cmocka_unit_test(a_dead_grant_is_told_with_its_remedy),
 		cmocka_unit_test(the_file_keeps_what_a_grant_is_and_what_became_of_it),

@@ -153,10 +153,38 @@ an_account_in_trouble_is_probed_at_once_when_resumed(void **state)
 	assert_int_equal(health_leave(&health, 4), HEALTH_ALL);
 }
 
+static void
+when_an_account_may_send_is_known_unless_a_person_is_needed(void **state)
+{
+	static const struct {
+		enum health_state state;
+		nd_ms until;
+		nd_unix ready;
+	} rows[] = {
+		{ HEALTH_OK, ND_NEVER, 5000000 },
+		{ HEALTH_PACED, 1000, 5000000 }, /* over */
+		{ HEALTH_PACED, 61000, 5060000 },
+		{ HEALTH_THROTTLED, 2000, 5001000 },
+		{ HEALTH_FAILING, 3000, 5002000 },
+		{ HEALTH_FAILING, ND_NEVER, 0 },
+		{ HEALTH_HELD, 3000, 0 },
+		{ HEALTH_PAUSED, ND_NEVER, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct health health = { .state = rows[i].state, .until = rows[i].until };
+
+		assert_int_equal(
+		    health_ready(&health, (struct nd_now){ .ms = 1000, .unix_ms = 5000000 }), rows[i].ready);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(when_an_account_may_send_is_known_unless_a_person_is_needed),
 		cmocka_unit_test(a_throttle_ends_by_itself),
 		cmocka_unit_test(a_failing_account_is_probed_by_one_session_at_growing_intervals),
 		cmocka_unit_test(a_session_proves_nothing_about_a_fault_met_in_a_mail),

@@ -109,6 +109,24 @@ beyond_eighty_percent_there_are_warnings(void **state)
 	assert_false(intake_limit_warning(&conf, &all, 3, &warning));
 }
 
+static void
+what_is_refused_by_is_called_full(void **state)
+{
+	const struct intake_limit_load jobs = { 95, 0, -1 }, octets = { 0, 9500, -1 }, disk = { 0, 0, 1049 };
+	struct intake_limit_warning warning;
+	struct nd_why why;
+
+	(void)state;
+	assert_int_equal(intake_limit_check(&conf, &jobs, 0, false, &why), ND_EQUEUEFULL);
+	assert_true(intake_limit_warning(&conf, &jobs, 0, &warning));
+	assert_string_equal(warning.code, "queue-full");
+	assert_true(intake_limit_warning(&conf, &octets, 0, &warning));
+	assert_string_equal(warning.code, "queue-full");
+	assert_int_equal(intake_limit_check(&conf, &disk, 0, false, &why), ND_EDISKFULL);
+	assert_true(intake_limit_warning(&conf, &disk, 0, &warning));
+	assert_string_equal(warning.code, "disk-full");
+}
+
 int
 main(void)
 {
@@ -119,6 +137,7 @@ main(void)
 		cmocka_unit_test(no_floor_is_no_floor),
 		cmocka_unit_test(a_refusal_names_the_setting),
 		cmocka_unit_test(beyond_eighty_percent_there_are_warnings),
+		cmocka_unit_test(what_is_refused_by_is_called_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

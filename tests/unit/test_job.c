@@ -99,18 +99,14 @@ no_final_state_but_failed_and_expired_is_left(void **state)
 }
 
 static void
-names_of_severities_and_recipients_read_back(void **state)
+names_of_severities_read_back(void **state)
 {
 	enum job_severity severity;
-	enum rcpt_state rcpt;
 
 	(void)state;
 	for (unsigned i = 0; i < JOB_SEVERITY_COUNT; i++)
 		assert_true(job_severity_named(job_severity_name((enum job_severity)i), &severity) && severity == i);
-	for (unsigned i = 0; i < RCPT_STATE_COUNT; i++)
-		assert_true(job_rcpt_state_named(job_rcpt_state_name((enum rcpt_state)i), &rcpt) && rcpt == i);
 	assert_false(job_severity_named("bad", &severity));
-	assert_false(job_rcpt_state_named("bad", &rcpt));
 	assert_true(JOB_EMERGENCY < JOB_DEBUG);
 }
 
@@ -582,7 +578,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states_move_as_the_table_says),
 		cmocka_unit_test(no_final_state_but_failed_and_expired_is_left),
-		cmocka_unit_test(names_of_severities_and_recipients_read_back),
+		cmocka_unit_test(names_of_severities_read_back),
 		cmocka_unit_test(every_field_of_the_table_is_known_to_the_check),
 		cmocka_unit_test(a_whole_job_is_taken),
 		cmocka_unit_test(what_is_not_given_stays_empty),

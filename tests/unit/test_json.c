@@ -71,6 +71,7 @@ a_tree_holds_what_was_written(void **state)
 	assert_false(json_int(node, INT64_MIN, INT64_MAX, &n));
 	assert_string_equal(json_get_text(tree.root, ""), "");
 	assert_null(json_get_text(tree.root, "c"));
+	assert_false(json_true(tree.root, "c") || json_true(tree.root, "a") || json_true(tree.root, "d"));
 	assert_null(json_get(tree.root, "d"));
 	assert_null(json_get(json_get(tree.root, "a"), "b"));
 	assert_null(json_get(NULL, "b"));
@@ -406,6 +407,36 @@ types_have_names(void **state)
 	json_done(NULL);
 }
 
+static void
+members_that_do_not_belong_there_are_named(void **state)
+{
+	static const char *const known[] = { "mode", "uri", NULL };
+	static const struct {
+		const char *text;
+		enum nd_err err;
+		const char *words;
+	} rows[] = {
+		{ "{}", ND_OK, "" },
+		{ "{\"uri\":1,\"mode\":[2]}", ND_OK, "" },
+		{ "{\"mode\":1,\"moed\":1}", ND_EUNKNOWN, "\"moed\"" },
+		{ "[1]", ND_ESYNTAX, "an array" },
+		{ "[{\"mode\":1}]", ND_ESYNTAX, "an array" },
+		{ "\"mode\"", ND_ESYNTAX, "a string" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct nd_why told = { 0 };
+		struct json_tree tree;
+
+		assert_int_equal(
+		    json_read(&tree, rows[i].text, strlen(rows[i].text), &json_limits_small, NULL, NULL), ND_OK);
+		assert_int_equal(json_only(tree.root, known, &told), rows[i].err);
+		assert_non_null(strstr(told.text, rows[i].words));
+		json_done(&tree);
+	}
+}
+
 /* --- where they lie --- */
 
 static char *
@@ -517,10 +548,25 @@ a_member_is_added_once_and_clean(void **state)
 	json_done(&tree);
 }
 
+static void
+only_a_member_that_is_true_is_true(void **state)
+{
+	static const char text[] = "{\"yes\":true,\"no\":false,\"text\":\"true\",\"one\":1}";
+	struct json_tree tree;
+
+	(void)state;
+	assert_int_equal(json_read(&tree, text, sizeof(text) - 1, &json_limits_small, NULL, NULL), ND_OK);
+	assert_true(json_true(tree.root, "yes"));
+	assert_false(json_true(tree.root, "no") || json_true(tree.root, "text") || json_true(tree.root, "one"));
+	assert_false(json_true(tree.root, "none") || json_true(tree.root->child, "yes") || json_true(NULL, "yes"));
+	json_done(&tree);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_a_member_that_is_true_is_true),
 		cmocka_unit_test(a_tree_holds_what_was_written),
 		cmocka_unit_test(numbers_stay_as_they_are_written),
 		cmocka_unit_test(escapes_become_characters),
@@ -541,6 +587,7 @@ main(void)
 		cmocka_unit_test(a_tree_is_written_again_as_it_was_read),
 		cmocka_unit_test(a_full_buffer_ends_the_writing),
 		cmocka_unit_test(types_have_names),
+		cmocka_unit_test(members_that_do_not_belong_there_are_named),
 		cmocka_unit_test(reading_where_it_lies_finds_the_same),
 		cmocka_unit_test(a_value_before_others_is_taken_alone_and_its_lines_are_counted),
 		cmocka_unit_test(a_span_ends_with_its_last_bracket),

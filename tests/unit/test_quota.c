@@ -156,16 +156,68 @@ foreign_recipients_are_counted_one_by_one(void **state)
 static void
 a_refused_job_does_not_count(void **state)
 {
-	struct quota_ask what = { .peer = &web, .octets = 1, .foreign = 501 };
+	struct quota_ask what = { .peer = &web, .octets = 1, .foreign = 499 };
 
 	(void)state;
-	conf.quota_jobs = (struct conf_rate){ .hour = 2 };
+	conf.quota_jobs = (struct conf_rate){ .hour = 3 };
+	assert_int_equal(ask(&what, 0), ND_OK);
+	what.foreign = 2;
 	assert_int_equal(ask(&what, 0), ND_EOVERQUOTA);
 	assert_int_equal(ask(&what, 0), ND_EOVERQUOTA);
 	assert_int_equal(ask(&what, 0), ND_EOVERQUOTA);
-	what.foreign = 500;
+	what.foreign = 1;
 	assert_int_equal(ask(&what, 0), ND_OK);
 	what.foreign = 0;
+	assert_int_equal(ask(&what, 0), ND_OK);
+	assert_int_equal(ask(&what, 0), ND_EOVERQUOTA);
+}
+
+static void
+a_job_that_never_fits_is_refused_for_good(void **state)
+{
+	struct quota_ask what = { .peer = &web, .foreign = 501 };
+	struct nd_why why = { .err = ND_OK };
+
+	(void)state;
+	for (nd_ms now = 0; now <= ND_DAY(2); now += ND_DAY(1)) {
+		assert_int_equal(quota_take(quota, &conf, &what, now, &why), ND_ETOOBIG);
+		assert_int_equal(nd_err_http(why.err), 413);
+		assert_string_equal(why.field, "quota_recipients");
+		assert_non_null(strstr(why.text, "500/day never has room for more than 500"));
+		assert_string_equal(why.hint, "split it, or raise [access] quota_recipients");
+		assert_int_equal(why.retry_after, 0);
+	}
+	what.severe = true; /* the reserve */
+	assert_int_equal(ask(&what, ND_DAY(2)), ND_OK);
+	what.foreign = 626;
+	assert_int_equal(ask(&what, ND_DAY(9)), ND_ETOOBIG);
+	what = (struct quota_ask){ .peer = &web, .octets = 1001 };
+	why = (struct nd_why){ .err = ND_OK };
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_ETOOBIG);
+	assert_string_equal(why.field, "quota_bytes");
+	assert_int_equal(why.retry_after, 0);
+	what.octets = 1000;
+	assert_int_equal(ask(&what, ND_DAY(9)), ND_OK);
+}
+
+static void
+what_is_given_back_can_be_taken_again(void **state)
+{
+	struct quota_ask what = { .peer = &web, .foreign = 500 };
+
+	(void)state;
+	conf.quota_jobs = (struct conf_rate){ .minute = 30, .hour = 1 };
+	assert_int_equal(ask(&what, 0), ND_OK);
+	assert_int_equal(ask(&what, 0), ND_EOVERQUOTA);
+	quota_return(quota, &conf, &what);
+	assert_int_equal(ask(&what, 0), ND_OK);
+	/* Never more than was taken; of nobody else; of one that is not known. */
+	quota_return(quota, &conf, &what);
+	quota_return(quota, &conf, &what);
+	what.peer = &mail;
+	quota_return(quota, &conf, &what);
+	assert_int_equal(quota_count(quota), 1);
+	what.peer = &web;
 	assert_int_equal(ask(&what, 0), ND_OK);
 	assert_int_equal(ask(&what, 0), ND_EOVERQUOTA);
 }
@@ -233,6 +285,8 @@ main(void)
 		TEST(the_octets_in_the_queue_are_bounded),
 		TEST(foreign_recipients_are_counted_one_by_one),
 		TEST(a_refused_job_does_not_count),
+		TEST(a_job_that_never_fits_is_refused_for_good),
+		TEST(what_is_given_back_can_be_taken_again),
 		TEST(the_slowest_of_several_rates_says_when_to_come_again),
 		TEST(who_has_been_silent_longest_is_forgotten),
 		TEST(a_long_silence_and_a_large_rate_do_not_overflow),

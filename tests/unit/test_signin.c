@@ -171,22 +171,25 @@ a_device_code_is_read_also_in_googles_words(void **state)
 			  googles[] = "{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_url\":\"https://g/\"}",
 			  nothing[] = "{\"user_code\":\"U\"}",
 			  no[] = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000218: x\"}";
+	struct oauth_reply refusal;
 	struct signin_device got;
-	struct nd_why why;
 
 	(void)state;
-	assert_int_equal(signin_device_read(200, standard, strlen(standard), NULL, &got, &why), ND_OK);
+	assert_int_equal(signin_device_read(200, standard, strlen(standard), NULL, &got, &refusal), ND_OK);
 	assert_string_equal(got.uri_complete, "https://x/?c=U");
 	assert_int_equal(got.interval, ND_SEC(7));
 	assert_int_equal(got.life, ND_SEC(900));
 	signin_device_done(&got);
-	assert_int_equal(signin_device_read(200, googles, strlen(googles), NULL, &got, &why), ND_OK);
+	assert_int_equal(signin_device_read(200, googles, strlen(googles), NULL, &got, &refusal), ND_OK);
 	assert_string_equal(got.uri, "https://g/");
 	assert_int_equal(got.interval, ND_SEC(5));
 	signin_device_done(&got);
-	assert_int_equal(signin_device_read(200, nothing, strlen(nothing), NULL, &got, &why), ND_ELOGIN);
-	assert_int_equal(signin_device_read(401, no, strlen(no), NULL, &got, &why), ND_ELOGIN);
-	assert_non_null(strstr(why.text, "AADSTS7000218"));
+	assert_int_equal(signin_device_read(200, nothing, strlen(nothing), NULL, &got, &refusal), ND_ELOGIN);
+	assert_string_equal(refusal.why.hint, "check device_url");
+	assert_int_equal(signin_device_read(401, no, strlen(no), NULL, &got, &refusal), ND_ELOGIN);
+	assert_non_null(strstr(refusal.why.text, "AADSTS7000218"));
+	assert_true(oauth_reply_secret_refused(&refusal));
+	oauth_reply_done(&refusal);
 }
 
 static enum signin_step
