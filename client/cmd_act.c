@@ -97,7 +97,9 @@ act_one(struct cmd *cmd, const char *action, const char *word)
 	state = json_get_text(tree.root, "state");
 	if (code == CMD_DONE && state != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "%s %s%s", id, state,
-		    strcmp(state, "sending") == 0 ? ": done after this try, unless it is delivered" : "");
+		    strcmp(state, "sending") == 0
+			? ": its message has just left; done after the relay's answer, unless it is delivered"
+			: "");
 	json_done(&tree);
 	return code;
 }

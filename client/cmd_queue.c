@@ -41,6 +41,9 @@ static const struct writer_column attempt_columns[] = {
 	{ "TRY", true, 0 }, { "BEGAN", false, 0 }, { "ACCOUNT", false, 0 }, { "RELAY", false, 0.15 },
 	{ "STAGE", false, 0 }, { "VERDICT", false, 0 }, { "REPLY", false, 0.2 },
 };
+static const struct writer_column evidence_columns[] = {
+	{ "REACHED", false, 0 }, { "AT", false, 0 }, { "RELAY", false, 0.2 }, { "TLS", false, 0.1 }, { "SHA-256 OF THE MESSAGE", false, 0 },
+};
 /* clang-format on */
 
 #define COUNT(table) ((unsigned)(sizeof(table) / sizeof((table)[0])))
@@ -298,6 +301,31 @@ print_attempts(struct cmd *cmd, const struct json_node *attempts)
 	writer_table_done(&table);
 }
 
+static void
+print_evidence(struct cmd *cmd, const struct json_node *list)
+{
+	const struct json_node *one = list != NULL ? list->child : NULL;
+	struct writer_table table;
+	const char *stamp, *tls;
+	char when[48];
+
+	if (one == NULL)
+		return;
+	writer_table_init(&table, evidence_columns, COUNT(evidence_columns));
+	for (; one != NULL; one = one->next) {
+		stamp = json_get_text(one, "at");
+		tls = json_get_text(one, "tls");
+		writer_table_cell(&table, WRITER_PLAIN, json_get_text(one, "address"));
+		writer_table_cell(&table, WRITER_PLAIN, stamp != NULL ? cmd_stamp(stamp, when) : NULL);
+		writer_table_cell(&table, WRITER_PLAIN, json_get_text(one, "relay"));
+		writer_table_cell(&table, WRITER_PLAIN, tls != NULL ? tls : "none");
+		writer_table_cell(&table, WRITER_PLAIN, json_get_text(one, "sha256"));
+	}
+	(void)fputc('\n', cmd->out.file);
+	writer_table_print(&table, &cmd->out);
+	writer_table_done(&table);
+}
+
 int
 cmd_show_run(struct cmd *cmd, const struct args *args)
 {
@@ -313,6 +341,7 @@ cmd_show_run(struct cmd *cmd, const struct args *args)
 		print_facts(cmd, tree.root);
 		print_recipients(cmd, json_get(tree.root, "recipients"));
 		print_attempts(cmd, json_get(tree.root, "attempts"));
+		print_evidence(cmd, json_get(tree.root, "evidence"));
 	}
 	json_done(&tree);
 	return code;

@@ -185,7 +185,7 @@ print_way(struct login *login, const char *obstacle)
 		    "address bar and paste it here, %s at most; Ctrl-C gives up.",
 		    login->uri,
 		    strncmp(login->uri, "https:", 6) == 0
-			? "What it shows there does not matter."
+			? "What it shows there does not matter, \"connection refused\" neither."
 			: "It may well say \"connection refused\" or \"cannot be reached\": that is expected.",
 		    login->span);
 }

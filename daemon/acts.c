@@ -119,6 +119,11 @@ perform(struct app_act *act)
 		keep(act);
 		loop_soon(app->loop, app_pump, app);
 		break;
+	case ENGINE_WITHDRAW:
+		act->committing = true;
+		keep(act);
+		deliver_withdraw(app, act->row);
+		break;
 	case ENGINE_LATER:
 		finish(act, JOB_SENDING, true, NULL);
 		break;
@@ -234,11 +239,8 @@ single_found(struct store_req *req)
 {
 	struct single *single = req->owner;
 	struct nd_why why = req->why;
-	unsigned i;
 
-	for (i = 0; i < req->attempt_count; i++)
-		queue_attempt_done(&req->attempts[i]);
-	free(req->attempts);
+	queue_tale_free(req);
 	if (req->err == ND_OK && single->request && !handlers_may_see(single->request, req->found))
 		(void)nd_fail(&why, ND_ENOTYOURS, 0, "job %s was submitted by uid %u", single->id, req->found->uid);
 	else if (req->err == ND_OK)

@@ -67,6 +67,7 @@ obey(struct app *app, struct engine_action *action)
 		break;
 	case ENGINE_STATE:
 		recover_keep_ages(app);
+		endings_soon(app);
 		feed_account(app, account);
 		nd_log(account->health.state <= HEALTH_PACED ? ND_LOG_NOTICE : ND_LOG_WARNING,
 		    ND_FIELDS(
@@ -299,6 +300,7 @@ build_timers(struct app *app)
 	app->status_timer = loop_timer_new(app->loop, say_status, app);
 	app->credentials_timer = loop_timer_new(app->loop, credentials_look, app);
 	app->report_timer = loop_timer_new(app->loop, reports_send, app);
+	app->endings_timer = loop_timer_new(app->loop, endings_look, app);
 	app->watchdog_timer = loop_timer_new(app->loop, on_watchdog, app);
 	if (sd_watchdog_interval() > 0)
 		loop_timer_set(app->watchdog_timer, 0);
@@ -437,6 +439,7 @@ tear_down(struct app *app)
 	loop_timer_free(app->credentials_timer);
 	loop_timer_free(app->report_timer);
 	report_done(&app->report);
+	loop_timer_free(app->endings_timer);
 	loop_timer_free(app->watchdog_timer);
 	logins_stop(app);
 	if (app->engine)

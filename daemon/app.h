@@ -16,6 +16,7 @@
  *   credentials.c  when secrets, certificates and sign-ins end
  *   reports.c   what was not delivered, by mail
  *   intake_own.c   jobs that notifyd writes itself
+ *   endings.c      jobs that will expire while their account is in trouble
  *   secrets.c   secrets that an operator hands over
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
  *   logins*.c   people sign in                         logouts.c  and out
@@ -31,6 +32,7 @@
 
 #include "common/ulid.h"
 #include "daemon/core/conf.h"
+#include "daemon/core/ending.h"
 #include "daemon/core/engine.h"
 #include "daemon/core/expiry.h"
 #include "daemon/core/intake_limit.h"
@@ -88,10 +90,10 @@ struct app_account {
 	struct engine_account *engine; /* borrowed */
 	struct conf *conf;             /* which engine->conf is a part of; held */
 	struct tls *tls;               /* made when the first session opens */
-	char tls_words[96];            /* of the last session */
 	struct nd_secret token;        /* access token in use */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	struct expiry credentials[EXPIRY_KINDS];
+	struct ending ending;   /* of its jobs */
 	bool credentials_known; /* what STATE/credentials tells was read */
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
@@ -135,7 +137,7 @@ struct app {
 	struct listen_set sockets;
 	struct engine *engine;
 	struct loop_timer *engine_timer, *sweep_timer, *prune_timer, *stop_timer, *watchdog_timer, *retry_timer,
-	    *disk_timer, *recover_timer, *status_timer, *credentials_timer, *report_timer;
+	    *disk_timer, *recover_timer, *status_timer, *credentials_timer, *report_timer, *endings_timer;
 	nd_ms status_at;         /* systemd may be told the next status */
 	struct store_req *retry; /* outcomes that a full disk refused: tried again */
 	struct app_waiter *waiters;
@@ -161,12 +163,13 @@ struct app {
 	char border[ND_ULID_LEN + 1];     /* jobs below it came with that state */
 	bool deciding;                    /* whose the state is to be */
 	bool credentials_changed;         /* not written yet */
-	bool copying;                     /* a backup is being made or removed */
-	unsigned intake;                  /* submissions between handler and commit */
-	uint64_t unfinished;              /* jobs in the queue: no sweep is needed without */
-	unsigned sweep_step;              /* of the sweep under way: 1 all jobs, then each account's; 0: none is */
-	bool hurry, hurrying;             /* the clock went back: what waits is to be made due; it is being done */
-	unsigned moving;                  /* jobs that change their account, not yet committed */
+	bool counting_endings;
+	bool copying;         /* a backup is being made or removed */
+	unsigned intake;      /* submissions between handler and commit */
+	uint64_t unfinished;  /* jobs in the queue: no sweep is needed without */
+	unsigned sweep_step;  /* of the sweep under way: 1 all jobs, then each account's; 0: none is */
+	bool hurry, hurrying; /* the clock went back: what waits is to be made due; it is being done */
+	unsigned moving;      /* jobs that change their account, not yet committed */
 	bool marked, move_failed, more_orphans;
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */
@@ -188,7 +191,9 @@ void deliver_open(struct app *app, struct engine_account *account, struct pool_s
 void deliver_send(struct app *app, struct pool_session *session, struct sched_job *job);
 void deliver_close(struct pool_session *session);
 void deliver_cut(struct app *app, struct engine_account *account); /* ends sessions that are only being opened */
-void deliver_abandon(struct app *app);                             /* at the end: all links go */
+/* Its mail is under way, and the end of it has not begun to leave: ends its session. */
+void deliver_withdraw(struct app *app, const struct queue_job *row);
+void deliver_abandon(struct app *app); /* at the end: all links go */
 void deliver_store(struct app *app, const struct engine_action *action);
 void deliver_load(struct app *app, struct engine_account *account);
 /* The job goes to another account, unless it asked for this one. */
@@ -377,6 +382,20 @@ enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs ar
 
 /* intake_own.c */
 void intake_own(struct app *app, const struct nd_buf *job); /* a job as JSON; what becomes of it is logged */
+struct intake_notice {                                      /* borrowed */
+	const char *words;                                  /* the subject */
+	const char *text;
+	enum job_severity severity;
+	const char *key;
+	const char *
+	    once; /* idempotency key: were notifyd to end before it is known that this was told, it would not be told twice */
+};
+void intake_notice(struct app *app, const struct intake_notice *notice); /* to [daemon] admin_to, if there is any */
+
+/* endings.c */
+void endings_look(void *arg); /* now and then while an account is in trouble */
+void endings_soon(struct app *app);
+void endings_warn(struct app *app, struct json_out *out);
 
 /* credentials.c */
 void credentials_look(void *arg);       /* hourly: warns of what ends */
@@ -445,8 +464,8 @@ void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
 void feed_free(struct app *app);
 
 /* shape.c */
-void shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count,
-    bool full, struct json_out *out);
+/* tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
+void shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
 void shape_health(

@@ -94,47 +94,28 @@ keep(struct app *app)
 }
 
 static void
-put_to(const struct conf_list *list, struct json_out *out)
-{
-	json_out_array(out, "to");
-	for (unsigned i = 0; i < list->count; i++)
-		json_out_text(out, NULL, list->items[i]);
-	json_out_array_end(out);
-}
-
-/* The idempotency key: were notifyd to end before it is known that this was told, it would not be told twice. */
-static void
 mail(struct app_account *account, enum expiry_kind kind, const char *words, nd_unix now)
 {
 	const struct expiry *expiry = &account->credentials[kind];
 	const char *name = account->engine->conf->name;
-	struct json_out out;
-	struct nd_buf buf, text;
+	struct intake_notice notice = { .words = words, .severity = expiry_severity(expiry_stage(expiry, now)) };
+	struct nd_buf text, key, once;
 
-	if (account->app->conf->admin_to.count == 0)
-		return;
-	nd_buf_init(&buf, 65536);
 	nd_buf_init(&text, 4096);
-	json_out_init(&out, &buf);
-	json_out_object(&out, NULL);
-	put_to(&account->app->conf->admin_to, &out);
-	nd_buf_addf(&text, "notifyd: %s", words);
-	json_out_text(&out, "subject", nd_buf_text(&text));
-	nd_buf_clear(&text);
+	nd_buf_init(&key, 256);
+	nd_buf_init(&once, 400);
 	nd_buf_addf(&text, "On %s %s.\nAfter that the account sends nothing.\n\nWhat to do: %s.\n(ACCOUNT is %s.)\n",
 	    account->app->conf->hostname, words, expiry_remedy(kind), name);
-	json_out_text(&out, "text", nd_buf_text(&text));
-	json_out_text(&out, "severity", job_severity_name(expiry_severity(expiry_stage(expiry, now))));
-	json_out_text(&out, "source", "notifyd");
-	nd_buf_clear(&text);
-	nd_buf_addf(&text, "credential:%s", name);
-	json_out_text(&out, "key", nd_buf_text(&text));
-	nd_buf_addf(&text, ":%s:%lld:%u", expiry_kind_name(kind), (long long)expiry->ends, expiry->told);
-	json_out_text(&out, "idempotency_key", nd_buf_text(&text));
-	json_out_object_end(&out);
-	intake_own(account->app, &buf);
+	nd_buf_addf(&key, "credential:%s", name);
+	nd_buf_addf(
+	    &once, "%s:%s:%lld:%u", nd_buf_text(&key), expiry_kind_name(kind), (long long)expiry->ends, expiry->told);
+	notice.text = nd_buf_text(&text);
+	notice.key = nd_buf_text(&key);
+	notice.once = nd_buf_text(&once);
+	intake_notice(account->app, &notice);
 	nd_buf_done(&text);
-	nd_buf_done(&buf);
+	nd_buf_done(&key);
+	nd_buf_done(&once);
 }
 
 static bool

@@ -2,7 +2,6 @@
 /* deliver.c - carries out what the engine decides about sessions, mails and outcomes. */
 #include "daemon/app.h"
 
-#include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/core/smtp_check.h"
@@ -84,10 +83,9 @@ static void
 on_ready(void *owner, struct smtp_link *link)
 {
 	struct delivery *delivery = owner;
-	struct app_account *account = delivery->session->account->user;
 
+	(void)link;
 	nd_secret_done(&delivery->password);
-	(void)snprintf(account->tls_words, sizeof(account->tls_words), "%s", smtp_link_tls(link));
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
@@ -131,6 +129,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct said said = delivery->said[0];
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
 
+	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
@@ -309,6 +308,28 @@ deliver_cut(struct app *app, struct engine_account *account)
 	}
 }
 
+/* A relay forgets what it has of a mail when the session ends before the end of data. */
+void
+deliver_withdraw(struct app *app, const struct queue_job *row)
+{
+	struct engine_account *account = engine_account_named(app->engine, row->account);
+	struct pool_session *session = account ? account->pool.sessions : NULL;
+	struct smtp_fault fault = { .stage = SMTP_AT_MAIL };
+	struct delivery *delivery;
+
+	while (session && (session->job_count == 0 || strcmp(session->jobs[0]->job->id, row->id) != 0))
+		session = session->next;
+	if (!session)
+		return;
+	nd_log(ND_LOG_INFO, ND_FIELDS({ "JOB", row->id }, { "SESSION", session->id }),
+	    "job %s is withdrawn before the end of its message: its session is ended", row->id);
+	delivery = session->link;
+	if (smtp_link_proto(delivery->link))
+		fault.stage = smtp_proto_stage(smtp_link_proto(delivery->link));
+	loop_forget(app->loop, delivery);
+	end_session(delivery, &fault);
+}
+
 void
 deliver_abandon(struct app *app)
 {
@@ -323,19 +344,21 @@ deliver_abandon(struct app *app)
 		}
 }
 
-/* Evidence of a delivery: the digest of the octets, and the TLS they went through. */
-static char *
-evidence_of(struct app *app, const struct app_account *account, const struct queue_job *job)
+/* Each try through an account sends the same octets: one digest serves all of them. */
+static const char *
+digest_of(struct app *app, struct sched_job *sched_job)
 {
-	struct tls_digest *digest = tls_digest_new();
-	struct nd_buf buf;
-	struct json_out out;
-	char hex[65], piece[16384];
+	const struct queue_job *job = sched_job->job;
+	struct tls_digest *digest;
+	char piece[16384];
 	uint8_t sum[32];
 	struct spool_body body;
 	struct nd_why why;
 	ssize_t got;
 
+	if (sched_job->sha256[0] != '\0')
+		return sched_job->sha256;
+	digest = tls_digest_new();
 	tls_digest_add(digest, job->head, strlen(job->head));
 	if (job->body)
 		tls_digest_add(digest, job->body, (size_t)job->body_len);
@@ -346,22 +369,38 @@ evidence_of(struct app *app, const struct app_account *account, const struct que
 		explicit_bzero(piece, sizeof(piece));
 	}
 	tls_digest_end(digest, sum);
-	nd_str_hex(hex, sum, sizeof(sum));
-	nd_buf_init(&buf, 256);
-	json_out_init(&out, &buf);
-	json_out_object(&out, NULL);
-	json_out_text(&out, "sha256", hex);
-	json_out_int(&out, "octets", (int64_t)(strlen(job->head) + job->body_len));
-	json_out_text(&out, "tls", account->tls_words[0] ? account->tls_words : NULL);
-	json_out_object_end(&out);
-	return nd_buf_take(&buf, NULL);
+	nd_str_hex(sched_job->sha256, sum, sizeof(sum));
+	return sched_job->sha256;
+}
+
+/* What the relay took in this transaction, and how it travelled. NULL: nobody was reached by it. */
+static struct queue_evidence *
+evidence_of(struct app *app, struct sched_job *sched_job, const struct queue_attempt *attempt)
+{
+	const struct queue_job *job = sched_job->job;
+	struct queue_evidence *evidence;
+	unsigned i = 0;
+
+	while (attempt && i < job->rcpt_count &&
+	       (job->rcpts[i].state != RCPT_DELIVERED || job->rcpts[i].at != attempt->end))
+		i++;
+	if (!attempt || i == job->rcpt_count)
+		return NULL;
+	evidence = nd_xalloc(sizeof(*evidence));
+	evidence->at = attempt->end;
+	evidence->account = nd_xstrdup(attempt->account);
+	evidence->relay = nd_xstrdup(attempt->relay);
+	evidence->tls = sched_job->tls[0] ? nd_xstrdup(sched_job->tls) : NULL;
+	evidence->octets = strlen(job->head) + job->body_len;
+	(void)snprintf(evidence->sha256, sizeof(evidence->sha256), "%s", digest_of(app, sched_job));
+	return evidence;
 }
 
 struct settling { /* owner of an OUTCOME request */
 	struct app *app;
 	struct engine_account *account;
-	struct sched_job *job; /* NULL: the row is not in memory; req->job is ours */
-	char *evidence;
+	struct sched_job *job;           /* NULL: the row is not in memory; req->job is ours */
+	struct queue_evidence *evidence; /* owned; NULL none */
 	bool moved;
 };
 
@@ -394,6 +433,8 @@ free_outcome(struct store_req *req)
 	free(attempt);
 	if (!settling->job)
 		queue_job_free(req->job);
+	if (settling->evidence)
+		queue_evidence_done(settling->evidence);
 	free(settling->evidence);
 	free(settling);
 	free(req);
@@ -476,8 +517,8 @@ void
 deliver_store(struct app *app, const struct engine_action *action)
 {
 	struct queue_job *row = action->job->job;
-	struct settling settling = { app, action->account, action->job,
-		row->state == JOB_DELIVERED ? evidence_of(app, action->account->user, row) : NULL, false };
+	struct settling settling = { app, action->account, action->job, evidence_of(app, action->job, action->attempt),
+		false };
 
 	submit_outcome(app, row, settling, action->attempt);
 }

@@ -47,3 +47,33 @@ intake_own(struct app *app, const struct nd_buf *job)
 	submission->jobs[0].why = why;
 	intake_close(&submission->jobs[0]);
 }
+
+void
+intake_notice(struct app *app, const struct intake_notice *notice)
+{
+	const struct conf_list *to = &app->conf->admin_to;
+	struct json_out out;
+	struct nd_buf buf, subject;
+
+	if (to->count == 0)
+		return;
+	nd_buf_init(&buf, 65536);
+	nd_buf_init(&subject, 4096);
+	nd_buf_addf(&subject, "notifyd: %s", notice->words);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_array(&out, "to");
+	for (unsigned i = 0; i < to->count; i++)
+		json_out_text(&out, NULL, to->items[i]);
+	json_out_array_end(&out);
+	json_out_text(&out, "subject", nd_buf_text(&subject));
+	json_out_text(&out, "text", notice->text);
+	json_out_text(&out, "severity", job_severity_name(notice->severity));
+	json_out_text(&out, "source", "notifyd");
+	json_out_text(&out, "key", notice->key);
+	json_out_text(&out, "idempotency_key", notice->once);
+	json_out_object_end(&out);
+	intake_own(app, &buf);
+	nd_buf_done(&subject);
+	nd_buf_done(&buf);
+}

@@ -39,6 +39,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/ending.c \
+	%D%/core/ending.h \
 	%D%/core/expiry.c \
 	%D%/core/expiry.h \
 	%D%/core/grant.c \
@@ -252,6 +254,7 @@ notifyd_SOURCES = \
 	%D%/reload.c \
 	%D%/reports.c \
 	%D%/credentials.c \
+	%D%/endings.c \
 	%D%/intake_own.c \
 	%D%/secrets.c \
 	%D%/sender.c \

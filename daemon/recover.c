@@ -394,6 +394,8 @@ recover_ages(struct app *app)
 	downtime_read(engine_leaps(app->engine), json_get(tree.root, "leaps"));
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
 		downtime_read(&account->downtime, json_get(json_get(tree.root, "accounts"), account->conf->name));
+		(void)json_int(json_get(json_get(tree.root, "told"), account->conf->name), 0, INT64_MAX / 2,
+		    &((struct app_account *)account->user)->ending.told);
 		downtime_begin(&account->downtime, alive);
 		downtime_end(&account->downtime, now);
 	}
@@ -430,6 +432,12 @@ recover_keep_ages(struct app *app)
 	json_out_object(&out, "accounts");
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		downtime_write(&account->downtime, account->conf->name, now, &out);
+	json_out_object_end(&out);
+	json_out_object(&out, "told"); /* of jobs that will expire */
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		if (((const struct app_account *)account->user)->ending.told != 0)
+			json_out_int(
+			    &out, account->conf->name, ((const struct app_account *)account->user)->ending.told);
 	json_out_object_end(&out);
 	json_out_object_end(&out);
 	filer_write_later(app->files, app->loop, path, nd_buf_text(&buf), buf.len, ages_kept, NULL);

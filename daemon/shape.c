@@ -162,9 +162,38 @@ put_times(struct app *app, const struct queue_job *job, struct json_out *out)
 	json_out_bool(out, "uncertain", job->uncertain);
 }
 
+/* Of each recipient that was reached: which octets, when, by whom, how, and the words they were taken with. */
+static void
+put_evidence(const struct queue_job *job, const struct store_req *tale, struct json_out *out)
+{
+	json_out_array(out, "evidence");
+	for (unsigned i = 0; i < job->rcpt_count; i++) {
+		const struct queue_rcpt *rcpt = &job->rcpts[i];
+		const struct queue_evidence *found = NULL;
+
+		for (unsigned k = 0; k < tale->evidence_count && rcpt->state == RCPT_DELIVERED; k++)
+			if (tale->evidences[k].at == rcpt->at)
+				found = &tale->evidences[k];
+		if (!found)
+			continue;
+		json_out_object(out, NULL);
+		json_out_text(out, "address", rcpt->address);
+		json_out_text(out, "sha256", found->sha256);
+		json_out_int(out, "octets", (int64_t)found->octets);
+		json_out_time(out, "at", found->at);
+		json_out_text(out, "account", found->account);
+		json_out_text(out, "relay", found->relay);
+		json_out_text(out, "tls", found->tls);
+		json_out_int(out, "code", rcpt->code);
+		json_out_text(out, "enhanced", rcpt->enhanced[0] ? rcpt->enhanced : NULL);
+		json_out_text(out, "text", rcpt->text);
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+}
+
 void
-shape_job(struct app *app, const struct queue_job *job, const struct queue_attempt *attempts, unsigned count, bool full,
-    struct json_out *out)
+shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out)
 {
 	const struct health *health = account_speaks(app, job);
 	struct json_tree facts = { 0 };
@@ -197,8 +226,10 @@ shape_job(struct app *app, const struct queue_job *job, const struct queue_attem
 	put_times(app, job, out);
 	put_origin(job, out);
 	put_recipients(job, out);
-	if (full)
-		put_attempts(attempts, count, out);
+	if (tale) {
+		put_attempts(tale->attempts, tale->attempt_count, out);
+		put_evidence(job, tale, out);
+	}
 	json_out_object_end(out);
 	json_done(&facts);
 }

@@ -114,6 +114,7 @@ warnings_put(struct app *app, struct json_out *out)
 		if (!account->gone && account->token_why.err != ND_OK && account->health.state <= HEALTH_PACED)
 			put_token_warning(account, out);
 	put_credentials(app, out);
+	endings_warn(app, out);
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
 		put_next_secret(account, out);
 	grants_warn(app, out);

@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
+	%D%/unit/test_ending \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
 	%D%/unit/test_doctor \
@@ -32,6 +33,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
 	%D%/unit/test_engine_move \
+	%D%/unit/test_engine_world \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \

@@ -334,12 +334,16 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 {
 	static const struct smtp_fault silent = { .stage = SMTP_AT_CONNECT,
 		.why = { .err = ND_ECLOSED, .text = "the session ended before it was ready" } };
+	static const struct smtp_outcome begun = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_DATA };
 	struct engine_account *account = session->account;
 	bool opening = session->state == POOL_OPENING, probe = session->probe;
 
-	/* Their outcomes never came: they were not begun. */
-	for (; session->job_count > 0; pool_take(session, 0))
+	/* Their outcomes never came: they were not begun, or one was withdrawn. */
+	for (; session->job_count > 0; pool_take(session, 0)) {
+		if (fault && fault->stage >= SMTP_AT_DATA && fault->stage <= SMTP_AT_END)
+			engine_limit_end(account, session->jobs[0], &begun, now.ms);
 		engine_put_back(engine, account, session->jobs[0], session->jobs[0]->due, now);
+	}
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
 	if (opening && !session->old)
 		session_fault(engine, session, fault ? fault : &silent, now);

@@ -129,9 +129,11 @@ void engine_signed_in(struct engine *engine, struct engine_account *account, str
 void engine_signed_out(
     struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
 /* What a person asks for a job. ABSENT: it is not in memory, the driver changes the row itself; BUSY: it may be on its way here, ask
- * again after the load; DONE: it goes to the store (STORE follows); LATER: it is being sent or committed, and is changed
- * after that unless it is final then; REFUSED: why. */
-enum engine_did { ENGINE_ABSENT, ENGINE_BUSY, ENGINE_DONE, ENGINE_LATER, ENGINE_REFUSED };
+ * again after the load; DONE: it goes to the store (STORE follows); WITHDRAW: it is being sent, and its end of data has not begun
+ * (no slot is noted): the driver ends its session at once, with engine_gone and the stage it
+ * was at (STORE follows); LATER: it is being sent or committed, and
+ * is changed after that unless it is final then; REFUSED: why. */
+enum engine_did { ENGINE_ABSENT, ENGINE_BUSY, ENGINE_DONE, ENGINE_WITHDRAW, ENGINE_LATER, ENGINE_REFUSED };
 enum engine_did engine_act(
     struct engine *engine, const struct queue_job *row, enum job_action action, struct nd_now now, struct nd_why *why);
 /* The store has jobs of this account that are not here: one became queued again. */

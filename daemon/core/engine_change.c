@@ -26,7 +26,9 @@ engine_act(
 			return ENGINE_REFUSED;
 		}
 		job->wish = (int)action;
-		return ENGINE_LATER;
+		/* What stands beside others has a slot: the one without is alone, and ending its session harms no other. */
+		return job->place == SCHED_SENDING && job->slot < 0 && action != JOB_RETRY ? ENGINE_WITHDRAW
+											   : ENGINE_LATER;
 	}
 	if (act_on(job->job, action, now.unix_ms, why) != ND_OK)
 		return ENGINE_REFUSED;

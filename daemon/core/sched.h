@@ -17,7 +17,8 @@
 #define SCHED_JOBS 1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond */
 #define SCHED_RESERVE 100u
 #define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies */
-#define SCHED_HORIZON ND_SEC(60)        /* a job due later than this waits in the store */
+#define SCHED_TLS 96
+#define SCHED_HORIZON ND_SEC(60) /* a job due later than this waits in the store */
 
 enum sched_place { SCHED_WAITING, SCHED_READY, SCHED_SENDING, SCHED_SETTLING };
 
@@ -35,6 +36,8 @@ struct sched_job {
 	struct limit *limit;           /* what it is counted by while it is sent; borrowed */
 	unsigned rcpts;                /* so many of it */
 	bool limited_rcpts;            /* each of them is counted too */
+	char tls[SCHED_TLS];           /* the driver's: how its last mail travelled; "" in clear */
+	char sha256[65];               /* the driver's: of its message, as far as it was needed; "" not yet */
 };
 
 struct sched_heap {

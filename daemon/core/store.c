@@ -57,3 +57,28 @@ queue_attempt_done(struct queue_attempt *attempt)
 	}
 	*attempt = (struct queue_attempt){ 0 };
 }
+
+void
+queue_evidence_done(struct queue_evidence *evidence)
+{
+	free(evidence->account);
+	free(evidence->relay);
+	free(evidence->tls);
+	*evidence = (struct queue_evidence){ 0 };
+}
+
+void
+queue_tale_free(struct store_req *req)
+{
+	unsigned i;
+
+	for (i = 0; req->attempts != NULL && i < req->attempt_count; i++)
+		queue_attempt_done(&req->attempts[i]);
+	for (i = 0; req->evidences != NULL && i < req->evidence_count; i++)
+		queue_evidence_done(&req->evidences[i]);
+	free(req->attempts);
+	free(req->evidences);
+	req->attempts = NULL;
+	req->evidences = NULL;
+	req->attempt_count = req->evidence_count = 0;
+}

@@ -72,6 +72,16 @@ struct queue_attempt {
 };
 void queue_attempt_done(struct queue_attempt *attempt);
 
+/* Of one transaction that a relay took for somebody: the recipients whose `at` is this one. */
+struct queue_evidence {
+	nd_unix at; /* its attempt's end */
+	char *account, *relay;
+	char *tls;       /* NULL: in clear */
+	char sha256[65]; /* of the octets of the message, in hex */
+	uint64_t octets;
+};
+void queue_evidence_done(struct queue_evidence *evidence);
+
 enum store_op {
 	STORE_PUT,       /* a new job */
 	STORE_OUTCOME,   /* what an attempt came to */
@@ -85,6 +95,7 @@ enum store_op {
 	STORE_HURRY,     /* queued jobs that wait for another try are due at `until` */
 	STORE_TOUCH,     /* writes a trifle: is there room on the disk? */
 	STORE_EXPIRE,    /* ids of unfinished jobs whose time is over */
+	STORE_ENDING,    /* how many unfinished jobs will be over soon, by account */
 	STORE_BACKUP,    /* a copy in STATE/backup */
 	STORE_PRUNE,     /* history and kept bodies that are old enough go */
 	STORE_LIMIT,     /* what was kept of a mailbox's limits */
@@ -94,6 +105,7 @@ enum store_op {
 struct store_account_count {
 	char *account;
 	uint64_t queued, held;
+	nd_unix first; /* ENDING: the first end */
 };
 
 struct store_req {
@@ -115,9 +127,8 @@ struct store_req {
 	bool duplicate;
 	char duplicate_id[ND_ULID_LEN + 1];
 	uint8_t duplicate_state;
-	const struct queue_attempt *attempt; /* OUTCOME; may be NULL */
-	const char
-	    *evidence; /* OUTCOME of a delivery: JSON text for history (digest of the octets, TLS); may be NULL */
+	const struct queue_attempt *attempt;   /* OUTCOME; may be NULL */
+	const struct queue_evidence *evidence; /* OUTCOME of a delivery to somebody; may be NULL */
 
 	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then by due; `skip` (sorted ids) are in memory already.
 	 * `orphans`: instead, unfinished jobs whose account is none of `names` (start only; no bodies). Result: jobs, job_count, more, next_due. */
@@ -134,12 +145,14 @@ struct store_req {
 	bool more;        /* there are more that fit */
 	nd_unix next_due; /* of the first queued job of the account after `until`; ND_NEVER none */
 
-	/* SHOW, BODY: `id` whole. Result `found` (the caller frees) and attempts; ND_ENOTFOUND; BODY: ND_EBODYGONE. `tail`: id is the end of one; ND_EAMBIGUOUS */
+	/* SHOW, BODY: `id` whole. Result `found` (the caller frees), attempts and, by SHOW, evidences (queue_tale_free); ND_ENOTFOUND; BODY: ND_EBODYGONE. `tail`: id is the end of one; ND_EAMBIGUOUS */
 	char id[ND_ULID_LEN + 1];
 	bool tail;
 	struct queue_job *found;
-	struct queue_attempt *attempts; /* the caller frees each and the array */
+	struct queue_attempt *attempts;
 	unsigned attempt_count;
+	struct queue_evidence *evidences;
+	unsigned evidence_count;
 
 	/* LIST: filters; result jobs, job_count, more. Newest first. */
 	struct store_filter {
@@ -171,7 +184,8 @@ struct store_req {
 	bool drop;
 
 	/* EXPIRE: at `until`: jobs whose own time is over or that are older than max_age; with `account`: its jobs without a time of their own
-	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`. */
+	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`.
+	 * ENDING: what EXPIRE would find by `until`, of all accounts, so far as the first few thousand tell. Result counts: queued, first. */
 	nd_ms max_age, history, keep_failed;
 	int64_t keep_failed_bytes;
 	struct queue_pruned {
@@ -186,5 +200,8 @@ struct store_req {
 struct store_ops {
 	void (*submit)(void *store, struct store_req *req);
 };
+
+/* The attempts and evidences of a SHOW. */
+void queue_tale_free(struct store_req *req);
 
 #endif

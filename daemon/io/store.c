@@ -162,6 +162,7 @@ static const struct {
 	[STORE_HURRY] = { store_write_hurry, "making waiting jobs due" },
 	[STORE_TOUCH] = { store_write_touch, "looking for room" },
 	[STORE_EXPIRE] = { store_read_expire, "looking for jobs whose time is over" },
+	[STORE_ENDING] = { store_read_ending, "counting jobs whose time will be over" },
 	[STORE_BACKUP] = { NULL, "copying the queue" },
 	[STORE_LIMIT] = { store_limit_read, "reading what was sent" },
 	[STORE_KEEP] = { store_limit_keep, "keeping what was sent" },

@@ -36,6 +36,7 @@
 #define STORE_PAGE 8192
 #define STORE_CHECKPOINT_FRAMES 2000 /* 16 MB of log */
 #define STORE_ATTEMPTS_KEPT 50       /* of one job: the newest */
+#define STORE_ENDINGS 20000          /* jobs that one ENDING looks at, of each kind */
 #define STORE_BOUND 500u             /* rows that one EXPIRE or PRUNE touches */
 #define STORE_SLICE ND_SEC(1) / 50   /* a long read gives way to writes after this */
 #define STORE_LIST_OCTETS (16u * 1024u * 1024u)
@@ -119,6 +120,8 @@ enum store_sql {
 	SQL_JOB_AGED,
 	SQL_JOB_AGED_OF,
 	SQL_JOB_IDS,
+	SQL_ENDING_OWN,
+	SQL_ENDING_AGED,
 	SQL_RCPT_PUT,
 	SQL_RCPT_CHANGE,
 	SQL_RCPTS,
@@ -129,6 +132,9 @@ enum store_sql {
 	SQL_ATTEMPT_TRIM,
 	SQL_ATTEMPTS,
 	SQL_ATTEMPTS_DROP,
+	SQL_EVIDENCE_PUT,
+	SQL_EVIDENCE,
+	SQL_EVIDENCE_DROP,
 	SQL_HISTORY_PUT,
 	SQL_HISTORY,
 	SQL_HISTORY_IDS,
@@ -249,17 +255,20 @@ const char *store_log_vfs(void); /* the name of our file layer; NULL: the defaul
 
 /* store_row.c */
 int store_row_job(const struct store *store, sqlite3_stmt *stmt, struct queue_job **out); /* of SQL_JOB's columns */
-int store_row_history(sqlite3_stmt *stmt, struct queue_job **out, struct queue_attempt **attempts, unsigned *count);
+struct store_get;
+int store_row_history(sqlite3_stmt *stmt, struct store_get *get);
 int store_row_rcpts(struct store *store, int64_t seq, struct queue_job *job);
 int store_row_attempts(struct store *store, int64_t seq, struct queue_attempt **attempts, unsigned *count);
-void store_row_attempts_free(struct queue_attempt *attempts, unsigned count);
+int store_row_evidence(struct store *store, int64_t seq, struct queue_evidence **evidences, unsigned *count);
 /* The JSON text of a history row. */
 struct store_facts {
 	const struct queue_job *job; /* recipients */
 	const struct queue_attempt *attempts;
 	unsigned attempt_count;
 	const struct queue_attempt *attempt; /* the newest, not among `attempts`; NULL none */
-	const char *evidence;
+	const struct queue_evidence *evidences;
+	unsigned evidence_count;
+	const struct queue_evidence *evidence; /* of `attempt`; NULL none */
 };
 bool store_row_pack(const struct store_facts *facts, struct nd_buf *out);
 
@@ -308,6 +317,7 @@ int store_write_open(struct store *store);
 int store_read_load(struct store *store, struct store_req *req);
 int store_read_show(struct store *store, struct store_req *req);
 int store_read_totals(struct store *store, struct store_req *req);
+int store_read_ending(struct store *store, struct store_req *req);
 int store_read_expire(struct store *store, struct store_req *req);
 /* One job by its whole id; *job NULL when there is none. seq 0: from history. attempts may be NULL. */
 struct store_get {
@@ -317,7 +327,12 @@ struct store_get {
 	int64_t seq;
 	struct queue_attempt *attempts;
 	unsigned attempt_count;
+	struct queue_evidence *evidences;
+	unsigned evidence_count;
 };
+int store_read_tale(
+    struct store *store, struct store_get *get); /* attempts and evidence of a job that is in the queue */
+void store_read_tale_free(struct store_get *get);
 int store_read_get(struct store *store, struct store_get *get);
 void store_read_add(struct store_req *req, struct queue_job *job); /* to req->jobs; takes it */
 void store_read_forget(struct store_req *req);                     /* frees the results */

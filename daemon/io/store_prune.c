@@ -76,11 +76,13 @@ retire(struct store *store, struct store_req *req, const char *id, nd_unix ended
 	int rc = store_read_get(store, &get);
 
 	if (rc == SQLITE_OK && get.seq != 0)
-		rc = store_row_attempts(store, get.seq, &get.attempts, &get.attempt_count);
+		rc = store_read_tale(store, &get);
 	if (rc == SQLITE_OK && get.seq != 0) {
-		struct store_facts facts = {
-			.job = get.job, .attempts = get.attempts, .attempt_count = get.attempt_count
-		};
+		struct store_facts facts = { .job = get.job,
+			.attempts = get.attempts,
+			.attempt_count = get.attempt_count,
+			.evidences = get.evidences,
+			.evidence_count = get.evidence_count };
 
 		rc = store_row_pack(&facts, &buf) ? SQLITE_OK : SQLITE_NOMEM;
 	}
@@ -97,7 +99,7 @@ retire(struct store *store, struct store_req *req, const char *id, nd_unix ended
 	}
 	nd_buf_done(&buf);
 	queue_job_free(get.job);
-	store_row_attempts_free(get.attempts, get.attempt_count);
+	store_read_tale_free(&get);
 	return rc;
 }
 

@@ -29,17 +29,16 @@ store_read_forget(struct store_req *req)
 		queue_job_free(req->jobs[i]);
 	free(req->jobs);
 	queue_job_free(req->found);
-	store_row_attempts_free(req->attempts, req->attempt_count);
+	queue_tale_free(req);
 	for (i = 0; req->counts != NULL && i < req->count_count; i++)
 		free(req->counts[i].account);
 	free(req->counts);
 	free(req->pruned);
 	req->jobs = NULL;
 	req->found = NULL;
-	req->attempts = NULL;
 	req->counts = NULL;
 	req->pruned = NULL;
-	req->job_count = req->attempt_count = req->count_count = req->pruned_count = 0;
+	req->job_count = req->count_count = req->pruned_count = 0;
 	req->more = req->duplicate = false;
 	req->err = ND_OK;
 }
@@ -56,7 +55,7 @@ get_history(struct store *store, struct store_get *get)
 	store_db_text(stmt, 1, get->id);
 	rc = store_db_step(stmt, &row);
 	if (row)
-		rc = store_row_history(stmt, &get->job, &get->attempts, &get->attempt_count);
+		rc = store_row_history(stmt, get);
 	(void)sqlite3_reset(stmt);
 	return rc;
 }
@@ -89,16 +88,37 @@ store_read_get(struct store *store, struct store_get *get)
 }
 
 int
+store_read_tale(struct store *store, struct store_get *get)
+{
+	int rc = store_row_attempts(store, get->seq, &get->attempts, &get->attempt_count);
+
+	return rc == SQLITE_OK ? store_row_evidence(store, get->seq, &get->evidences, &get->evidence_count) : rc;
+}
+
+void
+store_read_tale_free(struct store_get *get)
+{
+	struct store_req req = { .attempts = get->attempts,
+		.attempt_count = get->attempt_count,
+		.evidences = get->evidences,
+		.evidence_count = get->evidence_count };
+
+	queue_tale_free(&req);
+}
+
+int
 store_read_show(struct store *store, struct store_req *req)
 {
 	struct store_get get = { .id = req->id, .body = req->op == STORE_BODY };
 	int rc = store_read_get(store, &get);
 
 	if (rc == SQLITE_OK && get.seq != 0 && req->op == STORE_SHOW)
-		rc = store_row_attempts(store, get.seq, &get.attempts, &get.attempt_count);
+		rc = store_read_tale(store, &get);
 	req->found = get.job;
 	req->attempts = get.attempts;
 	req->attempt_count = get.attempt_count;
+	req->evidences = get.evidences;
+	req->evidence_count = get.evidence_count;
 	if (rc != SQLITE_OK)
 		return rc;
 	if (get.job == NULL) {
@@ -351,4 +371,61 @@ store_read_expire(struct store *store, struct store_req *req)
 	if (rc != SQLITE_OK || req->max_age <= 0 || oldest < 0)
 		return rc;
 	return collect_aged(store, req, oldest, limit);
+}
+
+/* -- ENDING -- */
+
+static int
+add_endings(struct store_req *req, sqlite3_stmt *stmt, nd_ms after)
+{
+	bool row;
+	int rc;
+
+	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
+		const char *account = (const char *)sqlite3_column_text(stmt, 0);
+		struct store_account_count *count;
+		nd_unix first = sqlite3_column_int64(stmt, 2) + after;
+		unsigned i = 0;
+
+		while (i < req->count_count && strcmp(req->counts[i].account, account) != 0)
+			i++;
+		if (i == req->count_count) {
+			req->counts = nd_xrealloc(req->counts, (i + 1) * sizeof(*req->counts));
+			req->counts[req->count_count++] =
+			    (struct store_account_count){ .account = nd_xstrdup(account), .first = first };
+		}
+		count = &req->counts[i];
+		count->queued += (uint64_t)sqlite3_column_int64(stmt, 1);
+		count->first = first < count->first ? first : count->first;
+	}
+	return rc;
+}
+
+int
+store_read_ending(struct store *store, struct store_req *req)
+{
+	static const enum job_state states[] = { JOB_QUEUED, JOB_HELD };
+	const nd_unix oldest = req->until - req->max_age;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ENDING_OWN);
+	char below[ND_ULID_LEN + 1];
+	int rc;
+
+	store_db_int(stmt, 1, req->until);
+	store_db_int(stmt, 2, JOB_QUEUED);
+	store_db_int(stmt, 3, JOB_HELD);
+	store_db_int(stmt, 4, STORE_ENDINGS);
+	rc = add_endings(req, stmt, 0);
+	if (req->max_age <= 0 || oldest < 0)
+		return rc;
+	first_id(oldest + 1, below);
+	for (unsigned i = 0; i < 2 && rc == SQLITE_OK; i++) {
+		stmt = store_db_stmt(store, SQL_ENDING_AGED);
+		store_db_int(stmt, 1, states[i]);
+		store_db_text(stmt, 2, below);
+		store_db_int(stmt, 3, oldest);
+		store_db_int(stmt, 4, req->until);
+		store_db_int(stmt, 5, STORE_ENDINGS);
+		rc = add_endings(req, stmt, req->max_age);
+	}
+	return rc;
 }

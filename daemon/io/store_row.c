@@ -2,7 +2,8 @@
 /* store_row.c - rows to structs and back; the JSON text of a history row.  Layer: io.
  *
  * The text is {"r":[[address,state,uncertain,code,enhanced,text,at],…],"a":[[n,account,relay,session,start,end,stage,verdict,code,enhanced,text],…],
- * "e":evidence}: arrays by place, because a million of them are kept.
+ * "e":[[at,sha256,octets,tls,account,relay],…]}: arrays by place, because a million of them are kept. Account and relay are null when they are
+ * those of the last attempt, which ended at that time.
  */
 #include "common/json.h"
 #include "common/mem.h"
@@ -167,14 +168,29 @@ store_row_attempts(struct store *store, int64_t seq, struct queue_attempt **atte
 	return rc == SQLITE_OK && short_of_memory ? SQLITE_NOMEM : rc;
 }
 
-void
-store_row_attempts_free(struct queue_attempt *attempts, unsigned count)
+int
+store_row_evidence(struct store *store, int64_t seq, struct queue_evidence **evidences, unsigned *count)
 {
-	unsigned i;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_EVIDENCE);
+	bool row, short_of_memory = false;
+	int rc;
 
-	for (i = 0; attempts != NULL && i < count; i++)
-		queue_attempt_done(&attempts[i]);
-	free(attempts);
+	store_db_int(stmt, 1, seq);
+	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
+		struct queue_evidence *evidence;
+
+		*evidences = nd_xrealloc(*evidences, (*count + 1) * sizeof(**evidences));
+		evidence = &(*evidences)[(*count)++];
+		*evidence = (struct queue_evidence){
+			.at = sqlite3_column_int64(stmt, 0),
+			.octets = (uint64_t)sqlite3_column_int64(stmt, 2),
+			.tls = copy(stmt, 3, &short_of_memory),
+			.account = copy(stmt, 4, &short_of_memory),
+			.relay = copy(stmt, 5, &short_of_memory),
+		};
+		copy_short(stmt, 1, evidence->sha256, sizeof(evidence->sha256));
+	}
+	return rc == SQLITE_OK && short_of_memory ? SQLITE_NOMEM : rc;
 }
 
 /* -- history: writing -- */
@@ -235,6 +251,19 @@ put_rcpt(struct json_out *out, const struct queue_rcpt *rcpt)
 	json_out_array_end(out);
 }
 
+static void
+put_evidence(struct json_out *out, const struct queue_evidence *evidence, bool told)
+{
+	json_out_array(out, NULL);
+	json_out_int(out, NULL, evidence->at);
+	put_text(out, evidence->sha256);
+	json_out_int(out, NULL, (int64_t)evidence->octets);
+	put_text(out, evidence->tls);
+	put_text(out, told ? NULL : evidence->account);
+	put_text(out, told ? NULL : evidence->relay);
+	json_out_array_end(out);
+}
+
 bool
 store_row_pack(const struct store_facts *facts, struct nd_buf *buf)
 {
@@ -254,8 +283,14 @@ store_row_pack(const struct store_facts *facts, struct nd_buf *buf)
 	if (facts->attempt != NULL)
 		put_attempt(&out, facts->attempt);
 	json_out_array_end(&out);
-	if (facts->evidence != NULL)
-		json_out_raw(&out, "e", facts->evidence);
+	if (facts->evidence != NULL || facts->evidence_count > 0) {
+		json_out_array(&out, "e");
+		for (i = 0; i < facts->evidence_count; i++)
+			put_evidence(&out, &facts->evidences[i], false);
+		if (facts->evidence != NULL)
+			put_evidence(&out, facts->evidence, facts->attempt != NULL);
+		json_out_array_end(&out);
+	}
 	json_out_object_end(&out);
 	return !buf->failed;
 }
@@ -353,8 +388,34 @@ take_attempts(const struct json_node *list, struct queue_attempt **attempts, uns
 	}
 }
 
+static void
+take_evidence(const struct json_node *list, struct store_get *get)
+{
+	const struct queue_attempt *last = get->attempt_count > 0 ? &get->attempts[get->attempt_count - 1] : NULL;
+	const struct json_node *row, *at;
+
+	if (list == NULL || list->type != JSON_ARRAY || list->count == 0)
+		return;
+	get->evidences = nd_xalloc(list->count * sizeof(*get->evidences));
+	for (row = list->child; row != NULL; row = row->next) {
+		struct queue_evidence *evidence = &get->evidences[get->evidence_count++];
+
+		at = row->child;
+		evidence->at = take_int(&at);
+		take_short(&at, evidence->sha256, sizeof(evidence->sha256));
+		evidence->octets = (uint64_t)take_int(&at);
+		evidence->tls = take_text(&at);
+		evidence->account = take_text(&at);
+		evidence->relay = take_text(&at);
+		if (evidence->account == NULL && last != NULL && last->end == evidence->at) {
+			evidence->account = nd_xstrdup(last->account);
+			evidence->relay = nd_xstrdup(last->relay);
+		}
+	}
+}
+
 int
-store_row_history(sqlite3_stmt *stmt, struct queue_job **out, struct queue_attempt **attempts, unsigned *count)
+store_row_history(sqlite3_stmt *stmt, struct store_get *get)
 {
 	struct queue_job *job = nd_xalloc(sizeof(*job));
 	const char *data = (const char *)sqlite3_column_text(stmt, ROW_DATA);
@@ -368,13 +429,13 @@ store_row_history(sqlite3_stmt *stmt, struct queue_job **out, struct queue_attem
 		return SQLITE_NOMEM;
 	}
 	job->spooled = false;
-	*out = job;
+	get->job = job;
 	/* Facts that cannot be read (a file that somebody edited) must not hide the job. */
 	if (data == NULL || json_read(&tree, data, len, &facts_limits, NULL, NULL) != ND_OK)
 		return SQLITE_OK;
 	take_rcpts(job, json_get(tree.root, "r"));
-	if (attempts != NULL)
-		take_attempts(json_get(tree.root, "a"), attempts, count);
+	take_attempts(json_get(tree.root, "a"), &get->attempts, &get->attempt_count);
+	take_evidence(json_get(tree.root, "e"), get);
 	json_done(&tree);
 	return SQLITE_OK;
 }

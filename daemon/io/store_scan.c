@@ -103,7 +103,7 @@ list_one(struct store *store, struct store_scan *scan, const char *id)
 	if (!ends_in(id, req->filter.tail))
 		return SQLITE_OK;
 	rc = store_read_get(store, &get);
-	store_row_attempts_free(get.attempts, get.attempt_count);
+	store_read_tale_free(&get);
 	if (rc != SQLITE_OK || get.job == NULL)
 		return rc;
 	if (!fits(get.job, &req->filter)) {

@@ -3,6 +3,7 @@
  *
  *   job          unfinished jobs, and failed or expired ones while their message is kept
  *   rcpt         their recipients          attempt   their newest attempts
+ *   evidence     of each of their transactions that somebody was reached by: what the relay took, and how it travelled
  *   history      the facts of finished jobs, about 300 octets each
  *   idempotency  keys of the last 24 hours
  *   owner        unfinished jobs and their octets by submitter
@@ -68,6 +69,9 @@ const char *const store_schema_versions[] = {
 
 	("CREATE TABLE limits(mailbox TEXT PRIMARY KEY, kept INTEGER NOT NULL, data TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 	 "CREATE INDEX limits_kept ON limits(kept);"),
+
+	("CREATE TABLE evidence(job INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, octets INTEGER NOT NULL, tls TEXT,"
+	 " account TEXT, relay TEXT, PRIMARY KEY(job, at)) STRICT, WITHOUT ROWID;"),
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -120,6 +124,11 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_JOB_AGED]     = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id",
 	/* The default age of one account's jobs; those with a time of their own are not meant. */
 	[SQL_JOB_AGED_OF]  = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND expires=0 AND +account=?4 ORDER BY id",
+	/* The soonest ones are enough to know that there are some. */
+	[SQL_ENDING_OWN]   = "SELECT account,count(*),min(expires) FROM (SELECT account,expires,state FROM job WHERE expires>0 AND expires<=?1"
+	                     " ORDER BY expires LIMIT ?4) WHERE state IN (?2,?3) GROUP BY account",
+	[SQL_ENDING_AGED]  = "SELECT account,count(*),min(created) FROM (SELECT account,created,expires FROM job WHERE state=?1 AND id<?2"
+	                     " ORDER BY id LIMIT ?5) WHERE created<=?3 AND (expires=0 OR expires>?4) GROUP BY account",
 	[SQL_JOB_IDS]      = "SELECT id FROM job WHERE id<?1 ORDER BY id DESC",
 
 	[SQL_RCPT_PUT]     = "INSERT INTO rcpt VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
@@ -136,6 +145,10 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_ATTEMPTS]     = "SELECT n,account,relay,session,start,\"end\",stage,verdict,code,enhanced,text FROM attempt WHERE job=?1"
 	                     " ORDER BY place",
 	[SQL_ATTEMPTS_DROP] = "DELETE FROM attempt WHERE job=?1",
+
+	[SQL_EVIDENCE_PUT] = "INSERT OR IGNORE INTO evidence VALUES(?1,?2,?3,?4,?5,?6,?7)",
+	[SQL_EVIDENCE]     = "SELECT at,sha256,octets,tls,account,relay FROM evidence WHERE job=?1 ORDER BY at",
+	[SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE job=?1",
 
 	/* OR ROLLBACK: a failure ends the transaction in any case, so no way back to the state before this statement is kept. */
 	[SQL_HISTORY_PUT]  = "INSERT OR ROLLBACK INTO history(" STORE_COLUMNS ",ended,data) SELECT id,?2,severity,resolved,?3,CASE spooled WHEN 2 THEN 2 ELSE 0 END,?4,created,event_time,"

@@ -292,6 +292,8 @@ store_write_history(struct store *store, const struct store_end *end)
 		rc = drop(store, SQL_RCPTS_DROP, end->seq);
 	if (rc == SQLITE_OK && tried(store, end->seq))
 		rc = drop(store, SQL_ATTEMPTS_DROP, end->seq);
+	if (rc == SQLITE_OK && tried(store, end->seq))
+		rc = drop(store, SQL_EVIDENCE_DROP, end->seq);
 	if (rc == SQLITE_OK)
 		rc = drop(store, SQL_JOB_DROP, end->seq);
 	return rc;
@@ -301,7 +303,7 @@ store_write_history(struct store *store, const struct store_end *end)
 static int
 leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
 {
-	struct queue_attempt *attempts = NULL;
+	struct store_get tale = { .seq = seq };
 	struct queue_job *stored_job = nd_xalloc(sizeof(*stored_job));
 	struct store_end end = { .seq = seq, .ended = ended, .job = req->job };
 	struct store_facts facts = { .job = req->job, .attempt = req->attempt, .evidence = req->evidence };
@@ -309,8 +311,11 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 	int rc = SQLITE_OK;
 
 	if (tried(store, seq))
-		rc = store_row_attempts(store, seq, &attempts, &facts.attempt_count);
-	facts.attempts = attempts;
+		rc = store_read_tale(store, &tale);
+	facts.attempts = tale.attempts;
+	facts.attempt_count = tale.attempt_count;
+	facts.evidences = tale.evidences;
+	facts.evidence_count = tale.evidence_count;
 	if (rc == SQLITE_OK && req->job->rcpt_count == 0) { /* as they were */
 		rc = store_row_rcpts(store, seq, stored_job);
 		facts.job = stored_job;
@@ -324,7 +329,7 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 	}
 	nd_buf_done(&buf);
 	queue_job_free(stored_job);
-	store_row_attempts_free(attempts, facts.attempt_count);
+	store_read_tale_free(&tale);
 	return rc;
 }
 
@@ -393,6 +398,21 @@ put_attempt(struct store *store, const struct queue_attempt *attempt, int64_t se
 }
 
 static int
+put_evidence(struct store *store, const struct queue_evidence *evidence, int64_t seq)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_EVIDENCE_PUT);
+
+	store_db_int(stmt, 1, seq);
+	store_db_int(stmt, 2, evidence->at);
+	store_db_text(stmt, 3, evidence->sha256);
+	store_db_int(stmt, 4, (int64_t)evidence->octets);
+	store_db_text(stmt, 5, evidence->tls);
+	store_db_text(stmt, 6, evidence->account);
+	store_db_text(stmt, 7, evidence->relay);
+	return store_db_run(stmt);
+}
+
+static int
 stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
 {
 	const struct queue_job *job = req->job;
@@ -416,6 +436,9 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 		rc = change_rcpts(store, job, seq);
 	if (rc == SQLITE_OK && req->op == STORE_OUTCOME && req->attempt != NULL)
 		rc = put_attempt(store, req->attempt, seq);
+	/* Only beside an attempt: that is how it is known whether there is any. */
+	if (rc == SQLITE_OK && req->op == STORE_OUTCOME && req->attempt != NULL && req->evidence != NULL)
+		rc = put_evidence(store, req->evidence, seq);
 	return rc;
 }
 

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """retry, hold, release, cancel, one job or many; flush, pause, resume. The relay is a closed port, or the stand-in provider."""
+import os
 import subprocess
+import sys
+import threading
 
 import notifyd
 from notifyd import NOTIFYCTL, ProgramTest, until
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import relay
 
 CLOSED = '''[account nowhere]
 host = 127.0.0.1:1
@@ -90,6 +96,86 @@ class Acts(ProgramTest):
         done = run('cancel', '--all', '--yes', '--state', 'held')
         self.assertEqual((done.returncode, done.stdout), (0, '1 of 1 jobs changed\n'), done)
         self.assertEqual(run('flush').returncode, 0)
+
+
+class Withdrawn(ProgramTest):
+    """hold and cancel of a job that is being sent: before the end of data at once, after that as the relay says."""
+
+    def setUp(self):
+        self.named, self.go_on = threading.Event(), threading.Event()
+        self.relay = relay.Lenient(offer=self.offer(), faults={'RCPT': self.slow})
+        self.addCleanup(self.relay.close)
+        self.addCleanup(self.go_on.set)
+        self.d = self.daemon(CLOSED.replace(':1\n', ':%d\nmax_connections = 1\n' % self.relay.port))
+
+    def offer(self):
+        return ('PIPELINING', '8BITMIME', 'CHUNKING')
+
+    def slow(self, _):
+        self.named.set()
+        self.go_on.wait(60)
+
+    def sending(self, **more):
+        job = self.d.submit(**dict(JOB, **more))
+        self.assertTrue(self.named.wait(30))
+        self.assertEqual(self.d.job(job)['state'], 'sending')
+        return job
+
+    def act(self, job, action):
+        return self.d.post('/v1/jobs/%s/%s' % (job, action), None, True)
+
+    def test_one_that_waits_for_the_answer_to_a_recipient_is_never_delivered(self):
+        job = self.sending(text='x' * 200000)    # its content is still to come
+        reply = self.act(job, 'cancel')
+        self.assertEqual((reply.status, reply.json), (200, {'id': job, 'state': 'cancelled'}))
+        self.go_on.set()
+        shown = self.d.job(job)
+        self.assertEqual((shown['state'], shown['attempt_count'], shown['attempts']), ('cancelled', 0, []))
+        self.assertEqual(shown['recipients'][0]['state'], 'cancelled')
+        self.assertEqual(self.d.final(self.d.submit(**dict(JOB, subject='next')))['state'], 'delivered')
+        self.assertEqual(len(self.relay.mails), 1)
+        self.assertIn(b'Subject: next', self.relay.mails[0][1])
+        self.assertEqual(self.d.account('nowhere')['state'], 'ok')
+
+    def test_one_that_is_held_goes_when_it_is_released(self):
+        job = self.sending()
+        self.assertEqual(self.act(job, 'hold').json['state'], 'held')
+        self.go_on.set()
+        self.assertEqual((self.d.job(job)['state'], self.relay.mails), ('held', []))
+        self.assertEqual(self.act(job, 'release').json['state'], 'queued')
+        shown = self.d.final(job)
+        self.assertEqual((shown['state'], shown['attempt_count'], len(self.relay.mails)), ('delivered', 1, 1))
+        self.assertFalse(shown['uncertain'])
+
+    def test_with_all_jobs_the_one_under_way_goes_too(self):
+        job = self.sending()
+        more = [self.d.submit(**JOB) for _ in range(5)]
+        self.assertEqual(self.d.post('/v1/jobs/cancel', None, True).json, {'matched': 6, 'changed': 6})
+        self.go_on.set()
+        self.assertEqual({self.d.job(one)['state'] for one in [job, *more]}, {'cancelled'})
+        self.assertEqual(self.relay.mails, [])
+
+    def test_after_the_end_of_data_the_relay_has_the_word(self):
+        self.go_on.set()
+        for action, code, state in (('cancel', None, 'delivered'), ('hold', '451 4.3.0 later', 'held'), ('cancel', '451 4.3.0 later', 'cancelled')):
+            self.relay.faults['END'] = code
+            self.relay.gate.clear()
+            self.relay.waiting.clear()
+            job = self.sending()
+            self.assertTrue(self.relay.waiting.wait(30))
+            reply = self.act(job, action)
+            self.assertEqual((reply.status, reply.json), (202, {'id': job, 'state': 'sending'}))
+            self.relay.gate.set()
+            until(lambda: self.d.job(job)['state'] not in ('sending', 'queued'), 'the answer is heard')
+            shown = self.d.job(job)
+            self.assertEqual((shown['state'], shown['attempt_count'], len(self.relay.mails)), (state, 1, 1))
+
+
+class WithdrawnStepwise(Withdrawn):
+    """The same with a relay that knows nothing but DATA."""
+
+    def offer(self):
+        return ('8BITMIME',)
 
 
 class Retry(ProgramTest):

@@ -3,12 +3,36 @@
 import datetime
 import os
 import re
+import sys
 import tempfile
+import unittest
 
 from notifyd import ProgramTest, until
 from test_faults import HEAD, JOB, MICROSOFT, provider
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import relay
+
 ADMIN = 'admin_to = admin@contoso.example\n'
+
+ENDING = '''
+[daemon]
+hostname = host.example
+admin_to = admin@example.com
+accounts = good, bad
+[access]
+to_allow = *
+[account good]
+host = 127.0.0.1:%d
+from = a@example.com
+security = none
+[account bad]
+host = 127.0.0.1:%d
+from = a@example.com
+security = none
+auth = password
+user = me
+'''
 
 
 def day(days):
@@ -91,3 +115,55 @@ class Expiry(ProgramTest):
         warning = until(lambda: self.warnings(d), 'a warning')[0]
         self.assertIn('in use since', warning['detail'])
         until(lambda: len(self.jobs(d)) == 1, 'a mail')
+
+
+class Ending(ProgramTest):
+    """Jobs that will expire within a day while their account is in trouble."""
+
+    def setUp(self):
+        self.bad = self.lenient({'AUTH': '535 5.7.8 no'})
+        self.good = self.lenient({})
+        self.d = self.daemon(ENDING % (self.good.port, self.bad.port), start=False)
+        with open(os.path.join(self.d.folder, 'password'), 'w', encoding='ascii') as file:
+            file.write('sesame')
+        os.chmod(os.path.join(self.d.folder, 'password'), 0o600)
+        self.d.configure(ENDING % (self.good.port, self.bad.port) + 'password = file:%s/password\n' % self.d.folder)
+        self.d.start()
+
+    def lenient(self, faults):
+        fake = relay.Lenient(('AUTH PLAIN',), faults)
+        self.addCleanup(fake.close)
+        return fake
+
+    def warnings(self):
+        return [warning for warning in self.d.status()['warnings'] if warning['code'] == 'jobs-expire']
+
+    def mails(self):
+        return [content for _, content in self.good.mails if b'jobs-expire' in content or b'end within' in content or b'ends within' in content]
+
+    def test_they_are_told_once_in_status_journal_and_by_mail(self):
+        for expires in ('20h', '10h', '3d'):
+            self.d.submit(to=['ops@example.com'], subject='x', account='bad', expires_in=expires)
+        self.d.submit(to=['ops@example.com'], subject='x', account='bad')    # its time stands still
+        warning = until(self.warnings, 'a warning')[0]
+        self.assertRegex(warning['detail'], r'^2 jobs of account bad end within 24 hours, the first at .*Z, and the account is held: ')
+        self.assertIn('notifyctl list --account', warning['hint'])
+        until(lambda: len(self.good.mails) == 1, 'the mail')
+        rcpts, content = self.good.mails[0]
+        self.assertEqual(rcpts, ['admin@example.com'])
+        self.assertIn(b'2 jobs of account bad end within 24 hours', b' '.join(content.split()))
+        self.assertEqual(self.d.tail(100000).count('2 jobs of account bad end within'), 1)
+        for _ in range(2):    # a restart does not say it again
+            self.d.stop()
+            self.d.start()
+            until(self.warnings, 'the warning stays')
+        self.assertEqual(len(self.good.mails), 1)
+        self.assertEqual(self.d.post('/v1/jobs/cancel?account=bad', None, True).json['changed'], 4)
+        self.bad.faults.clear()
+        self.assertEqual(self.d.post('/v1/accounts/bad/resume', None, True).status, 200)
+        self.assertEqual(self.d.final(self.d.submit(to=['ops@example.com'], subject='x', account='bad'))['state'], 'delivered')
+        self.assertEqual(self.warnings(), [])
+
+
+if __name__ == '__main__':
+    unittest.main()

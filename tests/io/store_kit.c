@@ -180,10 +180,16 @@ kit_outcome(struct kit *kit, struct queue_job *job, enum job_state state, nd_uni
 		.enhanced = "2.0.0",
 		.text = nd_xstrdup("受け付けました"),
 	};
-	struct store_req req = {
-		.op = STORE_OUTCOME, .job = job, .attempt = &attempt, .evidence = "{\"tls\":\"1.3\"}"
-	};
+	struct queue_evidence evidence = { .at = at,
+		.account = job->account,
+		.relay = attempt.relay,
+		.tls = nd_xstrdup("TLSv1.3"),
+		.sha256 = "ab12",
+		.octets = 77 };
+	struct store_req req = { .op = STORE_OUTCOME, .job = job, .attempt = &attempt };
 	unsigned i;
+
+	req.evidence = state == JOB_DELIVERED ? &evidence : NULL;
 
 	job->state = (uint8_t)state;
 	for (i = 0; i < job->rcpt_count; i++) {
@@ -195,6 +201,7 @@ kit_outcome(struct kit *kit, struct queue_job *job, enum job_state state, nd_uni
 		kit_set(&job->rcpts[i].text, "受け付けました");
 	}
 	kit_ask(kit, &req);
+	free(evidence.tls);
 	attempt.account = NULL; /* the job's */
 	queue_attempt_done(&attempt);
 	return req.err;
@@ -245,9 +252,7 @@ kit_forget(struct store_req *req)
 		queue_job_free(req->jobs[i]);
 	free(req->jobs);
 	queue_job_free(req->found);
-	for (i = 0; i < req->attempt_count; i++)
-		queue_attempt_done(&req->attempts[i]);
-	free(req->attempts);
+	queue_tale_free(req);
 	for (i = 0; i < req->count_count; i++)
 		free(req->counts[i].account);
 	free(req->counts);

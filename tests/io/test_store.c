@@ -166,6 +166,13 @@ a_delivered_job_leaves_its_facts_only(void **state)
 	assert_string_equal(req.attempts[1].text, "受け付けました");
 	assert_int_equal(req.attempts[1].start, KIT_NOW - 109);
 	assert_int_equal(req.attempts[1].end, KIT_NOW + 11);
+	assert_int_equal(req.evidence_count, 1);
+	assert_int_equal(req.evidences[0].at, KIT_NOW + 11);
+	assert_int_equal(req.evidences[0].octets, 77);
+	assert_string_equal(req.evidences[0].sha256, "ab12");
+	assert_string_equal(req.evidences[0].tls, "TLSv1.3");
+	assert_string_equal(req.evidences[0].account, "m365");
+	assert_string_equal(req.evidences[0].relay, "smtp.office365.com[192.0.2.1]:587");
 	req.op = STORE_BODY;
 	kit_forget(&req);
 	kit_ask(&kit, &req);
@@ -174,10 +181,11 @@ a_delivered_job_leaves_its_facts_only(void **state)
 	assert_int_equal(kit_move(&kit, job), ND_ENOTFOUND);
 	kit_stop(&kit);
 	assert_int_equal(
-	    kit_sql(
-		&kit, "SELECT (SELECT count(*) FROM job)+(SELECT count(*) FROM rcpt)+(SELECT count(*) FROM attempt)"),
+	    kit_sql(&kit,
+		"SELECT (SELECT count(*) FROM job)+(SELECT count(*) FROM rcpt)+(SELECT count(*) FROM attempt)+"
+		"(SELECT count(*) FROM evidence)"),
 	    0);
-	assert_int_equal(kit_sql(&kit, "SELECT json_extract(data,'$.e.tls')='1.3' FROM history"), 1);
+	assert_int_equal(kit_sql(&kit, "SELECT json_extract(data,'$.e[0][3]')='TLSv1.3' FROM history"), 1);
 	queue_job_free(job);
 }
 
@@ -266,6 +274,73 @@ an_attempt_of_an_earlier_run_goes_to_history_with_the_last_one(void **state)
 	kit_start(&kit);
 	queue_job_free(once);
 	queue_job_free(twice);
+}
+
+static enum nd_err
+outcome_with(struct queue_job *job, const struct queue_evidence *evidence)
+{
+	struct queue_attempt attempt = {
+		.n = 1, .account = job->account, .end = evidence ? evidence->at : 5, .text = NULL
+	};
+	struct store_req req = { .op = STORE_OUTCOME, .job = job, .attempt = &attempt, .evidence = evidence };
+
+	kit_ask(&kit, &req);
+	return req.err;
+}
+
+/* However it ends: the queue's row, its history after a pruned body, a cancelled rest. */
+static void
+evidence_of_each_transaction_stays_until_the_history_goes(void **state)
+{
+	char a[] = "a", b[] = "b", tls[] = "TLSv1.2", relay[] = "r";
+	const struct queue_evidence first = { .at = KIT_NOW + 1,
+		.account = a,
+		.relay = relay,
+		.tls = tls,
+		.sha256 = "01",
+		.octets = 1 },
+				    second = { .at = KIT_NOW + 2, .account = b, .sha256 = "02", .octets = 2 };
+	static const enum job_state ends[] = { JOB_QUEUED, JOB_DELIVERED, JOB_CANCELLED, JOB_EXPIRED };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct queue_job *job = kit_job(&kit);
+		struct store_req req, prune = { .op = STORE_PRUNE,
+			.until = KIT_NOW + ND_DAY(2),
+			.history = ND_DAY(30),
+			.keep_failed = ND_DAY(1),
+			.keep_failed_bytes = 1 << 30 };
+
+		assert_int_equal(kit_put(&kit, job), ND_OK);
+		assert_int_equal(outcome_with(job, &first), ND_OK);
+		job->state = (uint8_t)(ends[i] == JOB_DELIVERED ? JOB_DELIVERED : JOB_QUEUED);
+		assert_int_equal(outcome_with(job, &second), ND_OK);
+		job->state = (uint8_t)ends[i];
+		if (ends[i] != JOB_QUEUED && ends[i] != JOB_DELIVERED)
+			assert_int_equal(kit_move(&kit, job), ND_OK);
+		if (ends[i] == JOB_EXPIRED) {
+			kit_ask(&kit, &prune);
+			assert_int_equal(prune.err, ND_OK);
+			kit_forget(&prune);
+		}
+		assert_int_equal(kit_show(&kit, &req, job->id), ND_OK);
+		assert_int_equal(req.found->state, ends[i]);
+		assert_int_equal(req.found->body_kept, ends[i] == JOB_QUEUED);
+		assert_int_equal(req.evidence_count, 2);
+		assert_int_equal(req.evidences[0].at, KIT_NOW + 1);
+		assert_string_equal(req.evidences[0].account, "a");
+		assert_string_equal(req.evidences[0].relay, "r");
+		assert_string_equal(req.evidences[0].tls, "TLSv1.2");
+		assert_string_equal(req.evidences[0].sha256, "01");
+		assert_int_equal(req.evidences[1].octets, 2);
+		assert_string_equal(req.evidences[1].sha256, "02");
+		assert_null(req.evidences[1].tls);
+		kit_forget(&req);
+		queue_job_free(job);
+	}
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM evidence"), 2); /* of the one that is queued */
+	kit_start(&kit);
 }
 
 static void
@@ -573,6 +648,7 @@ main(void)
 		TEST(words_of_a_relay_that_are_no_utf8_do_not_spoil_the_facts),
 		TEST(a_failed_job_keeps_its_message_and_can_be_queued_again),
 		TEST(an_attempt_of_an_earlier_run_goes_to_history_with_the_last_one),
+		TEST(evidence_of_each_transaction_stays_until_the_history_goes),
 		TEST(only_the_newest_attempts_are_kept),
 		TEST(a_job_that_is_being_sent_is_queued_on_disk),
 		TEST(many_puts_share_a_commit),

@@ -234,6 +234,7 @@ a_queue_of_the_first_version_is_counted_once(void **state)
 	kit_stop(&kit);
 	(void)kit_sql(&kit, "DROP TABLE owner");
 	(void)kit_sql(&kit, "DROP TABLE limits");
+	(void)kit_sql(&kit, "DROP TABLE evidence");
 	(void)kit_sql(&kit, "PRAGMA user_version=1");
 	kit_start(&kit);
 	expect_size(0, NULL, 1, one);
@@ -275,6 +276,44 @@ jobs_whose_time_is_over_are_named(void **state)
 	kit_ask(&kit, &req);
 	assert_int_equal(req.job_count, 4);
 	assert_true(req.more); /* jobs[3]: nothing outlives max_age */
+	kit_forget(&req);
+	for (i = 0; i < 6; i++)
+		queue_job_free(jobs[i]);
+}
+
+static void
+jobs_whose_time_will_be_over_are_counted_by_account(void **state)
+{
+	struct store_req req = { .op = STORE_ENDING, .until = KIT_NOW + ND_DAY(14), .max_age = ND_DAY(14) };
+	struct queue_job *jobs[6];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 6; i++)
+		jobs[i] = kit_job(&kit);
+	jobs[0]->expires = KIT_NOW + ND_DAY(13);
+	jobs[1]->expires = KIT_NOW + ND_DAY(14) + 1; /* but it will be of age by then */
+	jobs[1]->created = KIT_NOW - 5;
+	jobs[2]->state = JOB_HELD; /* of age */
+	jobs[2]->created = KIT_NOW;
+	jobs[3]->created = KIT_NOW + 1; /* neither */
+	jobs[4]->expires = KIT_NOW + ND_DAY(12);
+	free(jobs[4]->account);
+	jobs[4]->account = nd_xstrdup("another");
+	jobs[5]->expires = KIT_NOW + ND_DAY(1); /* finished */
+	for (i = 0; i < 6; i++)
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	assert_int_equal(kit_outcome(&kit, jobs[5], JOB_FAILED, KIT_NOW), ND_OK);
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(req.count_count, 2);
+	i = strcmp(req.counts[0].account, "another") == 0;
+	assert_string_equal(req.counts[i].account, jobs[0]->account);
+	assert_int_equal(req.counts[i].queued, 3);
+	assert_int_equal(req.counts[i].first, KIT_NOW + ND_DAY(13));
+	assert_string_equal(req.counts[!i].account, "another");
+	assert_int_equal(req.counts[!i].queued, 1);
+	assert_int_equal(req.counts[!i].first, KIT_NOW + ND_DAY(12));
 	kit_forget(&req);
 	for (i = 0; i < 6; i++)
 		queue_job_free(jobs[i]);
@@ -501,6 +540,7 @@ main(void)
 		TEST(jobs_whose_time_is_over_are_named),
 		TEST(the_store_knows_how_much_of_the_queue_is_whose),
 		TEST(a_queue_of_the_first_version_is_counted_once),
+		TEST(jobs_whose_time_will_be_over_are_counted_by_account),
 		TEST(the_default_age_is_looked_for_by_account),
 		TEST(old_facts_and_messages_go),
 		TEST(failed_messages_beyond_their_room_go_oldest_first),

@@ -291,6 +291,42 @@ the_last_lease_is_given_back_at_the_end(void **state)
 	finish(engine, &conf);
 }
 
+/* A relay that was told DATA may count it. */
+static void
+a_mail_that_is_withdrawn_counts_when_its_data_had_begun(void **state)
+{
+	static const struct {
+		enum smtp_stage stage;
+		bool counts;
+	} cases[] = { { SMTP_AT_RCPT, false }, { SMTP_AT_CONTENT, true } };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		const struct smtp_fault fault = { .stage = cases[i].stage };
+		struct conf conf;
+		struct engine *engine = started(&conf, 2, 0); /* one of the two is kept for severe ones */
+		struct engine_action action;
+		struct queue_job *row = row_make(1, "a", at(10).unix_ms, JOB_WARNING, 1);
+
+		engine_accepted(engine, row, at(10));
+		action = expect(engine, ENGINE_OPEN, 10);
+		engine_ready(engine, action.session, at(10));
+		action = expect(engine, ENGINE_SEND, 10);
+		assert_int_equal(engine_act(engine, row, JOB_CANCEL, at(11), NULL), ENGINE_WITHDRAW);
+		engine_gone(engine, action.session, &fault, at(11));
+		stored(engine, 11);
+		accept(engine, 2, JOB_WARNING, 12);
+		while (engine_next(engine, at(12), &action) && action.act == ENGINE_KEEP) {
+			free(action.record);
+			engine_limit_kept(engine, action.limit, true, at(12));
+		}
+		assert_int_equal(action.act, cases[i].counts ? ENGINE_STATE : ENGINE_OPEN);
+		assert_int_equal(
+		    engine_account_nth(engine, 0)->health.state, cases[i].counts ? HEALTH_PACED : HEALTH_OK);
+		finish(engine, &conf);
+	}
+}
+
 int
 main(void)
 {
@@ -302,6 +338,7 @@ main(void)
 		cmocka_unit_test(too_many_sessions_shrink_the_pool_and_the_others_go_on),
 		cmocka_unit_test(too_many_logins_stop_logins_and_nothing_else),
 		cmocka_unit_test(the_last_lease_is_given_back_at_the_end),
+		cmocka_unit_test(a_mail_that_is_withdrawn_counts_when_its_data_had_begun),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
