@@ -375,6 +375,7 @@ store_read_expire(struct store *store, struct store_req *req)
 
 /* -- ENDING -- */
 
+/* The soonest ones, row by row: a sum over all of them would be of a million, and the reader only wants to know that there are some. */
 static int
 add_endings(struct store_req *req, sqlite3_stmt *stmt, nd_ms after)
 {
@@ -384,7 +385,7 @@ add_endings(struct store_req *req, sqlite3_stmt *stmt, nd_ms after)
 	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
 		const char *account = (const char *)sqlite3_column_text(stmt, 0);
 		struct store_account_count *count;
-		nd_unix first = sqlite3_column_int64(stmt, 2) + after;
+		nd_unix first = sqlite3_column_int64(stmt, 1) + after;
 		unsigned i = 0;
 
 		while (i < req->count_count && strcmp(req->counts[i].account, account) != 0)
@@ -395,7 +396,7 @@ add_endings(struct store_req *req, sqlite3_stmt *stmt, nd_ms after)
 			    (struct store_account_count){ .account = nd_xstrdup(account), .first = first };
 		}
 		count = &req->counts[i];
-		count->queued += (uint64_t)sqlite3_column_int64(stmt, 1);
+		count->queued++;
 		count->first = first < count->first ? first : count->first;
 	}
 	return rc;

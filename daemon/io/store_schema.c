@@ -124,11 +124,8 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_JOB_AGED]     = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id",
 	/* The default age of one account's jobs; those with a time of their own are not meant. */
 	[SQL_JOB_AGED_OF]  = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND expires=0 AND +account=?4 ORDER BY id",
-	/* The soonest ones are enough to know that there are some. */
-	[SQL_ENDING_OWN]   = "SELECT account,count(*),min(expires) FROM (SELECT account,expires,state FROM job WHERE expires>0 AND expires<=?1"
-	                     " ORDER BY expires LIMIT ?4) WHERE state IN (?2,?3) GROUP BY account",
-	[SQL_ENDING_AGED]  = "SELECT account,count(*),min(created) FROM (SELECT account,created,expires FROM job WHERE state=?1 AND id<?2"
-	                     " ORDER BY id LIMIT ?5) WHERE created<=?3 AND (expires=0 OR expires>?4) GROUP BY account",
+	[SQL_ENDING_OWN]   = "SELECT account,expires FROM job WHERE expires>0 AND expires<=?1 AND +state IN (?2,?3) ORDER BY expires LIMIT ?4",
+	[SQL_ENDING_AGED]  = "SELECT account,created FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id LIMIT ?5",
 	[SQL_JOB_IDS]      = "SELECT id FROM job WHERE id<?1 ORDER BY id DESC",
 
 	[SQL_RCPT_PUT]     = "INSERT INTO rcpt VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
