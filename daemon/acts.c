@@ -312,11 +312,8 @@ static void
 again_found(struct store_req *req)
 {
 	struct again *again = req->owner;
-	unsigned i;
 
-	for (i = 0; i < req->attempt_count; i++)
-		queue_attempt_done(&req->attempts[i]);
-	free(req->attempts);
+	queue_tale_free(req);
 	if (req->err == ND_OK && req->found->state == JOB_FAILED) {
 		begin(again->app, req->found,
 		    &(struct app_act){ .action = JOB_RETRY,
