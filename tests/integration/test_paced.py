@@ -131,6 +131,7 @@ class Day(Limits):
         for _ in range(3):
             d.submit(**dict(JOB, severity='critical'))
         self.until_paced(d, 'messages_per_day')
+        until(lambda: d.account('a')['queued'] == 1, 'two have gone')
         self.assertEqual(len(self.relay.mails), 2)
 
     def test_the_counts_are_in_the_database_before_they_are_used(self):
