@@ -36,6 +36,7 @@ engine_fit_pool(struct engine_account *account, nd_ms now)
 
 	pool_limit(&account->pool, limit_sessions(account->limit, (unsigned)conf->max_connections, now),
 	    (unsigned)conf->window, conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS);
+	account->pool.warm = conf->warm != 0;
 	account->sched.sessions = account->pool.max;
 }
 
