@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SCHED_JOBS 1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond, those of who has few half of it */
+#define SCHED_JOBS                                                                                                     \
+	1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond, those of who has few half of it */
 #define SCHED_RESERVE 100u
 #define SCHED_FEW 10u
 #define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies; and the reserve for the same */
@@ -53,9 +54,9 @@ struct sched {
 	size_t count, octets;
 	unsigned ready[SCHED_SIZES], sending, settling;
 	unsigned big_sending, sessions; /* of these sessions that there may be */
-	bool behind;      /* the store holds due jobs that are not here */
-	bool loading;     /* a load is under way */
-	nd_unix next_due; /* of the first job in the store that is not here; ND_NEVER none known */
+	bool behind;                    /* the store holds due jobs that are not here */
+	bool loading;                   /* a load is under way */
+	nd_unix next_due;               /* of the first job in the store that is not here; ND_NEVER none known */
 };
 
 void sched_init(struct sched *sched);
