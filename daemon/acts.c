@@ -417,11 +417,44 @@ bulk_one(void *arg, enum job_state state, bool later, const struct nd_why *why)
 		bulk_end(bulk);
 }
 
+/* The job as it is now, in the order of all that is written. */
+static void
+bulk_shown(struct store_req *req)
+{
+	struct bulk *bulk = req->owner;
+	struct nd_why why = req->why;
+
+	queue_tale_free(req);
+	if (req->err == ND_OK && queue_fits(req->found, &bulk->filter)) {
+		bulk->matched++;
+		begin(bulk->app, req->found,
+		    &(struct app_act){ .action = bulk->action, .reason = bulk->reason, .done = bulk_one, .arg = bulk });
+	} else {
+		if (req->err == ND_OK)
+			(void)nd_fail(&why, ND_ESTATE, 0, "job %s is none of those any more", req->id);
+		queue_job_free(req->found);
+		bulk_one(bulk, JOB_QUEUED, false, &why);
+	}
+	free(req);
+}
+
+static void
+bulk_ask(struct bulk *bulk, const char *id)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_SHOW;
+	req->done = bulk_shown;
+	req->owner = bulk;
+	memcpy(req->id, id, sizeof(req->id));
+	store_submit(bulk->app->store, req);
+}
+
+/* A list is read in pieces, and what is written goes between them: its rows are old. They only say which jobs to look at. */
 static void
 bulk_found(struct store_req *req)
 {
 	struct bulk *bulk = req->owner;
-	struct app_act wish = { .action = bulk->action, .reason = bulk->reason, .done = bulk_one, .arg = bulk };
 	unsigned i;
 
 	if (req->err != ND_OK)
@@ -429,20 +462,19 @@ bulk_found(struct store_req *req)
 	bulk->more = req->more && req->job_count > 0;
 	if (req->job_count > 0)
 		memcpy(bulk->filter.before, req->jobs[req->job_count - 1]->id, sizeof(bulk->filter.before));
-	bulk->matched += req->job_count;
-	bulk->open = req->job_count + 1; /* + 1: the page does not end while it is being begun */
+	bulk->open = 1; /* the page does not end while it is being begun */
 	for (i = 0; i < req->job_count; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it lives until `open` is 0, after this loop */
-		if (!bulk->count) {
-			begin(bulk->app, req->jobs[i], &wish);
-			continue;
+		if (bulk->count) {
+			bulk->matched++;
+		} else {
+			bulk->open++;
+			bulk_ask(bulk, req->jobs[i]->id);
 		}
 		queue_job_free(req->jobs[i]);
-		bulk->open--;
 	}
 	free(req->jobs);
 	free(req);
-	bulk->changed--; /* of the extra one */ /* NOLINT(clang-analyzer-unix.Malloc): as above */
+	bulk->changed--; /* of the extra one */
 	bulk_one(bulk, JOB_QUEUED, false, &(struct nd_why){ 0 });
 }
 

@@ -440,6 +440,39 @@ free_outcome(struct store_req *req)
 	free(req);
 }
 
+/* The row is on disk, or gone. */
+static void
+let_go(struct settling *settling)
+{
+	struct app *app = settling->app;
+
+	if (!settling->job)
+		return;
+	if (settling->job->slot >= 0)
+		inflight_drop(app->inflight, settling->job->slot);
+	settling->job->slot = -1;
+	engine_stored(app->engine, settling->account, settling->job, loop_now(app->loop));
+}
+
+/* It has ended meanwhile, in the store: nothing of this can be kept, and trying again would be for ever. */
+static void
+outcome_lost(struct store_req *req)
+{
+	struct settling *settling = req->owner;
+	struct app *app = settling->app;
+
+	app->outcomes--;
+	if (settling->job) {
+		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", req->job->id }),
+		    "job %s ended while it was under way: what became of that is not kept", req->job->id);
+		req->job->state = JOB_CANCELLED;
+		acts_stored(app, req->job->id, JOB_CANCELLED);
+		let_go(settling);
+	}
+	free_outcome(req);
+	loop_soon(app->loop, app_pump, app);
+}
+
 static void
 outcome_stored(struct store_req *req)
 {
@@ -448,9 +481,8 @@ outcome_stored(struct store_req *req)
 	struct queue_job *row = req->job;
 
 	app_wrote(app, req);
-	if (req->err == ND_ENOTFOUND && !settling->job) { /* it has ended meanwhile, and nothing of it was kept */
-		app->outcomes--;
-		free_outcome(req);
+	if (req->err == ND_ENOTFOUND) {
+		outcome_lost(req);
 		return;
 	}
 	if (req->err != ND_OK) {
@@ -474,12 +506,7 @@ outcome_stored(struct store_req *req)
 		feed_job(app, row, req->attempt);
 	waiters_wake(app, row->id, row->state);
 	acts_stored(app, row->id, row->state);
-	if (settling->job) {
-		if (settling->job->slot >= 0)
-			inflight_drop(app->inflight, settling->job->slot);
-		settling->job->slot = -1;
-		engine_stored(app->engine, settling->account, settling->job, loop_now(app->loop));
-	}
+	let_go(settling);
 	free_outcome(req);
 	loop_soon(app->loop, app_pump, app);
 }

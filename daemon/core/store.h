@@ -203,5 +203,7 @@ struct store_ops {
 
 /* The attempts and evidences of a SHOW. */
 void queue_tale_free(struct store_req *req);
+/* Does the filter mean this job? But for `before` and `tail`, which are of the walk. */
+bool queue_fits(const struct queue_job *job, const struct store_filter *filter);
 
 #endif
