@@ -356,7 +356,8 @@ digest_of(struct app *app, struct sched_job *sched_job)
 	struct nd_why why;
 	ssize_t got;
 
-	if (sched_job->sha256[0] != '\0')
+	/* A short secret in a known text is found by trying, when its digest is kept. */
+	if (sched_job->sha256[0] != '\0' || job->sealed)
 		return sched_job->sha256;
 	digest = tls_digest_new();
 	tls_digest_add(digest, job->head, strlen(job->head));

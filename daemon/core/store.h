@@ -77,7 +77,7 @@ struct queue_evidence {
 	nd_unix at; /* its attempt's end */
 	char *account, *relay;
 	char *tls;       /* NULL: in clear */
-	char sha256[65]; /* of the octets of the message, in hex */
+	char sha256[65]; /* of the octets of the message, in hex; "" it is not kept */
 	uint64_t octets;
 };
 void queue_evidence_done(struct queue_evidence *evidence);
