@@ -381,14 +381,19 @@ void intake_message(void *owner, struct http_request *request);
 enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
 
 /* intake_own.c */
-void intake_own(struct app *app, const struct nd_buf *job); /* a job as JSON; what becomes of it is logged */
-struct intake_notice {                                      /* borrowed */
-	const char *words;                                  /* the subject */
+/* Once, when it is known: err ND_OK it is accepted. Maybe at once; maybe at the very end (app->down). */
+typedef void intake_told(struct app *app, void *arg, const struct nd_why *why);
+void intake_own(struct app *app, const struct nd_buf *job, intake_told *told,
+    void *arg);            /* a job as JSON; that it is refused is logged */
+struct intake_notice {     /* borrowed */
+	const char *words; /* the subject */
 	const char *text;
 	enum job_severity severity;
 	const char *key;
 	const char *
 	    once; /* idempotency key: were notifyd to end before it is known that this was told, it would not be told twice */
+	intake_told *told; /* NULL none */
+	void *arg;
 };
 void intake_notice(struct app *app, const struct intake_notice *notice); /* to [daemon] admin_to, if there is any */
 
