@@ -208,6 +208,7 @@ void deliver_drop(struct app *app);
 void reports_job(struct app *app, const struct queue_job *job); /* it has come to its end */
 void reports_again(struct app *app, const char *id);            /* it is tried once more */
 void reports_send(void *arg);
+bool reports_last(struct app *app); /* while notifyd stops; true: what was gathered is on its way into the queue */
 
 /* limits.c */
 void limits_recall(struct app *app, const char *limit);

@@ -84,6 +84,8 @@ told(struct app *app, void *arg, const struct nd_why *why)
 	(void)arg;
 	if (why->err == ND_OK)
 		report_told(&app->report, now);
+	else if (app->stopping)
+		report_done(&app->report); /* the log says why */
 	else
 		report_refused(&app->report, now);
 	app->report_since = now; /* of what came in meanwhile */
@@ -130,4 +132,13 @@ reports_send(void *arg)
 
 	if (!app->stopping)
 		mail(app);
+}
+
+bool
+reports_last(struct app *app)
+{
+	if (app->report.telling || (app->report.count == 0 && app->report.more == 0))
+		return false;
+	mail(app);
+	return true;
 }
