@@ -14,7 +14,7 @@
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
  *   credentials.c  when secrets, certificates and sign-ins end
- *   reports.c   what was not delivered, by mail
+ *   reports.c   what was not delivered, by mail         evidence.c  what was
  *   intake_own.c   jobs that notifyd writes itself
  *   endings.c      jobs that will expire while their account is in trouble
  *   secrets.c   secrets that an operator hands over
@@ -203,6 +203,15 @@ void deliver_end(struct app *app, struct queue_job *job);
 
 /* Outcomes that a full disk never let be written: their in-flight notes stay, the next start knows. */
 void deliver_drop(struct app *app);
+
+/* evidence.c: what a relay took. The digest of a message in the spool is made of its octets while they leave. */
+struct evidence_sum;
+struct evidence_sum *evidence_sum_new(const struct queue_job *job); /* NULL: none is kept of this one */
+void evidence_sum_add(void *sum, const char *octets, size_t len);
+/* Its transaction is over: job->sha256 is that of the whole, "" if it was not that. NULL for both is fine. Frees. */
+void evidence_sum_end(struct evidence_sum *sum, struct sched_job *job);
+/* Of this transaction, and how it travelled. NULL: nobody was reached by it. */
+struct queue_evidence *evidence_of(struct sched_job *sched_job, const struct queue_attempt *attempt);
 
 /* reports.c: what could not be delivered, by mail to admin_to. */
 void reports_job(struct app *app, const struct queue_job *job); /* it has come to its end */

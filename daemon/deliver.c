@@ -17,6 +17,7 @@
 struct said {                     /* one mail */
 	struct settle_mail *mail; /* owned */
 	nd_unix start;
+	struct evidence_sum *sum; /* owned; of a spooled one; NULL none */
 };
 
 struct delivery { /* one session; pool_session.link */
@@ -54,8 +55,10 @@ free_delivery(struct delivery *delivery)
 	if (delivery->link)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
-	while (delivery->said_count > 0)
-		free(delivery->said[--delivery->said_count].mail);
+	while (delivery->said_count > 0) {
+		evidence_sum_end(delivery->said[--delivery->said_count].sum, NULL);
+		free(delivery->said[delivery->said_count].mail);
+	}
 	loop_free_later(delivery->app->loop, free_late, delivery); /* as the link is, which borrows from it */
 }
 
@@ -130,6 +133,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
+	evidence_sum_end(said.sum, job);
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
@@ -236,6 +240,7 @@ fail_mail(struct delivery *delivery, const struct nd_why *why)
 static void
 send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct queue_job *job)
 {
+	struct said *said = &delivery->said[0];
 	struct spool_body body;
 	struct nd_why why;
 
@@ -246,6 +251,9 @@ send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct 
 		}
 		mail->fd = body.fd;
 		mail->seal = body.seal;
+		said->sum = evidence_sum_new(job);
+		mail->given = said->sum ? evidence_sum_add : NULL;
+		mail->given_arg = said->sum;
 	}
 	smtp_link_send(delivery->link, mail);
 }
@@ -265,7 +273,7 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 {
 	struct delivery *delivery = session->link;
 	const struct queue_job *job = sched_job->job;
-	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms };
+	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms, NULL };
 	struct smtp_link_mail mail = { .mail = said.mail->mail,
 		.head = job->head,
 		.head_len = strlen(job->head),
@@ -342,59 +350,6 @@ deliver_abandon(struct app *app)
 			loop_forget(app->loop, session->link);
 			free_delivery(session->link);
 		}
-}
-
-/* Each try through an account sends the same octets: one digest serves all of them. */
-static const char *
-digest_of(struct app *app, struct sched_job *sched_job)
-{
-	const struct queue_job *job = sched_job->job;
-	struct tls_digest *digest;
-	char piece[16384];
-	uint8_t sum[32];
-	struct spool_body body;
-	struct nd_why why;
-	ssize_t got;
-
-	/* A short secret in a known text is found by trying, when its digest is kept. */
-	if (sched_job->sha256[0] != '\0' || job->sealed)
-		return sched_job->sha256;
-	digest = tls_digest_new();
-	tls_digest_add(digest, job->head, strlen(job->head));
-	if (job->body)
-		tls_digest_add(digest, job->body, (size_t)job->body_len);
-	else if (spool_body_open(app->spool, job, &body, &why) == ND_OK) {
-		while ((got = spool_body_read(&body, piece, sizeof(piece), &why)) > 0)
-			tls_digest_add(digest, piece, (size_t)got);
-		spool_body_close(&body);
-		explicit_bzero(piece, sizeof(piece));
-	}
-	tls_digest_end(digest, sum);
-	nd_str_hex(sched_job->sha256, sum, sizeof(sum));
-	return sched_job->sha256;
-}
-
-/* What the relay took in this transaction, and how it travelled. NULL: nobody was reached by it. */
-static struct queue_evidence *
-evidence_of(struct app *app, struct sched_job *sched_job, const struct queue_attempt *attempt)
-{
-	const struct queue_job *job = sched_job->job;
-	struct queue_evidence *evidence;
-	unsigned i = 0;
-
-	while (attempt && i < job->rcpt_count &&
-	       (job->rcpts[i].state != RCPT_DELIVERED || job->rcpts[i].at != attempt->end))
-		i++;
-	if (!attempt || i == job->rcpt_count)
-		return NULL;
-	evidence = nd_xalloc(sizeof(*evidence));
-	evidence->at = attempt->end;
-	evidence->account = nd_xstrdup(attempt->account);
-	evidence->relay = nd_xstrdup(attempt->relay);
-	evidence->tls = sched_job->tls[0] ? nd_xstrdup(sched_job->tls) : NULL;
-	evidence->octets = strlen(job->head) + job->body_len;
-	(void)snprintf(evidence->sha256, sizeof(evidence->sha256), "%s", digest_of(app, sched_job));
-	return evidence;
 }
 
 struct settling { /* owner of an OUTCOME request */
@@ -545,7 +500,7 @@ void
 deliver_store(struct app *app, const struct engine_action *action)
 {
 	struct queue_job *row = action->job->job;
-	struct settling settling = { app, action->account, action->job, evidence_of(app, action->job, action->attempt),
+	struct settling settling = { app, action->account, action->job, evidence_of(action->job, action->attempt),
 		false };
 
 	submit_outcome(app, row, settling, action->attempt);

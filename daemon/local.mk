@@ -224,6 +224,7 @@ notifyd_SOURCES = \
 	%D%/certificate.c \
 	%D%/deliver.c \
 	%D%/doctor.c \
+	%D%/evidence.c \
 	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/grants.c \
