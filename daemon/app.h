@@ -4,7 +4,7 @@
  *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links and the store
  *   recover.c   what an earlier run left               tokens*.c  engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
- *   acts.c      retry, hold, release, cancel; flush, pause, resume
+ *   acts*.c     retry, hold, release, cancel, one or many; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
  *   intake_stream.c several jobs one after another    intake_large.c what is too large for the loop
  *   intake_message.c a ready message => such a job

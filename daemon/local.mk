@@ -217,6 +217,8 @@ libio_a_SOURCES = \
 sbin_PROGRAMS = notifyd
 notifyd_SOURCES = \
 	%D%/acts.c \
+	%D%/acts_inner.h \
+	%D%/acts_many.c \
 	%D%/accounts.c \
 	%D%/app.c \
 	%D%/admit.c \
