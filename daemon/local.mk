@@ -217,6 +217,8 @@ libio_a_SOURCES = \
 sbin_PROGRAMS = notifyd
 notifyd_SOURCES = \
 	%D%/acts.c \
+	%D%/acts_inner.h \
+	%D%/acts_many.c \
 	%D%/accounts.c \
 	%D%/app.c \
 	%D%/admit.c \
@@ -224,6 +226,7 @@ notifyd_SOURCES = \
 	%D%/certificate.c \
 	%D%/deliver.c \
 	%D%/doctor.c \
+	%D%/evidence.c \
 	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/grants.c \

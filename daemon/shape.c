@@ -178,7 +178,7 @@ put_evidence(const struct queue_job *job, const struct store_req *tale, struct j
 			continue;
 		json_out_object(out, NULL);
 		json_out_text(out, "address", rcpt->address);
-		json_out_text(out, "sha256", found->sha256);
+		json_out_text(out, "sha256", found->sha256[0] ? found->sha256 : NULL);
 		json_out_int(out, "octets", (int64_t)found->octets);
 		json_out_time(out, "at", found->at);
 		json_out_text(out, "account", found->account);

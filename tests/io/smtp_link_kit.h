@@ -33,7 +33,8 @@ struct mail {
 	struct nd_buf body;
 	bool body_given;
 	enum smtp_pace pace;
-	bool beside; /* said before the replies to the one before it */
+	bool beside;  /* said before the replies to the one before it */
+	size_t given; /* octets that the link told of while they left */
 };
 
 struct play {
@@ -224,6 +225,16 @@ open_body(const struct mail *mail, size_t skip)
 	return fd;
 }
 
+static inline void
+on_given(void *arg, const char *octets, size_t len)
+{
+	struct mail *mail = arg;
+
+	assert_true(len <= mail->body.len - mail->given);
+	assert_memory_equal(octets, mail->body.octets + mail->given, len);
+	mail->given += len;
+}
+
 static inline struct smtp_link_mail
 describe(struct mail *mail)
 {
@@ -233,6 +244,8 @@ describe(struct mail *mail)
 		mail->rcpt_list[i] = mail->rcpts[i];
 	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len,
 		mail->pace, false, false };
+	send.given = on_given;
+	send.given_arg = mail;
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
 	if (play.from_file) {
@@ -341,6 +354,8 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	(void)owner;
 	(void)link;
 	did("outcome");
+	if (!mail->beside && outcome->end == SMTP_ENDED_REPLY && outcome->reply.code / 100 == 2)
+		assert_int_equal(mail->given, mail->body.len);
 	for (unsigned i = 0; i < mail->rcpt_count; i++) {
 		const struct smtp_rcpt_result *result = &mail->results[i];
 
