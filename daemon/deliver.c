@@ -120,6 +120,21 @@ on_room(void *owner, struct smtp_link *link)
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
+/* What the relay offers and has just refused. */
+static void
+tell_left_out(const struct engine_account *account, unsigned left_out, const struct smtp_outcome *outcome)
+{
+	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
+		if (left_out & SMTP_EXT_BIT(ext))
+			nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
+			    "%s has trouble with what it offers: it goes without %s for %d h; at %s it said %d "
+			    "%s%s%.160s",
+			    account->conf->host, smtp_ext_name((enum smtp_ext)ext), (int)(SMTP_EXT_SHUN / ND_HOUR(1)),
+			    smtp_proto_stage_name(outcome->stage), outcome->reply.code, outcome->reply.enhanced,
+			    outcome->reply.enhanced[0] ? " " : "",
+			    outcome->end == SMTP_ENDED_LOST ? outcome->why.text : outcome->reply.text);
+}
+
 static void
 on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outcome)
 {
@@ -128,10 +143,14 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct sched_job *job = delivery->session->jobs[0];
 	struct said said = delivery->said[0];
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
+	struct engine_account *account = delivery->session->account;
+	const nd_ms now = loop_now(app->loop).ms;
+	const unsigned without = smtp_habits_without(&account->habits, now);
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
+	tell_left_out(account, smtp_habits_without(&account->habits, now) & ~without, outcome);
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
@@ -277,6 +296,8 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	/* Composed content has seven bits; of a ready message in the spool it is not known. */
 	mail.mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
+	mail.mail.envid = conf_provider_dsn(session->account->conf->provider) ? job->id : NULL;
+	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	delivery->said[delivery->said_count++] = said;
 	if (session->job_count == 1) {
 		send_first(delivery, &mail, job);

@@ -259,6 +259,8 @@ judge_rcpt(struct queue_job *job, const struct settle_case *c, unsigned k, struc
 	struct queue_rcpt *rcpt = &job->rcpts[c->mail->index[k]];
 	struct verdict_word verdict = judge(c, SMTP_AT_RCPT, reply);
 
+	if (c->mail->results[k].misfit)
+		return (struct verdict_word){ VERDICT_RESEND, 0, "protocol" };
 	if (verdict.verdict != VERDICT_FAILING)
 		return verdict;
 	suspect(&word->suspect, job, rcpt->address);

@@ -114,6 +114,65 @@ class Misfits(ProgramTest):
             self.assertEqual(fake.wait(), [])
 
 
+# A relay that offers DSN and SIZE, and takes neither.
+NO_PARAMETERS = 'S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\nS: 250-SIZE 5000\nS: 250 DSN\n'
+REFUSED = ('C: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any} SIZE={any}\nS: 555 5.5.4 Unsupported option: RET=HDRS\n'
+           'C: MAIL FROM:<alerts@example.com> SIZE={any}\nS: 501 5.5.4 Syntax: MAIL FROM:<address>\n')
+PLAIN = ('C: MAIL FROM:<alerts@example.com>\nS: 250 ok\nC: RCPT TO:<ops@example.com>\nS: 250 ok\n'
+         'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n')
+RELAY = ('[daemon]\nhostname = host.example\n[access]\nto_allow = *\n[account relay]\nprovider = smtp\n'
+         'host = 127.0.0.1:%d\nsecurity = none\nauth = none\nmax_connections = 1\nfrom = alerts@example.com\n')
+
+
+class Extensions(ProgramTest):
+    def relay(self, *dialogues):
+        """A daemon with one account, whose relay plays these."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        files = []
+        for number, text in enumerate(dialogues):
+            files.append(os.path.join(folder.name, '%d.smtp' % number))
+            with open(files[-1], 'w', encoding='utf-8') as file:
+                file.write(text)
+        self.fake = relay.Relay(files).start()
+        self.d = self.daemon(RELAY % self.fake.port)
+
+    def test_parameters_that_a_relay_offers_and_refuses_are_left_out_for_hours(self):
+        self.relay(NO_PARAMETERS + REFUSED + PLAIN + PLAIN)
+        for text in ('first', 'second'):
+            job = self.d.final(self.d.submit(to='ops@example.com', text=text))
+            self.assertEqual((job['state'], job['attempt_count'], len(job['attempts'])), ('delivered', 1, 1), job)
+        account, = self.d.api('GET', '/v1/accounts')['accounts']
+        self.assertEqual([one['extension'] for one in account['without']], ['DSN', 'SIZE'], account)
+        shown = self.d.ctl('account', 'list').stdout
+        self.assertIn('relay goes without DSN, which its server offers and refuses; again in', shown)
+        with open(self.d.log, encoding='utf-8') as file:
+            log = file.read()
+        self.assertEqual(log.count('it goes without'), 2, log)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
+    def test_a_report_of_failure_is_asked_for_and_names_the_job(self):
+        self.relay(NO_PARAMETERS + 'C: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any} SIZE={any}\nS: 250 ok\n'
+                   'C: RCPT TO:<ops+a@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ops+2Ba@example.com\nS: 250 ok\n'
+                   'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n')
+        job = self.d.final(self.d.submit(to='ops+a@example.com', text='first'))
+        self.assertEqual(job['state'], 'delivered', job)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+        self.assertIn('ENVID=' + job['id'], ' '.join(self.fake.heard[0]))
+
+    def test_what_is_larger_than_the_relay_takes_is_refused_at_once_with_both_figures(self):
+        self.relay(NO_PARAMETERS)
+        job = self.d.final(self.d.submit(to='ops@example.com', text='x' * 70 + '\n', attachments=[
+            {'name': 'a.txt', 'type': 'text/plain', 'content': 'eHh4' * 2000}]))
+        self.assertEqual((job['state'], job['attempt_count'], job['attempts'][0]['stage']), ('failed', 1, 'mail'), job)
+        self.assertRegex(job['reason'], r'too-big: 552 5\.3\.4 notifyd did not ask: the message has \d+ octets, 127\.0\.0\.1 takes 5000')
+        self.assertIn('attach', job['hint'])
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
+
 class Pile:
     """A relay that answers when the client is silent, or has `full` mails under way; then it answers the first of them and hangs up, once."""
 
