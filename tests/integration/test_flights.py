@@ -6,12 +6,13 @@ import os
 import re
 import select
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 
-from notifyd import ProgramTest, until
+from notifyd import NOTIFYCTL, ProgramTest, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
@@ -142,9 +143,9 @@ class Extensions(ProgramTest):
         for text in ('first', 'second'):
             job = self.d.final(self.d.submit(to='ops@example.com', text=text))
             self.assertEqual((job['state'], job['attempt_count'], len(job['attempts'])), ('delivered', 1, 1), job)
-        account, = self.d.api('GET', '/v1/accounts')['accounts']
+        account = self.d.account('relay')
         self.assertEqual([one['extension'] for one in account['without']], ['DSN', 'SIZE'], account)
-        shown = self.d.ctl('account', 'list').stdout
+        shown = subprocess.run([NOTIFYCTL, '--socket', self.d.socket, 'account', 'list'], capture_output=True, text=True, timeout=60, check=True).stdout
         self.assertIn('relay goes without DSN, which its server offers and refuses; again in', shown)
         with open(self.d.log, encoding='utf-8') as file:
             log = file.read()
