@@ -84,8 +84,9 @@ on_ready(void *owner, struct smtp_link *link)
 {
 	struct delivery *delivery = owner;
 
-	(void)link;
 	nd_secret_done(&delivery->password);
+	if (delivery->session->state == POOL_OPENING)
+		engine_offered(delivery->session, smtp_proto_caps(smtp_link_proto(link)));
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }

@@ -35,6 +35,20 @@ smtp_habits_window(const struct smtp_habits *habits, unsigned window, nd_ms now)
 	return alone ? 1 : window;
 }
 
+void
+smtp_habits_offered(struct smtp_habits *habits, const struct smtp_caps *caps)
+{
+	habits->rcpt_max = caps->rcpt_max;
+	habits->rcpt_domain_max = caps->rcpt_domain_max;
+}
+
+void
+smtp_habits_rcpts(const struct smtp_habits *habits, unsigned allowed, unsigned *most, unsigned *domains)
+{
+	*most = habits->rcpt_max > 0 && habits->rcpt_max < allowed ? habits->rcpt_max : allowed;
+	*domains = habits->rcpt_domain_max;
+}
+
 /* What broke a session by something that is not SMTP: the boldest of what was tried. */
 static enum smtp_ext
 boldest(const struct smtp_outcome *outcome)

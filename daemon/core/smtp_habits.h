@@ -19,7 +19,8 @@
 struct smtp_habits {
 	bool trusted; /* it took a mail, at: */
 	nd_ms taken;
-	nd_ms off_until[SMTP_EXT_COUNT]; /* until then without it */
+	unsigned rcpt_max, rcpt_domain_max; /* as it said last; 0: it did not say */
+	nd_ms off_until[SMTP_EXT_COUNT];    /* until then without it */
 };
 
 /* What is left out now: a set of SMTP_EXT_BIT. */
@@ -29,6 +30,10 @@ unsigned smtp_habits_without(const struct smtp_habits *habits, nd_ms now);
 unsigned smtp_habits_window(const struct smtp_habits *habits, unsigned window, nd_ms now);
 /* How the next mail may be said, as far as the host offers it and it is not left out. */
 enum smtp_pace smtp_habits_pace(const struct smtp_habits *habits, nd_ms now);
+/* What it announces after EHLO. */
+void smtp_habits_offered(struct smtp_habits *habits, const struct smtp_caps *caps);
+/* How many recipients, and domains of these (0: no matter), a mail may have, when the account allows `allowed`. */
+void smtp_habits_rcpts(const struct smtp_habits *habits, unsigned allowed, unsigned *most, unsigned *domains);
 /* Returns what is left out from now on and was not before; SMTP_EXT_NONE: nothing. */
 enum smtp_ext smtp_habits_learn(struct smtp_habits *habits, const struct smtp_outcome *outcome, nd_ms now);
 

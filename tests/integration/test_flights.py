@@ -153,6 +153,19 @@ class Extensions(ProgramTest):
         self.d.stop()
         self.assertEqual(self.fake.wait(), [])
 
+    def test_the_limits_that_a_relay_announces_are_kept(self):
+        def hello(*rcpts):
+            return ('C: MAIL FROM:<alerts@example.com>\nS: 250 ok\n' + ''.join('C: RCPT TO:<%s>\nS: 250 ok\n' % r for r in rcpts) +
+                    'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n')
+        offer = ('S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\n'
+                 'S: 250 LIMITS RCPTMAX=2 RCPTDOMAINMAX=1 MAILMAX=2\n')
+        self.relay(offer + hello('a@one.example', 'c@one.example') + hello('b@two.example') + 'C: QUIT\nS: 221 bye\nEOF\n',
+                   offer + hello('d@one.example'))
+        job = self.d.final(self.d.submit(to=['a@one.example', 'b@two.example', 'c@one.example', 'd@one.example'], text='first'))
+        self.assertEqual((job['state'], {r['state'] for r in job['recipients']}), ('delivered', {'delivered'}), job)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
     def test_a_report_of_failure_is_asked_for_and_names_the_job(self):
         self.relay(NO_PARAMETERS + 'C: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any} SIZE={any}\nS: 250 ok\n'
                    'C: RCPT TO:<ops+a@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ops+2Ba@example.com\nS: 250 ok\n'

@@ -120,6 +120,29 @@ a_recipient_that_was_refused_for_an_extension_tells_of_it_too(void **state)
 }
 
 static void
+a_mail_has_no_more_recipients_than_the_host_takes_and_the_account_allows(void **state)
+{
+	struct smtp_caps caps = { .rcpt_max = 10, .rcpt_domain_max = 3 };
+	struct smtp_habits habits = { 0 };
+	unsigned most, domains;
+
+	(void)state;
+	smtp_habits_rcpts(&habits, 50, &most, &domains);
+	assert_int_equal(most, 50);
+	assert_int_equal(domains, 0);
+	smtp_habits_offered(&habits, &caps);
+	smtp_habits_rcpts(&habits, 50, &most, &domains);
+	assert_int_equal(most, 10);
+	assert_int_equal(domains, 3);
+	smtp_habits_rcpts(&habits, 7, &most, &domains);
+	assert_int_equal(most, 7);
+	caps = (struct smtp_caps){ 0 }; /* it says so no more */
+	smtp_habits_offered(&habits, &caps);
+	smtp_habits_rcpts(&habits, 50, &most, &domains);
+	assert_int_equal(most, 50);
+}
+
+static void
 a_host_that_gets_out_of_step_is_spoken_to_more_plainly(void **state)
 {
 	struct smtp_habits habits = { 0 };
@@ -227,6 +250,7 @@ main(void)
 		cmocka_unit_test(a_refusal_is_no_success),
 		cmocka_unit_test(what_is_offered_and_refused_is_left_out_for_four_hours),
 		cmocka_unit_test(each_extension_is_left_out_for_itself_and_told_once),
+		cmocka_unit_test(a_mail_has_no_more_recipients_than_the_host_takes_and_the_account_allows),
 		cmocka_unit_test(a_recipient_that_was_refused_for_an_extension_tells_of_it_too),
 		cmocka_unit_test(a_host_that_gets_out_of_step_is_spoken_to_more_plainly),
 		cmocka_unit_test(after_a_flight_that_is_uncertain_trust_is_to_be_won_again),
