@@ -298,6 +298,7 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	mail.mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
 	mail.mail.envid = conf_provider_dsn(session->account->conf->provider) ? job->id : NULL;
+	mail.mail.require_tls = sender_requires_tls(job);
 	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	delivery->said[delivery->said_count++] = said;
 	if (session->job_count == 1) {

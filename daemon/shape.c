@@ -14,7 +14,7 @@
 
 /* The names of a job's facts, in the order of the API. */
 static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
-static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", NULL };
+static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", "require_tls", NULL };
 
 static void
 put_facts(const struct json_tree *facts, const char *const *names, struct json_out *out)

@@ -62,6 +62,13 @@ want_eight(const struct smtp_mail *mail, const struct smtp_caps *caps)
 	return mail->eight || want_utf8(mail, caps);
 }
 
+static bool
+want_tls(const struct smtp_mail *mail, const struct smtp_caps *caps)
+{
+	(void)caps;
+	return mail->require_tls;
+}
+
 /* Whose report comes back names the job. The report holds the head of the message: the text of an alert is nothing to pass around once more. */
 static void
 add_envid(const struct smtp_mail *mail, struct nd_buf *out)
@@ -113,6 +120,13 @@ add_utf8(const struct smtp_mail *mail, struct nd_buf *out)
 	(void)nd_buf_adds(out, " SMTPUTF8");
 }
 
+static void
+add_require_tls(const struct smtp_mail *mail, struct nd_buf *out)
+{
+	(void)mail;
+	(void)nd_buf_adds(out, " REQUIRETLS");
+}
+
 /* In the order in which they are blamed when the server does not say what it means: what can be missed most easily comes first. RFC 5321 4.2.4 has the
  * codes: 500 502 503 tell that a command, or its place, is not understood; 501 504 555 that its parameters are not. */
 /* clang-format off */
@@ -135,6 +149,8 @@ static const struct ext table[SMTP_EXT_COUNT] = {
 	                        AT(SMTP_AT_MAIL), { 500, 501, 504, 555 }, "BODY 8BITMIME", false },
 	[SMTP_EXT_SMTPUTF8] = { "SMTPUTF8", CAP(smtputf8), want_utf8, add_utf8, NULL,
 	                        AT(SMTP_AT_MAIL), { 500, 501, 504, 555 }, "SMTPUTF8", false },
+	[SMTP_EXT_REQUIRETLS] = { "REQUIRETLS", CAP(requiretls), want_tls, add_require_tls, NULL,
+	                          0, { 0 }, NULL, false },
 };
 /* clang-format on */
 

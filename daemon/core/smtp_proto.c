@@ -286,14 +286,14 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 	proto->accused = SMTP_EXT_NONE;
 	proto->usable = proto->caps;
 	smtp_ext_leave_out(&proto->usable, mail->without);
+	proto->usable.requiretls = proto->usable.requiretls && proto->tls; /* RFC 8689 2 */
 	proto->used = smtp_ext_used(mail, &proto->usable);
 	if (now - proto->ready_since >= IDLE_FROM)
 		proto->proved = false;
 	proto->reused = proto->transactions > 0 || now - proto->ready_since >= IDLE_FROM;
 	for (unsigned n = 0; n < mail->rcpt_count; n++)
 		mail->results[n] = (struct smtp_rcpt_result){ 0 };
-	if (!smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply) ||
-	    !smtp_check_address(mail->from, &proto->usable, &reply)) {
+	if (!smtp_check_mail(mail, &proto->usable, proto->settings->host, &reply)) {
 		(void)smtp_talk_outcome(proto, SMTP_ENDED_REPLY, &reply, STATE_READY);
 		proto->outcome.stage = SMTP_AT_MAIL;
 		return;
@@ -356,8 +356,7 @@ smtp_proto_room(const struct smtp_proto *proto, const struct smtp_mail *mail)
 	    proto->quitting || proto->behind_count == SMTP_WINDOW_MAX - 1)
 		return false;
 	return !mail || (mail->without == proto->mail.without && smtp_talk_flies(proto, mail) &&
-			    smtp_check_address(mail->from, &proto->usable, &reply) &&
-			    smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply));
+			    smtp_check_mail(mail, &proto->usable, proto->settings->host, &reply));
 }
 
 void

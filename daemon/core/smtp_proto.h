@@ -90,6 +90,7 @@ enum smtp_ext {
 	SMTP_EXT_SIZE,
 	SMTP_EXT_8BITMIME,
 	SMTP_EXT_SMTPUTF8,
+	SMTP_EXT_REQUIRETLS, /* never done without */
 	SMTP_EXT_COUNT
 };
 
@@ -109,6 +110,7 @@ struct smtp_mail {
 	enum smtp_pace pace;              /* at most */
 	unsigned without;  /* a set of SMTP_EXT_BIT: what the server offers and is not asked all the same */
 	const char *envid; /* what a failure report shall name (RFC 3461); NULL: none is asked for */
+	bool require_tls;  /* whoever passes it on, too (RFC 8689) */
 	bool eight;        /* the content may hold octets above 0x7f (RFC 6152) */
 	bool
 	    trial; /* behind the recipients comes RSET: nothing is sent, and it ends as ENDED_RCPTS whatever they were told; SMTP_STEPWISE only */

@@ -166,6 +166,21 @@ class Extensions(ProgramTest):
         self.d.stop()
         self.assertEqual(self.fake.wait(), [])
 
+    def test_a_job_that_requires_tls_is_not_given_to_a_relay_that_does_not_promise_it(self):
+        self.relay('S: 220 relay.example\nC: EHLO {any}\nS: 250 relay.example\n' + PLAIN)
+        done = subprocess.run([NOTIFYCTL, '--socket', self.d.socket, 'send', '-t', 'ops@example.com', '-m', 'x', '--require-tls', '--wait'],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+        self.assertEqual(done.returncode, 69, done)
+        job, = self.d.get('/v1/jobs', True).json['jobs']
+        self.assertEqual((job['state'], job['require_tls'], job['attempt_count']), ('failed', True, 1), job)
+        self.assertIn('needs-requiretls: 550 5.7.30 notifyd did not ask: the job requires TLS all the way, and 127.0.0.1 does not offer',
+                      job['reason'])
+        self.assertIn('REQUIRETLS', job['hint'])
+        job = self.d.final(self.d.submit(to='ops@example.com', text='other', require_tls=False))
+        self.assertEqual((job['state'], 'require_tls' in job), ('delivered', False), job)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
     def test_a_report_of_failure_is_asked_for_and_names_the_job(self):
         self.relay(NO_PARAMETERS + 'C: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any} SIZE={any}\nS: 250 ok\n'
                    'C: RCPT TO:<ops+a@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ops+2Ba@example.com\nS: 250 ok\n'

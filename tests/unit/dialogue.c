@@ -53,6 +53,7 @@ give_mail(struct play *p)
 		.pace = p->pace,
 		.without = p->without,
 		.envid = p->mail->envid[0] ? p->mail->envid : NULL,
+		.require_tls = p->mail->require_tls,
 		.eight = p->eight,
 		.trial = p->trial,
 	};

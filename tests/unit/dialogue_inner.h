@@ -14,6 +14,7 @@
 
 struct play_mail {
 	char envid[128];
+	bool require_tls;
 	char from[320];
 	char rcpts[RCPT_MAX][320];
 	const char *rcpt_list[RCPT_MAX];

@@ -126,6 +126,8 @@ set_mail(struct play *p, const char *name, const char *value)
 		dialogue_set_text(p, p->mail->envid, sizeof(p->mail->envid), value);
 	} else if (strcmp(name, "eight") == 0) {
 		p->eight = choose(p, "no yes", value) == 1;
+	} else if (strcmp(name, "require-tls") == 0) {
+		p->mail->require_tls = choose(p, "no yes", value) == 1;
 	} else if (strcmp(name, "without") == 0) {
 		p->without = find_ext(p, value);
 	} else if (strcmp(name, "trial") == 0) {
