@@ -74,6 +74,8 @@ give_mail(struct world *w, bool beside)
 		.rcpt_count = RCPTS,
 		.results = w->results[w->mails],
 		.size = 22,
+		.envid = "JOB",
+		.eight = true,
 		.pace = w->pace,
 	};
 

@@ -89,6 +89,9 @@ only_what_is_offered_and_wanted_is_added_to_mail(void **state)
 	expect_mail(&mail, &everything, "MAIL FROM:<> SIZE=7 BODY=8BITMIME SMTPUTF8\r\n");
 	caps.eightbitmime = true;
 	expect_mail(&mail, &caps, "MAIL FROM:<>\r\n");
+	mail.require_tls = true;
+	caps.requiretls = true;
+	expect_mail(&mail, &caps, "MAIL FROM:<> REQUIRETLS\r\n");
 }
 
 static void
@@ -158,6 +161,7 @@ static const struct accusation accusations[] = {
 	{ "503 5.5.1 bad sequence", SMTP_AT_MAIL, SMTP_EXT_BIT(SMTP_EXT_WINDOW) | ONE_FLIGHT, SMTP_EXT_WINDOW },
 	{ "502 no", SMTP_AT_DATA, SMTP_EXT_BIT(SMTP_EXT_PIPELINING), SMTP_EXT_PIPELINING },
 	{ "501 no", SMTP_AT_END, SMTP_EXT_BIT(SMTP_EXT_CHUNKING), SMTP_EXT_CHUNKING },
+	{ "555 REQUIRETLS what?", SMTP_AT_MAIL, SMTP_EXT_BIT(SMTP_EXT_REQUIRETLS), SMTP_EXT_NONE },
 	/* The mail, its sender, its recipient. */
 	{ "555 not recognized", SMTP_AT_MAIL, 0, SMTP_EXT_NONE },
 	{ "501 5.1.7 Bad sender address syntax", SMTP_AT_MAIL, ALL_PARAMETERS, SMTP_EXT_NONE },
