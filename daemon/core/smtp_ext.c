@@ -142,7 +142,7 @@ static const struct ext table[SMTP_EXT_COUNT] = {
 	[SMTP_EXT_PIPELINING] = { "PIPELINING", CAP(pipelining), NULL, NULL, NULL,
 	                          ENVELOPE | DATA, { 500, 502, 503 }, NULL, true },
 	[SMTP_EXT_DSN] = { "DSN", CAP(dsn), want_reports, add_envid, add_notify,
-	                   ENVELOPE, { 500, 501, 504, 555 }, "RET= ENVID NOTIFY ORCPT DSN", false },
+	                   ENVELOPE, { 500, 501, 504, 553, 555 }, "RET= ENVID NOTIFY ORCPT DSN", false },
 	[SMTP_EXT_SIZE] = { "SIZE", CAP(size), want_always, add_size, NULL,
 	                    AT(SMTP_AT_MAIL), { 500, 501, 504, 555 }, "SIZE", false },
 	[SMTP_EXT_8BITMIME] = { "8BITMIME", CAP(eightbitmime), want_eight, add_eight, NULL,
@@ -243,7 +243,7 @@ speaks_of(const struct smtp_reply *reply, const char *words)
 	return false;
 }
 
-/* 500 and 501 are also said of an address: RFC 3463 has x.5.y for the protocol. To MAIL, whose address the account has sent from before, a bare one counts. */
+/* 500, 501 and 553 are also said of an address: RFC 3463 has x.5.y for the protocol. To MAIL, whose address the account has sent from before, a bare one counts. */
 static bool
 accuses(const struct ext *ext, const struct smtp_reply *reply, enum smtp_stage stage)
 {
@@ -253,8 +253,10 @@ accuses(const struct ext *ext, const struct smtp_reply *reply, enum smtp_stage s
 		n++;
 	if (n == CODES || !(ext->stages & AT((unsigned)stage)))
 		return false;
-	if (ext->manner || reply->code > 501 || speaks_of(reply, ext->words))
+	if (ext->manner || reply->code == 504 || reply->code == 555 || speaks_of(reply, ext->words))
 		return true;
+	if (reply->code == 553)
+		return false;
 	return nd_str_match("5.5.*", reply->enhanced) || (stage == SMTP_AT_MAIL && reply->enhanced[0] == '\0');
 }
 

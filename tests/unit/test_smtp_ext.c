@@ -150,6 +150,7 @@ static const struct accusation accusations[] = {
 	{ "555 5.5.4 Unsupported option: SMTPUTF8", SMTP_AT_MAIL, ALL_PARAMETERS, SMTP_EXT_SMTPUTF8 },
 	{ "500 5.5.2 unknown parameter NOTIFY", SMTP_AT_RCPT, ONE_FLIGHT | ALL_PARAMETERS, SMTP_EXT_DSN },
 	{ "503 BDAT what?", SMTP_AT_END, ONE_FLIGHT | SMTP_EXT_BIT(SMTP_EXT_CHUNKING), SMTP_EXT_CHUNKING },
+	{ "553 ORCPT address syntax error", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_DSN },
 	/* It does not: what can be missed most easily. */
 	{ "555 MAIL FROM/RCPT TO parameters not recognized", SMTP_AT_MAIL, ALL_PARAMETERS, SMTP_EXT_DSN },
 	{ "555 not recognized", SMTP_AT_MAIL, ALL_PARAMETERS & ~SMTP_EXT_BIT(SMTP_EXT_DSN), SMTP_EXT_SIZE },
@@ -166,6 +167,7 @@ static const struct accusation accusations[] = {
 	{ "555 not recognized", SMTP_AT_MAIL, 0, SMTP_EXT_NONE },
 	{ "501 5.1.7 Bad sender address syntax", SMTP_AT_MAIL, ALL_PARAMETERS, SMTP_EXT_NONE },
 	{ "501 5.1.3 Bad recipient address syntax", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_NONE },
+	{ "553 5.5.2 bad recipient", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_NONE },
 	{ "501 bad recipient", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_NONE },
 	{ "504 no", SMTP_AT_RCPT, SMTP_EXT_BIT(SMTP_EXT_SIZE), SMTP_EXT_NONE },
 	{ "552 5.3.4 Message size exceeds fixed limit", SMTP_AT_MAIL, ALL_PARAMETERS, SMTP_EXT_NONE },
