@@ -150,7 +150,7 @@ static const struct ext table[SMTP_EXT_COUNT] = {
 	[SMTP_EXT_SMTPUTF8] = { "SMTPUTF8", CAP(smtputf8), want_utf8, add_utf8, NULL,
 	                        AT(SMTP_AT_MAIL), { 500, 501, 504, 555 }, "SMTPUTF8", false },
 	[SMTP_EXT_REQUIRETLS] = { "REQUIRETLS", CAP(requiretls), want_tls, add_require_tls, NULL,
-	                          0, { 0 }, NULL, false },
+	                          0, { 0 }, "REQUIRETLS", false },
 };
 /* clang-format on */
 
@@ -265,6 +265,9 @@ smtp_ext_accused(const struct smtp_reply *reply, enum smtp_stage stage, unsigned
 {
 	enum smtp_ext found = SMTP_EXT_NONE;
 
+	/* Without that the mail is not to go, so it is the mail that was refused. */
+	if ((used & SMTP_EXT_BIT(SMTP_EXT_REQUIRETLS)) && speaks_of(reply, table[SMTP_EXT_REQUIRETLS].words))
+		return SMTP_EXT_NONE;
 	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++) {
 		if (!(used & SMTP_EXT_BIT(ext)) || !accuses(&table[ext], reply, stage))
 			continue;
