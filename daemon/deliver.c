@@ -121,19 +121,23 @@ on_room(void *owner, struct smtp_link *link)
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
-/* What the relay offers and has just refused. */
+/* What the relay offers and has just refused, of the mail or of a recipient. */
 static void
-tell_left_out(const struct engine_account *account, unsigned left_out, const struct smtp_outcome *outcome)
+tell_left_out(const struct engine_account *account, unsigned left_out, const struct engine_told *told)
 {
+	const struct smtp_reply *reply = &told->outcome->reply;
+	char words[SMTP_REPLY_TEXT + 32];
+
+	for (unsigned n = 0; n < told->mail->mail.rcpt_count; n++)
+		if (told->mail->results[n].misfit)
+			reply = &told->mail->results[n].reply;
+	settle_reply_words(reply, words, sizeof(words));
 	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
 		if (left_out & SMTP_EXT_BIT(ext))
 			nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
-			    "%s has trouble with what it offers: it goes without %s for %d h; at %s it said %d "
-			    "%s%s%.160s",
+			    "%s has trouble with what it offers: it goes without %s for %d h, because of: %.300s",
 			    account->conf->host, smtp_ext_name((enum smtp_ext)ext), (int)(SMTP_EXT_SHUN / ND_HOUR(1)),
-			    smtp_proto_stage_name(outcome->stage), outcome->reply.code, outcome->reply.enhanced,
-			    outcome->reply.enhanced[0] ? " " : "",
-			    outcome->end == SMTP_ENDED_LOST ? outcome->why.text : outcome->reply.text);
+			    told->outcome->end == SMTP_ENDED_LOST ? told->outcome->why.text : words);
 }
 
 static void
@@ -147,11 +151,14 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct engine_account *account = delivery->session->account;
 	const nd_ms now = loop_now(app->loop).ms;
 	const unsigned without = smtp_habits_without(&account->habits, now);
+	unsigned left_out;
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
-	tell_left_out(account, smtp_habits_without(&account->habits, now) & ~without, outcome);
+	left_out = smtp_habits_without(&account->habits, now) & ~without;
+	if (left_out != 0)
+		tell_left_out(account, left_out, &told);
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;

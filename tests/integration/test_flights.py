@@ -150,6 +150,19 @@ class Extensions(ProgramTest):
         with open(self.d.log, encoding='utf-8') as file:
             log = file.read()
         self.assertEqual(log.count('it goes without'), 2, log)
+        self.assertIn('without DSN for 4 h, because of: 555 5.5.4 Unsupported option: RET=HDRS', log)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
+    def test_a_recipient_refused_for_its_parameters_is_asked_again_and_nobody_gets_it_twice(self):
+        rcpt = 'C: RCPT TO:<%s@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;%s@example.com\nS: %s\n'
+        offer = 'S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\nS: 250 DSN\nC: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any}\nS: 250 ok\n'
+        self.relay(offer + rcpt % ('a', 'a', '250 ok') + rcpt % ('ops', 'ops', '555 5.5.4 NOTIFY is not for this one') +
+                   'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n' + PLAIN)
+        job = self.d.final(self.d.submit(to=['a@example.com', 'ops@example.com'], text='first'))
+        self.assertEqual([r['state'] for r in job['recipients']], ['delivered', 'delivered'], job)
+        with open(self.d.log, encoding='utf-8') as file:
+            self.assertIn('without DSN for 4 h, because of: 555 5.5.4 NOTIFY is not for this one', file.read())
         self.d.stop()
         self.assertEqual(self.fake.wait(), [])
 
