@@ -87,8 +87,9 @@ on_ready(void *owner, struct smtp_link *link)
 {
 	struct delivery *delivery = owner;
 
-	(void)link;
 	nd_secret_done(&delivery->password);
+	if (delivery->session->state == POOL_OPENING)
+		engine_offered(delivery->session, smtp_proto_caps(smtp_link_proto(link)));
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
@@ -123,6 +124,25 @@ on_room(void *owner, struct smtp_link *link)
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
+/* What the relay offers and has just refused, of the mail or of a recipient. */
+static void
+tell_left_out(const struct engine_account *account, unsigned left_out, const struct engine_told *told)
+{
+	const struct smtp_reply *reply = &told->outcome->reply;
+	char words[SMTP_REPLY_TEXT + 32];
+
+	for (unsigned n = 0; n < told->mail->mail.rcpt_count; n++)
+		if (told->mail->results[n].misfit)
+			reply = &told->mail->results[n].reply;
+	settle_reply_words(reply, words, sizeof(words));
+	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
+		if (left_out & SMTP_EXT_BIT(ext))
+			nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
+			    "%s has trouble with what it offers: it goes without %s for %d h, because of: %.300s",
+			    account->conf->host, smtp_ext_name((enum smtp_ext)ext), (int)(SMTP_EXT_SHUN / ND_HOUR(1)),
+			    told->outcome->end == SMTP_ENDED_LOST ? told->outcome->why.text : words);
+}
+
 static void
 on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outcome)
 {
@@ -131,11 +151,18 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct sched_job *job = delivery->session->jobs[0];
 	struct said said = delivery->said[0];
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
+	struct engine_account *account = delivery->session->account;
+	const nd_ms now = loop_now(app->loop).ms;
+	const unsigned without = smtp_habits_without(&account->habits, now);
+	unsigned left_out;
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	evidence_sum_end(said.sum, job);
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
+	left_out = smtp_habits_without(&account->habits, now) & ~without;
+	if (left_out != 0)
+		tell_left_out(account, left_out, &told);
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
@@ -285,6 +312,9 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	/* Composed content has seven bits; of a ready message in the spool it is not known. */
 	mail.mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
+	mail.mail.envid = conf_provider_dsn(session->account->conf->provider) ? job->id : NULL;
+	mail.mail.require_tls = sender_requires_tls(job);
+	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	delivery->said[delivery->said_count++] = said;
 	if (session->job_count == 1) {
 		send_first(delivery, &mail, job);

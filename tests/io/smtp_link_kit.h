@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/str.h"
+#include "daemon/core/smtp_ext.h"
 #include "daemon/io/smtp_link.h"
 #include "tests/io/certs.h"
 
@@ -242,8 +243,12 @@ describe(struct mail *mail)
 
 	for (unsigned i = 0; i < mail->rcpt_count; i++)
 		mail->rcpt_list[i] = mail->rcpts[i];
-	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len,
-		mail->pace, false, false };
+	send.mail = (struct smtp_mail){ .from = mail->from,
+		.rcpts = mail->rcpt_list,
+		.rcpt_count = mail->rcpt_count,
+		.results = mail->results,
+		.size = mail->body.len,
+		.pace = mail->pace };
 	send.given = on_given;
 	send.given_arg = mail;
 	send.head = mail->body.octets;
@@ -384,6 +389,8 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 		did_mail("unharmed");
 	if (outcome->misfit)
 		did_mail("misfit");
+	if (outcome->accused != SMTP_EXT_NONE)
+		did_mail("accused %s", smtp_ext_name(outcome->accused));
 	(void)leave(AT_OUTCOME);
 }
 
