@@ -428,7 +428,9 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
  * be named as one. */
 /* Its rendition for another account, and whether it wants none. */
 #define SENDER_PINNED "pinned" /* the fact that it named its account itself */
+#define SENDER_UTF8 "utf8"     /* the fact that its header names somebody whose address has no ASCII form */
 bool sender_pinned(const struct queue_job *job);
+bool sender_utf8(const struct queue_job *job);
 void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deliver.c - carries out what the engine decides about sessions, mails and outcomes. */
 #include "daemon/app.h"
+#include "daemon/deliver_head.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -17,6 +18,7 @@
 struct said {                     /* one mail */
 	struct settle_mail *mail; /* owned */
 	nd_unix start;
+	struct deliver_head head; /* owned; octets NULL: the job's own */
 };
 
 struct delivery { /* one session; pool_session.link */
@@ -39,6 +41,13 @@ static const enum smtp_auth auths[] = {
 };
 
 static void
+free_said(struct said *said)
+{
+	free(said->mail);
+	nd_wipe_free(said->head.octets, said->head.len);
+}
+
+static void
 free_late(void *arg)
 {
 	struct delivery *delivery = arg;
@@ -55,7 +64,7 @@ free_delivery(struct delivery *delivery)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
 	while (delivery->said_count > 0)
-		free(delivery->said[--delivery->said_count].mail);
+		free_said(&delivery->said[--delivery->said_count]);
 	loop_free_later(delivery->app->loop, free_late, delivery); /* as the link is, which borrows from it */
 }
 
@@ -136,7 +145,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
 	}
-	free(said.mail);
+	free_said(&said);
 	memmove(&delivery->said[0], &delivery->said[1], --delivery->said_count * sizeof(said));
 	loop_soon(app->loop, app_pump, app);
 }
@@ -260,28 +269,50 @@ send_beside(struct delivery *delivery, const struct smtp_link_mail *mail, struct
 	return true;
 }
 
+/* Header and body as this relay takes them. */
+static enum nd_err
+take_content(struct delivery *delivery, struct sched_job *sched_job, struct said *said, struct smtp_link_mail *mail,
+    struct nd_why *why)
+{
+	const struct queue_job *job = sched_job->job;
+	const bool utf8 = deliver_head_utf8(job);
+	const bool plain = utf8 && !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8;
+	enum nd_err err = plain ? deliver_head_plain(delivery->app->spool, job, &said->head, why) : ND_OK;
+
+	if (plain != sched_job->plain)
+		sched_job->sha256[0] = '\0';
+	sched_job->plain = plain;
+	mail->mail.utf8 = utf8;
+	mail->mail.author = delivery->session->account->conf->from_box.address;
+	mail->head = said->head.octets ? said->head.octets : job->head;
+	mail->head_len = said->head.octets ? said->head.len : strlen(job->head);
+	mail->skip = said->head.skip;
+	mail->body = job->body ? job->body + mail->skip : NULL;
+	mail->body_len = (size_t)(job->body_len - mail->skip);
+	mail->mail.size = mail->head_len + mail->body_len;
+	/* Composed content has seven bits; of a ready message in the spool it is not known. */
+	mail->mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
+	return err;
+}
+
 void
 deliver_send(struct app *app, struct pool_session *session, struct sched_job *sched_job)
 {
 	struct delivery *delivery = session->link;
 	const struct queue_job *job = sched_job->job;
-	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms };
-	struct smtp_link_mail mail = { .mail = said.mail->mail,
-		.head = job->head,
-		.head_len = strlen(job->head),
-		.body = job->body,
-		.body_len = (size_t)job->body_len,
-		.fd = -1 };
+	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms, { NULL, 0, 0 } };
+	struct smtp_link_mail mail = { .mail = said.mail->mail, .fd = -1 };
+	struct nd_why why;
+	const enum nd_err err = take_content(delivery, sched_job, &said, &mail, &why);
 
-	mail.mail.size = mail.head_len + job->body_len;
-	/* Composed content has seven bits; of a ready message in the spool it is not known. */
-	mail.mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
 	delivery->said[delivery->said_count++] = said;
-	if (session->job_count == 1) {
+	if (session->job_count == 1 && err != ND_OK) {
+		fail_mail(delivery, &why);
+	} else if (session->job_count == 1) {
 		send_first(delivery, &mail, job);
-	} else if (!send_beside(delivery, &mail, sched_job)) {
-		free(delivery->said[--delivery->said_count].mail);
+	} else if (err != ND_OK || !send_beside(delivery, &mail, sched_job)) {
+		free_said(&delivery->said[--delivery->said_count]);
 		engine_unfit(app->engine, session, loop_now(app->loop));
 	}
 }
@@ -344,35 +375,6 @@ deliver_abandon(struct app *app)
 		}
 }
 
-/* Each try through an account sends the same octets: one digest serves all of them. */
-static const char *
-digest_of(struct app *app, struct sched_job *sched_job)
-{
-	const struct queue_job *job = sched_job->job;
-	struct tls_digest *digest;
-	char piece[16384];
-	uint8_t sum[32];
-	struct spool_body body;
-	struct nd_why why;
-	ssize_t got;
-
-	if (sched_job->sha256[0] != '\0')
-		return sched_job->sha256;
-	digest = tls_digest_new();
-	tls_digest_add(digest, job->head, strlen(job->head));
-	if (job->body)
-		tls_digest_add(digest, job->body, (size_t)job->body_len);
-	else if (spool_body_open(app->spool, job, &body, &why) == ND_OK) {
-		while ((got = spool_body_read(&body, piece, sizeof(piece), &why)) > 0)
-			tls_digest_add(digest, piece, (size_t)got);
-		spool_body_close(&body);
-		explicit_bzero(piece, sizeof(piece));
-	}
-	tls_digest_end(digest, sum);
-	nd_str_hex(sched_job->sha256, sum, sizeof(sum));
-	return sched_job->sha256;
-}
-
 /* What the relay took in this transaction, and how it travelled. NULL: nobody was reached by it. */
 static struct queue_evidence *
 evidence_of(struct app *app, struct sched_job *sched_job, const struct queue_attempt *attempt)
@@ -391,8 +393,8 @@ evidence_of(struct app *app, struct sched_job *sched_job, const struct queue_att
 	evidence->account = nd_xstrdup(attempt->account);
 	evidence->relay = nd_xstrdup(attempt->relay);
 	evidence->tls = sched_job->tls[0] ? nd_xstrdup(sched_job->tls) : NULL;
-	evidence->octets = strlen(job->head) + job->body_len;
-	(void)snprintf(evidence->sha256, sizeof(evidence->sha256), "%s", digest_of(app, sched_job));
+	(void)snprintf(evidence->sha256, sizeof(evidence->sha256), "%s", deliver_head_digest(app->spool, sched_job));
+	evidence->octets = sched_job->octets;
 	return evidence;
 }
 

@@ -70,6 +70,12 @@ sender_pinned(const struct queue_job *job)
 	return has_fact(job, SENDER_PINNED);
 }
 
+bool
+sender_utf8(const struct queue_job *job)
+{
+	return has_fact(job, SENDER_UTF8);
+}
+
 void
 sender_move(struct queue_job *job, const struct conf_account *account)
 {

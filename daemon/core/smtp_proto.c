@@ -289,7 +289,7 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 	for (unsigned n = 0; n < mail->rcpt_count; n++)
 		mail->results[n] = (struct smtp_rcpt_result){ 0 };
 	if (!smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply) ||
-	    !smtp_check_address(mail->from, &proto->caps, &reply)) {
+	    !smtp_check_sender(mail, &proto->caps, proto->settings->host, &reply)) {
 		(void)smtp_talk_outcome(proto, SMTP_ENDED_REPLY, &reply, STATE_READY);
 		proto->outcome.stage = SMTP_AT_MAIL;
 		return;
@@ -351,8 +351,9 @@ smtp_proto_room(const struct smtp_proto *proto, const struct smtp_mail *mail)
 	if (!proto->given || proto->pace != SMTP_ONE_FLIGHT || row->phase != PHASE_MAILING || !proto->proved ||
 	    proto->quitting || proto->behind_count == SMTP_WINDOW_MAX - 1)
 		return false;
-	return !mail || (smtp_talk_flies(proto, mail) && smtp_check_address(mail->from, &proto->caps, &reply) &&
-			    smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply));
+	return !mail ||
+	       (smtp_talk_flies(proto, mail) && smtp_check_sender(mail, &proto->caps, proto->settings->host, &reply) &&
+		   smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply));
 }
 
 void

@@ -8,6 +8,7 @@
  */
 #include "daemon/core/smtp_talk.h"
 
+#include "common/idn.h"
 #include "daemon/core/smtp_check.h"
 
 #include <inttypes.h>
@@ -187,7 +188,7 @@ count_askable(const struct smtp_proto *proto, const struct smtp_mail *mail)
 	unsigned n, askable = 0;
 
 	for (n = 0; n < mail->rcpt_count; n++)
-		askable += smtp_check_address(mail->rcpts[n], &proto->caps, &refusal);
+		askable += smtp_check_address(mail->rcpts[n], &proto->caps, proto->settings->host, &refusal);
 	return askable;
 }
 
@@ -242,15 +243,18 @@ end_misfit(struct smtp_proto *proto, const struct smtp_reply *reply)
 static void
 write_rcpt(struct smtp_proto *proto, const char *address)
 {
-	(void)nd_buf_addf(&proto->out, "RCPT TO:<%s>\r\n", address);
+	char wire[IDN_ADDRESS_SIZE];
+
+	(void)nd_buf_addf(&proto->out, "RCPT TO:<%s>\r\n", idn_wire(address, wire));
 }
 
 static void
 write_mail(struct smtp_proto *proto, const struct smtp_mail *mail)
 {
 	const bool utf8 = proto->caps.smtputf8 && smtp_check_needs_utf8(mail);
+	char wire[IDN_ADDRESS_SIZE];
 
-	(void)nd_buf_addf(&proto->out, "MAIL FROM:<%s>", mail->from);
+	(void)nd_buf_addf(&proto->out, "MAIL FROM:<%s>", idn_wire(mail->from, wire));
 	if (proto->caps.size)
 		(void)nd_buf_addf(&proto->out, " SIZE=%" PRIu64, mail->size);
 	if (proto->caps.eightbitmime && (utf8 || mail->eight))
@@ -268,7 +272,7 @@ smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail)
 
 	write_mail(proto, mail);
 	for (unsigned n = 0; n < mail->rcpt_count; n++) {
-		if (!smtp_check_address(mail->rcpts[n], &proto->caps, &refusal))
+		if (!smtp_check_address(mail->rcpts[n], &proto->caps, proto->settings->host, &refusal))
 			continue;
 		write_rcpt(proto, mail->rcpts[n]);
 		count++;
@@ -324,7 +328,7 @@ next_recipient(struct smtp_proto *proto)
 	for (; proto->rcpt < mail->rcpt_count; proto->rcpt++) {
 		struct smtp_rcpt_result *result = &mail->results[proto->rcpt];
 
-		if (smtp_check_address(mail->rcpts[proto->rcpt], &proto->caps, &result->reply))
+		if (smtp_check_address(mail->rcpts[proto->rcpt], &proto->caps, proto->settings->host, &result->reply))
 			return STATE_RCPT;
 		result->asked = true;
 	}

@@ -9,6 +9,7 @@
  */
 #include "daemon/io/resolve.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 #include "daemon/io/worker.h"
 
@@ -356,12 +357,15 @@ start(struct resolver *resolver, const char *host)
 
 /* -- the interface -- */
 
-/* Without the brackets of "[2001:db8::1]"; "" when it cannot be a name. */
+/* Without the brackets of "[2001:db8::1]", and as DNS knows it; "" when it cannot be a name. */
 static void
 take_host(const char *host, char out[HOST_SIZE])
 {
-	size_t len = strlen(host);
+	char ascii[IDN_DOMAIN_SIZE];
+	size_t len;
 
+	host = idn_host(host, ascii);
+	len = strlen(host);
 	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
 		host++;
 		len -= 2;

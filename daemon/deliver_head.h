@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deliver_head.h - the header of a mail as this relay takes it. */
+#ifndef ND_DELIVER_HEAD_H
+#define ND_DELIVER_HEAD_H
+
+#include "daemon/core/sched.h"
+#include "daemon/core/store.h"
+#include "daemon/io/spool.h"
+
+struct deliver_head {
+	char *octets; /* owned */
+	size_t len;
+	uint64_t skip; /* octets of the body that stand in it already */
+};
+
+/* The header names somebody whose address has no ASCII form. */
+bool deliver_head_utf8(const struct queue_job *job);
+/* The same mail for a relay without SMTPUTF8: its head and the header of its body, rewritten (mime_plain.h). */
+enum nd_err deliver_head_plain(
+    struct spool *spool, const struct queue_job *job, struct deliver_head *out, struct nd_why *why) ND_MUST_CHECK;
+
+/* SHA-256 of the octets that were sent, in hex; job->octets tells how many. Each try through an account sends the same, but for its header where a relay
+ * takes no UTF-8: so one digest serves all of them. */
+const char *deliver_head_digest(struct spool *spool, struct sched_job *sched_job);
+
+#endif
