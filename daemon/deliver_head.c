@@ -67,8 +67,10 @@ deliver_head_plain(struct spool *spool, const struct queue_job *job, struct deli
 		if (start.failed || head.failed)
 			err = nd_fail(why, ND_EMEMORY, 0, "there is no room for the header of the message");
 	}
-	if (err == ND_OK)
-		*out = (struct deliver_head){ .len = head.len, .skip = len, .octets = nd_buf_take(&head, NULL) };
+	if (err == ND_OK) {
+		out->skip = len;
+		out->octets = nd_buf_take(&head, &out->len);
+	}
 	nd_buf_wipe(&start);
 	nd_buf_done(&head);
 	return err;
