@@ -2,8 +2,6 @@
 /* smtp_link_proxy.c - the way through a proxy, between the connection to it and the first octet of the server.  Layer: io. */
 #include "daemon/io/smtp_link_inner.h"
 
-#include "common/idn.h"
-
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <stdio.h>
@@ -24,8 +22,7 @@ write_out(struct smtp_link *link)
 void
 smtp_link_ask_proxy(struct smtp_link *link)
 {
-	char ascii[IDN_DOMAIN_SIZE];
-	struct proxy_talk_goal goal = { .host = idn_host(link->conf->host, ascii), .port = link->conf->port };
+	struct proxy_talk_goal goal = { .host = link->conf->host, .port = link->conf->port };
 
 	if (inet_pton(AF_INET, goal.host, goal.address) == 1)
 		goal.address_len = 4;

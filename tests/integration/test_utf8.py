@@ -5,12 +5,15 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
 import unittest
 
 from notifyd import ProgramTest, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import https
 import relay
+from test_trust import HELLO, MAIL, Proxy
 
 CONFIG = '''
 [daemon]
@@ -126,6 +129,28 @@ class AllScripts(ProgramTest):
             self.assertTrue(self.relay.mails[-1][1].endswith('\r\n\r\nGrüße\r\n'.encode()))
             self.assertEqual(self.said('MAIL')[-1].endswith('SMTPUTF8'), offer)
             self.assert_evidence(d, job)
+
+    def test_a_host_is_asked_for_and_proved_by_its_ascii_form(self):
+        name, files = 'smtp.xn--bcher-kva.example', tempfile.TemporaryDirectory()
+        self.addCleanup(files.cleanup)
+        https.make_certificates(files.name, (name,))
+        path = os.path.join(files.name, 'dialogue')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(HELLO + 'TLS\nC: EHLO host.example\nS: 250 relay.example\n' + MAIL)
+        names = []
+        server = relay.Relay([path], os.path.join(files.name, name + '.crt'), os.path.join(files.name, name + '.key'))
+        server.context.sni_callback = lambda _, said, __: names.append(said)
+        server.start()
+        proxy = Proxy('socks5')
+        self.addCleanup(proxy.close)
+        d = self.daemon(CONFIG.replace('127.0.0.1:%d', 'SMTP.Bücher.example:%d').replace('= none', '= starttls', 1) % (server.port, 'a@b.example') +
+                        'ca_file = %s/ca.crt\nsmtp_proxy = %s\n' % (files.name, proxy.url))
+        job = d.final(d.submit(to='ops@example.com', text='x'))
+        self.assertEqual(job['state'], 'delivered', job)
+        self.assertEqual((proxy.asked, names), ([(name, server.port)], [name]))
+        self.assertTrue(job['attempts'][-1]['relay'].startswith('SMTP.Bücher.example['), job)    # shown as it was written
+        d.stop()
+        self.assertEqual(server.wait(), [])
 
 
 if __name__ == '__main__':
