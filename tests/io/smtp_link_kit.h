@@ -231,8 +231,12 @@ describe(struct mail *mail)
 
 	for (unsigned i = 0; i < mail->rcpt_count; i++)
 		mail->rcpt_list[i] = mail->rcpts[i];
-	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len,
-		mail->pace, false, false };
+	send.mail = (struct smtp_mail){ .from = mail->from,
+		.rcpts = mail->rcpt_list,
+		.rcpt_count = mail->rcpt_count,
+		.results = mail->results,
+		.size = mail->body.len,
+		.pace = mail->pace };
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
 	if (play.from_file) {
