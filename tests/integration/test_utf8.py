@@ -96,6 +96,7 @@ class AllScripts(ProgramTest):
         account = until(lambda: (lambda a: a if a['state'] == 'held' else None)(d.account('a')), 'the account is held')
         self.assertIn('sender-needs-smtputf8', account['reason'])
         self.assertIn('wächter@example.com', account['reason'])
+        self.assertIn('ASCII', account['hint'])
         self.assertEqual((d.job(job)['state'], d.job(job)['attempt_count'], self.said('MAIL')), ('queued', 0, []))
         self.relay.offer.append('SMTPUTF8')
         self.assertEqual(d.post('/v1/accounts/a/resume', None, True).status, 200)
