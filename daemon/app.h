@@ -431,6 +431,7 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 #define SENDER_UTF8 "utf8"     /* the fact that its header names somebody whose address has no ASCII form */
 bool sender_pinned(const struct queue_job *job);
 bool sender_utf8(const struct queue_job *job);
+bool sender_requires_tls(const struct queue_job *job);
 void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 

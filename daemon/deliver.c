@@ -93,8 +93,9 @@ on_ready(void *owner, struct smtp_link *link)
 {
 	struct delivery *delivery = owner;
 
-	(void)link;
 	nd_secret_done(&delivery->password);
+	if (delivery->session->state == POOL_OPENING)
+		engine_offered(delivery->session, smtp_proto_caps(smtp_link_proto(link)));
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
@@ -129,6 +130,21 @@ on_room(void *owner, struct smtp_link *link)
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
+/* What the relay offers and has just refused. */
+static void
+tell_left_out(const struct engine_account *account, unsigned left_out, const struct smtp_outcome *outcome)
+{
+	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
+		if (left_out & SMTP_EXT_BIT(ext))
+			nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
+			    "%s has trouble with what it offers: it goes without %s for %d h; at %s it said %d "
+			    "%s%s%.160s",
+			    account->conf->host, smtp_ext_name((enum smtp_ext)ext), (int)(SMTP_EXT_SHUN / ND_HOUR(1)),
+			    smtp_proto_stage_name(outcome->stage), outcome->reply.code, outcome->reply.enhanced,
+			    outcome->reply.enhanced[0] ? " " : "",
+			    outcome->end == SMTP_ENDED_LOST ? outcome->why.text : outcome->reply.text);
+}
+
 static void
 on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outcome)
 {
@@ -137,10 +153,14 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct sched_job *job = delivery->session->jobs[0];
 	struct said said = delivery->said[0];
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
+	struct engine_account *account = delivery->session->account;
+	const nd_ms now = loop_now(app->loop).ms;
+	const unsigned without = smtp_habits_without(&account->habits, now);
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
+	tell_left_out(account, smtp_habits_without(&account->habits, now) & ~without, outcome);
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
@@ -276,13 +296,14 @@ take_content(struct delivery *delivery, struct sched_job *sched_job, struct said
 {
 	const struct queue_job *job = sched_job->job;
 	const bool utf8 = deliver_head_utf8(job);
-	const bool plain = utf8 && !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8;
+	const bool left_out = (mail->mail.without & SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8)) != 0;
+	const bool plain = utf8 && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
 	enum nd_err err = plain ? deliver_head_plain(delivery->app->spool, job, &said->head, why) : ND_OK;
 
 	if (plain != sched_job->plain)
 		sched_job->sha256[0] = '\0';
 	sched_job->plain = plain;
-	mail->mail.utf8 = utf8;
+	mail->mail.utf8 = utf8 && !plain;
 	mail->mail.author = delivery->session->account->conf->from_box.address;
 	mail->head = said->head.octets ? said->head.octets : job->head;
 	mail->head_len = said->head.octets ? said->head.len : strlen(job->head);
@@ -303,9 +324,13 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms, { NULL, 0, 0 } };
 	struct smtp_link_mail mail = { .mail = said.mail->mail, .fd = -1 };
 	struct nd_why why;
-	const enum nd_err err = take_content(delivery, sched_job, &said, &mail, &why);
+	enum nd_err err;
 
+	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
+	err = take_content(delivery, sched_job, &said, &mail, &why);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
+	mail.mail.envid = conf_provider_dsn(session->account->conf->provider) ? job->id : NULL;
+	mail.mail.require_tls = sender_requires_tls(job);
 	delivery->said[delivery->said_count++] = said;
 	if (session->job_count == 1 && err != ND_OK) {
 		fail_mail(delivery, &why);

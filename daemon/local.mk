@@ -117,6 +117,8 @@ libcore_a_SOURCES = \
 	%D%/core/smtp_auth.h \
 	%D%/core/smtp_check.c \
 	%D%/core/smtp_check.h \
+	%D%/core/smtp_ext.c \
+	%D%/core/smtp_ext.h \
 	%D%/core/smtp_habits.c \
 	%D%/core/smtp_habits.h \
 	%D%/core/smtp_proto.c \

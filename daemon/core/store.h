@@ -55,7 +55,8 @@ struct queue_job {
 	bool body_kept; /* false: in history only (API: 410 body-gone) */
 	struct queue_rcpt *rcpts;
 	unsigned rcpt_count;
-	unsigned most; /* recipients of the next transaction; 0: no matter. Not stored */
+	unsigned most;    /* recipients of the next transaction; 0: no matter. Not stored */
+	unsigned domains; /* of these; 0: no matter. Not stored */
 };
 void queue_job_free(struct queue_job *job); /* NULL is fine */
 

@@ -90,6 +90,15 @@ class AllScripts(ProgramTest):
             self.assertEqual(d.final(d.submit(False, to='größe@example.com', text='x'))['state'], 'failed')
         self.assertEqual(d.account('a')['state'], 'ok')
 
+    def test_a_relay_that_offers_it_and_refuses_it_is_one_without_it(self):
+        d = self.started('8BITMIME', 'SMTPUTF8')
+        self.relay.faults['MAIL'] = lambda what: '555 5.5.4 SMTPUTF8 is not known' if 'SMTPUTF8' in what else None
+        job = d.final(d.submit(False, to=['größe@example.com', 'ops@müller.example'], text='x'))
+        self.assertEqual(self.states(job), {'größe@example.com': ('refused', 553), 'ops@müller.example': ('delivered', 250)}, job)
+        self.assertEqual(job['attempt_count'], 1, job)
+        self.assertTrue(self.relay.mails[-1][1].isascii())
+        self.assert_evidence(d, job)
+
     def test_a_sender_who_cannot_be_said_holds_the_account(self):
         d = self.started('8BITMIME', sender='wächter@example.com')
         job = d.submit(False, to='ops@müller.example', text='x')

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/str.h"
+#include "daemon/core/smtp_ext.h"
 #include "daemon/io/smtp_link.h"
 #include "tests/io/certs.h"
 
@@ -373,6 +374,8 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 		did_mail("unharmed");
 	if (outcome->misfit)
 		did_mail("misfit");
+	if (outcome->accused != SMTP_EXT_NONE)
+		did_mail("accused %s", smtp_ext_name(outcome->accused));
 	(void)leave(AT_OUTCOME);
 }
 

@@ -50,7 +50,7 @@ tell(struct engine *engine, const struct engine_action *send, int code, nd_ms no
 	unsigned k;
 
 	for (k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 	engine_outcome(engine, send->session, &told, at(now));
 	free(mail);
 	engine_ready(engine, send->session, at(now));
@@ -859,7 +859,7 @@ tell_beside(struct engine *engine, struct pool_session *session, const struct sm
 	struct engine_told told = { outcome, mail, "relay", 0 };
 
 	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 	engine_outcome(engine, session, &told, at(now));
 	free(mail);
 }
