@@ -3,6 +3,7 @@
  *
  * One table: a row for each field, with the function that checks it and the place of its value in the draft.
  */
+#include "common/idn.h"
 #include "common/job_inner.h"
 #include "common/mem.h"
 #include "common/stamp.h"
@@ -201,13 +202,13 @@ check_require_tls(struct job_checker *check, const struct job_field *field, cons
 static enum nd_err
 read_mailbox(struct job_checker *check, const char *field, const char *text, size_t len, struct nd_mailbox *out)
 {
+	char wire[IDN_ADDRESS_SIZE];
 	enum nd_err err = nd_str_mailbox(text, len, out, check->why);
 
 	if (err != ND_OK)
 		return job_at(check, field, err);
-	if (!nd_str_ascii(out->address, strlen(out->address))) {
-		err = nd_fail(check->why, ND_EINVALID, 0,
-		    "the address <%.100s> needs SMTPUTF8, which is not supported yet", out->address);
+	err = idn_address(out->address, wire, check->why);
+	if (err != ND_OK) {
 		nd_mailbox_done(out);
 		return job_at(check, field, err);
 	}
@@ -230,14 +231,18 @@ same_address(const char *a, const char *b)
 {
 	size_t local = (size_t)(nd_str_domain(a) - a);
 
-	return strncmp(a, b, local) == 0 && nd_str_eq_nocase(a + local, b + local);
+	return (size_t)(nd_str_domain(b) - b) == local && strncmp(a, b, local) == 0 &&
+	       idn_same_domain(a + local, b + local);
 }
 
 static uint32_t
 hash(const char *address)
 {
+	char wire[IDN_ADDRESS_SIZE];
 	uint32_t value = 2166136261u;
 
+	if (idn_address(address, wire, NULL) == ND_OK)
+		address = wire;
 	for (; *address != '\0'; address++)
 		value = (value ^ ((unsigned char)*address | 0x20u)) * 16777619u;
 	return value ^ value >> 15;

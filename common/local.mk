@@ -1,4 +1,4 @@
-# common/ - what the daemon and the client both speak. Needs yajl (json.c and json_build.c alone).
+# common/ - what the daemon and the client both speak. Needs yajl (json.c and json_build.c alone) and libidn2 (idn.c alone, which notifyctl does without).
 noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	%D%/api.c \
@@ -16,6 +16,8 @@ libcommon_a_SOURCES = \
 	%D%/explain_table.c \
 	%D%/form.c \
 	%D%/form.h \
+	%D%/idn.c \
+	%D%/idn.h \
 	%D%/job.c \
 	%D%/job.h \
 	%D%/job_check.c \

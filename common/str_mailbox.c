@@ -113,10 +113,11 @@ is_local(const char *text, size_t len)
 	return text[0] == '"' ? quoted_len(text, len) == len : is_dot_atom(text, len);
 }
 
-/* Narrower than RFC 5322's dot-atom: what can be a host name (and '_'). */
+/* Narrower than RFC 5322's dot-atom: what can be a host name (and '_'). Labels outside ASCII are measured when they are converted. */
 static bool
 is_domain(const char *text, size_t len)
 {
+	bool plain_label = true;
 	size_t label = 0;
 
 	if (len == 0 || len > DOMAIN_MAX)
@@ -134,7 +135,8 @@ is_domain(const char *text, size_t len)
 		if (text[i] == '.' ? label == 0 : !plain)
 			return false;
 		label = text[i] == '.' ? 0 : label + 1;
-		if (label > LABEL_MAX)
+		plain_label = (text[i] == '.' || plain_label) && (unsigned char)text[i] < 0x80;
+		if (label > LABEL_MAX && plain_label)
 			return false;
 	}
 	return label > 0;

@@ -206,7 +206,8 @@ void deliver_drop(struct app *app);
 
 /* evidence.c: what a relay took. The digest of a message in the spool is made of its octets while they leave. */
 struct evidence_sum;
-struct evidence_sum *evidence_sum_new(const struct queue_job *job); /* NULL: none is kept of this one */
+struct evidence_sum *evidence_sum_new(
+    const struct queue_job *job, uint64_t whole); /* of so many octets; NULL: none is kept of this one */
 void evidence_sum_add(void *sum, const char *octets, size_t len);
 /* Its transaction is over: job->sha256 is that of the whole, "" if it was not that. NULL for both is fine. Frees. */
 void evidence_sum_end(struct evidence_sum *sum, struct sched_job *job);
@@ -443,7 +444,9 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
  * be named as one. */
 /* Its rendition for another account, and whether it wants none. */
 #define SENDER_PINNED "pinned" /* the fact that it named its account itself */
+#define SENDER_UTF8 "utf8"     /* the fact that its header names somebody whose address has no ASCII form */
 bool sender_pinned(const struct queue_job *job);
+bool sender_utf8(const struct queue_job *job);
 bool sender_requires_tls(const struct queue_job *job);
 void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deliver.c - carries out what the engine decides about sessions, mails and outcomes. */
 #include "daemon/app.h"
+#include "daemon/deliver_head.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -17,6 +18,7 @@
 struct said {                     /* one mail */
 	struct settle_mail *mail; /* owned */
 	nd_unix start;
+	struct deliver_head head; /* owned; octets NULL: the job's own */
 	struct evidence_sum *sum; /* owned; of a spooled one; NULL none */
 };
 
@@ -40,6 +42,14 @@ static const enum smtp_auth auths[] = {
 };
 
 static void
+free_said(struct said *said)
+{
+	evidence_sum_end(said->sum, NULL);
+	free(said->mail);
+	nd_wipe_free(said->head.octets, said->head.len);
+}
+
+static void
 free_late(void *arg)
 {
 	struct delivery *delivery = arg;
@@ -55,10 +65,8 @@ free_delivery(struct delivery *delivery)
 	if (delivery->link)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
-	while (delivery->said_count > 0) {
-		evidence_sum_end(delivery->said[--delivery->said_count].sum, NULL);
-		free(delivery->said[delivery->said_count].mail);
-	}
+	while (delivery->said_count > 0)
+		free_said(&delivery->said[--delivery->said_count]);
 	loop_free_later(delivery->app->loop, free_late, delivery); /* as the link is, which borrows from it */
 }
 
@@ -158,6 +166,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	evidence_sum_end(said.sum, job);
+	said.sum = NULL;
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
 	left_out = smtp_habits_without(&account->habits, now) & ~without;
@@ -167,7 +176,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
 	}
-	free(said.mail);
+	free_said(&said);
 	memmove(&delivery->said[0], &delivery->said[1], --delivery->said_count * sizeof(said));
 	loop_soon(app->loop, app_pump, app);
 }
@@ -278,7 +287,7 @@ send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct 
 		}
 		mail->fd = body.fd;
 		mail->seal = body.seal;
-		said->sum = evidence_sum_new(job);
+		said->sum = evidence_sum_new(job, mail->mail.size);
 		mail->given = said->sum ? evidence_sum_add : NULL;
 		mail->given_arg = said->sum;
 	}
@@ -295,31 +304,55 @@ send_beside(struct delivery *delivery, const struct smtp_link_mail *mail, struct
 	return true;
 }
 
+/* Header and body as this relay takes them. */
+static enum nd_err
+take_content(struct delivery *delivery, struct sched_job *sched_job, struct said *said, struct smtp_link_mail *mail,
+    struct nd_why *why)
+{
+	const struct queue_job *job = sched_job->job;
+	const bool utf8 = deliver_head_utf8(job);
+	const bool left_out = (mail->mail.without & SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8)) != 0;
+	const bool plain = utf8 && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
+	enum nd_err err = plain ? deliver_head_plain(delivery->app->spool, job, &said->head, why) : ND_OK;
+
+	if (plain != sched_job->plain)
+		sched_job->sha256[0] = '\0';
+	sched_job->plain = plain;
+	mail->mail.utf8 = utf8 && !plain;
+	mail->mail.author = delivery->session->account->conf->from_box.address;
+	mail->head = said->head.octets ? said->head.octets : job->head;
+	mail->head_len = said->head.octets ? said->head.len : strlen(job->head);
+	mail->skip = said->head.skip;
+	mail->body = job->body ? job->body + mail->skip : NULL;
+	mail->body_len = (size_t)(job->body_len - mail->skip);
+	mail->mail.size = sched_job->octets = mail->head_len + mail->body_len;
+	/* Composed content has seven bits; of a ready message in the spool it is not known. */
+	mail->mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
+	return err;
+}
+
 void
 deliver_send(struct app *app, struct pool_session *session, struct sched_job *sched_job)
 {
 	struct delivery *delivery = session->link;
 	const struct queue_job *job = sched_job->job;
-	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms, NULL };
-	struct smtp_link_mail mail = { .mail = said.mail->mail,
-		.head = job->head,
-		.head_len = strlen(job->head),
-		.body = job->body,
-		.body_len = (size_t)job->body_len,
-		.fd = -1 };
+	struct said said = { .mail = settle_mail_new(job), .start = loop_now(app->loop).unix_ms };
+	struct smtp_link_mail mail = { .mail = said.mail->mail, .fd = -1 };
+	struct nd_why why;
+	enum nd_err err;
 
-	mail.mail.size = mail.head_len + job->body_len;
-	/* Composed content has seven bits; of a ready message in the spool it is not known. */
-	mail.mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
+	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
+	err = take_content(delivery, sched_job, &said, &mail, &why);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
 	mail.mail.envid = conf_provider_dsn(session->account->conf->provider) ? job->id : NULL;
 	mail.mail.require_tls = sender_requires_tls(job);
-	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	delivery->said[delivery->said_count++] = said;
-	if (session->job_count == 1) {
+	if (session->job_count == 1 && err != ND_OK) {
+		fail_mail(delivery, &why);
+	} else if (session->job_count == 1) {
 		send_first(delivery, &mail, job);
-	} else if (!send_beside(delivery, &mail, sched_job)) {
-		free(delivery->said[--delivery->said_count].mail);
+	} else if (err != ND_OK || !send_beside(delivery, &mail, sched_job)) {
+		free_said(&delivery->said[--delivery->said_count]);
 		engine_unfit(app->engine, session, loop_now(app->loop));
 	}
 }

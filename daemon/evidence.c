@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/deliver_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ struct evidence_sum {
 
 /* A short secret in a known text is found by trying, when its digest is kept. */
 struct evidence_sum *
-evidence_sum_new(const struct queue_job *job)
+evidence_sum_new(const struct queue_job *job, uint64_t whole)
 {
 	struct evidence_sum *sum;
 
@@ -24,7 +25,7 @@ evidence_sum_new(const struct queue_job *job)
 		return NULL;
 	sum = nd_xalloc(sizeof(*sum));
 	sum->digest = tls_digest_new();
-	sum->whole = strlen(job->head) + job->body_len;
+	sum->whole = whole;
 	return sum;
 }
 
@@ -57,7 +58,9 @@ static void
 mind_digest(struct sched_job *sched_job)
 {
 	const struct queue_job *job = sched_job->job;
+	struct deliver_head head = { NULL, 0, 0 };
 	struct evidence_sum *sum;
+	struct nd_why why;
 
 	if (sched_job->sha256[0] != '\0' || job->sealed)
 		return;
@@ -66,11 +69,14 @@ mind_digest(struct sched_job *sched_job)
 		    "job %s was taken, but not all of its message had left: its evidence has no digest", job->id);
 		return;
 	}
-	sum = evidence_sum_new(job);
-	evidence_sum_add(sum, job->head, strlen(job->head));
+	if (sched_job->plain && deliver_head_plain(NULL, job, &head, &why) != ND_OK)
+		return;
+	sum = evidence_sum_new(job, sched_job->octets);
+	evidence_sum_add(sum, head.octets ? head.octets : job->head, head.octets ? head.len : strlen(job->head));
 	if (job->body)
-		evidence_sum_add(sum, job->body, (size_t)job->body_len);
+		evidence_sum_add(sum, job->body + head.skip, (size_t)(job->body_len - head.skip));
 	evidence_sum_end(sum, sched_job);
+	nd_wipe_free(head.octets, head.len);
 }
 
 struct queue_evidence *
@@ -91,7 +97,7 @@ evidence_of(struct sched_job *sched_job, const struct queue_attempt *attempt)
 	evidence->account = nd_xstrdup(attempt->account);
 	evidence->relay = nd_xstrdup(attempt->relay);
 	evidence->tls = sched_job->tls[0] ? nd_xstrdup(sched_job->tls) : NULL;
-	evidence->octets = strlen(job->head) + job->body_len;
+	evidence->octets = sched_job->octets;
 	(void)snprintf(evidence->sha256, sizeof(evidence->sha256), "%s", sched_job->sha256);
 	return evidence;
 }

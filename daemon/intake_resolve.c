@@ -2,8 +2,10 @@
 /* intake_resolve.c - what the configuration decides of a submitted job: recipients, account, rights, its row in the queue. */
 #include "daemon/intake_inner.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 #include "daemon/core/mime.h"
+#include "daemon/core/mime_plain.h"
 
 #include <string.h>
 
@@ -75,8 +77,22 @@ add_fact(struct nd_buf *facts, const char *name)
 	(void)nd_buf_addf(facts, "%s\"%s\":true}", facts->len > 1 ? "," : "", name);
 }
 
+/* Its header names somebody whose address has no ASCII form. */
+static bool
+header_utf8(const struct job_draft *draft, const struct ready *ready)
+{
+	bool found = !ready && draft->reply_to.address && idn_local(draft->reply_to.address);
+	unsigned i;
+
+	if (ready)
+		return mime_plain_needed(ready->octets, mime_plain_header_len(ready->octets, ready->len));
+	for (i = 0; i < draft->rcpt_count && !found; i++)
+		found = draft->rcpts[i].kind != JOB_BCC_RCPT && idn_local(draft->rcpts[i].box.address);
+	return found;
+}
+
 static void
-set_facts(struct queue_job *row, const struct job_draft *draft, bool operator_right)
+set_facts(struct queue_job *row, const struct job_draft *draft, const struct ready *ready, bool operator_right)
 {
 	struct nd_buf subject, facts;
 
@@ -90,6 +106,8 @@ set_facts(struct queue_job *row, const struct job_draft *draft, bool operator_ri
 		add_fact(&facts, "operator");
 	if (draft->account)
 		add_fact(&facts, SENDER_PINNED);
+	if (header_utf8(draft, ready))
+		add_fact(&facts, SENDER_UTF8);
 	row->facts = nd_buf_take(&facts, NULL);
 	nd_buf_done(&subject);
 }
@@ -165,7 +183,7 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 		row->from = nd_xstrdup(ready->from);
 	else
 		set_from(draft, row);
-	set_facts(row, draft, peer->operator_right && !account);
+	set_facts(row, draft, ready, peer->operator_right && !account);
 	row->account = nd_xstrdup(account ? account->name : "");
 	if (account) {
 		sender_write(row, account, ready ? ready->has_reply_to : draft->reply_to.address != NULL,

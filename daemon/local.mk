@@ -74,6 +74,8 @@ libcore_a_SOURCES = \
 	%D%/core/mime_header.h \
 	%D%/core/mime_parts.c \
 	%D%/core/mime_parts.h \
+	%D%/core/mime_plain.c \
+	%D%/core/mime_plain.h \
 	%D%/core/mime_text.c \
 	%D%/core/mime_text.h \
 	%D%/core/oauth.c \
@@ -227,6 +229,8 @@ notifyd_SOURCES = \
 	%D%/app.h \
 	%D%/certificate.c \
 	%D%/deliver.c \
+	%D%/deliver_head.c \
+	%D%/deliver_head.h \
 	%D%/doctor.c \
 	%D%/evidence.c \
 	%D%/explanations.c \
@@ -277,4 +281,4 @@ notifyd_SOURCES = \
 	%D%/vault.c \
 	%D%/waiters.c \
 	%D%/warnings.c
-notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+notifyd_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)

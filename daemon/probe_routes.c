@@ -2,6 +2,7 @@
 /* probe_routes.c - tests by the API: of an account that is configured, and of one in a configuration that comes with the request. */
 #include "daemon/probe.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -98,7 +99,9 @@ read_send(const char *word, enum probe_send *out, struct nd_why *why)
 static enum nd_err
 read_to(const char *text, enum probe_send send, char **out, struct nd_why *why)
 {
+	char wire[IDN_ADDRESS_SIZE];
 	struct nd_mailbox box;
+	enum nd_err err;
 
 	*out = NULL;
 	if (!text)
@@ -106,9 +109,12 @@ read_to(const char *text, enum probe_send send, char **out, struct nd_why *why)
 	if (send == PROBE_SEND_NO)
 		(void)nd_fail(why, ND_EINVALID, 0, "to and send=no contradict each other");
 	else if (nd_str_mailbox(text, strlen(text), &box, why) == ND_OK) {
-		*out = nd_xstrdup(box.address);
+		err = idn_address(box.address, wire, why);
+		if (err == ND_OK)
+			*out = nd_xstrdup(box.address);
 		nd_mailbox_done(&box);
-		return ND_OK;
+		if (err == ND_OK)
+			return ND_OK;
 	}
 	return nd_fail_at(why, "to", 0, NULL);
 }

@@ -2,6 +2,7 @@
 /* probe_smtp.c - a test's session: from the name of the server to the reply to a mail, or to its envelope. */
 #include "daemon/probe.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 #include "common/stamp.h"
 
@@ -177,7 +178,7 @@ static void
 write_head(struct probe *probe)
 {
 	const struct conf_account *conf = probe->conf;
-	char date[ND_STAMP_SIZE], id[33];
+	char date[ND_STAMP_SIZE], id[33], from[IDN_ADDRESS_SIZE], to[IDN_ADDRESS_SIZE];
 	uint8_t dice[16];
 	struct nd_buf head;
 
@@ -188,8 +189,9 @@ write_head(struct probe *probe)
 	    "From: <%s>\r\nTo: <%s>\r\nSubject: notifyd test of account %s\r\nDate: %s\r\nMessage-ID: <%s@%s>\r\n"
 	    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\nAuto-Submitted: auto-generated\r\n\r\n"
 	    "This is a test of notifyd's account %s\r\non %s. Nothing is to be done.\r\n",
-	    conf->from_box.address, probe->rcpt, conf->name, nd_stamp_rfc5322(loop_now(probe->app->loop).unix_ms, date),
-	    id, probe->held->hostname, conf->name, probe->held->hostname);
+	    idn_wire(conf->from_box.address, from), idn_wire(probe->rcpt, to), conf->name,
+	    nd_stamp_rfc5322(loop_now(probe->app->loop).unix_ms, date), id, probe->held->hostname, conf->name,
+	    probe->held->hostname);
 	probe->head = nd_buf_take(&head, NULL);
 }
 
@@ -216,6 +218,8 @@ on_ready(void *owner, struct smtp_link *link)
 	mail.head = probe->head;
 	mail.head_len = strlen(probe->head);
 	mail.mail = (struct smtp_mail){ .from = probe->conf->envelope_from,
+		.author = probe->conf->from_box.address,
+		.utf8 = idn_local(probe->conf->from_box.address),
 		.rcpts = &probe->rcpt,
 		.rcpt_count = 1,
 		.results = &probe->result,

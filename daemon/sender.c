@@ -72,6 +72,12 @@ sender_pinned(const struct queue_job *job)
 }
 
 bool
+sender_utf8(const struct queue_job *job)
+{
+	return has_fact(job, SENDER_UTF8);
+}
+
+bool
 sender_requires_tls(const struct queue_job *job)
 {
 	return has_fact(job, "require_tls");

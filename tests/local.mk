@@ -42,6 +42,7 @@ UNIT_TESTS = \
 	%D%/unit/test_health \
 	%D%/unit/test_hint \
 	%D%/unit/test_identity \
+	%D%/unit/test_idn \
 	%D%/unit/test_intake_limit \
 	%D%/unit/test_job \
 	%D%/unit/test_json \
@@ -51,6 +52,7 @@ UNIT_TESTS = \
 	%D%/unit/test_log \
 	%D%/unit/test_machine \
 	%D%/unit/test_mime \
+	%D%/unit/test_mime_plain \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
 	%D%/unit/test_proxy_talk \
@@ -77,7 +79,7 @@ UNIT_TESTS = \
 	%D%/unit/test_ulid \
 	%D%/unit/test_verdict \
 	%D%/unit/test_watchdog
-LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS)
+LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 
 # Tests of io use real sockets and files, on this machine only.
 check_LIBRARIES += libiotest.a
@@ -125,7 +127,7 @@ IO_TESTS = \
 	%D%/io/test_trim \
 	%D%/io/test_watch \
 	%D%/io/test_worker
-IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS)
+IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_io_test_cert_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_child_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_jwt_sign_LDADD = $(IO_TEST_LIBS)
@@ -166,9 +168,9 @@ TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(PYTHON3)
 AM_PY_LOG_FLAGS = -B
 check_PROGRAMS += %D%/unit/mime_print
-%C%_unit_mime_print_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_unit_mime_print_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 check_PROGRAMS += %D%/io/http_echo
-%C%_io_http_echo_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+%C%_io_http_echo_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 IO_PY_TESTS = \
 	%D%/io/http_rough.py \
 	%D%/io/test_notifyctl.py
@@ -193,29 +195,29 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_text
 check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_answer_SOURCES = %D%/fuzz/fuzz.h %D%/fuzz/fuzz_answer.c client/http.c client/http.h
-%C%_fuzz_fuzz_answer_LDADD = libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_answer_LDADD = libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c
 %C%_fuzz_fuzz_explain_SOURCES = %D%/fuzz/fuzz_explain.c
-%C%_fuzz_fuzz_conf_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
-%C%_fuzz_fuzz_explain_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_conf_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
+%C%_fuzz_fuzz_explain_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_intake_SOURCES = %D%/fuzz/fuzz_intake.c
-%C%_fuzz_fuzz_intake_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_intake_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_job_SOURCES = %D%/fuzz/fuzz_job.c
-%C%_fuzz_fuzz_job_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_job_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_json_SOURCES = %D%/fuzz/fuzz_json.c
-%C%_fuzz_fuzz_json_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_json_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_mime_SOURCES = %D%/fuzz/fuzz_mime.c
-%C%_fuzz_fuzz_mime_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_mime_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_oauth_SOURCES = %D%/fuzz/fuzz_oauth.c
-%C%_fuzz_fuzz_oauth_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_oauth_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_proxy_SOURCES = %D%/fuzz/fuzz_proxy.c
-%C%_fuzz_fuzz_proxy_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_proxy_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_request_SOURCES = %D%/fuzz/fuzz_request.c
-%C%_fuzz_fuzz_request_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+%C%_fuzz_fuzz_request_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_smtp_SOURCES = %D%/fuzz/fuzz_smtp.c
-%C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_text_SOURCES = %D%/fuzz/fuzz_text.c
-%C%_fuzz_fuzz_text_LDADD = libcommon.a $(YAJL_LIBS)
+%C%_fuzz_fuzz_text_LDADD = libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 if FUZZERS
 %C%_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
@@ -257,7 +259,7 @@ BENCH_TOOLS = \
 	%D%/bench/replay \
 	%D%/bench/sink
 EXTRA_PROGRAMS = $(BENCH_TOOLS)
-%C%_bench_bench_store_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS)
+%C%_bench_bench_store_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_bench_load_LDADD = libbench.a $(OPENSSL_LIBS)
 %C%_bench_replay_LDADD = libbench.a $(OPENSSL_LIBS)
 %C%_bench_sink_LDADD = libbench.a $(OPENSSL_LIBS)
@@ -271,7 +273,7 @@ EXTRA_DIST += %D%/bench/bench.py %D%/bench/exim.py %D%/bench/slowsync.c
 
 # Lints: each fails the build; lint/selftest.sh proves that each can.
 check_PROGRAMS += %D%/lint/dump
-%C%_lint_dump_LDADD = libcore.a libcommon.a $(YAJL_LIBS)
+%C%_lint_dump_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 LINTS = \
 	%D%/lint/selftest.sh \
 	%D%/lint/sources.sh \

@@ -2,6 +2,8 @@
 /* access.c - who may send to whom, whose jobs are whose.  Layer: core.  Pure. */
 #include "daemon/core/access.h"
 
+#include "common/idn.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@
 static bool
 same(const char *text, const char *address)
 {
-	return text != NULL && text[0] != '\0' && nd_str_eq_nocase(text, address);
+	return text != NULL && text[0] != '\0' && idn_same_address(text, address);
 }
 
 /* "Name <a@b>" and "a@b" name the same reader. */
@@ -45,7 +47,7 @@ domain_is(const char *address, const char *domain)
 {
 	const char *at = strrchr(address, '@');
 
-	return at != NULL && at[1] != '\0' && domain != NULL && nd_str_eq_nocase(at + 1, domain);
+	return at != NULL && at[1] != '\0' && domain != NULL && idn_same_domain(at + 1, domain);
 }
 
 /* The account's own addresses, and everybody in the domain it sends from. */

@@ -2,6 +2,7 @@
 /* claims.c - what an access token says about itself, and what that explains.  Layer: core. */
 #include "daemon/core/claims.h"
 
+#include "common/idn.h"
 #include "common/json.h"
 #include "common/stamp.h"
 #include "common/str.h"
@@ -322,7 +323,7 @@ app_of(const struct claims *claims, const struct conf_account *account)
 static bool
 is_mine(const char *address, const char *user)
 {
-	return address[0] == '\0' || nd_str_eq_nocase(address, user);
+	return address[0] == '\0' || idn_same_address(address, user);
 }
 
 /* High Volume Email goes by another right. */

@@ -2,6 +2,7 @@
 /* conf_check.c - presets and defaults filled in, then what one setting alone cannot show.  Layer: core.  Pure. */
 #include "daemon/core/conf_inner.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 
 #include <assert.h>
@@ -145,16 +146,18 @@ static void
 settle_names(const struct conf_check *check)
 {
 	struct conf_account *account = check->account;
+	char wire[IDN_ADDRESS_SIZE], host[IDN_DOMAIN_SIZE];
 	struct nd_why why;
 
 	if (!conf_check_seen(check, "from"))
 		conf_check_plain(check, "from", "such as from = alerts@contoso.com", "it is missing");
 	if (account->from[0] != '\0' &&
 	    nd_str_mailbox(account->from, strlen(account->from), &account->from_box, &why) == ND_OK) {
-		replace_empty(&account->user, account->from_box.address);
+		/* Mailboxes are kept, and known to servers, by the ASCII form of their domain. */
+		replace_empty(&account->user, idn_wire(account->from_box.address, wire));
 		replace_empty(&account->envelope_from, account->from_box.address);
 	}
-	replace_empty(&account->tls_name, account->host);
+	replace_empty(&account->tls_name, idn_host(account->host, host)); /* as certificates have it */
 	replace_empty(&account->token_ca_file, account->ca_file);
 	replace_empty(&account->ehlo, check->conf->hostname);
 }

@@ -5,6 +5,7 @@
  */
 #include "daemon/core/conf_inner.h"
 
+#include "common/idn.h"
 #include "common/stamp.h"
 
 #include <string.h>
@@ -34,6 +35,21 @@ is_host_name(const char *text, size_t len)
 			return false;
 	}
 	return all_of(text, len, "._-");
+}
+
+/* A name of any script that DNS can be asked for. */
+static bool
+is_any_host(const char *text, size_t len, struct nd_why *why)
+{
+	char name[IDN_DOMAIN_SIZE], ascii[IDN_DOMAIN_SIZE];
+
+	if (is_host_name(text, len))
+		return true;
+	if (len == 0 || len >= sizeof(name) || nd_str_ascii(text, len))
+		return false;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	return idn_domain(name, ascii, why) == ND_OK && is_host_name(ascii, strlen(ascii));
 }
 
 static bool
@@ -78,7 +94,7 @@ skip_scheme(const char *text, int *security)
 
 /* "name:port", "address", "[address]:port" => the name and where the port begins (NULL: none). */
 static bool
-split_port(const char *text, size_t len, const char **name, size_t *name_len, const char **port)
+split_port(const char *text, size_t len, const char **name, size_t *name_len, const char **port, struct nd_why *why)
 {
 	const char *colon = memchr(text, ':', len);
 
@@ -100,7 +116,7 @@ split_port(const char *text, size_t len, const char **name, size_t *name_len, co
 		*name_len = (size_t)(colon - text);
 		*port = colon + 1;
 	}
-	return is_host_name(*name, *name_len) || is_address6(*name, *name_len);
+	return is_any_host(*name, *name_len, why) || is_address6(*name, *name_len);
 }
 
 enum nd_err
@@ -111,6 +127,7 @@ conf_text_host(const char *text, struct conf_text_host *out, struct nd_why *why)
 	size_t len = strlen(rest), name_len;
 	const char *name, *port;
 	char digits[8] = "";
+	struct nd_why inner = { 0 };
 
 	if (rest != text && len > 0 && rest[len - 1] == '/')
 		len--;
@@ -119,8 +136,8 @@ conf_text_host(const char *text, struct conf_text_host *out, struct nd_why *why)
 	if (memchr(rest, '/', len) != NULL)
 		return host_fault(
 		    why, "only smtp://, smtps:// and submission:// may stand before a host, and no path after it");
-	if (!split_port(rest, len, &name, &name_len, &port))
-		return host_fault(why, "it is not a host name or an address");
+	if (!split_port(rest, len, &name, &name_len, &port, &inner))
+		return host_fault(why, inner.text[0] != '\0' ? inner.text : "it is not a host name or an address");
 	memcpy(host.name, name, name_len);
 	if (port != NULL) {
 		size_t n = (size_t)(rest + len - port);
@@ -161,17 +178,21 @@ check_host(const char *text, struct nd_why *why)
 static enum nd_err
 check_mailbox(const char *text, struct nd_why *why)
 {
+	char ascii[IDN_ADDRESS_SIZE];
 	struct nd_mailbox box = { 0 };
 	struct nd_why inner = { 0 };
+	enum nd_err err;
 
 	if (nd_str_mailbox(text, strlen(text), &box, &inner) != ND_OK) {
 		(void)nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not a mail address: %s", text, inner.text);
 		return nd_fail_at(why, "", 0, "such as ops@contoso.com or \"Night desk\" <night@contoso.com>");
 	}
-	bool ascii = nd_str_ascii(box.address, strlen(box.address));
+	err = idn_address(box.address, ascii, &inner);
 	nd_mailbox_done(&box);
-	if (!ascii)
-		return nd_fail(why, ND_ECONF, 0, "the address in \"%.60s\" is not ASCII", text);
+	if (err != ND_OK) {
+		(void)nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not a mail address: %s", text, inner.text);
+		return nd_fail_at(why, "", 0, inner.hint);
+	}
 	return ND_OK;
 }
 
@@ -384,11 +405,17 @@ check_name(const char *text, struct nd_why *why)
 static enum nd_err
 check_allowed(const char *text, struct nd_why *why)
 {
+	struct nd_why inner = { 0 };
+
 	if (strcmp(text, "*") == 0)
 		return ND_OK;
-	if (text[0] == '@' && is_host_name(text + 1, strlen(text + 1)))
+	if (text[0] == '@' && is_any_host(text + 1, strlen(text + 1), &inner))
 		return ND_OK;
-	if (strchr(text, '@') == NULL && is_host_name(text, strlen(text))) {
+	if (text[0] == '@' && inner.text[0] != '\0') {
+		(void)nd_fail(why, ND_ECONF, 0, "%s", inner.text);
+		return nd_fail_at(why, "", 0, inner.hint);
+	}
+	if (strchr(text, '@') == NULL && is_any_host(text, strlen(text), &inner)) {
 		(void)nd_fail(why, ND_ECONF, 0, "\"%.60s\" has no @", text);
 		return nd_fail_at(why, "", 0, "a whole domain is written @contoso.com");
 	}
@@ -398,7 +425,8 @@ check_allowed(const char *text, struct nd_why *why)
 static enum nd_err
 check_pattern(const char *text, struct nd_why *why)
 {
-	if (nd_str_ascii(text, strlen(text)) && strpbrk(text, " <>\"") == NULL)
+	if (nd_str_utf8(text, strlen(text)) && !nd_str_has_control(text, strlen(text)) &&
+	    strpbrk(text, " <>\"") == NULL)
 		return ND_OK;
 	return nd_fail(why, ND_ECONF, 0, "\"%.60s\" is not a pattern of addresses, such as *@contoso.com", text);
 }

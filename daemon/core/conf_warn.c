@@ -5,6 +5,8 @@
  */
 #include "daemon/core/conf_inner.h"
 
+#include "common/idn.h"
+
 #include <string.h>
 
 static bool
@@ -81,7 +83,7 @@ static bool
 foreign_sender(const struct conf_account *account)
 {
 	return account->from_box.address != NULL && account->auth != CONF_NO_AUTH &&
-	       strchr(account->user, '@') != NULL && !nd_str_eq_nocase(account->from_box.address, account->user);
+	       strchr(account->user, '@') != NULL && !idn_same_address(account->from_box.address, account->user);
 }
 
 static bool
@@ -94,6 +96,13 @@ static bool
 foreign_at_exchange(const struct conf_account *account)
 {
 	return account->provider <= CONF_MICROSOFT_HVE && foreign_sender(account);
+}
+
+static bool
+sender_needs_utf8(const struct conf_account *account)
+{
+	return account->from_box.address != NULL &&
+	       (idn_local(account->from_box.address) || idn_local(account->envelope_from));
 }
 
 /* clang-format off */
@@ -113,6 +122,8 @@ static const struct rule {
 	  "move to auth = oauth2; notifyctl setup microsoft shows the way" },
 	{ mail_in_clear, "security", "mail to this host travels in clear", "set security = starttls when the relay offers it" },
 	{ throttled_port, "port", "Amazon throttles port 25", "use port 587 or 2587" },
+	{ sender_needs_utf8, "from", "a sender who is not ASCII before the @ needs a server that offers SMTPUTF8; another one holds the account",
+	  "notifyctl account test shows what it offers; give an address that is ASCII before the @ where it does not" },
 	{ foreign_at_exchange, "from", "the sender is not the mailbox that logs in: Exchange Online refuses it without Send As",
 	  "Add-RecipientPermission gives the right; notifyctl setup microsoft prints the line" },
 	{ foreign_at_google, "from", "the sender is not the mailbox that logs in: Google replaces it unless it is an alias there",

@@ -2,6 +2,7 @@
 /* limit.c - how much one mailbox may send.  Layer: core. */
 #include "daemon/core/limit.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -172,12 +173,15 @@ limit_end(struct limit *limit, bool severe, unsigned rcpts, bool happened, nd_ms
 
 /* -- a recipient's hour -- */
 
-/* FNV-1a, without regard to case. Two addresses that met in one number would share an hour: too few mails, never too many. */
+/* FNV-1a, without regard to case and to how the domain is written. Two addresses that met in one number would share an hour: too few mails, never too many. */
 static uint64_t
 hash_of(const char *address)
 {
+	char ascii[IDN_ADDRESS_SIZE];
 	uint64_t hash = UINT64_C(14695981039346656037);
 
+	if (idn_address(address, ascii, NULL) == ND_OK)
+		address = ascii;
 	for (; *address; address++) {
 		unsigned char c = (unsigned char)*address;
 

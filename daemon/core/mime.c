@@ -111,33 +111,6 @@ mime_subject(const struct job_draft *draft, struct nd_buf *out)
 		nd_buf_adds(out, NO_SUBJECT);
 }
 
-/* Addresses outside ASCII need SMTPUTF8, which relays of today do not promise. */
-static enum nd_err
-check_mailbox(const struct nd_mailbox *box, const char *name, struct nd_why *why)
-{
-	enum nd_err err;
-
-	if (box->address == NULL || nd_str_ascii(box->address, strlen(box->address)))
-		return ND_OK;
-	err = nd_fail(why, ND_EINVALID, 0, "the address \"%s\" has characters outside ASCII", box->address);
-	if (why != NULL)
-		(void)nd_fail_at(why, name, 0, "give the domain in its xn-- form; the part before the @ must be ASCII");
-	return err;
-}
-
-static enum nd_err
-check(const struct job_draft *draft, struct nd_why *why)
-{
-	static const char *const names[] = { [JOB_TO_RCPT] = "to", [JOB_CC_RCPT] = "cc", [JOB_BCC_RCPT] = "bcc" };
-	enum nd_err err;
-	unsigned i;
-
-	for (i = 0; i < draft->rcpt_count; i++)
-		if ((err = check_mailbox(&draft->rcpts[i].box, names[draft->rcpts[i].kind], why)) != ND_OK)
-			return err;
-	return check_mailbox(&draft->reply_to, "reply_to", why);
-}
-
 /* The field that names the recipients of one kind; nothing when there are none. */
 static bool
 add_recipients(const struct job_draft *draft, struct nd_buf *out, const char *name, enum job_rcpt_kind kind)
@@ -223,10 +196,8 @@ mime_body(const struct job_draft *draft, const char *id, nd_unix created, const 
 {
 	size_t begin = out->len;
 	char stamp[ND_STAMP_SIZE];
-	enum nd_err err = check(draft, why);
+	enum nd_err err;
 
-	if (err != ND_OK)
-		return err;
 	field(out, "Date", nd_stamp_rfc5322(created, stamp));
 	nd_buf_adds(out, "Message-ID: <");
 	nd_buf_adds(out, id);

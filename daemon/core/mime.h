@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mime.h - a job => the octets of its message.  Layer: core.  Pure.
  *
- * RFC 5322, 2045-2047, 2231. CRLF everywhere, no line over 78 (headers, where words allow) or 76 (bodies) octets, never 8-bit octets: text parts are
- * quoted-printable or base64, whichever is shorter. The message is head + body: `head` holds the lines that depend on the account, `body` all
+ * RFC 5322, 2045-2047, 2231. CRLF everywhere, no line over 78 (headers, where words allow) or 76 (bodies) octets, never 8-bit octets (but for addresses in
+ * the header that have no ASCII form): text parts are quoted-printable or base64, whichever is shorter. The message is head + body: `head` holds the lines that depend on the account, `body` all
  * the rest, fixed at acceptance. So another account needs a new head only, and each try sends the same octets.
  */
 #ifndef ND_CORE_MIME_H

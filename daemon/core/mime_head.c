@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mime_head.c - the header lines that depend on the account.  Layer: core (of mime).  Pure. */
+#include "common/idn.h"
 #include "daemon/core/mime.h"
 #include "daemon/core/mime_header.h"
 
@@ -15,19 +16,25 @@ add_mailbox(struct nd_buf *head, const char *name, const struct nd_mailbox *box)
 	mime_header_end(&header);
 }
 
+/* The author of a mail has an address that every relay can say. */
 static bool
 usable(const struct nd_mailbox *box)
 {
-	return box->address != NULL && nd_str_ascii(box->address, strlen(box->address));
+	char ascii[IDN_ADDRESS_SIZE];
+
+	return box->address != NULL && !idn_local(box->address) && idn_address(box->address, ascii, NULL) == ND_OK;
 }
 
 static bool
 allowed(const struct conf_account *account, const char *address)
 {
+	char wire[IDN_ADDRESS_SIZE];
+	const char *ascii = idn_wire(address, wire);
 	unsigned i;
 
 	for (i = 0; i < account->from_allow.count; i++)
-		if (nd_str_match(account->from_allow.items[i], address))
+		if (nd_str_match(account->from_allow.items[i], address) ||
+		    nd_str_match(account->from_allow.items[i], ascii))
 			return true;
 	return false;
 }
@@ -49,7 +56,7 @@ add_from(const struct conf_account *account, const struct mime_sender *sender, c
     struct nd_buf *head)
 {
 	struct nd_mailbox from = account->from_box; /* borrowed texts */
-	bool same = wished->address != NULL && nd_str_eq_nocase(wished->address, account->from_box.address);
+	bool same = wished->address != NULL && idn_same_address(wished->address, account->from_box.address);
 
 	if (account->from_policy == CONF_FROM_FORCE || sender->from == NULL) {
 		add_mailbox(head, "From", &from);

@@ -2,6 +2,8 @@
 /* mime_header.c - one header field: folding, encoded words, mailboxes, parameters.  Layer: core (of mime).  Pure. */
 #include "daemon/core/mime_header.h"
 
+#include "common/idn.h"
+
 #include <string.h>
 
 #define LINE 78         /* RFC 5322 2.1.1 */
@@ -218,8 +220,9 @@ add_phrase(struct mime_header *header, const char *name)
 void
 mime_header_mailbox(struct mime_header *header, const struct nd_mailbox *box, size_t room)
 {
-	char token[512];
-	size_t len = strlen(box->address), i;
+	char wire[IDN_ADDRESS_SIZE], token[IDN_ADDRESS_SIZE + 2];
+	const char *address = idn_wire(box->address, wire);
+	size_t len = strlen(address), i;
 
 	if (box->name != NULL && box->name[0] != '\0')
 		add_phrase(header, box->name);
@@ -227,7 +230,7 @@ mime_header_mailbox(struct mime_header *header, const struct nd_mailbox *box, si
 		len = sizeof(token) - 2;
 	token[0] = '<';
 	for (i = 0; i < len; i++)
-		token[i + 1] = control(box->address[i]) ? '?' : box->address[i];
+		token[i + 1] = control(address[i]) ? '?' : address[i];
 	token[len + 1] = '>';
 	mime_header_token(header, token, len + 2, room);
 }

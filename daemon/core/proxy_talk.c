@@ -2,6 +2,7 @@
 /* proxy_talk.c - asking a proxy for the way to a server.  Layer: core.  Pure. */
 #include "daemon/core/proxy_talk.h"
 
+#include "common/idn.h"
 #include "common/str.h"
 
 #include <stdio.h>
@@ -102,11 +103,11 @@ static void
 ask_http(struct proxy_talk *talk)
 {
 	const bool six = strchr(talk->goal.host, ':') != NULL;
-	char goal[300];
+	char goal[300], ascii[IDN_DOMAIN_SIZE];
 	int len;
 
-	(void)snprintf(goal, sizeof(goal), "%s%.255s%s:%u", six ? "[" : "", talk->goal.host, six ? "]" : "",
-	    (unsigned)talk->goal.port);
+	(void)snprintf(goal, sizeof(goal), "%s%.255s%s:%u", six ? "[" : "", idn_host(talk->goal.host, ascii),
+	    six ? "]" : "", (unsigned)talk->goal.port);
 	len = snprintf(talk->out, sizeof(talk->out), "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", goal, goal);
 	talk->out_len = (size_t)len;
 }
@@ -204,7 +205,9 @@ static void
 ask_socks(struct proxy_talk *talk)
 {
 	const struct proxy_talk_goal *goal = &talk->goal;
-	size_t name_len = strlen(goal->host), len = 4;
+	char ascii[IDN_DOMAIN_SIZE];
+	const char *host = idn_host(goal->host, ascii);
+	size_t name_len = strlen(host), len = 4;
 
 	talk->agreed = true;
 	talk->reply_len = 0;
@@ -219,7 +222,7 @@ ask_socks(struct proxy_talk *talk)
 	} else {
 		talk->out[3] = SOCKS_NAME;
 		talk->out[len++] = (char)(uint8_t)name_len;
-		memcpy(talk->out + len, goal->host, name_len);
+		memcpy(talk->out + len, host, name_len);
 		len += name_len;
 	}
 	talk->out[len++] = (char)(goal->port >> 8);

@@ -2,6 +2,7 @@
 /* ready.c - a message that somebody else composed => a job.  Layer: core.  Pure. */
 #include "daemon/core/ready.h"
 
+#include "common/idn.h"
 #include "common/job.h"
 #include "common/mem.h"
 #include "common/stamp.h"
@@ -374,12 +375,13 @@ static enum nd_err
 put_from(const struct ready *ready, const struct json_node *envelope, struct json_out *out, struct nd_why *why)
 {
 	const struct json_node *node = json_get(envelope, "from");
+	char wire[IDN_ADDRESS_SIZE];
 	struct nd_mailbox box = { NULL, NULL };
 	bool named = false;
 	enum nd_err err;
 
 	if (ready->from != NULL && nd_str_mailbox(ready->from, strlen(ready->from), &box, NULL) == ND_OK) {
-		named = nd_str_ascii(box.address, strlen(box.address));
+		named = idn_address(box.address, wire, NULL) == ND_OK;
 		nd_mailbox_done(&box);
 	}
 	if (named)

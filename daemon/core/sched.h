@@ -44,7 +44,9 @@ struct sched_job {
 	unsigned rcpts;                /* so many of it */
 	bool limited_rcpts;            /* each of them is counted too */
 	char tls[SCHED_TLS];           /* the driver's: how its last mail travelled; "" in clear */
-	char sha256[65];               /* the driver's: of its message, as it was sent; "" not known */
+	bool plain;                    /* the driver's: its header went without UTF-8 the last time */
+	uint64_t octets;               /* the driver's: of its message, as it went the last time */
+	char sha256[65];               /* the driver's: of the same; "" not known */
 };
 
 struct sched {

@@ -2,6 +2,7 @@
 /* signin_reply.c - a person signs in: what the endpoints answer, and what it is worth.  Layer: core.  Pure. */
 #include "daemon/core/signin.h"
 
+#include "common/idn.h"
 #include "common/json.h"
 #include "daemon/core/jwt.h"
 #include "daemon/core/oauth_inner.h"
@@ -152,7 +153,7 @@ signin_who(const struct nd_secret *jwt, char *out, size_t size)
 bool
 signin_foreign(const struct conf_account *account, const char *who, struct signin_note *note)
 {
-	if (who[0] == '\0' || strchr(account->user, '@') == NULL || nd_str_eq_nocase(who, account->user))
+	if (who[0] == '\0' || strchr(account->user, '@') == NULL || idn_same_address(who, account->user))
 		return false;
 	note->code = "signed-in-as";
 	(void)snprintf(note->detail, sizeof(note->detail), "account %s: signed in as %s, but the mailbox is %s",

@@ -2,6 +2,7 @@
 /* smtp_auth.c - SASL mechanisms: which one, and what it says.  Layer: core. */
 #include "daemon/core/smtp_auth.h"
 
+#include "common/idn.h"
 #include "common/str.h"
 
 #include <string.h>
@@ -21,9 +22,11 @@ say_xoauth2(const struct smtp_settings *settings, struct nd_buf *out)
 static void
 say_oauthbearer(const struct smtp_settings *settings, struct nd_buf *out)
 {
+	char ascii[IDN_DOMAIN_SIZE];
+
 	(void)nd_buf_adds(out, "n,a=");
 	scram_name(settings->user, out);
-	(void)nd_buf_addf(out, ",\1host=%s\1auth=Bearer ", settings->host);
+	(void)nd_buf_addf(out, ",\1host=%s\1auth=Bearer ", idn_host(settings->host, ascii));
 	(void)nd_buf_add(out, settings->secret->octets, settings->secret->len);
 	(void)nd_buf_adds(out, "\1\1");
 }

@@ -2,16 +2,11 @@
 /* smtp_check.c - what need not be asked, and what a reply only seems to say.  Layer: core. */
 #include "daemon/core/smtp_check.h"
 
+#include "common/idn.h"
 #include "common/str.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-static bool
-is_ascii(const char *address)
-{
-	return nd_str_ascii(address, strlen(address));
-}
 
 static void
 refuse(struct smtp_reply *refusal, int code, const char *enhanced, const struct nd_buf *text)
@@ -58,40 +53,52 @@ smtp_check_mail(
     const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
 {
 	return check_size(mail->size, caps, host, refusal) && check_tls(mail, caps, host, refusal) &&
-	       smtp_check_address(mail->from, caps, refusal);
+	       smtp_check_sender(mail, caps, host, refusal);
 }
 
 bool
-smtp_check_address(const char *address, const struct smtp_caps *caps, struct smtp_reply *refusal)
+smtp_check_address(const char *address, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
 {
 	const bool quoted = address[0] == '"'; /* may hold spaces and angles */
-	const char *enhanced = NULL, *words = "";
+	const bool utf8 = idn_local(address);
+	char ascii[IDN_ADDRESS_SIZE];
+	const char *wire = idn_wire(address, ascii), *enhanced = "5.1.3";
 	struct nd_buf text;
 
-	if (nd_str_has_control(address, strlen(address)) || (!quoted && strpbrk(address, " <>"))) {
-		enhanced = "5.1.3";
-		words = "the address is not one that SMTP can carry";
-	} else if (!is_ascii(address) && !caps->smtputf8) {
-		enhanced = "5.6.7";
-		words = "the address needs SMTPUTF8, which the relay does not offer";
-	}
-	if (!enhanced)
+	if (!nd_str_has_control(address, strlen(address)) && (quoted || !strpbrk(address, " <>")) &&
+	    (utf8 ? caps->smtputf8 && nd_str_utf8(wire, strlen(wire)) : nd_str_ascii(wire, strlen(wire))))
 		return true;
 	nd_buf_init(&text, SMTP_REPLY_TEXT);
-	(void)nd_buf_addf(&text, "notifyd did not ask: %s", words);
+	if (utf8 && !caps->smtputf8) {
+		enhanced = "5.6.7";
+		(void)nd_buf_addf(&text,
+		    "notifyd did not ask: <%.200s> needs SMTPUTF8, which %.120s does not offer; give an address that "
+		    "is ASCII before the @, or send by a relay that offers it",
+		    address, host);
+	} else {
+		(void)nd_buf_adds(&text, "notifyd did not ask: the address is not one that SMTP can carry");
+	}
 	refuse(refusal, 553, enhanced, &text);
 	nd_buf_done(&text);
 	return false;
 }
 
 bool
+smtp_check_sender(
+    const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
+{
+	return smtp_check_address(mail->from, caps, host, refusal) &&
+	       (!mail->author || smtp_check_address(mail->author, caps, host, refusal));
+}
+
+bool
 smtp_check_needs_utf8(const struct smtp_mail *mail)
 {
-	bool ascii = is_ascii(mail->from);
+	bool utf8 = mail->utf8 || idn_local(mail->from);
 
-	for (unsigned n = 0; n < mail->rcpt_count && ascii; n++)
-		ascii = is_ascii(mail->rcpts[n]);
-	return !ascii;
+	for (unsigned n = 0; n < mail->rcpt_count && !utf8; n++)
+		utf8 = idn_local(mail->rcpts[n]);
+	return utf8;
 }
 
 bool

@@ -2,6 +2,7 @@
 /* smtp_ext.c - the extensions of SMTP that a mail may make use of.  Layer: core. */
 #include "daemon/core/smtp_ext.h"
 
+#include "common/idn.h"
 #include "common/str.h"
 #include "daemon/core/smtp_check.h"
 
@@ -191,7 +192,9 @@ smtp_ext_used(const struct smtp_mail *mail, const struct smtp_caps *caps)
 void
 smtp_ext_write_mail(const struct smtp_mail *mail, unsigned used, struct nd_buf *out)
 {
-	(void)nd_buf_addf(out, "MAIL FROM:<%s>", mail->from);
+	char wire[IDN_ADDRESS_SIZE];
+
+	(void)nd_buf_addf(out, "MAIL FROM:<%s>", idn_wire(mail->from, wire));
 	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
 		if ((used & SMTP_EXT_BIT(ext)) && table[ext].on_mail)
 			table[ext].on_mail(mail, out);
@@ -201,6 +204,9 @@ smtp_ext_write_mail(const struct smtp_mail *mail, unsigned used, struct nd_buf *
 void
 smtp_ext_write_rcpt(const char *address, unsigned used, struct nd_buf *out)
 {
+	char wire[IDN_ADDRESS_SIZE];
+
+	address = idn_wire(address, wire);
 	(void)nd_buf_addf(out, "RCPT TO:<%s>", address);
 	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
 		if ((used & SMTP_EXT_BIT(ext)) && table[ext].on_rcpt)

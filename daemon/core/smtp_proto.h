@@ -102,12 +102,14 @@ struct smtp_rcpt_result {
 
 /* One transaction. The content is fed piecewise by the driver (smtp_proto_content). All borrowed until the result is out. */
 struct smtp_mail {
-	const char *from; /* MAIL FROM address; "" for <> */
+	const char *from;   /* MAIL FROM address; "" for <> */
+	const char *author; /* the address of the header's From, which must be sayable too; NULL: not looked at */
 	const char *const *rcpts;
 	unsigned rcpt_count;
 	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
 	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
 	enum smtp_pace pace;              /* at most */
+	bool utf8;                        /* the header holds addresses in UTF-8 (RFC 6532) */
 	unsigned without;  /* a set of SMTP_EXT_BIT: what the server offers and is not asked all the same */
 	const char *envid; /* what a failure report shall name (RFC 3461); NULL: none is asked for */
 	bool require_tls;  /* whoever passes it on, too (RFC 8689) */

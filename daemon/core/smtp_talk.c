@@ -188,7 +188,7 @@ count_askable(const struct smtp_proto *proto, const struct smtp_mail *mail)
 	unsigned n, askable = 0;
 
 	for (n = 0; n < mail->rcpt_count; n++)
-		askable += smtp_check_address(mail->rcpts[n], &proto->usable, &refusal);
+		askable += smtp_check_address(mail->rcpts[n], &proto->usable, proto->settings->host, &refusal);
 	return askable;
 }
 
@@ -264,7 +264,7 @@ smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail,
 
 	smtp_ext_write_mail(mail, used, &proto->out);
 	for (unsigned n = 0; n < mail->rcpt_count; n++) {
-		if (!smtp_check_address(mail->rcpts[n], &proto->usable, &refusal))
+		if (!smtp_check_address(mail->rcpts[n], &proto->usable, proto->settings->host, &refusal))
 			continue;
 		smtp_ext_write_rcpt(mail->rcpts[n], used, &proto->out);
 		count++;
@@ -320,7 +320,7 @@ next_recipient(struct smtp_proto *proto)
 	for (; proto->rcpt < mail->rcpt_count; proto->rcpt++) {
 		struct smtp_rcpt_result *result = &mail->results[proto->rcpt];
 
-		if (smtp_check_address(mail->rcpts[proto->rcpt], &proto->usable, &result->reply))
+		if (smtp_check_address(mail->rcpts[proto->rcpt], &proto->usable, proto->settings->host, &result->reply))
 			return STATE_RCPT;
 		result->asked = true;
 	}

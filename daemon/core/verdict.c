@@ -138,6 +138,7 @@ static const struct row rows[] = {
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.703", NULL, { VERDICT_REFUSED, 0, "recipient-refused" } },
 	{ ALL, MAILING, CLASS(5), NO_NEED, "5.3.4", NULL, { VERDICT_REFUSED, 0, "too-big" } },
 	{ ALL, MAIL | END, CLASS(5), NO_NEED, "5.2.3", NULL, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, MAIL, 553, NO_NEED, "5.6.7", "notifyd did not ask", { VERDICT_HELD, 0, "sender-needs-smtputf8" } },
 	{ ALL, MAILING, CLASS(5), NO_NEED, "5.6.7", NULL, { VERDICT_REFUSED, 0, "needs-smtputf8" } },
 
 	/* Another transaction. Old servers say 552 (RFC 5321 4.5.3.1.10): class lies. */

@@ -9,6 +9,7 @@
  */
 #include "daemon/io/resolve.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 #include "daemon/io/worker.h"
 
@@ -357,12 +358,15 @@ start(struct resolver *resolver, const char *host)
 
 /* -- the interface -- */
 
-/* Without the brackets of "[2001:db8::1]"; "" when it cannot be a name. */
+/* Without the brackets of "[2001:db8::1]", and as DNS knows it; "" when it cannot be a name. */
 static void
 take_host(const char *host, char out[HOST_SIZE])
 {
-	size_t len = strlen(host);
+	char ascii[IDN_DOMAIN_SIZE];
+	size_t len;
 
+	host = idn_host(host, ascii);
+	len = strlen(host);
 	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
 		host++;
 		len -= 2;
@@ -382,7 +386,8 @@ is_here(const char *host)
 
 	if (len > 0 && host[len - 1] == '.')
 		len--;
-	return len >= end && strncasecmp(host + len - end, name, end) == 0 && (len == end || host[len - end - 1] == '.');
+	return len >= end && strncasecmp(host + len - end, name, end) == 0 &&
+	       (len == end || host[len - end - 1] == '.');
 }
 
 /* Known without a look at files or name servers, of which one may be slow to say that it has no AAAA. IPv4 first: every host has it. */

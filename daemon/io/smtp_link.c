@@ -355,8 +355,8 @@ smtp_link_send(struct smtp_link *link, const struct smtp_link_mail *mail)
 	link->total = mail->head_len + mail->body_len;
 	if (mail->fd >= 0 && mail->seal == NULL) {
 		link->total = mail->head_len;
-		if (fstat(mail->fd, &st) == 0 && st.st_size > 0)
-			link->total += (uint64_t)st.st_size;
+		if (fstat(mail->fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size > mail->skip)
+			link->total += (uint64_t)st.st_size - mail->skip;
 	}
 	smtp_proto_mail(link->proto, &link->mail.mail, smtp_link_now(link));
 	smtp_link_due(link);

@@ -313,14 +313,15 @@ next_piece(struct smtp_link *link, size_t room, const char **octets, size_t *len
 		link->piece = nd_xalloc(SMTP_LINK_PIECE_MAX);
 	*octets = link->piece;
 	if (mail->seal != NULL) {
-		got = seal_read(mail->seal, mail->fd, link->at - mail->head_len, link->piece, *len, &link->why);
+		got = seal_read(
+		    mail->seal, mail->fd, mail->skip + link->at - mail->head_len, link->piece, *len, &link->why);
 		link->piece_used = SMTP_LINK_PIECE_MAX;
 		if (got > 0)
 			*len = (size_t)got;
 		return got > 0;
 	}
 	do {
-		got = pread(mail->fd, link->piece, *len, (off_t)(link->at - mail->head_len));
+		got = pread(mail->fd, link->piece, *len, (off_t)(mail->skip + link->at - mail->head_len));
 	} while (got < 0 && errno == EINTR);
 	if (got > 0) {
 		*len = (size_t)got;

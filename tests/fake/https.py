@@ -23,12 +23,12 @@ def openssl(*args):
     subprocess.run(("openssl",) + args, check=True, capture_output=True)
 
 
-def make_certificates(folder):
-    """One authority, two servers."""
+def make_certificates(folder, names=("localhost", "elsewhere.example")):
+    """One authority, and servers of these names."""
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
             "-subj", "/CN=Test CA", "-addext", "keyUsage=critical,keyCertSign",
             "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt")
-    for name in ("localhost", "elsewhere.example"):
+    for name in names:
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                 "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr")
         with open(f"{folder}/{name}.ext", "w", encoding="ascii") as ext:

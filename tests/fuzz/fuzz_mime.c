@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_mime.c - whatever a job holds, its message is lines of 7-bit text, none too long, and its header is the one that was meant.
+/* fuzz_mime.c - whatever a job holds, its message is lines of 7-bit text (but for addresses that have no ASCII form, until a relay needs them otherwise),
+ * none too long, and its header is the one that was meant.
  *
  * Octet 0: bits 0-1 the policy for the sender, 2 the Reply-To may be named. The rest is the job as JSON.
  */
 #include "common/job.h"
 #include "common/str.h"
 #include "daemon/core/mime.h"
+#include "daemon/core/mime_plain.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
@@ -64,6 +66,22 @@ check_mail(const char *mail, size_t len)
 	must(!header && (seen & 7u) == 7u);
 }
 
+/* As it is for a relay with SMTPUTF8, and for one without. */
+static void
+check_both(const char *mail, size_t len)
+{
+	const size_t header = mime_plain_header_len(mail, len);
+	struct nd_buf plain;
+
+	must(nd_str_utf8(mail, len));
+	nd_buf_init(&plain, (size_t)1 << 27);
+	mime_plain_add(&plain, mail, header);
+	must(mime_plain_needed(mail, header) != (plain.len == header && memcmp(plain.octets, mail, header) == 0));
+	(void)nd_buf_add(&plain, mail + header, len - header);
+	check_mail(nd_buf_text(&plain), plain.len);
+	nd_buf_done(&plain);
+}
+
 static void
 compose(const struct job_draft *draft, unsigned how)
 {
@@ -84,7 +102,7 @@ compose(const struct job_draft *draft, unsigned how)
 	head = mail.len;
 	must(head > 0 && envelope.len > 0 && memchr(envelope.octets, '\n', envelope.len) == NULL);
 	if (mime_body(draft, "01JD7Z2V8N4K6M9Q3R5T7W1X0Y", 1795334880000, "web01.contoso.com", &mail, &why) == ND_OK)
-		check_mail(nd_buf_text(&mail), mail.len);
+		check_both(nd_buf_text(&mail), mail.len);
 	else
 		must(why.text[0] != '\0' && mail.len == head);
 	mime_subject(draft, &subject);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_text.c - any octets for the readers of small texts: addresses, lists, times, spans, sizes, codes, ids, patterns. */
+#include "common/idn.h"
 #include "common/stamp.h"
 #include "common/str.h"
 #include "common/ulid.h"
@@ -12,6 +13,7 @@
 static void
 check_box(const char *text, size_t len)
 {
+	char wire[IDN_ADDRESS_SIZE], ascii[IDN_ADDRESS_SIZE];
 	struct nd_mailbox box, again;
 	struct nd_why why;
 
@@ -26,6 +28,15 @@ check_box(const char *text, size_t len)
 	/* An address is a mailbox by itself, and the same one. */
 	must(nd_str_mailbox(box.address, strlen(box.address), &again, &why) == ND_OK);
 	must(strcmp(again.address, box.address) == 0 && again.name == NULL);
+	if (idn_address(box.address, ascii, &why) == ND_OK) {
+		const char *said = idn_wire(box.address, wire), *domain = nd_str_domain(ascii);
+
+		must(nd_str_ascii(domain, strlen(domain)) && idn_same_address(ascii, box.address));
+		must(idn_local(said) ? nd_str_utf8(said, strlen(said)) : nd_str_ascii(said, strlen(said)));
+		must(idn_same_address(said, box.address));
+	} else {
+		must(why.text[0] != '\0' && nd_str_utf8(why.text, strlen(why.text)));
+	}
 	nd_mailbox_done(&again);
 	nd_mailbox_done(&box);
 }

@@ -259,6 +259,9 @@ an_answer_is_kept(void **state)
 	assert_string_equal(second.answer.addr[0].text, "192.0.2.9");
 	(void)ask_and_wait("other.test");
 	assert_int_equal(lookups, 2);
+	(void)ask_and_wait("MÜLLER.test"); /* one name, however it is written */
+	(void)ask_and_wait("xn--mller-kva.test");
+	assert_int_equal(lookups, 3);
 }
 
 static void

@@ -17,6 +17,7 @@ sqlite3\.h|daemon/io/store[a-z_]*\.[ch]
 microhttpd\.h|daemon/io/http_server[a-z_]*\.[ch]
 systemd/|daemon/io/(sd|journal|peer|listen)\.c
 libsmartcols\.h|client/writer_table\.c
+idn2\.h|common/idn\.c
 yajl/|common/json[a-z_]*\.[ch]'
 
 check() { # check FILE

@@ -43,7 +43,7 @@ api() { # api SOCKET TARGET [CURL-OPTION...]
 
 make -s -C "$build" install DESTDIR="$work/root" > "$work/install.log" 2>&1 || { cat "$work/install.log"; exit 1; }
 "$here/systemd-box" up --suite "${2:-bookworm}" --include \
-  libevent-core-2.1-7,libevent-openssl-2.1-7,libcurl4,libyajl2,libssl3,libsqlite3-0,libmicrohttpd12,ca-certificates,curl || exit 1
+  libevent-core-2.1-7,libevent-openssl-2.1-7,libcurl4,libyajl2,libidn2-0,libssl3,libsqlite3-0,libmicrohttpd12,ca-certificates,curl || exit 1
 "$here/systemd-box" copy "$work/root/." /
 cat > "$work/notifyd.conf" <<'C'
 [daemon]

@@ -55,6 +55,20 @@ every_address_of_the_configuration_may_be_written_to(void **state)
 }
 
 static void
+an_address_may_be_written_in_two_ways(void **state)
+{
+	static char item[] = "ops@müller.example", domain[] = "@xn--r8jz45g.jp";
+	char *items[] = { item, domain, NULL };
+	struct conf opened = conf;
+
+	(void)state;
+	opened.to_allow = (struct conf_list){ items, 2 };
+	assert_int_equal(access_recipient(&opened, &submitter, "ops@xn--mller-kva.example", NULL), ND_OK);
+	assert_int_equal(access_recipient(&opened, &submitter, "größe@例え.jp", NULL), ND_OK);
+	assert_int_equal(access_recipient(&opened, &submitter, "ops@muller.example", NULL), ND_ERCPTDENIED);
+}
+
+static void
 the_domain_of_an_account_is_open_and_no_other_is(void **state)
 {
 	(void)state;
@@ -179,6 +193,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_address_of_the_configuration_may_be_written_to),
+		cmocka_unit_test(an_address_may_be_written_in_two_ways),
 		cmocka_unit_test(the_domain_of_an_account_is_open_and_no_other_is),
 		cmocka_unit_test(a_refusal_gives_the_line_to_add),
 		cmocka_unit_test(a_hint_that_would_be_too_long_names_the_address_alone),

@@ -309,7 +309,7 @@ hosts_that_are_none_are_refused(void **state)
 {
 	static const char *const hosts[] = { "relay:0", "relay:70000", "relay:", "re lay", "http://relay",
 		"smtp://u:p@relay", "[2001:db8::1", "[relay]:25", "[::1]25", "relay..example", "-relay", "smtp://",
-		"relay/x", "ホスト" };
+		"relay/x", "ホスト..example", "smtp.i❤.ws" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
@@ -535,7 +535,7 @@ lists_and_texts_have_their_limits(void **state)
 	    read_two(good_account, "[account m365]\ntenant = a b\n"), "it is neither a tenant ID nor a domain; copy");
 	expect_in(read_account_and("user = a b\n"), "it is too long or has a space in it");
 	expect_in(read_one("[daemon]\naccounts = a/b\n"), "\"a/b\" is not the name of an account");
-	expect_in(read_one("[account a]\nhost = h\nfrom = \xc3\xa9@b.example\n"), "is not ASCII");
+	expect_in(read_one("[account a]\nhost = h\nfrom = a@i❤.ws\n"), "the domain \"i❤.ws\" is not one");
 	expect_in(read_one("[]\n"), "the section has no name");
 	expect_in(read_one("[daemon]\n = x\n"), "there is no key before the =");
 	nd_buf_init(&text, 65536);
@@ -668,6 +668,11 @@ what_works_but_not_as_one_might_think_is_a_warning(void **state)
 		{ "host = relay.b.example:587\nsecurity = tls\n", "] port: 587 is the port of STARTTLS" },
 		{ "host = relay.b.example\nsecurity = none\n", "] security: mail to this host travels in clear" },
 		{ "host = localhost\nsecurity = none\n", "" },
+		{ "host = localhost\nsecurity = none\nenvelope_from = größe@b.example\n",
+		    "] from: a sender who is not ASCII before the @ needs a server that offers SMTPUTF8" },
+		{ "provider = microsoft\nclient_id = i\ntenant = t\nclient_secret = env:S\nfrom = a@müller.example\n"
+		  "user = A@xn--mller-kva.example\n",
+		    "" },
 		{ "provider = ses\nhost = email-smtp.eu-west-1.amazonaws.com:25\nuser = u\npassword = env:P\n",
 		    "] port: Amazon throttles port 25" },
 		{ "provider = microsoft\nhost = 192.0.2.1\nclient_id = i\ntenant = t\nclient_secret = env:S\n",
@@ -678,7 +683,8 @@ what_works_but_not_as_one_might_think_is_a_warning(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[1000], line[900] = "";
 
-		(void)snprintf(text, sizeof(text), "[account a]\nfrom = a@b.example\n%s", cases[i].lines);
+		(void)snprintf(text, sizeof(text), "[account a]\n%s%s",
+		    strstr(cases[i].lines, "\nfrom = ") ? "" : "from = a@b.example\n", cases[i].lines);
 		struct told *told = read_one(text);
 		assert_string_equal(told->lines, "");
 		assert_int_equal(told->conf.warnings.count, cases[i].warning[0] != '\0');
@@ -888,6 +894,30 @@ what_may_be_addressed_is_a_list_of_three_kinds(void **state)
 }
 
 static void
+names_of_all_scripts_are_kept_and_converted_where_they_leave_us(void **state)
+{
+	struct told *told =
+	    read_one("[daemon]\nto = größe@müller.example\n[access]\nto_allow = @例え.jp, ops@müller.example\n"
+		     "[account a]\nhost = smtp.MÜLLER.example:2525\nfrom = Alerts <alerts@müller.example>\n"
+		     "auth = none\n");
+	const struct conf_account *account = &told->conf.account[0];
+
+	(void)state;
+	assert_string_equal(told->lines, "");
+	assert_string_equal(account->host, "smtp.MÜLLER.example");
+	assert_string_equal(account->tls_name, "smtp.xn--mller-kva.example");
+	assert_string_equal(account->user, "alerts@xn--mller-kva.example");
+	assert_string_equal(account->envelope_from, "alerts@müller.example");
+	assert_int_equal(account->port, 2525);
+	forget(told);
+	expect_in(read_one("[access]\nto_allow = @i❤.ws\n"), "the domain \"i❤.ws\" is not one");
+	expect_in(read_one("[access]\nto_allow = müller.example\n"), "a whole domain is written @contoso.com");
+	expect_in(
+	    read_one("[account a]\nhost = smtp.i❤.ws\nfrom = a@b.example\n"), "the domain \"smtp.i❤.ws\" is not one");
+	expect_in(read_one("[daemon]\nadmin_to = a@-ü.example\n"), "[daemon] admin_to: \"a@-ü.example\" is not a mail");
+}
+
+static void
 a_file_that_is_no_text_is_refused_whole(void **state)
 {
 	struct told *told = nd_xalloc(sizeof(*told));
@@ -985,6 +1015,7 @@ main(void)
 		cmocka_unit_test(addresses_and_numbers_are_checked_where_they_stand),
 		cmocka_unit_test(a_shorter_max_age_shortens_the_default_expiry),
 		cmocka_unit_test(what_may_be_addressed_is_a_list_of_three_kinds),
+		cmocka_unit_test(names_of_all_scripts_are_kept_and_converted_where_they_leave_us),
 		cmocka_unit_test(a_file_that_is_no_text_is_refused_whole),
 		cmocka_unit_test(the_list_of_faults_is_bounded),
 		cmocka_unit_test(a_host_with_an_unusable_name_still_starts),

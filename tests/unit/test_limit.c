@@ -203,6 +203,12 @@ one_reader_does_not_get_more_in_an_hour_than_allowed(void **state)
 	assert_in_range(when, ND_HOUR(1), ND_HOUR(1) + ND_MIN(5));
 	assert_int_equal(limit_rcpt_when(limit, &rules, "night@b.example", 5), 5);
 	assert_int_equal(limit_rcpt_when(limit, &rules, "ops@b.example", when), when);
+	/* However the domain is written. */
+	for (int i = 0; i < 3; i++) {
+		limit_rcpt_begin(limit, "ops@müller.example", 5);
+		limit_rcpt_end(limit, "ops@MÜLLER.example", true, 5);
+	}
+	assert_true(limit_rcpt_when(limit, &rules, "ops@xn--mller-kva.example", 5) >= ND_HOUR(1));
 	limit_free(limit);
 }
 

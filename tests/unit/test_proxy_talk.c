@@ -312,10 +312,29 @@ a_name_that_no_request_can_hold_is_refused_before_anything_is_said(void **state)
 	assert_int_equal(talk.out_len, 4 + 1 + 255 + 2);
 }
 
+static void
+a_name_of_another_script_is_asked_for_in_ascii(void **state)
+{
+	const struct proxy_talk_goal goal = { .host = "smtp.BÜCHER.example", .port = 587 };
+	static const char http_wanted[] =
+	    "CONNECT smtp.xn--bcher-kva.example:587 HTTP/1.1\r\nHost: smtp.xn--bcher-kva.example:587\r\n\r\n";
+	static const char socks_wanted[] = "\5\1\0\3\x1asmtp.xn--bcher-kva.example\2\x4b";
+	struct proxy_talk talk;
+
+	(void)state;
+	proxy_talk_init(&talk, PROXY_TALK_CONNECT, &goal);
+	expect_out(&talk, http_wanted, strlen(http_wanted));
+	proxy_talk_init(&talk, PROXY_TALK_SOCKS5, &goal);
+	talk.out_len = 0;
+	assert_int_equal(proxy_talk_input(&talk, "\5\0", 2), 2);
+	expect_out(&talk, socks_wanted, sizeof(socks_wanted) - 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_of_another_script_is_asked_for_in_ascii),
 		cmocka_unit_test(a_proxy_is_read_from_its_url),
 		cmocka_unit_test(connect_names_the_server_and_its_port),
 		cmocka_unit_test(what_follows_the_reply_is_the_servers),

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mime_plain.c - a header for a relay without SMTPUTF8.  Layer: core (of mime).  Pure. */
+#include "daemon/core/mime_plain.h"
+
+#include "common/str.h"
+
+#include <string.h>
+
+#define ADDRESS_MAX 640u
+#define FOLD_FROM 24 /* nothing is gained by a fold right behind the name of the field */
+
+static const char *const fields[] = { "To", "Cc", "Reply-To", "From", "Sender", "X-Original-From" };
+
+static bool
+is_ascii(const char *octets, size_t len)
+{
+	while (len > 0 && (unsigned char)octets[len - 1] < 0x80)
+		len--;
+	return len == 0;
+}
+
+size_t
+mime_plain_header_len(const char *octets, size_t len)
+{
+	const char *line = octets, *end = octets + len, *feed;
+
+	for (; (feed = memchr(line, '\n', (size_t)(end - line))) != NULL; line = feed + 1)
+		if (feed == line || (feed == line + 1 && *line == '\r'))
+			return (size_t)(feed + 1 - octets);
+	return len;
+}
+
+/* Whether the line names a field of addresses; a line that begins with white space goes on with the field before. */
+static bool
+of_addresses(const char *line, size_t len, bool before)
+{
+	const char *colon = memchr(line, ':', len);
+
+	if (len > 0 && (*line == ' ' || *line == '\t'))
+		return before;
+	for (size_t i = 0; colon != NULL && i < sizeof(fields) / sizeof(fields[0]); i++)
+		if ((size_t)(colon - line) == strlen(fields[i]) && nd_str_starts_nocase(line, fields[i]))
+			return true;
+	return false;
+}
+
+/* RFC 2047 2: a word has 75 octets at most, 45 that it stands for; and so has its line. */
+static void
+add_group(struct nd_buf *out, const char *address, size_t len)
+{
+	size_t n;
+
+	for (; len > 0; address += n, len -= n) {
+		n = nd_str_utf8_cut(address, len, 45);
+		(void)nd_buf_adds(out, "=?utf-8?B?");
+		(void)nd_str_base64(out, address, n);
+		(void)nd_buf_adds(out, len > n ? "?=\r\n " : "?=");
+	}
+	(void)nd_buf_adds(out, " :;");
+}
+
+/* What stands before an address: the space at its end becomes a fold where the line would grow long. */
+static void
+add_before(struct nd_buf *out, const char *octets, size_t len, bool fold)
+{
+	const bool space = len > 0 && (octets[len - 1] == ' ' || octets[len - 1] == '\t');
+
+	(void)nd_buf_add(out, octets, len - (space && fold));
+	if (fold)
+		(void)nd_buf_adds(out, "\r\n ");
+	else if (!space)
+		(void)nd_buf_addc(out, ' ');
+}
+
+/* `out` NULL: only looks. Whether there is such an address in the line. */
+static bool
+add_line(struct nd_buf *out, const char *line, size_t len)
+{
+	const char *end = line + len, *at = line, *open, *shut;
+	bool any = false;
+
+	while ((open = memchr(at, '<', (size_t)(end - at))) != NULL &&
+	       (shut = memchr(open, '>', (size_t)(end - open))) != NULL) {
+		const size_t inside = (size_t)(shut - open) - 1;
+
+		if (is_ascii(open, inside + 1) || inside > ADDRESS_MAX || !nd_str_utf8(open + 1, inside)) {
+			if (out != NULL)
+				(void)nd_buf_add(out, at, (size_t)(shut + 1 - at));
+		} else {
+			any = true;
+			if (out != NULL) {
+				add_before(out, at, (size_t)(open - at), open - line > FOLD_FROM);
+				add_group(out, open + 1, inside);
+			}
+		}
+		at = shut + 1;
+	}
+	if (out != NULL)
+		(void)nd_buf_add(out, at, (size_t)(end - at));
+	return any;
+}
+
+static bool
+add(struct nd_buf *out, const char *header, size_t len)
+{
+	const char *end = header + len;
+	bool addresses = false, any = false;
+
+	while (header < end) {
+		const char *feed = memchr(header, '\n', (size_t)(end - header));
+		const size_t line = feed != NULL ? (size_t)(feed + 1 - header) : (size_t)(end - header);
+
+		addresses = of_addresses(header, line, addresses);
+		if (addresses && !is_ascii(header, line))
+			any = add_line(out, header, line) || any;
+		else if (out != NULL)
+			(void)nd_buf_add(out, header, line);
+		header += line;
+	}
+	return any;
+}
+
+bool
+mime_plain_needed(const char *header, size_t len)
+{
+	return !is_ascii(header, len) && add(NULL, header, len);
+}
+
+void
+mime_plain_add(struct nd_buf *out, const char *header, size_t len)
+{
+	(void)add(out, header, len);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deliver_head.h - the header of a mail as this relay takes it. */
+#ifndef ND_DELIVER_HEAD_H
+#define ND_DELIVER_HEAD_H
+
+#include "daemon/core/sched.h"
+#include "daemon/core/store.h"
+#include "daemon/io/spool.h"
+
+struct deliver_head {
+	char *octets; /* owned */
+	size_t len;
+	uint64_t skip; /* octets of the body that stand in it already */
+};
+
+/* The header names somebody whose address has no ASCII form. */
+bool deliver_head_utf8(const struct queue_job *job);
+/* The same mail for a relay without SMTPUTF8: its head and the header of its body, rewritten (mime_plain.h). spool may be NULL for what is not
+ * in it. */
+enum nd_err deliver_head_plain(
+    struct spool *spool, const struct queue_job *job, struct deliver_head *out, struct nd_why *why) ND_MUST_CHECK;
+
+#endif
