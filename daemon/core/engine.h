@@ -47,6 +47,7 @@ struct engine_account {
 	struct limit_rules rules;
 	struct limit_word word; /* on the job that is next */
 	unsigned wanted;        /* recipients of that */
+	nd_ms readers_until;    /* till then some jobs wait for the hour of their readers */
 };
 
 enum engine_act {

@@ -243,12 +243,6 @@ engine_hold(struct engine *engine, bool held, struct nd_now now)
 	unsigned i;
 
 	engine->held = held;
-	for (i = 0; i < engine->count; i++) {
-		struct engine_account *account = engine->accounts[i];
-
-		if (held)
-			downtime_begin(&account->downtime, now.unix_ms);
-		else if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
-			downtime_end(&account->downtime, now.unix_ms);
-	}
+	for (i = 0; i < engine->count; i++)
+		engine_mind_age(engine, engine->accounts[i], now);
 }

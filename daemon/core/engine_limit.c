@@ -173,6 +173,8 @@ static void
 put_off(struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms until, struct nd_now now)
 {
 	job->job->due = now.unix_ms + (until - now.ms) + (nd_ms)(engine_roll(engine) % 1000);
+	if (account->readers_until < until)
+		account->readers_until = until;
 	settle_reason(job->job, "paced",
 	    "its recipient has got as many messages in this hour as messages_per_recipient_hour allows",
 	    "fewer messages to one address: a digest, or several readers");
