@@ -141,6 +141,7 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
     nd_unix next_due, struct nd_now now)
 {
 	unsigned i, known_count;
+	struct sched_job *job;
 	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
@@ -149,8 +150,8 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
 		/* While the store was read an accepted job may have come in by the other door. */
 		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
 			queue_job_free(jobs[i]);
-		else
-			(void)sched_add(&account->sched, jobs[i], now);
+		else if ((job = sched_add(&account->sched, jobs[i], now)) != NULL)
+			sched_last(&account->sched, job, account->wary && job->job->again);
 	}
 	free(known);
 }

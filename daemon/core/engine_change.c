@@ -146,6 +146,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->lost_in_row = 0;
 		account->suspect = (struct settle_suspect){ 0 };
 		refusals_clear(&account->refusals);
+		engine_mind_doubt(account);
 		account->reauth = false;
 		account->health.probing = false; /* its session is old now */
 	}

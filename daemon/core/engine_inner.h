@@ -59,6 +59,8 @@ void engine_free_account(struct engine_account *account);
 
 /* Its jobs went elsewhere, and only a mail can show that it is well again: its probe waits for the next one. */
 bool engine_wants_mail(const struct engine_account *account);
+/* While it is held for refusals, jobs that may be bad themselves go last; after that no more. */
+void engine_mind_doubt(struct engine_account *account);
 /* Does the default age of its jobs run? */
 void engine_mind_age(const struct engine *engine, struct engine_account *account, struct nd_now now);
 /* Is it in trouble for too long? */

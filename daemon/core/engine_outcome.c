@@ -122,6 +122,18 @@ count_refusal(struct engine_account *account, const struct queue_job *job, const
 }
 
 void
+engine_mind_doubt(struct engine_account *account)
+{
+	struct sched_job *job;
+
+	if (account->wary == account->refusals.held)
+		return;
+	account->wary = account->refusals.held;
+	for (job = account->sched.all; job; job = job->next)
+		sched_last(&account->sched, job, account->wary && job->job->again);
+}
+
+void
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
@@ -146,6 +158,9 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
 	else
 		engine_put_back(engine, account, job, now.ms + 1, now); /* behind all that is due now */
+	engine_mind_doubt(account);
+	if (account->wary && !word.counted && word.account_fault)
+		sched_last(&account->sched, job, true);
 	pool_take(session, 0);
 	session->probe = false;
 }

@@ -17,6 +17,8 @@ sched_severe(const struct queue_job *job)
 static bool
 before(const struct sched_job *a, const struct sched_job *b, bool ready)
 {
+	if (ready && a->last != b->last)
+		return b->last;
 	if (ready && sched_severe(a->job) != sched_severe(b->job))
 		return sched_severe(a->job);
 	if (a->due != b->due)
@@ -237,6 +239,18 @@ sched_back(struct sched *sched, struct sched_job *job, nd_ms due)
 {
 	job->due = due;
 	enter(sched, job, SCHED_READY);
+}
+
+void
+sched_last(struct sched *sched, struct sched_job *job, bool last)
+{
+	if (job->last == last)
+		return;
+	if (job->place == SCHED_READY)
+		heap_remove(&sched->ready, job, true);
+	job->last = last;
+	if (job->place == SCHED_READY)
+		heap_add(&sched->ready, job, true);
 }
 
 void
