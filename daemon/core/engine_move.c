@@ -17,8 +17,8 @@ usable(const struct engine_account *account)
 void
 engine_mind_way(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
-	/* What an operator paused waits for the operator. */
-	if (account->health.state != HEALTH_PAUSED)
+	/* What an operator paused waits for the operator; without failover all is as if nothing had been. */
+	if (account->health.state != HEALTH_PAUSED || engine->conf->failover_after == 0)
 		breaker_look(&account->breaker, usable(account), engine->conf->failover_after, now.ms);
 }
 
@@ -104,13 +104,21 @@ next_job(const struct engine *engine, struct engine_account *account, nd_ms now)
 	return best && probe && found == 1 && !sched_severe(best->job) ? NULL : best;
 }
 
+/* Its jobs move now. */
+static bool
+moving(const struct engine *engine, const struct engine_account *account)
+{
+	return account->breaker.state == BREAKER_OPEN && account->health.state != HEALTH_PAUSED &&
+	       engine->conf->failover_after > 0;
+}
+
 bool
 engine_move_next(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
 {
 	struct engine_account *to;
 	struct sched_job *job;
 
-	if (account->breaker.state != BREAKER_OPEN || account->sched.settling >= MOVES)
+	if (!moving(engine, account) || account->sched.settling >= MOVES)
 		return false;
 	job = next_job(engine, account, now.ms);
 	to = job ? next_account(engine, account, now.ms) : NULL;

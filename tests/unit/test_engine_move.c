@@ -233,6 +233,37 @@ nobody_moves_to_an_account_that_is_in_trouble_too_or_past_a_pause(void **state)
 	end(&world);
 }
 
+/* Moves have begun: an operator pauses the account, or the settings take failover away. */
+static void
+moves_that_began_end_by_a_pause_and_by_a_reload(void **state)
+{
+	struct world world;
+
+	(void)state;
+	for (unsigned paused = 0; paused < 2; paused++) {
+		begin(&world);
+		world.down[0] = true;
+		accept(&world, 1, "a", false);
+		run_to(&world, ND_MIN(3));
+		assert_int_equal(world.moved, 1);
+		assert_int_equal(account(&world, 0)->breaker.state, BREAKER_OPEN);
+		if (paused)
+			engine_pause(world.engine, account(&world, 0), at(world.now));
+		else
+			world.conf.failover_after = 0;
+		accept(&world, 2, "a", false);
+		run_to(&world, ND_HOUR(1));
+		assert_int_equal(world.moved, 1);
+		if (!paused)
+			assert_string_equal(route(&world), "a");
+		world.down[0] = false;
+		engine_resume(world.engine, account(&world, 0), at(world.now));
+		run_to(&world, ND_HOUR(2));
+		assert_int_equal(world.delivered[0][2], 1);
+		end(&world);
+	}
+}
+
 static void
 an_uncertain_job_waits_longer(void **state)
 {
@@ -305,6 +336,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jobs_go_on_by_the_next_account_after_a_time),
 		cmocka_unit_test(nobody_moves_to_an_account_that_is_in_trouble_too_or_past_a_pause),
+		cmocka_unit_test(moves_that_began_end_by_a_pause_and_by_a_reload),
 		cmocka_unit_test(an_uncertain_job_waits_longer),
 		cmocka_unit_test(a_fault_met_in_a_mail_is_probed_by_one_new_mail_and_trust_grows),
 		cmocka_unit_test(a_probe_that_fails_again_keeps_no_mail),
