@@ -69,7 +69,7 @@ bool engine_move_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
 /* Its row is committed; true: as another account's, and it went there. */
 bool engine_moved(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
-nd_ms engine_move_deadline(const struct engine *engine, const struct engine_account *account);
+nd_ms engine_move_deadline(struct engine *engine, const struct engine_account *account, nd_ms now);
 
 /* To the limits of its mailbox, by its settings. */
 void engine_limit_join(struct engine *engine, struct engine_account *account);

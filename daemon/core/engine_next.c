@@ -220,7 +220,7 @@ engine_deadline(struct engine *engine, struct nd_now now)
 		at = sooner(at, sched_deadline(&account->sched, now), now.ms);
 		at = sooner(at, health_deadline(&account->health), now.ms);
 		at = sooner(at, pool_deadline(&account->pool, now.ms), now.ms);
-		at = sooner(at, engine_move_deadline(engine, account), now.ms);
+		at = sooner(at, engine_move_deadline(engine, account, now.ms), now.ms);
 		at = sooner(at, engine_limit_deadline(account, now.ms), now.ms);
 		at = sooner(at, account->readers_until, now.ms);
 		if (engine_by_token(account))
