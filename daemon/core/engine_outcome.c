@@ -114,7 +114,7 @@ static void
 count_refusal(struct engine_account *account, const struct queue_job *job, const struct settle_word *word, nd_unix now)
 {
 	if (word->delivered)
-		refusals_clear(&account->refusals);
+		refusals_delivered(&account->refusals);
 	else if (word->account_fault && strcmp(word->fault.reason, REFUSALS_WORD) == 0)
 		refusals_hold(&account->refusals);
 	else if (job->state == JOB_FAILED && word->refused.job[0] != '\0')

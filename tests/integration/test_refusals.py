@@ -73,6 +73,18 @@ class Alike(Limits):
         self.assertEqual(d.account('b')['state'], 'ok')
         self.assertEqual(d.final(d.submit(**JOB))['account'], 'b')
 
+    def test_one_reader_is_enough_when_the_account_may_not_send(self):
+        d = self.refusing('RCPT', '550 5.7.1 relaying denied')
+        jobs = [d.submit(**JOB) for _ in range(4)]
+        for job in jobs:
+            self.assertEqual(d.final(job)['state'], 'failed')
+        jobs.append(d.submit(**JOB))
+        self.assertEqual(self.until_state(d, 'held')['reason'], 'refused-alike: 550 5.7.1 relaying denied')
+        self.reply = None
+        until(lambda: d.post('/v1/accounts/a/resume', None, True).status == 200 and d.account('a')['state'] == 'ok', 'it is ok')
+        for job in jobs:
+            until(lambda: d.job(job)['state'] == 'delivered', 'it is delivered after all')
+
     def test_a_wrong_address_stops_nobody(self):
         d = self.refusing('RCPT', '550 5.1.1 no such user')
         for _ in range(7):
