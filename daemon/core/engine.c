@@ -284,7 +284,8 @@ not_so_many(struct engine *engine, struct engine_account *account, struct verdic
 	if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-logins") == 0)
 		until = limit_login_refused(account->limit, word->wait, now.ms);
 	else if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-sessions") == 0)
-		until = now.ms + limit_crowded(account->limit, others + 1, engine_roll(engine), now.ms);
+		until = now.ms + limit_crowded(account->limit, others + 1, (unsigned)account->conf->max_connections,
+				     engine_roll(engine), now.ms);
 	else if (word->verdict == VERDICT_THROTTLED)
 		return false;
 	if (word->verdict == VERDICT_THROTTLED)

@@ -56,7 +56,7 @@ struct limit {
 
 	uint32_t login_refusals; /* in a row */
 	nd_ms login_after;
-	unsigned crowd; /* the most sessions for now; 0: as many as are set */
+	unsigned crowd, crowd_goal; /* the most sessions for now; 0: as many as are set */
 	nd_ms crowd_grows;
 	uint32_t rate, rate_goal; /* the most mails in a minute for now; 0: as many as are set */
 	nd_ms rate_grows;
@@ -115,8 +115,8 @@ void limit_login_begin(struct limit *limit, nd_ms now);
 void limit_login_well(struct limit *limit);
 /* "Too many logins": not before the time that is returned, twice as long each time. */
 nd_ms limit_login_refused(struct limit *limit, nd_ms at_least, nd_ms now);
-/* "Too many sessions", when there were `open` of them: fewer for a while. Returns how long to wait, 10 to 60 s by the dice. */
-nd_ms limit_crowded(struct limit *limit, unsigned open, uint32_t dice, nd_ms now);
+/* "Too many sessions", when there were `open` of `max`: fewer for a while. Returns how long to wait, 10 to 60 s by the dice. */
+nd_ms limit_crowded(struct limit *limit, unsigned open, unsigned max, uint32_t dice, nd_ms now);
 unsigned limit_sessions(struct limit *limit, unsigned max, nd_ms now); /* of `max` so many for now */
 /* "Too many messages": half of what went in the last minute, and slowly more again. */
 void limit_hurried(struct limit *limit, const struct limit_rules *rules, nd_ms now);

@@ -355,15 +355,34 @@ a_crowd_shrinks_and_grows_back_one_by_one(void **state)
 
 	(void)state;
 	assert_int_equal(limit_sessions(limit, 5, 0), 5);
-	assert_int_equal(limit_crowded(limit, 4, 0, 0), ND_SEC(10));
-	assert_int_equal(limit_crowded(limit, 4, UINT32_MAX, 0), ND_SEC(60));
+	assert_int_equal(limit_crowded(limit, 4, 5, 0, 0), ND_SEC(10));
+	assert_int_equal(limit_crowded(limit, 4, 5, UINT32_MAX, 0), ND_SEC(60));
 	assert_int_equal(limit_sessions(limit, 5, 0), 3);
 	assert_int_equal(limit_deadline(limit, 0), ND_MIN(10));
 	assert_int_equal(limit_sessions(limit, 5, ND_MIN(10)), 4);
 	assert_int_equal(limit_sessions(limit, 5, ND_MIN(20)), 5);
 	assert_int_equal(limit_deadline(limit, ND_MIN(20)), ND_NEVER);
-	(void)limit_crowded(limit, 1, 0, ND_MIN(20));
+	(void)limit_crowded(limit, 1, 5, 0, ND_MIN(20));
 	assert_int_equal(limit_sessions(limit, 5, ND_MIN(20)), 1);
+	limit_free(limit);
+}
+
+static void
+accounts_of_one_mailbox_do_not_end_each_others_crowd(void **state)
+{
+	struct limit *limit = fresh();
+
+	(void)state;
+	(void)limit_crowded(limit, 4, 5, 0, 0);
+	assert_int_equal(limit_sessions(limit, 2, 0), 2); /* the other account has fewer in any case */
+	assert_int_equal(limit_sessions(limit, 5, 0), 3);
+	(void)limit_crowded(limit, 2, 2, 0, ND_MIN(1));
+	assert_int_equal(limit_sessions(limit, 2, ND_MIN(1)), 1);
+	assert_int_equal(limit_sessions(limit, 5, ND_MIN(1)), 1);
+	assert_int_equal(limit_sessions(limit, 2, ND_MIN(21)), 2);
+	assert_int_equal(limit_sessions(limit, 5, ND_MIN(21)), 3);
+	assert_int_equal(limit_sessions(limit, 5, ND_MIN(41)), 5);
+	assert_int_equal(limit_deadline(limit, ND_MIN(41)), ND_NEVER);
 	limit_free(limit);
 }
 
@@ -639,6 +658,7 @@ main(void)
 		cmocka_unit_test(a_record_that_makes_no_sense_is_told),
 		cmocka_unit_test(refused_logins_wait_twice_as_long_each_time),
 		cmocka_unit_test(a_crowd_shrinks_and_grows_back_one_by_one),
+		cmocka_unit_test(accounts_of_one_mailbox_do_not_end_each_others_crowd),
 		cmocka_unit_test(a_server_that_wants_fewer_messages_gets_half_and_slowly_more),
 		cmocka_unit_test(it_is_known_when_all_will_have_gone),
 		cmocka_unit_test(no_minute_hour_or_day_ever_has_more_than_allowed),
