@@ -254,7 +254,7 @@ engine_limit_next(
 		action->act = ENGINE_RECALL;
 		return true;
 	}
-	if (!limit_wants(limit, &account->rules, account->wanted, engine->stopping))
+	if (!limit_wants(limit, &account->rules, account->wanted, engine->stopping, now.ms))
 		return false;
 	nd_buf_init(&buf, RECORD_MAX);
 	json_out_init(&out, &buf);
@@ -332,6 +332,8 @@ engine_limit_deadline(const struct engine_account *account, nd_ms now)
 		at = account->word.until;
 	if (account->limit->save_after > now && account->limit->save_after < at)
 		at = account->limit->save_after;
+	if (limit_ruled(&account->rules) && account->limit->kept + LIMIT_FRESH < at)
+		at = account->limit->kept + LIMIT_FRESH;
 	login = limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now);
 	return login > now && login < at ? login : at;
 }

@@ -102,7 +102,7 @@ ask_minute(struct limit *limit, uint32_t most, bool severe, struct limit_word *w
 }
 
 static void
-ask_lease(const struct limit *limit, const struct limit_rules *rules, struct limit_word *word)
+ask_lease(const struct limit *limit, const struct limit_rules *rules, struct limit_word *word, nd_ms now)
 {
 	uint32_t mails = limit->left, rcpts = limit->left_rcpts;
 
@@ -110,7 +110,7 @@ ask_lease(const struct limit *limit, const struct limit_rules *rules, struct lim
 		mails = limit->next_left;
 	if (limit->saving && limit->next_left_rcpts < rcpts)
 		rcpts = limit->next_left_rcpts;
-	if (!limit->known || mails == 0 || (rules->rcpts > 0 && rcpts < word->rcpts)) {
+	if (!limit->known || mails == 0 || now - limit->kept >= LIMIT_OLD || (rules->rcpts > 0 && rcpts < word->rcpts)) {
 		word->why = LIMIT_LEASE;
 		word->until = ND_NEVER;
 	}
@@ -133,7 +133,7 @@ limit_ask(struct limit *limit, const struct limit_rules *rules, bool severe, uns
 			word.rcpts = (unsigned)(rules->rcpts - used);
 	}
 	if (word.why == LIMIT_GO && limit_ruled(rules))
-		ask_lease(limit, rules, &word);
+		ask_lease(limit, rules, &word, now);
 	return word;
 }
 

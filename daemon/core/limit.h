@@ -6,7 +6,7 @@
  *
  * What was sent must outlive a crash: a lease of so many mails and recipients is on disk before they are sent, and whatever of it may have been used
  * counts as used at the next start. So a crash can cost some of the limit, and never exceed it. A lease is renewed when half of it is used, beside
- * the commits that are made anyway.
+ * the commits that are made anyway, and once a day: records that nobody renews are removed.
  *
  * Time is CLOCK_BOOTTIME, so leaps of the wall clock change nothing. The wall clock has a say only for what an earlier boot left; after a leap the record
  * is written anew. What nobody can see is a clock that leaps ahead while the host is down.
@@ -18,6 +18,8 @@
 
 #include <stdbool.h>
 
+#define LIMIT_FRESH ND_DAY(1) /* a lease that is older is written anew, used or not */
+#define LIMIT_OLD ND_DAY(2)   /* one that is older may have gone from the disk: nothing is sent by it */
 #define LIMIT_RCPTS 1024u /* whose hour is known one by one; those beyond share one */
 
 struct limit_rules {     /* 0: no limit */
@@ -53,6 +55,7 @@ struct limit {
 	nd_ms save_after;          /* reading or writing failed: not before */
 	uint32_t left, left_rcpts; /* of the lease on disk */
 	uint32_t next_left, next_left_rcpts; /* saving: of the one that is written */
+	nd_ms kept, next_kept;               /* when the one on disk was written, and the one that is being */
 
 	uint32_t login_refusals; /* in a row */
 	nd_ms login_after;
@@ -98,7 +101,7 @@ nd_ms limit_through(struct limit *limit, const struct limit_rules *rules, uint64
 /* -- on disk -- */
 
 /* Should a lease be written now? rcpts: of the next mail. closing: nothing is sent any more, what is left is given back. */
-bool limit_wants(const struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing);
+bool limit_wants(const struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing, nd_ms now);
 /* What is to be written; `saving` until limit_saved. boot: an id of this run of the host. */
 void limit_write(struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing, const char *boot,
     struct nd_now now, struct json_out *out);

@@ -354,6 +354,20 @@ the_last_lease_is_given_back_at_the_end(void **state)
 	finish(engine, &conf);
 }
 
+static void
+the_lease_of_an_idle_mailbox_is_renewed_each_day(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 30, 0);
+
+	(void)state;
+	assert_int_equal(engine_deadline(engine, at(0)), ND_DAY(1));
+	keep(engine, ND_DAY(1));
+	expect_rest(engine, ND_DAY(1));
+	assert_int_equal(engine_deadline(engine, at(ND_DAY(1))), ND_DAY(2));
+	finish(engine, &conf);
+}
+
 /* A relay that was told DATA may count it. */
 static void
 a_mail_that_is_withdrawn_counts_when_its_data_had_begun(void **state)
@@ -402,6 +416,7 @@ main(void)
 		cmocka_unit_test(no_job_grows_old_by_the_hour_of_its_reader),
 		cmocka_unit_test(too_many_sessions_shrink_the_pool_and_the_others_go_on),
 		cmocka_unit_test(too_many_logins_stop_logins_and_nothing_else),
+		cmocka_unit_test(the_lease_of_an_idle_mailbox_is_renewed_each_day),
 		cmocka_unit_test(the_last_lease_is_given_back_at_the_end),
 		cmocka_unit_test(a_mail_that_is_withdrawn_counts_when_its_data_had_begun),
 	};

@@ -59,7 +59,7 @@ fresh(void)
 static void
 lease(struct limit *limit, const struct limit_rules *rules, unsigned rcpts, nd_ms now)
 {
-	if (!limit_wants(limit, rules, rcpts, false))
+	if (!limit_wants(limit, rules, rcpts, false, now))
 		return;
 	free(record_of(limit, rules, rcpts, false, boot_one, at(now)));
 	limit_saved(limit, true);
@@ -237,7 +237,7 @@ nothing_goes_before_a_lease_is_on_disk(void **state)
 	char *record;
 
 	(void)state;
-	assert_false(limit_wants(limit, &rules, 1, false)); /* what was sent before is not known */
+	assert_false(limit_wants(limit, &rules, 1, false, 0)); /* what was sent before is not known */
 	assert_int_equal(limit_ask(limit, &rules, true, 1, 0).why, LIMIT_LEASE);
 	read_record(limit, NULL, boot_one, at(0));
 	assert_int_equal(limit_ask(limit, &rules, true, 1, 0).why, LIMIT_LEASE);
@@ -252,6 +252,27 @@ nothing_goes_before_a_lease_is_on_disk(void **state)
 	limit_free(limit);
 }
 
+/* Records that nobody renews are removed from the disk; one in use must not be. */
+static void
+a_lease_is_renewed_each_day_and_none_is_used_that_is_old(void **state)
+{
+	const struct limit_rules rules = { .day = 2000 };
+	struct limit *limit = fresh();
+
+	(void)state;
+	lease(limit, &rules, 1, 0);
+	assert_false(limit_wants(limit, &rules, 1, false, ND_DAY(1) - 1));
+	assert_true(limit_wants(limit, &rules, 1, false, ND_DAY(1)));
+	free(record_of(limit, &rules, 1, false, boot_one, at(ND_DAY(1))));
+	limit_saved(limit, false);
+	assert_int_equal(limit_ask(limit, &rules, true, 1, ND_DAY(2) - 1).why, LIMIT_GO);
+	assert_int_equal(limit_ask(limit, &rules, true, 1, ND_DAY(2)).why, LIMIT_LEASE);
+	lease(limit, &rules, 1, ND_DAY(2));
+	assert_int_equal(limit_ask(limit, &rules, true, 1, ND_DAY(2)).why, LIMIT_GO);
+	assert_false(limit_wants(limit, &rules, 1, false, ND_DAY(3) - 1));
+	limit_free(limit);
+}
+
 static void
 without_limits_nothing_is_asked_of_the_disk(void **state)
 {
@@ -260,7 +281,7 @@ without_limits_nothing_is_asked_of_the_disk(void **state)
 
 	(void)state;
 	assert_int_equal(how_many(limit, &rules, false, 0), 10000);
-	assert_false(limit_wants(limit, &rules, 1, false));
+	assert_false(limit_wants(limit, &rules, 1, false, 0));
 	limit_free(limit);
 }
 
@@ -491,7 +512,7 @@ keep(struct world *world, unsigned rcpts)
 		}
 		world->writing = NULL;
 	}
-	if (world->writing || !limit_wants(world->limit, &world->rules, rcpts, false))
+	if (world->writing || !limit_wants(world->limit, &world->rules, rcpts, false, clock_of(world).ms))
 		return;
 	world->writing = record_of(world->limit, &world->rules, rcpts, false, boot_name(world, boot), clock_of(world));
 	world->written = world->now + roll(world, 300);
@@ -652,6 +673,7 @@ main(void)
 		cmocka_unit_test(one_reader_does_not_get_more_in_an_hour_than_allowed),
 		cmocka_unit_test(more_readers_than_are_known_one_by_one_share_an_hour),
 		cmocka_unit_test(nothing_goes_before_a_lease_is_on_disk),
+		cmocka_unit_test(a_lease_is_renewed_each_day_and_none_is_used_that_is_old),
 		cmocka_unit_test(without_limits_nothing_is_asked_of_the_disk),
 		cmocka_unit_test(a_crash_costs_a_lease_and_a_clean_end_costs_nothing),
 		cmocka_unit_test(after_a_reboot_a_wall_clock_that_went_back_frees_nothing),
