@@ -146,10 +146,11 @@ engine_limit_end(struct engine_account *account, struct sched_job *job, const st
 
 /* -- which one is next -- */
 
-/* Recipients who have had their part of this hour are left out. ND_NEVER - 1 and before: nobody is left until then. */
-static nd_ms
+/* Recipients who have had their part of this hour are left out. Returns which of them may get it first; NULL: nobody is left out. */
+static const char *
 choose_rcpts(struct engine_account *account, struct queue_job *job, nd_ms now)
 {
+	const char *who = NULL;
 	nd_ms first = ND_NEVER, when;
 
 	for (unsigned i = 0; i < job->rcpt_count; i++) {
@@ -160,22 +161,29 @@ choose_rcpts(struct engine_account *account, struct queue_job *job, nd_ms now)
 			continue;
 		when = limit_rcpt_when(account->limit, &account->rules, rcpt->address, now);
 		rcpt->wait = when > now;
-		if (rcpt->wait && when == ND_NEVER)
-			when = now + AGAIN; /* a mail to it is under way */
-		if (rcpt->wait && when < first)
-			first = when;
+		if (!rcpt->wait || (who && when >= first))
+			continue;
+		first = when;
+		who = rcpt->address;
 	}
-	return first;
+	return who;
 }
 
-/* All its recipients have had enough: it waits in the store, in nobody's way. */
+static const char put_off_word[] = "paced"; /* of its reason; it decides about no more than a place in a line */
+
+/* All its recipients have had enough: it waits in the store, in nobody's way, until it is its turn. */
 static void
-put_off(struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms until, struct nd_now now)
+put_off(
+    struct engine *engine, struct engine_account *account, struct sched_job *job, const char *who, struct nd_now now)
 {
+	const bool again = job->job->reason && strncmp(job->job->reason, put_off_word, strlen(put_off_word)) == 0;
+	const nd_ms until =
+	    limit_rcpt_turn(account->limit, &account->rules, who, sched_severe(job->job), again, now.ms);
+
 	job->job->due = now.unix_ms + (until - now.ms) + (nd_ms)(engine_roll(engine) % 1000);
 	if (account->readers_until < until)
 		account->readers_until = until;
-	settle_reason(job->job, "paced",
+	settle_reason(job->job, put_off_word,
 	    "its recipient has got as many messages in this hour as messages_per_recipient_hour allows",
 	    "fewer messages to one address: a digest, or several readers");
 	engine_to_store(engine, account, job, NULL);
@@ -186,14 +194,14 @@ static struct sched_job *
 candidate(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
 	struct sched_job *job;
-	nd_ms until;
+	const char *who;
 
 	while ((job = sched_first(&account->sched)) != NULL) {
-		until = choose_rcpts(account, job->job, now.ms);
+		who = choose_rcpts(account, job->job, now.ms);
 		job->job->most = (unsigned)account->conf->recipients_per_message;
-		if (until == ND_NEVER || settle_mail_size(job->job) > 0)
+		if (!who || settle_mail_size(job->job) > 0)
 			return job;
-		put_off(engine, account, job, until, now);
+		put_off(engine, account, job, who, now);
 	}
 	return NULL;
 }

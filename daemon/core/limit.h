@@ -20,7 +20,7 @@
 
 #define LIMIT_FRESH ND_DAY(1) /* a lease that is older is written anew, used or not */
 #define LIMIT_OLD ND_DAY(2)   /* one that is older may have gone from the disk: nothing is sent by it */
-#define LIMIT_RCPTS 1024u /* whose hour is known one by one; those beyond share one */
+#define LIMIT_RCPTS 1024u     /* whose hour is known one by one; those beyond share one */
 
 struct limit_rules {     /* 0: no limit */
 	uint32_t minute; /* mails in 60 s; half of them only for severe ones */
@@ -33,6 +33,8 @@ struct limit_rcpt {
 	uint64_t hash; /* of the address */
 	unsigned going;
 	struct limit_window hour;
+	/* The mails that were put off will have gone by then, one after another at the pace of the rule; severe ones (1) do not wait for the others. */
+	nd_ms line[2];
 };
 
 struct limit {
@@ -93,6 +95,9 @@ void limit_begin(struct limit *limit, bool severe, unsigned rcpts);
 void limit_end(struct limit *limit, bool severe, unsigned rcpts, bool happened, nd_ms now);
 /* One recipient: when it may get another one: now, or later; ND_NEVER: when one under way ends. */
 nd_ms limit_rcpt_when(struct limit *limit, const struct limit_rules *rules, const char *address, nd_ms now);
+/* The same for a mail that is put off now: it stands behind those that were before it. again: it was put off before, and its place was taken. */
+nd_ms limit_rcpt_turn(
+    struct limit *limit, const struct limit_rules *rules, const char *address, bool severe, bool again, nd_ms now);
 void limit_rcpt_begin(struct limit *limit, const char *address, nd_ms now);
 void limit_rcpt_end(struct limit *limit, const char *address, bool happened, nd_ms now);
 /* When the last of so many ordinary mails to one recipient each will have gone, if all goes well. */

@@ -267,6 +267,37 @@ no_job_grows_old_by_the_hour_of_its_reader(void **state)
 	finish(engine, &conf);
 }
 
+/* A row is written once, not each time that a few of its reader's hour are over. */
+static void
+a_backlog_for_one_reader_comes_back_one_by_one(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 0, 2);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+	nd_unix due[6];
+
+	(void)state;
+	accept(engine, 1, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	keep(engine, 10);
+	accept(engine, 2, JOB_WARNING, 10);
+	deliver(engine, 10);
+	keep(engine, 10);
+	for (unsigned n = 0; n < 6; n++) {
+		accept(engine, 3 + n, JOB_WARNING, 11 + n);
+		action = expect(engine, ENGINE_STORE, 11 + n);
+		due[n] = action.job->job->due - at(11 + n).unix_ms;
+		engine_stored(engine, action.account, action.job, at(11 + n));
+		assert_in_range(due[n], ND_HOUR(1 + n / 2) - ND_MIN(1), ND_HOUR(1 + n / 2) + ND_MIN(6));
+	}
+	expect_rest(engine, 20);
+	assert_in_range(account->readers_until, ND_HOUR(3) - ND_MIN(1), ND_HOUR(3) + ND_MIN(6));
+	finish(engine, &conf);
+}
+
 static void
 too_many_sessions_shrink_the_pool_and_the_others_go_on(void **state)
 {
@@ -414,6 +445,7 @@ main(void)
 		cmocka_unit_test(a_reader_who_had_enough_makes_the_job_wait_in_the_store),
 		cmocka_unit_test(no_job_grows_old_by_a_limit),
 		cmocka_unit_test(no_job_grows_old_by_the_hour_of_its_reader),
+		cmocka_unit_test(a_backlog_for_one_reader_comes_back_one_by_one),
 		cmocka_unit_test(too_many_sessions_shrink_the_pool_and_the_others_go_on),
 		cmocka_unit_test(too_many_logins_stop_logins_and_nothing_else),
 		cmocka_unit_test(the_lease_of_an_idle_mailbox_is_renewed_each_day),

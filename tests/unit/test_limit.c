@@ -206,6 +206,43 @@ one_reader_does_not_get_more_in_an_hour_than_allowed(void **state)
 	limit_free(limit);
 }
 
+/* Each has its own time, and at that time there is room for it. */
+static void
+what_is_put_off_for_a_reader_stands_in_line(void **state)
+{
+	const struct limit_rules rules = { .rcpt = 4 };
+	struct limit *limit = fresh();
+	nd_ms turn[12], free;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		limit_rcpt_begin(limit, "ops@b.example", ND_MIN(20) * i / 2);
+		limit_rcpt_end(limit, "ops@b.example", true, ND_MIN(20) * i / 2);
+	}
+	free = limit_rcpt_when(limit, &rules, "ops@b.example", ND_MIN(31));
+	for (int i = 0; i < 12; i++)
+		turn[i] = limit_rcpt_turn(limit, &rules, "OPS@b.example", false, false, ND_MIN(31));
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(turn[i], free + (i % 4) * ND_MIN(10) + (i / 4) * ND_HOUR(1));
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "night@b.example", false, false, ND_MIN(31)), ND_MIN(31));
+	/* One whose place was taken by a more urgent one is not sent to the end. */
+	assert_in_range(
+	    limit_rcpt_turn(limit, &rules, "ops@b.example", false, true, ND_MIN(31)), free, free + ND_HOUR(1));
+	assert_int_equal(
+	    limit_rcpt_turn(limit, &rules, "ops@b.example", false, false, ND_MIN(31)), turn[8] + ND_HOUR(1));
+	/* A severe one stands behind severe ones only. */
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "ops@b.example", true, false, ND_MIN(31)), free);
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "ops@b.example", true, false, ND_MIN(31)), free + ND_MIN(10));
+	/* While mails are under way nobody knows when the hour will have room: they are spread all the same. */
+	for (int i = 0; i < 4; i++)
+		limit_rcpt_begin(limit, "web@b.example", ND_MIN(31));
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "web@b.example", false, false, ND_MIN(31)), ND_MIN(31) + 1000);
+	for (int i = 1; i < 9; i++)
+		assert_in_range(limit_rcpt_turn(limit, &rules, "web@b.example", false, false, ND_MIN(31)),
+		    ND_MIN(31) + i * ND_MIN(15), ND_MIN(31) + i * ND_MIN(15) + 1100);
+	limit_free(limit);
+}
+
 static void
 more_readers_than_are_known_one_by_one_share_an_hour(void **state)
 {
@@ -671,6 +708,7 @@ main(void)
 		cmocka_unit_test(a_mail_that_was_not_begun_is_not_counted),
 		cmocka_unit_test(the_day_slides_and_what_is_left_of_it_is_used),
 		cmocka_unit_test(one_reader_does_not_get_more_in_an_hour_than_allowed),
+		cmocka_unit_test(what_is_put_off_for_a_reader_stands_in_line),
 		cmocka_unit_test(more_readers_than_are_known_one_by_one_share_an_hour),
 		cmocka_unit_test(nothing_goes_before_a_lease_is_on_disk),
 		cmocka_unit_test(a_lease_is_renewed_each_day_and_none_is_used_that_is_old),
