@@ -67,8 +67,8 @@ heed(struct engine *engine, struct pool_session *session, struct settle_word *wo
 		limit_hurried(account->limit, &account->rules, now.ms);
 	if (strcmp(word->fault.reason, "too-many-sessions") != 0)
 		return;
-	wait = limit_crowded(
-	    account->limit, open, (unsigned)account->conf->max_connections, engine_roll(engine), now.ms);
+	wait =
+	    limit_crowded(account->limit, open, (unsigned)account->conf->max_connections, engine_roll(engine), now.ms);
 	word->fault.wait = wait;
 	session->mails = account->pool.mails; /* it is not used again */
 	if (open == 1)

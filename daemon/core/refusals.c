@@ -35,8 +35,7 @@ alike(const struct refusals *refusals, const struct smtp_reply *reply)
 static bool
 one_reader_will_do(const struct refusals *refusals, const struct smtp_reply *reply)
 {
-	return nd_str_match("5.7.*", reply->enhanced) ||
-	       (!refusals->proven && !nd_str_match("5.1.*", reply->enhanced));
+	return nd_str_match("5.7.*", reply->enhanced) || (!refusals->proven && !nd_str_match("5.1.*", reply->enhanced));
 }
 
 /* Counted already: this job, or a refusal of this recipient. */

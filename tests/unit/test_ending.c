@@ -58,11 +58,9 @@ static void
 a_limit_is_trouble_when_it_keeps_a_job_beyond_its_end(void **state)
 {
 	struct ending ending = { 0 };
-	struct ending_fact fact = { .state = HEALTH_PACED,
-		.since = NOW,
-		.count = 2,
-		.first = NOW + ND_HOUR(3),
-		.through = NOW + ND_HOUR(3) };
+	struct ending_fact fact = {
+		.state = HEALTH_PACED, .since = NOW, .count = 2, .first = NOW + ND_HOUR(3), .through = NOW + ND_HOUR(3)
+	};
 
 	(void)state;
 	assert_false(ending_look(&ending, &fact, NOW + ND_HOUR(1)));
