@@ -182,7 +182,7 @@ next_move(struct engine *engine, const struct engine_account *account, nd_ms now
 		if (may > now && may < at)
 			at = may;
 	}
-	for (n = 0; account->sched.ready.count > 0 && (to = in_order(engine, n)) != NULL; n++) {
+	for (n = 0; sched_ready(&account->sched) > 0 && (to = in_order(engine, n)) != NULL; n++) {
 		may = to->breaker.given + BREAKER_AGAIN;
 		if (to != account && to->breaker.state == BREAKER_HALF && may > now && may < at)
 			at = may;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting with the submission: the job when it has come to its end or is held; where it stands when the time is up; who leaves cancels nothing."""
+"""Waiting with the submission: the job when it has come to its end or is held; where it stands when the time is up; who leaves cancels nothing.
+And the session that waits for a job."""
 import json
 import socket
 import unittest
@@ -78,6 +79,25 @@ class Waiting(Limits):
             self.assert_problem(d.post('/v1/jobs?wait=' + bad, JOB, True), 400, 'invalid-value', 'wait')
         self.assert_problem(d.post('/v1/jobs?wait=5', [JOB, JOB], True), 400, 'invalid-value', 'wait')
         self.assertEqual(d.get('/v1/jobs', True).json['jobs'], [])
+
+
+class Warm(Limits):
+    def test_a_session_is_open_before_there_is_a_job_and_serves_it(self):
+        d = self.started('warm = yes\n')
+        until(lambda: ('EHLO', 'host.example') in self.relay.heard, 'a session without a job')
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        self.assertEqual(self.relay.sessions, 1)
+
+    def test_without_the_setting_there_is_none(self):
+        d = self.started('')
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        self.assertEqual(d.account('a')['state'], 'ok')
+        self.assertEqual(self.relay.sessions, 1)
+        d = self.daemon(CONFIG % (self.relay.port, 'warm = maybe'), start=False)
+        done = run(notifyd.NOTIFYD, '--check', '--config', d.config)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn('warm', done.stderr)
+        self.assertIn('yes', done.stderr)
 
 
 if __name__ == '__main__':
