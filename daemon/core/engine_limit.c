@@ -198,7 +198,8 @@ candidate(struct engine *engine, struct engine_account *account, struct nd_now n
 
 	while ((job = sched_first(&account->sched)) != NULL) {
 		who = choose_rcpts(account, job->job, now.ms);
-		job->job->most = (unsigned)account->conf->recipients_per_message;
+		smtp_habits_rcpts(&account->habits, (unsigned)account->conf->recipients_per_message, &job->job->most,
+		    &job->job->domains);
 		if (!who || settle_mail_size(job->job) > 0)
 			return job;
 		put_off(engine, account, job, who, now);
