@@ -75,6 +75,8 @@ change_row(struct app_act *act)
 		act->row->expires = act->expires;
 	if (act->reason)
 		settle_reason(act->row, act->reason, NULL, NULL);
+	if (act->reason && act->action == JOB_RETRY)
+		act->row->again = true;
 	req = nd_xalloc(sizeof(*req));
 	req->op = STORE_MOVE;
 	req->done = moved;

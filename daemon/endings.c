@@ -71,7 +71,7 @@ tell(struct app *app, const struct app_account *account)
 }
 
 static struct ending_fact
-fact_of(struct app *app, const struct engine_account *engine, const struct store_req *found)
+fact_of(struct app *app, struct engine_account *engine, const struct store_req *found)
 {
 	struct ending_fact fact = {
 		.state = engine->health.state, .held = app->another_machine, .since = engine->downtime.since
@@ -82,6 +82,8 @@ fact_of(struct app *app, const struct engine_account *engine, const struct store
 			fact.count = found->counts[i].queued;
 			fact.first = found->counts[i].first;
 		}
+	if (fact.state == HEALTH_PACED)
+		fact.through = engine_through(engine, app->unfinished, loop_now(app->loop));
 	return fact;
 }
 

@@ -122,6 +122,16 @@ judge(struct app *app, struct queue_job *job)
 	job->state = refused == job->rcpt_count ? JOB_FAILED : JOB_QUEUED;
 }
 
+/* The relay of its old account may have taken it: if it did, its reader has it by then. */
+static void
+doubt(const struct app *app, struct queue_job *job)
+{
+	const nd_unix due = loop_now(app->loop).unix_ms + app->conf->uncertain_wait;
+
+	if (job->uncertain && job->due < due)
+		job->due = due;
+}
+
 static void
 give_account(struct app *app, struct queue_job *job)
 {
@@ -142,6 +152,7 @@ give_account(struct app *app, struct queue_job *job)
 		sender_move(job, conf);
 		if (waited && job->state == JOB_QUEUED)
 			settle_reason(job, "account-found", NULL, NULL);
+		doubt(app, job);
 	}
 	if (job->state == JOB_FAILED) {
 		deliver_end(app, job);

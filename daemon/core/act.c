@@ -39,6 +39,7 @@ act_on(struct queue_job *job, enum job_action action, nd_unix now, struct nd_why
 		move_rcpts(job, 1u << RCPT_REFUSED | 1u << RCPT_EXPIRED, RCPT_PENDING, 0);
 		job->attempt_count = 0;
 		job->expires = 0; /* a time that is over must not end it again */
+		job->again = false;
 	}
 	if (action == JOB_CANCEL)
 		move_rcpts(job, 1u << RCPT_PENDING, RCPT_CANCELLED, now);

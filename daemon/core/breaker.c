@@ -27,6 +27,8 @@ look_well(struct breaker *breaker, nd_ms after, nd_ms now)
 void
 breaker_look(struct breaker *breaker, bool usable, nd_ms after, nd_ms now)
 {
+	if (after == 0)
+		breaker->state = BREAKER_CLOSED;
 	if (usable) {
 		look_well(breaker, after, now);
 		return;
@@ -35,7 +37,7 @@ breaker_look(struct breaker *breaker, bool usable, nd_ms after, nd_ms now)
 		breaker->since = now;
 	breaker->trouble = true;
 	breaker->well = false;
-	if (breaker->state == BREAKER_HALF || (after > 0 && now - breaker->since >= after))
+	if (after > 0 && (breaker->state == BREAKER_HALF || now - breaker->since >= after))
 		breaker->state = BREAKER_OPEN;
 }
 

@@ -29,7 +29,7 @@ struct breaker {
 	nd_ms given;         /* when the last one was */
 };
 
-/* Told often. after: how long it may be in trouble; 0: for ever. */
+/* Told often. after: how long it may be in trouble; 0: for ever, also when it is open by now. */
 void breaker_look(struct breaker *breaker, bool usable, nd_ms after, nd_ms now);
 void breaker_delivered(struct breaker *breaker);
 /* May another job go to it? Then it counts as given. OPEN: one a minute, as its probe. */

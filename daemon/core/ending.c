@@ -11,7 +11,7 @@
 static bool
 in_trouble(const struct ending_fact *fact, nd_unix now)
 {
-	if (fact->since == 0)
+	if (fact->since == 0 || (fact->state == HEALTH_PACED && !fact->held && fact->through <= fact->first))
 		return false;
 	return fact->held || fact->state == HEALTH_HELD || fact->state == HEALTH_PAUSED ||
 	       now - fact->since >= PATIENCE;
@@ -24,6 +24,7 @@ ending_look(struct ending *ending, const struct ending_fact *fact, nd_unix now)
 
 	ending->count = trouble ? fact->count : 0;
 	ending->first = fact->first;
+	ending->readers = fact->state == HEALTH_OK && !fact->held;
 	if (ending->told > now) /* the clock went back */
 		ending->told = 0;
 	if (fact->since != 0)
@@ -54,4 +55,6 @@ ending_words(const struct ending *ending, const char *account, const struct heal
 	    (unsigned long long)ending->count, ending->count == 1 ? "" : "s", account, ending->count == 1 ? "s" : "",
 	    nd_stamp_rfc3339(ending->first, first), health_state_name(health->state), health->reason[0] ? ": " : "",
 	    health->reason);
+	if (ending->readers)
+		(void)nd_buf_adds(out, ": messages_per_recipient_hour lets some of them wait");
 }

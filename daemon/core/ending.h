@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ending.h - jobs of an account in trouble will come to the end of their time within a day: when to say so.  Layer: core.  Pure.
  *
+ * Limits are trouble when what waits will not have gone by the first of these ends, or when it is a reader's hour that keeps jobs waiting.
  * What passes by itself within a quarter of an hour is not worth an alarm; what needs a person is, at once. Told once for all that end within a day,
  * and again when a day later there are still such; a new trouble is told anew after the account was well for an hour.
  */
@@ -20,6 +21,7 @@ struct ending {         /* of one account. Zeroed: nothing was told */
 	nd_unix first;  /* when the first of them does */
 	nd_unix told;   /* kept over a restart; 0 never */
 	nd_unix well;   /* since when, after it was told; 0 not well */
+	bool readers;   /* as of the last look: it is the hour of a reader that keeps them waiting */
 };
 struct ending_fact {
 	enum health_state state;
@@ -27,6 +29,7 @@ struct ending_fact {
 	nd_unix since;  /* of the trouble; 0 none */
 	uint64_t count; /* what was found in the store */
 	nd_unix first;
+	nd_unix through; /* PACED: when all that waits will have gone, as far as the limits decide */
 };
 /* True: it is to be told now, and counts as told. */
 bool ending_look(struct ending *ending, const struct ending_fact *fact, nd_unix now);

@@ -143,6 +143,7 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
     nd_unix next_due, struct nd_now now)
 {
 	unsigned i, known_count;
+	struct sched_job *job;
 	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
@@ -151,8 +152,8 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
 		/* While the store was read an accepted job may have come in by the other door. */
 		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
 			queue_job_free(jobs[i]);
-		else
-			(void)sched_add(&account->sched, jobs[i], now);
+		else if ((job = sched_add(&account->sched, jobs[i], now)) != NULL)
+			sched_last(&account->sched, job, account->wary && job->job->again);
 	}
 	free(known);
 }
@@ -293,7 +294,8 @@ not_so_many(struct engine *engine, struct engine_account *account, struct verdic
 	if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-logins") == 0)
 		until = limit_login_refused(account->limit, word->wait, now.ms);
 	else if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-sessions") == 0)
-		until = now.ms + limit_crowded(account->limit, others + 1, engine_roll(engine), now.ms);
+		until = now.ms + limit_crowded(account->limit, others + 1, (unsigned)account->conf->max_connections,
+				     engine_roll(engine), now.ms);
 	else if (word->verdict == VERDICT_THROTTLED)
 		return false;
 	if (word->verdict == VERDICT_THROTTLED)

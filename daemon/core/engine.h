@@ -34,6 +34,8 @@ struct engine_account {
 	unsigned lost_in_row; /* transactions that ended by a lost connection */
 	struct settle_suspect suspect;
 	struct refusals refusals;
+	bool
+	    wary; /* held for refusals: its probes are jobs that are not known to be refused, as long as there are such */
 	struct breaker breaker;  /* do jobs go to it */
 	struct nd_why token_why; /* why there is no newer token; err ND_OK: none is wanting */
 	bool token_no;           /* it was refused, not only put off */
@@ -47,6 +49,7 @@ struct engine_account {
 	struct limit_rules rules;
 	struct limit_word word; /* on the job that is next */
 	unsigned wanted;        /* recipients of that */
+	nd_ms readers_until;    /* till then some jobs wait for the hour of their readers */
 };
 
 enum engine_act {

@@ -153,6 +153,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->lost_in_row = 0;
 		account->suspect = (struct settle_suspect){ 0 };
 		refusals_clear(&account->refusals);
+		engine_mind_doubt(account);
 		account->reauth = false;
 		account->health.probing = false; /* its session is old now */
 	}
@@ -250,12 +251,6 @@ engine_hold(struct engine *engine, bool held, struct nd_now now)
 	unsigned i;
 
 	engine->held = held;
-	for (i = 0; i < engine->count; i++) {
-		struct engine_account *account = engine->accounts[i];
-
-		if (held)
-			downtime_begin(&account->downtime, now.unix_ms);
-		else if (account->health.state == HEALTH_OK || account->health.state == HEALTH_PACED)
-			downtime_end(&account->downtime, now.unix_ms);
-	}
+	for (i = 0; i < engine->count; i++)
+		engine_mind_age(engine, engine->accounts[i], now);
 }

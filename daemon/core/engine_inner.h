@@ -59,13 +59,17 @@ void engine_free_account(struct engine_account *account);
 
 /* Its jobs went elsewhere, and only a mail can show that it is well again: its probe waits for the next one. */
 bool engine_wants_mail(const struct engine_account *account);
+/* While it is held for refusals, jobs that may be bad themselves go last; after that no more. */
+void engine_mind_doubt(struct engine_account *account);
+/* Does the default age of its jobs run? */
+void engine_mind_age(const struct engine *engine, struct engine_account *account, struct nd_now now);
 /* Is it in trouble for too long? */
 void engine_mind_way(struct engine *engine, struct engine_account *account, struct nd_now now);
 bool engine_move_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
 /* Its row is committed; true: as another account's, and it went there. */
 bool engine_moved(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
-nd_ms engine_move_deadline(const struct engine *engine, const struct engine_account *account);
+nd_ms engine_move_deadline(struct engine *engine, const struct engine_account *account, nd_ms now);
 
 /* To the limits of its mailbox, by its settings. */
 void engine_limit_join(struct engine *engine, struct engine_account *account);

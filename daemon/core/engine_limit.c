@@ -146,10 +146,11 @@ engine_limit_end(struct engine_account *account, struct sched_job *job, const st
 
 /* -- which one is next -- */
 
-/* Recipients who have had their part of this hour are left out. ND_NEVER - 1 and before: nobody is left until then. */
-static nd_ms
+/* Recipients who have had their part of this hour are left out. Returns which of them may get it first; NULL: nobody is left out. */
+static const char *
 choose_rcpts(struct engine_account *account, struct queue_job *job, nd_ms now)
 {
+	const char *who = NULL;
 	nd_ms first = ND_NEVER, when;
 
 	for (unsigned i = 0; i < job->rcpt_count; i++) {
@@ -160,20 +161,29 @@ choose_rcpts(struct engine_account *account, struct queue_job *job, nd_ms now)
 			continue;
 		when = limit_rcpt_when(account->limit, &account->rules, rcpt->address, now);
 		rcpt->wait = when > now;
-		if (rcpt->wait && when == ND_NEVER)
-			when = now + AGAIN; /* a mail to it is under way */
-		if (rcpt->wait && when < first)
-			first = when;
+		if (!rcpt->wait || (who && when >= first))
+			continue;
+		first = when;
+		who = rcpt->address;
 	}
-	return first;
+	return who;
 }
 
-/* All its recipients have had enough: it waits in the store, in nobody's way. */
+static const char put_off_word[] = "paced"; /* of its reason; it decides about no more than a place in a line */
+
+/* All its recipients have had enough: it waits in the store, in nobody's way, until it is its turn. */
 static void
-put_off(struct engine *engine, struct engine_account *account, struct sched_job *job, nd_ms until, struct nd_now now)
+put_off(
+    struct engine *engine, struct engine_account *account, struct sched_job *job, const char *who, struct nd_now now)
 {
+	const bool again = job->job->reason && strncmp(job->job->reason, put_off_word, strlen(put_off_word)) == 0;
+	const nd_ms until =
+	    limit_rcpt_turn(account->limit, &account->rules, who, sched_severe(job->job), again, now.ms);
+
 	job->job->due = now.unix_ms + (until - now.ms) + (nd_ms)(engine_roll(engine) % 1000);
-	settle_reason(job->job, "paced",
+	if (account->readers_until < until)
+		account->readers_until = until;
+	settle_reason(job->job, put_off_word,
 	    "its recipient has got as many messages in this hour as messages_per_recipient_hour allows",
 	    "fewer messages to one address: a digest, or several readers");
 	engine_to_store(engine, account, job, NULL);
@@ -184,15 +194,15 @@ static struct sched_job *
 candidate(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
 	struct sched_job *job;
-	nd_ms until;
+	const char *who;
 
 	while ((job = sched_first(&account->sched)) != NULL) {
-		until = choose_rcpts(account, job->job, now.ms);
+		who = choose_rcpts(account, job->job, now.ms);
 		smtp_habits_rcpts(&account->habits, (unsigned)account->conf->recipients_per_message, &job->job->most,
 		    &job->job->domains);
-		if (until == ND_NEVER || settle_mail_size(job->job) > 0)
+		if (!who || settle_mail_size(job->job) > 0)
 			return job;
-		put_off(engine, account, job, until, now);
+		put_off(engine, account, job, who, now);
 	}
 	return NULL;
 }
@@ -254,7 +264,7 @@ engine_limit_next(
 		action->act = ENGINE_RECALL;
 		return true;
 	}
-	if (!limit_wants(limit, &account->rules, account->wanted, engine->stopping))
+	if (!limit_wants(limit, &account->rules, account->wanted, engine->stopping, now.ms))
 		return false;
 	nd_buf_init(&buf, RECORD_MAX);
 	json_out_init(&out, &buf);
@@ -332,6 +342,8 @@ engine_limit_deadline(const struct engine_account *account, nd_ms now)
 		at = account->word.until;
 	if (account->limit->save_after > now && account->limit->save_after < at)
 		at = account->limit->save_after;
+	if (limit_ruled(&account->rules) && account->limit->kept + LIMIT_FRESH < at)
+		at = account->limit->kept + LIMIT_FRESH;
 	login = limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now);
 	return login > now && login < at ? login : at;
 }

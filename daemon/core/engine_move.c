@@ -17,8 +17,8 @@ usable(const struct engine_account *account)
 void
 engine_mind_way(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
-	/* What an operator paused waits for the operator. */
-	if (account->health.state != HEALTH_PAUSED)
+	/* What an operator paused waits for the operator; without failover all is as if nothing had been. */
+	if (account->health.state != HEALTH_PAUSED || engine->conf->failover_after == 0)
 		breaker_look(&account->breaker, usable(account), engine->conf->failover_after, now.ms);
 }
 
@@ -75,14 +75,20 @@ next_account(struct engine *engine, const struct engine_account *from, nd_ms now
 }
 
 /* The relay may have taken an uncertain one: if it did, its reader has it by then. */
+static nd_ms
+moves_from(const struct engine *engine, const struct engine_account *account, const struct sched_job *job)
+{
+	const nd_ms since = account->breaker.since > job->doubted ? account->breaker.since : job->doubted;
+
+	return since + engine->conf->uncertain_wait;
+}
+
 static bool
 may_move(const struct engine *engine, const struct engine_account *account, const struct sched_job *job, nd_ms now)
 {
-	const nd_ms wait = engine->conf->uncertain_wait;
-
 	if (job->place != SCHED_READY || job->stays)
 		return false;
-	return !job->job->uncertain || (now - account->breaker.since >= wait && now - job->doubted >= wait);
+	return !job->job->uncertain || now >= moves_from(engine, account, job);
 }
 
 /* The most severe, of these the oldest. One is left for a probe that only a mail can pass. */
@@ -104,13 +110,21 @@ next_job(const struct engine *engine, struct engine_account *account, nd_ms now)
 	return best && probe && found == 1 && !sched_severe(best->job) ? NULL : best;
 }
 
+/* Its jobs move now. */
+static bool
+moving(const struct engine *engine, const struct engine_account *account)
+{
+	return account->breaker.state == BREAKER_OPEN && account->health.state != HEALTH_PAUSED &&
+	       engine->conf->failover_after > 0;
+}
+
 bool
 engine_move_next(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
 {
 	struct engine_account *to;
 	struct sched_job *job;
 
-	if (account->breaker.state != BREAKER_OPEN || account->sched.settling >= MOVES)
+	if (!moving(engine, account) || account->sched.settling >= MOVES)
 		return false;
 	job = next_job(engine, account, now.ms);
 	to = job ? next_account(engine, account, now.ms) : NULL;
@@ -152,10 +166,34 @@ engine_moved(struct engine *engine, struct engine_account *account, struct sched
 	return true;
 }
 
-nd_ms
-engine_move_deadline(const struct engine *engine, const struct engine_account *account)
+/* The first time after now at which one of its jobs may move that may not yet, or one may go to an account that has got its share for now. */
+static nd_ms
+next_move(struct engine *engine, const struct engine_account *account, nd_ms now)
 {
-	if (account->breaker.state == BREAKER_OPEN)
-		return account->breaker.since + engine->conf->uncertain_wait;
+	const struct engine_account *to;
+	const struct sched_job *job;
+	nd_ms at = ND_NEVER, may;
+	unsigned n;
+
+	for (job = account->sched.all; job; job = job->next) {
+		if (job->place != SCHED_READY || job->stays || !job->job->uncertain)
+			continue;
+		may = moves_from(engine, account, job);
+		if (may > now && may < at)
+			at = may;
+	}
+	for (n = 0; sched_ready(&account->sched) > 0 && (to = in_order(engine, n)) != NULL; n++) {
+		may = to->breaker.given + BREAKER_AGAIN;
+		if (to != account && to->breaker.state == BREAKER_HALF && may > now && may < at)
+			at = may;
+	}
+	return at;
+}
+
+nd_ms
+engine_move_deadline(struct engine *engine, const struct engine_account *account, nd_ms now)
+{
+	if (moving(engine, account))
+		return next_move(engine, account, now);
 	return breaker_deadline(&account->breaker, engine->conf->failover_after);
 }

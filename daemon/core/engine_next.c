@@ -23,6 +23,16 @@ engine_busy(const struct engine *engine)
 	return busy;
 }
 
+/* Does the default age of its jobs run? Not while they wait for something that is not their fault: trouble, or a limit. */
+void
+engine_mind_age(const struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	if (engine->held || account->health.state != HEALTH_OK || account->readers_until > now.ms)
+		downtime_begin(&account->downtime, now.unix_ms);
+	else
+		downtime_end(&account->downtime, now.unix_ms);
+}
+
 /* Open another session? A probe goes out even without a job: so a mended account is seen to be well again. */
 static bool
 next_session(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
@@ -130,11 +140,8 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 		engine_mind_token(engine, account, now);
 	engine_limit_mind(engine, account, now);
 	engine_mind_way(engine, account, now);
+	engine_mind_age(engine, account, now);
 	if (health_told(&account->health)) {
-		if (account->health.state != HEALTH_OK && account->health.state != HEALTH_PACED)
-			downtime_begin(&account->downtime, now.unix_ms);
-		else if (!engine->held)
-			downtime_end(&account->downtime, now.unix_ms);
 		action->act = ENGINE_STATE;
 		return true;
 	}
@@ -161,27 +168,35 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 	       next_session(engine, account, now, action);
 }
 
+static bool
+next_note(struct engine *engine, struct engine_action *action)
+{
+	struct engine_note *note = engine->notes;
+
+	if (!note)
+		return false;
+	*action = (struct engine_action){
+		.act = ENGINE_STORE, .account = note->account, .job = note->job, .attempt = note->attempt
+	};
+	engine->notes = note->next;
+	if (!engine->notes)
+		engine->notes_end = &engine->notes;
+	free(note);
+	return true;
+}
+
 bool
 engine_next(struct engine *engine, struct nd_now now, struct engine_action *action)
 {
-	struct engine_note *note = engine->notes;
 	unsigned i;
 
 	*action = (struct engine_action){ 0 };
-	if (note) {
-		*action = (struct engine_action){
-			.act = ENGINE_STORE, .account = note->account, .job = note->job, .attempt = note->attempt
-		};
-		engine->notes = note->next;
-		if (!engine->notes)
-			engine->notes_end = &engine->notes;
-		free(note);
+	if (next_note(engine, action))
 		return true;
-	}
 	for (i = 0; i < engine->count; i++)
 		if (next_of(engine, engine->accounts[i], now, action))
 			return true;
-	return false;
+	return next_note(engine, action); /* of jobs that were put off just now */
 }
 
 /* What was due already has been done, or waits for something else than time. */
@@ -205,8 +220,9 @@ engine_deadline(struct engine *engine, struct nd_now now)
 		at = sooner(at, sched_deadline(&account->sched, now), now.ms);
 		at = sooner(at, health_deadline(&account->health), now.ms);
 		at = sooner(at, pool_deadline(&account->pool, now.ms), now.ms);
-		at = sooner(at, engine_move_deadline(engine, account), now.ms);
+		at = sooner(at, engine_move_deadline(engine, account, now.ms), now.ms);
 		at = sooner(at, engine_limit_deadline(account, now.ms), now.ms);
+		at = sooner(at, account->readers_until, now.ms);
 		if (engine_by_token(account))
 			at = sooner(at, token_deadline(&account->token), now.ms);
 		if (engine_by_token(account) && account->token_why.err != ND_OK && account->token.have)

@@ -67,7 +67,8 @@ heed(struct engine *engine, struct pool_session *session, struct settle_word *wo
 		limit_hurried(account->limit, &account->rules, now.ms);
 	if (strcmp(word->fault.reason, "too-many-sessions") != 0)
 		return;
-	wait = limit_crowded(account->limit, open, engine_roll(engine), now.ms);
+	wait =
+	    limit_crowded(account->limit, open, (unsigned)account->conf->max_connections, engine_roll(engine), now.ms);
 	word->fault.wait = wait;
 	session->mails = account->pool.mails; /* it is not used again */
 	if (open == 1)
@@ -114,11 +115,23 @@ static void
 count_refusal(struct engine_account *account, const struct queue_job *job, const struct settle_word *word, nd_unix now)
 {
 	if (word->delivered)
-		refusals_clear(&account->refusals);
+		refusals_delivered(&account->refusals);
 	else if (word->account_fault && strcmp(word->fault.reason, REFUSALS_WORD) == 0)
 		refusals_hold(&account->refusals);
 	else if (job->state == JOB_FAILED && word->refused.job[0] != '\0')
 		refusals_note(&account->refusals, &word->refused, word->refused_reply, now);
+}
+
+void
+engine_mind_doubt(struct engine_account *account)
+{
+	struct sched_job *job;
+
+	if (account->wary == account->refusals.held)
+		return;
+	account->wary = account->refusals.held;
+	for (job = account->sched.all; job; job = job->next)
+		sched_last(&account->sched, job, account->wary && job->job->again);
 }
 
 void
@@ -146,6 +159,9 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
 	else
 		engine_put_back(engine, account, job, now.ms + 1, now); /* behind all that is due now */
+	engine_mind_doubt(account);
+	if (account->wary && !word.counted && word.account_fault)
+		sched_last(&account->sched, job, true);
 	pool_take(session, 0);
 	session->probe = false;
 }

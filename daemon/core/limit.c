@@ -11,6 +11,7 @@
 #define MINUTE_SLOT ND_SEC(1) / 4
 #define DAY_SLOT ND_MIN(5)
 #define HOUR_SLOT ND_MIN(5)
+#define UNDER_WAY ND_SEC(1) /* a mail is: so long till another look */
 
 static const char *const keys[LIMIT_WHY_COUNT] = {
 	[LIMIT_RATE] = "rate",
@@ -103,7 +104,7 @@ ask_minute(struct limit *limit, uint32_t most, bool severe, struct limit_word *w
 }
 
 static void
-ask_lease(const struct limit *limit, const struct limit_rules *rules, struct limit_word *word)
+ask_lease(const struct limit *limit, const struct limit_rules *rules, struct limit_word *word, nd_ms now)
 {
 	uint32_t mails = limit->left, rcpts = limit->left_rcpts;
 
@@ -111,7 +112,8 @@ ask_lease(const struct limit *limit, const struct limit_rules *rules, struct lim
 		mails = limit->next_left;
 	if (limit->saving && limit->next_left_rcpts < rcpts)
 		rcpts = limit->next_left_rcpts;
-	if (!limit->known || mails == 0 || (rules->rcpts > 0 && rcpts < word->rcpts)) {
+	if (!limit->known || mails == 0 || now - limit->kept >= LIMIT_OLD ||
+	    (rules->rcpts > 0 && rcpts < word->rcpts)) {
 		word->why = LIMIT_LEASE;
 		word->until = ND_NEVER;
 	}
@@ -134,7 +136,7 @@ limit_ask(struct limit *limit, const struct limit_rules *rules, bool severe, uns
 			word.rcpts = (unsigned)(rules->rcpts - used);
 	}
 	if (word.why == LIMIT_GO && limit_ruled(rules))
-		ask_lease(limit, rules, &word);
+		ask_lease(limit, rules, &word, now);
 	return word;
 }
 
@@ -255,25 +257,56 @@ entry(struct limit *limit, const char *address, nd_ms now)
 	return limit->rcpt_count < LIMIT_RCPTS ? add(limit, hash) : &limit->rest;
 }
 
+/* Those without a place of their own do not get more than all of them have got. */
+static struct limit_rcpt *
+of_address(struct limit *limit, const char *address)
+{
+	struct limit_rcpt *rcpt = find(limit, hash_of(address));
+
+	return rcpt ? rcpt : &limit->rest;
+}
+
+/* When there is room for one more, and for `going` before it. */
+static nd_ms
+room_for(struct limit *limit, struct limit_rcpt *rcpt, uint64_t going, uint32_t most, nd_ms now)
+{
+	const uint64_t others = limit_window_sum(&limit->any, now);
+	nd_ms until = others < most ? room_at(&rcpt->hour, going + others, most, now)
+				    : limit_window_when(&limit->any, most - 1, now);
+
+	/* The doubts of a crash may be what is over first. */
+	if (until == ND_NEVER && others > 0 && going < most)
+		until = limit_window_when(&limit->any, most - 1 - going, now);
+	return until;
+}
+
 nd_ms
 limit_rcpt_when(struct limit *limit, const struct limit_rules *rules, const char *address, nd_ms now)
 {
-	struct limit_rcpt *rcpt;
-	uint64_t others;
-	nd_ms until;
+	struct limit_rcpt *rcpt = of_address(limit, address);
 
-	if (rules->rcpt == 0)
-		return now;
-	rcpt = find(limit, hash_of(address));
-	if (!rcpt)
-		rcpt = &limit->rest; /* not more than what those without a place of their own have got */
-	others = limit_window_sum(&limit->any, now);
-	until = others < rules->rcpt ? room_at(&rcpt->hour, rcpt->going + others, rules->rcpt, now)
-				     : limit_window_when(&limit->any, rules->rcpt - 1, now);
-	/* The doubts of a crash may be what is over first. */
-	if (until == ND_NEVER && others > 0 && rcpt->going < rules->rcpt)
-		until = limit_window_when(&limit->any, rules->rcpt - 1 - rcpt->going, now);
-	return until;
+	return rules->rcpt == 0 ? now : room_for(limit, rcpt, rcpt->going, rules->rcpt, now);
+}
+
+nd_ms
+limit_rcpt_turn(
+    struct limit *limit, const struct limit_rules *rules, const char *address, bool severe, bool again, nd_ms now)
+{
+	struct limit_rcpt *rcpt = of_address(limit, address);
+	nd_ms *line = &rcpt->line[severe];
+	const nd_ms pace = ND_HOUR(1) / (nd_ms)rules->rcpt + 1;
+	nd_ms at = room_for(limit, rcpt, rcpt->going, rules->rcpt, now);
+	nd_ms first = at == ND_NEVER ? now + UNDER_WAY : at;
+	uint64_t ahead = *line > first ? (uint64_t)((*line - first + pace - 1) / pace) : 0;
+
+	if (again)
+		ahead %= rules->rcpt; /* it is not sent back to the end of the line */
+	else
+		*line = (*line > first ? *line : first) + pace;
+	at = room_for(limit, rcpt, rcpt->going + ahead % rules->rcpt, rules->rcpt, now);
+	if (at == ND_NEVER)
+		at = first + (nd_ms)(ahead % rules->rcpt) * pace;
+	return at + (nd_ms)(ahead / rules->rcpt) * ND_HOUR(1);
 }
 
 void
@@ -285,10 +318,8 @@ limit_rcpt_begin(struct limit *limit, const char *address, nd_ms now)
 void
 limit_rcpt_end(struct limit *limit, const char *address, bool happened, nd_ms now)
 {
-	struct limit_rcpt *rcpt = find(limit, hash_of(address));
+	struct limit_rcpt *rcpt = of_address(limit, address);
 
-	if (!rcpt)
-		rcpt = &limit->rest;
 	if (rcpt->going > 0)
 		rcpt->going--;
 	if (happened)

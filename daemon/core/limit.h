@@ -6,7 +6,7 @@
  *
  * What was sent must outlive a crash: a lease of so many mails and recipients is on disk before they are sent, and whatever of it may have been used
  * counts as used at the next start. So a crash can cost some of the limit, and never exceed it. A lease is renewed when half of it is used, beside
- * the commits that are made anyway.
+ * the commits that are made anyway, and once a day: records that nobody renews are removed.
  *
  * Time is CLOCK_BOOTTIME, so leaps of the wall clock change nothing. The wall clock has a say only for what an earlier boot left; after a leap the record
  * is written anew. What nobody can see is a clock that leaps ahead while the host is down.
@@ -18,7 +18,9 @@
 
 #include <stdbool.h>
 
-#define LIMIT_RCPTS 1024u /* whose hour is known one by one; those beyond share one */
+#define LIMIT_FRESH ND_DAY(1) /* a lease that is older is written anew, used or not */
+#define LIMIT_OLD ND_DAY(2)   /* one that is older may have gone from the disk: nothing is sent by it */
+#define LIMIT_RCPTS 1024u     /* whose hour is known one by one; those beyond share one */
 
 struct limit_rules {     /* 0: no limit */
 	uint32_t minute; /* mails in 60 s; half of them only for severe ones */
@@ -31,6 +33,8 @@ struct limit_rcpt {
 	uint64_t hash; /* of the address */
 	unsigned going;
 	struct limit_window hour;
+	/* The mails that were put off will have gone by then, one after another at the pace of the rule; severe ones (1) do not wait for the others. */
+	nd_ms line[2];
 };
 
 struct limit {
@@ -53,10 +57,11 @@ struct limit {
 	nd_ms save_after;          /* reading or writing failed: not before */
 	uint32_t left, left_rcpts; /* of the lease on disk */
 	uint32_t next_left, next_left_rcpts; /* saving: of the one that is written */
+	nd_ms kept, next_kept;               /* when the one on disk was written, and the one that is being */
 
 	uint32_t login_refusals; /* in a row */
 	nd_ms login_after;
-	unsigned crowd; /* the most sessions for now; 0: as many as are set */
+	unsigned crowd, crowd_goal; /* the most sessions for now; 0: as many as are set */
 	nd_ms crowd_grows;
 	uint32_t rate, rate_goal; /* the most mails in a minute for now; 0: as many as are set */
 	nd_ms rate_grows;
@@ -90,6 +95,9 @@ void limit_begin(struct limit *limit, bool severe, unsigned rcpts);
 void limit_end(struct limit *limit, bool severe, unsigned rcpts, bool happened, nd_ms now);
 /* One recipient: when it may get another one: now, or later; ND_NEVER: when one under way ends. */
 nd_ms limit_rcpt_when(struct limit *limit, const struct limit_rules *rules, const char *address, nd_ms now);
+/* The same for a mail that is put off now: it stands behind those that were before it. again: it was put off before, and its place was taken. */
+nd_ms limit_rcpt_turn(
+    struct limit *limit, const struct limit_rules *rules, const char *address, bool severe, bool again, nd_ms now);
 void limit_rcpt_begin(struct limit *limit, const char *address, nd_ms now);
 void limit_rcpt_end(struct limit *limit, const char *address, bool happened, nd_ms now);
 /* When the last of so many ordinary mails to one recipient each will have gone, if all goes well. */
@@ -98,7 +106,7 @@ nd_ms limit_through(struct limit *limit, const struct limit_rules *rules, uint64
 /* -- on disk -- */
 
 /* Should a lease be written now? rcpts: of the next mail. closing: nothing is sent any more, what is left is given back. */
-bool limit_wants(const struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing);
+bool limit_wants(const struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing, nd_ms now);
 /* What is to be written; `saving` until limit_saved. boot: an id of this run of the host. */
 void limit_write(struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing, const char *boot,
     struct nd_now now, struct json_out *out);
@@ -115,8 +123,8 @@ void limit_login_begin(struct limit *limit, nd_ms now);
 void limit_login_well(struct limit *limit);
 /* "Too many logins": not before the time that is returned, twice as long each time. */
 nd_ms limit_login_refused(struct limit *limit, nd_ms at_least, nd_ms now);
-/* "Too many sessions", when there were `open` of them: fewer for a while. Returns how long to wait, 10 to 60 s by the dice. */
-nd_ms limit_crowded(struct limit *limit, unsigned open, uint32_t dice, nd_ms now);
+/* "Too many sessions", when there were `open` of `max`: fewer for a while. Returns how long to wait, 10 to 60 s by the dice. */
+nd_ms limit_crowded(struct limit *limit, unsigned open, unsigned max, uint32_t dice, nd_ms now);
 unsigned limit_sessions(struct limit *limit, unsigned max, nd_ms now); /* of `max` so many for now */
 /* "Too many messages": half of what went in the last minute, and slowly more again. */
 void limit_hurried(struct limit *limit, const struct limit_rules *rules, nd_ms now);

@@ -47,8 +47,9 @@ limit_login_refused(struct limit *limit, nd_ms at_least, nd_ms now)
 /* -- sessions -- */
 
 nd_ms
-limit_crowded(struct limit *limit, unsigned open, uint32_t dice, nd_ms now)
+limit_crowded(struct limit *limit, unsigned open, unsigned max, uint32_t dice, nd_ms now)
 {
+	limit->crowd_goal = limit->crowd > 0 && limit->crowd_goal > max ? limit->crowd_goal : max;
 	limit->crowd = open > 1 ? open - 1 : 1;
 	limit->crowd_grows = now + CROWD_GROWS;
 	return CROWD_WAIT_LEAST + (CROWD_WAIT_MOST - CROWD_WAIT_LEAST) * (nd_ms)dice / (nd_ms)UINT32_MAX;
@@ -57,13 +58,13 @@ limit_crowded(struct limit *limit, unsigned open, uint32_t dice, nd_ms now)
 unsigned
 limit_sessions(struct limit *limit, unsigned max, nd_ms now)
 {
-	while (limit->crowd > 0 && limit->crowd < max && now >= limit->crowd_grows) {
-		limit->crowd++;
+	while (limit->crowd > 0 && now >= limit->crowd_grows) {
 		limit->crowd_grows += CROWD_GROWS;
+		if (++limit->crowd >= limit->crowd_goal)
+			limit->crowd = 0;
 	}
-	if (limit->crowd >= max)
-		limit->crowd = 0;
-	return limit->crowd > 0 ? limit->crowd : max;
+	/* Nothing ends here because of `max`: another account of the mailbox may have a larger one. */
+	return limit->crowd > 0 && limit->crowd < max ? limit->crowd : max;
 }
 
 /* -- messages -- */

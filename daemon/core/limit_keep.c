@@ -38,13 +38,13 @@ rcpts_of(const struct limit_rules *rules, unsigned rcpts)
 }
 
 bool
-limit_wants(const struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing)
+limit_wants(const struct limit *limit, const struct limit_rules *rules, unsigned rcpts, bool closing, nd_ms now)
 {
 	if (!limit->known || limit->saving || limit->closed || !limit_ruled(rules))
 		return false;
 	if (closing)
 		return limit->going == 0;
-	if (limit->leapt || limit->left * 2 <= mails_of(rules))
+	if (limit->leapt || now - limit->kept >= LIMIT_FRESH || limit->left * 2 <= mails_of(rules))
 		return true;
 	return rules->rcpts > 0 && (limit->left_rcpts < rcpts || limit->left_rcpts * 2 <= rcpts_of(rules, rcpts));
 }
@@ -70,6 +70,7 @@ limit_write(struct limit *limit, const struct limit_rules *rules, unsigned rcpts
 {
 	limit->next_left = closing ? 0 : mails_of(rules);
 	limit->next_left_rcpts = closing ? 0 : rcpts_of(rules, rcpts);
+	limit->next_kept = now.ms;
 	limit->saving = true;
 	limit->leapt = false;
 	limit->closed = closing;
@@ -98,6 +99,7 @@ limit_saved(struct limit *limit, bool well)
 		limit->leapt = true; /* perhaps that was why */
 		return;              /* the one before still holds: both were kept to */
 	}
+	limit->kept = limit->next_kept;
 	limit->left = limit->next_left;
 	limit->left_rcpts = limit->next_left_rcpts;
 }

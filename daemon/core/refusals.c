@@ -30,15 +30,24 @@ alike(const struct refusals *refusals, const struct smtp_reply *reply)
 	return refusals->code == reply->code && strcmp(refusals->enhanced, reply->enhanced) == 0;
 }
 
+/* A host with one reader has no other recipient to show that all are refused: a policy is not its reader's, and an account that never delivered may be wrong
+ * itself. */
+static bool
+one_reader_will_do(const struct refusals *refusals, const struct smtp_reply *reply)
+{
+	return nd_str_match("5.7.*", reply->enhanced) || (!refusals->proven && !nd_str_match("5.1.*", reply->enhanced));
+}
+
 /* Counted already: this job, or a refusal of this recipient. */
 static bool
-known(const struct refusals *refusals, const struct refusals_one *who)
+known(const struct refusals *refusals, const struct refusals_one *who, const struct smtp_reply *reply)
 {
+	const bool any = who->rcpt[0] == '\0' || one_reader_will_do(refusals, reply);
 	unsigned i;
 
 	for (i = 0; i < refusals->count; i++)
 		if (strcmp(refusals->job[i].who.job, who->job) == 0 ||
-		    (who->rcpt[0] != '\0' && nd_str_eq_nocase(refusals->job[i].who.rcpt, who->rcpt)))
+		    (!any && nd_str_eq_nocase(refusals->job[i].who.rcpt, who->rcpt)))
 			return true;
 	return false;
 }
@@ -48,7 +57,7 @@ refusals_many(const struct refusals *refusals, const struct refusals_one *who, c
 {
 	if (!of_account(reply) || !alike(refusals, reply))
 		return false;
-	return refusals->held || (refusals->count + 1 >= REFUSALS_MANY && !known(refusals, who));
+	return refusals->held || (refusals->count + 1 >= REFUSALS_MANY && !known(refusals, who, reply));
 }
 
 void
@@ -57,11 +66,11 @@ refusals_note(struct refusals *refusals, const struct refusals_one *who, const s
 	if (!of_account(reply) || refusals->again > 0)
 		return;
 	if (!alike(refusals, reply)) {
-		refusals_clear(refusals);
+		*refusals = (struct refusals){ .proven = refusals->proven };
 		refusals->code = reply->code;
 		memcpy(refusals->enhanced, reply->enhanced, sizeof(refusals->enhanced));
 	}
-	if (refusals->count + 1 >= REFUSALS_MANY || known(refusals, who))
+	if (refusals->count + 1 >= REFUSALS_MANY || known(refusals, who, reply))
 		return;
 	refusals->job[refusals->count].who = *who;
 	refusals->job[refusals->count++].at = now;
@@ -84,6 +93,12 @@ refusals_again(struct refusals *refusals, nd_unix now)
 			return refusals->job[refusals->again].who.job;
 	}
 	return NULL;
+}
+
+void
+refusals_delivered(struct refusals *refusals)
+{
+	*refusals = (struct refusals){ .proven = true };
 }
 
 void

@@ -3,7 +3,8 @@
  *
  * Counted are jobs that failed one after another, without a delivery between, by the same code and enhanced code. What speaks of one
  * reader's address or of one message's size is not: five mails to a wrong address say nothing about the account. Refusals of
- * recipients count when each was another one. Kept in memory only: after a restart counting begins anew.
+ * recipients count when each was another one; of the same one only those that speak of a policy (5.7.x), and, but for 5.1.x, while the account has
+ * delivered nothing at all. Kept in memory only: after a restart counting begins anew.
  */
 #ifndef ND_CORE_REFUSALS_H
 #define ND_CORE_REFUSALS_H
@@ -27,7 +28,8 @@ struct refusals {
 	int code; /* 0: none counted */
 	char enhanced[12];
 	unsigned count;
-	bool held; /* the account is, for them: whatever is refused alike is its fault */
+	bool proven; /* it delivered, with the settings it has */
+	bool held;   /* the account is, for them: whatever is refused alike is its fault */
 	struct {
 		struct refusals_one who;
 		nd_unix at;
@@ -43,6 +45,7 @@ void refusals_note(
 void refusals_hold(struct refusals *refusals); /* the account is held for them */
 /* One after another the jobs to queue again; NULL: no more. */
 const char *refusals_again(struct refusals *refusals, nd_unix now);
-void refusals_clear(struct refusals *refusals); /* a mail was delivered, or the account is another one now */
+void refusals_delivered(struct refusals *refusals); /* a mail was */
+void refusals_clear(struct refusals *refusals);     /* the account is another one now */
 
 #endif

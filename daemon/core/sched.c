@@ -216,6 +216,20 @@ sched_back(struct sched *sched, struct sched_job *job, nd_ms due)
 }
 
 void
+sched_last(struct sched *sched, struct sched_job *job, bool last)
+{
+	struct sched_heap *heap = heap_of(sched, job);
+
+	if (job->last == last)
+		return;
+	if (heap)
+		sched_heap_remove(heap, job);
+	job->last = last;
+	if (heap)
+		sched_heap_add(heap, job);
+}
+
+void
 sched_settle(struct sched *sched, struct sched_job *job)
 {
 	enter(sched, job, SCHED_SETTLING);

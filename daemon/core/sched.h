@@ -39,6 +39,7 @@ struct sched_job {
 	int wish;                      /* enum job_action asked for while it was being sent or settled; -1 none */
 	nd_ms doubted;                 /* when it became uncertain here, if it did */
 	bool stays;                    /* it goes to no other account */
+	bool last;                     /* ready, it leaves behind all others: it may be bad itself */
 	int slot;                      /* the driver's note in the in-flight file; -1 none */
 	struct limit *limit;           /* what it is counted by while it is sent; borrowed */
 	unsigned rcpts;                /* so many of it */
@@ -73,6 +74,7 @@ size_t sched_ready(const struct sched *sched);            /* so many could be se
 struct sched_job *sched_take(struct sched *sched);
 /* SENDING ─► READY: the attempt does not count. `due` is its place among the ready ones: now for one that others shall go before. */
 void sched_back(struct sched *sched, struct sched_job *job, nd_ms due);
+void sched_last(struct sched *sched, struct sched_job *job, bool last);
 void sched_settle(struct sched *sched, struct sched_job *job); /* ─► SETTLING, from any place */
 /* SETTLING ends: final jobs are freed, others wait for their due time, here or in the store. */
 void sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now);

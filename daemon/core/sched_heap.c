@@ -10,6 +10,8 @@
 bool
 sched_heap_before(const struct sched_job *a, const struct sched_job *b, bool ready)
 {
+	if (ready && a->last != b->last)
+		return b->last;
 	if (ready && sched_severe(a->job) != sched_severe(b->job))
 		return sched_severe(a->job);
 	if (a->due != b->due)

@@ -10,7 +10,8 @@ struct sched_job;
 struct sched_heap {
 	struct sched_job **item; /* owned array; the jobs are not */
 	size_t count, room;
-	bool ready; /* its order: severe first, then oldest due, then oldest id; else by due time alone */
+	bool
+	    ready; /* its order: those that may be bad themselves last, severe first, then oldest due, then oldest id; else by due time alone */
 };
 
 bool sched_heap_before(const struct sched_job *a, const struct sched_job *b, bool ready);

@@ -104,10 +104,12 @@ head(const struct sched_owner *owner, bool big)
 	return !a || (b && sched_heap_before(b, a, true)) ? b : a;
 }
 
-/* Severe ones of all owners first, then by turns, then as within one owner. */
+/* Of all owners those that may be bad themselves last, severe ones first, then by turns, then as within one owner. */
 static bool
 goes_before(const struct sched_job *a, const struct sched_job *b)
 {
+	if (a->last != b->last)
+		return b->last;
 	if (sched_severe(a->job) != sched_severe(b->job))
 		return sched_severe(a->job);
 	if (a->owner->turn != b->owner->turn)

@@ -311,9 +311,8 @@ own_or_alike(const struct settle_case *c, const struct queue_job *job, const cha
 	(void)snprintf(who.rcpt, sizeof(who.rcpt), "%s", rcpt);
 	if (c->refusals && !taken(c->outcome) && refusals_many(c->refusals, &who, reply))
 		return (struct verdict_word){ VERDICT_HELD, 0, REFUSALS_WORD };
-	/* Queued again for such refusals, and refused once more: then it was its own. */
-	if (word->refused.job[0] == '\0' &&
-	    (!job->reason || strncmp(job->reason, REFUSALS_WORD, strlen(REFUSALS_WORD)) != 0)) {
+	/* Queued again for such refusals, and refused once more, by whatever account: then it was its own. */
+	if (word->refused.job[0] == '\0' && !job->again) {
 		word->refused = who;
 		word->refused_reply = reply;
 	}

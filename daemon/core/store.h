@@ -35,7 +35,8 @@ struct queue_job {
 	uint8_t state;    /* enum job_state */
 	uint8_t severity; /* enum job_severity */
 	bool resolved, uncertain;
-	char *reason, *hint;                     /* why it is held, waiting or failed; NULL none */
+	bool again;          /* it failed by what was a fault of its account, and was queued again */
+	char *reason, *hint; /* why it is held, waiting or failed; NULL none */
 	nd_unix created, event_time, not_before; /* 0: none */
 	nd_unix expires;                         /* explicit end, 0: the defaults rule */
 	nd_unix due;                             /* next attempt */

@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
-#define KEPT_FOR ND_DAY(3) /* nothing in it is older than a day, and clocks go wrong */
+#define KEPT_FOR                                                                                                       \
+	ND_DAY(                                                                                                        \
+	    3) /* nothing in it is older than a day, one that is in use is written anew each day, and clocks go wrong */
 
 int
 store_limit_read(struct store *store, struct store_req *req)

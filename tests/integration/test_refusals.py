@@ -3,6 +3,7 @@
 import unittest
 
 from notifyd import until
+from test_failover import CONFIG as PAIR
 from test_paced import JOB, Limits
 
 
@@ -56,6 +57,33 @@ class Alike(Limits):
             self.assertEqual((job['state'], job['reason']), ('failed', 'message-refused: 554 5.7.1 spam'), job)
         self.assertEqual(d.final(good)['state'], 'delivered')
         self.until_state(d, 'ok')
+
+    def test_five_bad_mails_hold_one_account_and_not_the_next_one_too(self):
+        spam = {'END': lambda content: '554 5.7.1 spam' if b'offer' in content else None}    # both have the same filter
+        first, second = self.lenient(faults=spam), self.lenient(faults=spam)
+        d = self.daemon(PAIR % ('3s', '15m', second.port, first.port))
+        jobs = [d.submit(**dict(JOB, text='an offer\n')) for _ in range(4)]
+        for job in jobs:
+            self.assertEqual(d.final(job)['state'], 'failed')
+        jobs.append(d.submit(**dict(JOB, text='an offer\n')))
+        self.until_state(d, 'held')
+        for job in jobs:    # they move, and are refused once more
+            shown = until(lambda: (lambda j: j if j['state'] == 'failed' and j['account'] == 'b' else None)(d.job(job)), 'b refuses it')
+            self.assertEqual(shown['reason'], 'message-refused: 554 5.7.1 spam')
+        self.assertEqual(d.account('b')['state'], 'ok')
+        self.assertEqual(d.final(d.submit(**JOB))['account'], 'b')
+
+    def test_one_reader_is_enough_when_the_account_may_not_send(self):
+        d = self.refusing('RCPT', '550 5.7.1 relaying denied')
+        jobs = [d.submit(**JOB) for _ in range(4)]
+        for job in jobs:
+            self.assertEqual(d.final(job)['state'], 'failed')
+        jobs.append(d.submit(**JOB))
+        self.assertEqual(self.until_state(d, 'held')['reason'], 'refused-alike: 550 5.7.1 relaying denied')
+        self.reply = None
+        until(lambda: d.post('/v1/accounts/a/resume', None, True).status == 200 and d.account('a')['state'] == 'ok', 'it is ok')
+        for job in jobs:
+            until(lambda: d.job(job)['state'] == 'delivered', 'it is delivered after all')
 
     def test_a_wrong_address_stops_nobody(self):
         d = self.refusing('RCPT', '550 5.1.1 no such user')

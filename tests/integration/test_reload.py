@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """New settings while the daemon runs, pauses, and the settings it falls back to."""
+import datetime
 import os
 import signal
 import socket
@@ -103,6 +104,23 @@ class Reload(RelayTest):
         one.gate.set()
         self.assertEqual([d.final(first)['account'], d.final(second)['account']], ['a', 'b'])
         self.assertEqual((len(one.mails), len(two.mails)), (1, 1))
+
+    def test_an_uncertain_job_of_an_account_that_goes_waits_before_another_one_sends_it(self):
+        one, two = self.relay(), self.relay()
+        one.faults['END'] = 'FIN'
+        d = self.daemon(HEAD + ACCOUNT % ('a', one.port))
+        doubted = d.submit(**JOB)
+        until(lambda: d.job(doubted)['uncertain'], 'it is uncertain')
+        d.configure(HEAD + '[queue]\nuncertain_wait = 5m\n' + ACCOUNT % ('b', two.port))
+        now = datetime.datetime.now(datetime.timezone.utc)
+        self.reload(d)
+        job = until(lambda: (lambda j: j if j['account'] == 'b' else None)(d.job(doubted)), 'it is given to the other account')
+        due = datetime.datetime.fromisoformat(job['next_attempt'].replace('Z', '+00:00'))
+        self.assertTrue(300 <= (due - now).total_seconds() < 360, job)
+        self.assertEqual(d.final(d.submit(**JOB))['account'], 'b')
+        self.assertEqual((d.job(doubted)['state'], len(two.mails)), ('queued', 1))
+        self.assertEqual(d.post('/v1/jobs/%s/retry' % doubted, None, True).status, 200)    # by a person: at once
+        self.assertEqual(d.final(doubted)['account'], 'b')
 
     def test_a_bad_file_changes_nothing_and_every_fault_is_told(self):
         fake = self.relay()

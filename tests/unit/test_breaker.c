@@ -31,6 +31,25 @@ trouble_opens_it_after_its_time_and_never_without_one(void **state)
 }
 
 static void
+one_that_is_open_closes_when_trouble_may_be_for_ever(void **state)
+{
+	struct breaker breaker = { 0 };
+
+	(void)state;
+	for (unsigned usable = 0; usable < 2; usable++) {
+		breaker_look(&breaker, false, AFTER, 1000);
+		breaker_look(&breaker, false, AFTER, 1000 + AFTER);
+		assert_int_equal(breaker.state, BREAKER_OPEN);
+		breaker_look(&breaker, usable != 0, 0, 1001 + AFTER);
+		assert_int_equal(breaker.state, BREAKER_CLOSED);
+		assert_int_equal(breaker_deadline(&breaker, 0), ND_NEVER);
+	}
+	breaker = (struct breaker){ .state = BREAKER_HALF };
+	breaker_look(&breaker, false, 0, 1001);
+	assert_int_equal(breaker.state, BREAKER_CLOSED);
+}
+
+static void
 trouble_that_comes_back_without_a_delivery_is_the_same(void **state)
 {
 	struct breaker breaker = { 0 };
@@ -104,6 +123,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trouble_opens_it_after_its_time_and_never_without_one),
+		cmocka_unit_test(one_that_is_open_closes_when_trouble_may_be_for_ever),
 		cmocka_unit_test(trouble_that_comes_back_without_a_delivery_is_the_same),
 		cmocka_unit_test(a_healed_one_gets_one_mail_then_two_then_four),
 		cmocka_unit_test(one_that_fails_again_is_open_at_once_and_what_is_lost_on_the_way_blocks_nothing),

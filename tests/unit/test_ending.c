@@ -55,6 +55,27 @@ a_queue_that_is_held_as_a_whole_needs_a_person(void **state)
 }
 
 static void
+a_limit_is_trouble_when_it_keeps_a_job_beyond_its_end(void **state)
+{
+	struct ending ending = { 0 };
+	struct ending_fact fact = {
+		.state = HEALTH_PACED, .since = NOW, .count = 2, .first = NOW + ND_HOUR(3), .through = NOW + ND_HOUR(3)
+	};
+
+	(void)state;
+	assert_false(ending_look(&ending, &fact, NOW + ND_HOUR(1)));
+	assert_int_equal(ending.count, 0);
+	fact.through++;
+	assert_false(ending_look(&ending, &fact, NOW + ND_MIN(15) - 1));
+	assert_true(ending_look(&ending, &fact, NOW + ND_HOUR(1)));
+	/* The hour of a reader: of the account nothing else is to be told. */
+	ending = (struct ending){ 0 };
+	fact.state = HEALTH_OK;
+	assert_true(ending_look(&ending, &fact, NOW + ND_HOUR(1)));
+	assert_true(ending.readers);
+}
+
+static void
 without_trouble_or_without_jobs_nothing_is_said(void **state)
 {
 	struct ending ending = { 0 };
@@ -138,6 +159,11 @@ it_is_one_sentence(void **state)
 	ending.count = 2;
 	ending_words(&ending, "m365", &health, &out);
 	assert_non_null(strstr(nd_buf_text(&out), "2 jobs of account m365 end within"));
+	nd_buf_clear(&out);
+	ending.readers = true;
+	ending_words(&ending, "m365", &(struct health){ 0 }, &out);
+	assert_non_null(
+	    strstr(nd_buf_text(&out), "and the account is ok: messages_per_recipient_hour lets some of them wait"));
 	nd_buf_done(&out);
 }
 
@@ -147,6 +173,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_needs_a_person_is_told_at_once_and_what_may_pass_later),
 		cmocka_unit_test(a_queue_that_is_held_as_a_whole_needs_a_person),
+		cmocka_unit_test(a_limit_is_trouble_when_it_keeps_a_job_beyond_its_end),
 		cmocka_unit_test(without_trouble_or_without_jobs_nothing_is_said),
 		cmocka_unit_test(a_batch_is_told_once_and_what_is_left_a_day_later_again),
 		cmocka_unit_test(a_new_trouble_is_told_anew_unless_it_is_the_old_one),

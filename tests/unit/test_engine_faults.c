@@ -255,12 +255,53 @@ a_delivery_between_and_a_second_refusal_are_the_messages_own(void **state)
 	world.bad = 99;
 	for (n = 1; n < 9; n++) {
 		job = row_make(n, "a", at(world.now).unix_ms, JOB_WARNING, 1);
-		settle_reason(job, REFUSALS_WORD, "554", NULL);
+		job->again = true;
+		settle_reason(job, "moved", "whatever happened to it since", NULL);
 		engine_accepted(world.engine, job, at(world.now));
 		run(&world);
 		assert_int_equal(world.attempts[n], 1);
 		assert_int_equal(account(&world)->health.state, HEALTH_OK);
 	}
+	end(&world);
+}
+
+/* Of ten the first is severe and bad, like one that was queued again; the probes are the others. */
+static void
+what_is_known_to_be_refused_is_no_probe_while_there_is_another_one(void **state)
+{
+	struct queue_job *marked[2];
+	struct world world;
+	unsigned n;
+
+	(void)state;
+	begin(&world);
+	world.code = 554;
+	world.bad = 99;
+	for (n = 1; n < 5; n++) {
+		accept(&world, n);
+		run(&world);
+	}
+	engine_accepted(world.engine, row_make(5, "a", at(world.now).unix_ms, JOB_CRITICAL, 1), at(world.now));
+	run(&world);
+	assert_int_equal(account(&world)->health.state, HEALTH_HELD);
+	for (n = 1; n < 3; n++) {
+		marked[n - 1] = row_make(n, "a", at(world.now).unix_ms, JOB_CRITICAL, 1);
+		marked[n - 1]->again = true;
+	}
+	sched_load(&account(&world)->sched);
+	engine_loaded(world.engine, account(&world), marked, 2, false, ND_NEVER, at(world.now));
+	run(&world);
+	world.now += 1000;
+	accept(&world, 6);
+	world.bad = 5;
+	run_to(&world, ND_MIN(9));
+	assert_int_equal(world.sent[6], 0);
+	run_to(&world, ND_MIN(13)); /* one probe */
+	assert_int_equal(world.delivered[6], 1);
+	assert_int_equal(account(&world)->health.state, HEALTH_OK);
+	assert_false(account(&world)->wary);
+	assert_int_equal(world.delivered[1], 1);
+	assert_int_equal(world.delivered[2], 1);
 	end(&world);
 }
 
@@ -384,6 +425,7 @@ main(void)
 		cmocka_unit_test(a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt),
 		cmocka_unit_test(a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it),
 		cmocka_unit_test(five_mails_that_are_refused_alike_are_a_fault_of_the_account),
+		cmocka_unit_test(what_is_known_to_be_refused_is_no_probe_while_there_is_another_one),
 		cmocka_unit_test(a_delivery_between_and_a_second_refusal_are_the_messages_own),
 		cmocka_unit_test(a_clock_that_leaps_changes_nothing_about_tokens_and_waits),
 		cmocka_unit_test(a_leap_of_the_clock_makes_no_job_older),

@@ -204,6 +204,100 @@ a_reader_who_had_enough_makes_the_job_wait_in_the_store(void **state)
 	finish(engine, &conf);
 }
 
+/* Five days of a limit are not five days of trying. */
+static void
+no_job_grows_old_by_a_limit(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 1, 0);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+
+	(void)state;
+	accept(engine, 1, JOB_WARNING, 10);
+	accept(engine, 2, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	(void)expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	(void)expect(engine, ENGINE_STATE, 10);
+	keep(engine, 10);
+	assert_int_equal(account->health.state, HEALTH_PACED);
+	assert_int_equal(account->downtime.since, at(10).unix_ms);
+	engine_hold(engine, true, at(20));
+	engine_hold(engine, false, at(30));
+	assert_int_equal(account->downtime.since, at(10).unix_ms);
+	engine_ready(engine, action.session, at(59000));
+	deliver(engine, 60500);
+	(void)expect(engine, ENGINE_STATE, 60500);
+	assert_int_equal(account->downtime.since, 0);
+	assert_int_equal(downtime_cutoff(&account->downtime, 1000, at(60600).unix_ms), at(10).unix_ms - 900);
+	finish(engine, &conf);
+}
+
+static void
+no_job_grows_old_by_the_hour_of_its_reader(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 0, 1);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+	nd_ms over;
+
+	(void)state;
+	accept(engine, 1, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	keep(engine, 10);
+	assert_int_equal(account->downtime.since, 0);
+	accept(engine, 2, JOB_WARNING, 11);
+	stored(engine, 11);
+	expect_rest(engine, 11);
+	assert_int_equal(account->health.state, HEALTH_OK);
+	assert_int_equal(account->downtime.since, at(11).unix_ms);
+	over = account->readers_until;
+	assert_in_range(over, ND_HOUR(1) - ND_MIN(1), ND_HOUR(1) + ND_MIN(6));
+	(void)expect(engine, ENGINE_CLOSE, over - 1);
+	engine_gone(engine, action.session, NULL, at(over - 1));
+	assert_true(engine_deadline(engine, at(over - 1)) <= over);
+	(void)engine_next(engine, at(over), &action);
+	assert_int_equal(account->downtime.since, 0);
+	assert_int_equal(account->downtime.count, 1);
+	finish(engine, &conf);
+}
+
+/* A row is written once, not each time that a few of its reader's hour are over. */
+static void
+a_backlog_for_one_reader_comes_back_one_by_one(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 0, 2);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action;
+	nd_unix due[6];
+
+	(void)state;
+	accept(engine, 1, JOB_WARNING, 10);
+	action = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, action.session, at(10));
+	deliver(engine, 10);
+	keep(engine, 10);
+	accept(engine, 2, JOB_WARNING, 10);
+	deliver(engine, 10);
+	keep(engine, 10);
+	for (unsigned n = 0; n < 6; n++) {
+		accept(engine, 3 + n, JOB_WARNING, 11 + n);
+		action = expect(engine, ENGINE_STORE, 11 + n);
+		due[n] = action.job->job->due - at(11 + n).unix_ms;
+		engine_stored(engine, action.account, action.job, at(11 + n));
+		assert_in_range(due[n], ND_HOUR(1 + n / 2) - ND_MIN(1), ND_HOUR(1 + n / 2) + ND_MIN(6));
+	}
+	expect_rest(engine, 20);
+	assert_in_range(account->readers_until, ND_HOUR(3) - ND_MIN(1), ND_HOUR(3) + ND_MIN(6));
+	finish(engine, &conf);
+}
+
 static void
 too_many_sessions_shrink_the_pool_and_the_others_go_on(void **state)
 {
@@ -291,6 +385,20 @@ the_last_lease_is_given_back_at_the_end(void **state)
 	finish(engine, &conf);
 }
 
+static void
+the_lease_of_an_idle_mailbox_is_renewed_each_day(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 30, 0);
+
+	(void)state;
+	assert_int_equal(engine_deadline(engine, at(0)), ND_DAY(1));
+	keep(engine, ND_DAY(1));
+	expect_rest(engine, ND_DAY(1));
+	assert_int_equal(engine_deadline(engine, at(ND_DAY(1))), ND_DAY(2));
+	finish(engine, &conf);
+}
+
 /* A relay that was told DATA may count it. */
 static void
 a_mail_that_is_withdrawn_counts_when_its_data_had_begun(void **state)
@@ -335,8 +443,12 @@ main(void)
 		cmocka_unit_test(no_session_is_opened_for_what_must_wait),
 		cmocka_unit_test(an_account_with_nothing_waiting_is_ok_again),
 		cmocka_unit_test(a_reader_who_had_enough_makes_the_job_wait_in_the_store),
+		cmocka_unit_test(no_job_grows_old_by_a_limit),
+		cmocka_unit_test(no_job_grows_old_by_the_hour_of_its_reader),
+		cmocka_unit_test(a_backlog_for_one_reader_comes_back_one_by_one),
 		cmocka_unit_test(too_many_sessions_shrink_the_pool_and_the_others_go_on),
 		cmocka_unit_test(too_many_logins_stop_logins_and_nothing_else),
+		cmocka_unit_test(the_lease_of_an_idle_mailbox_is_renewed_each_day),
 		cmocka_unit_test(the_last_lease_is_given_back_at_the_end),
 		cmocka_unit_test(a_mail_that_is_withdrawn_counts_when_its_data_had_begun),
 	};

@@ -233,6 +233,37 @@ nobody_moves_to_an_account_that_is_in_trouble_too_or_past_a_pause(void **state)
 	end(&world);
 }
 
+/* Moves have begun: an operator pauses the account, or the settings take failover away. */
+static void
+moves_that_began_end_by_a_pause_and_by_a_reload(void **state)
+{
+	struct world world;
+
+	(void)state;
+	for (unsigned paused = 0; paused < 2; paused++) {
+		begin(&world);
+		world.down[0] = true;
+		accept(&world, 1, "a", false);
+		run_to(&world, ND_MIN(3));
+		assert_int_equal(world.moved, 1);
+		assert_int_equal(account(&world, 0)->breaker.state, BREAKER_OPEN);
+		if (paused)
+			engine_pause(world.engine, account(&world, 0), at(world.now));
+		else
+			world.conf.failover_after = 0;
+		accept(&world, 2, "a", false);
+		run_to(&world, ND_HOUR(1));
+		assert_int_equal(world.moved, 1);
+		if (!paused)
+			assert_string_equal(route(&world), "a");
+		world.down[0] = false;
+		engine_resume(world.engine, account(&world, 0), at(world.now));
+		run_to(&world, ND_HOUR(2));
+		assert_int_equal(world.delivered[0][2], 1);
+		end(&world);
+	}
+}
+
 static void
 an_uncertain_job_waits_longer(void **state)
 {
@@ -248,6 +279,53 @@ an_uncertain_job_waits_longer(void **state)
 	assert_int_equal(world.delivered[1][2], 1);
 	run_to(&world, ND_MIN(15));
 	assert_int_equal(world.delivered[1][1], 1);
+	end(&world);
+}
+
+/* Nothing else happens: the engine itself says when to look again. */
+static void
+each_uncertain_job_has_a_time_of_its_own(void **state)
+{
+	struct engine_action action;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.down[0] = true;
+	accept(&world, 1, "a", true);
+	accept(&world, 2, "a", true);
+	run_to(&world, ND_MIN(3));
+	sched_find(&account(&world, 0)->sched, "01K00000000000000000000001")->doubted = ND_MIN(2);
+	sched_find(&account(&world, 0)->sched, "01K00000000000000000000002")->doubted = ND_MIN(2) + 77;
+	account(&world, 0)->health.until = ND_HOUR(9); /* no probe wakes it */
+	assert_int_equal(engine_deadline(world.engine, at(ND_MIN(16))), ND_MIN(17));
+	assert_false(engine_next(world.engine, at(ND_MIN(17) - 1), &action));
+	run_to(&world, ND_MIN(17));
+	assert_int_equal(world.delivered[1][1], 1);
+	assert_int_equal(world.delivered[1][2], 0);
+	assert_int_equal(engine_deadline(world.engine, at(ND_MIN(17))), ND_MIN(17) + 77);
+	end(&world);
+}
+
+static void
+one_that_has_got_its_share_is_asked_again_after_its_minute(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.down[0] = true;
+	world.pinned = 1u << 1;
+	account(&world, 1)->breaker = (struct breaker){ .state = BREAKER_HALF, .room = 1, .given = ND_MIN(2) - 10 };
+	accept(&world, 1, "a", false);
+	accept(&world, 2, "a", false);
+	run_to(&world, ND_MIN(2));
+	assert_int_equal(account(&world, 0)->breaker.state, BREAKER_OPEN);
+	assert_int_equal(world.delivered[1][2], 0);
+	account(&world, 0)->health.until = ND_HOUR(9);
+	assert_int_equal(engine_deadline(world.engine, at(ND_MIN(2))), ND_MIN(3) - 10);
+	run_to(&world, ND_MIN(3) - 10);
+	assert_int_equal(world.delivered[1][2], 1);
 	end(&world);
 }
 
@@ -305,7 +383,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jobs_go_on_by_the_next_account_after_a_time),
 		cmocka_unit_test(nobody_moves_to_an_account_that_is_in_trouble_too_or_past_a_pause),
+		cmocka_unit_test(moves_that_began_end_by_a_pause_and_by_a_reload),
 		cmocka_unit_test(an_uncertain_job_waits_longer),
+		cmocka_unit_test(each_uncertain_job_has_a_time_of_its_own),
+		cmocka_unit_test(one_that_has_got_its_share_is_asked_again_after_its_minute),
 		cmocka_unit_test(a_fault_met_in_a_mail_is_probed_by_one_new_mail_and_trust_grows),
 		cmocka_unit_test(a_probe_that_fails_again_keeps_no_mail),
 	};

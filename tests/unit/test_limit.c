@@ -59,7 +59,7 @@ fresh(void)
 static void
 lease(struct limit *limit, const struct limit_rules *rules, unsigned rcpts, nd_ms now)
 {
-	if (!limit_wants(limit, rules, rcpts, false))
+	if (!limit_wants(limit, rules, rcpts, false, now))
 		return;
 	free(record_of(limit, rules, rcpts, false, boot_one, at(now)));
 	limit_saved(limit, true);
@@ -212,6 +212,43 @@ one_reader_does_not_get_more_in_an_hour_than_allowed(void **state)
 	limit_free(limit);
 }
 
+/* Each has its own time, and at that time there is room for it. */
+static void
+what_is_put_off_for_a_reader_stands_in_line(void **state)
+{
+	const struct limit_rules rules = { .rcpt = 4 };
+	struct limit *limit = fresh();
+	nd_ms turn[12], free;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		limit_rcpt_begin(limit, "ops@b.example", ND_MIN(20) * i / 2);
+		limit_rcpt_end(limit, "ops@b.example", true, ND_MIN(20) * i / 2);
+	}
+	free = limit_rcpt_when(limit, &rules, "ops@b.example", ND_MIN(31));
+	for (int i = 0; i < 12; i++)
+		turn[i] = limit_rcpt_turn(limit, &rules, "OPS@b.example", false, false, ND_MIN(31));
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(turn[i], free + (i % 4) * ND_MIN(10) + (i / 4) * ND_HOUR(1));
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "night@b.example", false, false, ND_MIN(31)), ND_MIN(31));
+	/* One whose place was taken by a more urgent one is not sent to the end. */
+	assert_in_range(
+	    limit_rcpt_turn(limit, &rules, "ops@b.example", false, true, ND_MIN(31)), free, free + ND_HOUR(1));
+	assert_int_equal(
+	    limit_rcpt_turn(limit, &rules, "ops@b.example", false, false, ND_MIN(31)), turn[8] + ND_HOUR(1));
+	/* A severe one stands behind severe ones only. */
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "ops@b.example", true, false, ND_MIN(31)), free);
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "ops@b.example", true, false, ND_MIN(31)), free + ND_MIN(10));
+	/* While mails are under way nobody knows when the hour will have room: they are spread all the same. */
+	for (int i = 0; i < 4; i++)
+		limit_rcpt_begin(limit, "web@b.example", ND_MIN(31));
+	assert_int_equal(limit_rcpt_turn(limit, &rules, "web@b.example", false, false, ND_MIN(31)), ND_MIN(31) + 1000);
+	for (int i = 1; i < 9; i++)
+		assert_in_range(limit_rcpt_turn(limit, &rules, "web@b.example", false, false, ND_MIN(31)),
+		    ND_MIN(31) + i * ND_MIN(15), ND_MIN(31) + i * ND_MIN(15) + 1100);
+	limit_free(limit);
+}
+
 static void
 more_readers_than_are_known_one_by_one_share_an_hour(void **state)
 {
@@ -243,7 +280,7 @@ nothing_goes_before_a_lease_is_on_disk(void **state)
 	char *record;
 
 	(void)state;
-	assert_false(limit_wants(limit, &rules, 1, false)); /* what was sent before is not known */
+	assert_false(limit_wants(limit, &rules, 1, false, 0)); /* what was sent before is not known */
 	assert_int_equal(limit_ask(limit, &rules, true, 1, 0).why, LIMIT_LEASE);
 	read_record(limit, NULL, boot_one, at(0));
 	assert_int_equal(limit_ask(limit, &rules, true, 1, 0).why, LIMIT_LEASE);
@@ -258,6 +295,27 @@ nothing_goes_before_a_lease_is_on_disk(void **state)
 	limit_free(limit);
 }
 
+/* Records that nobody renews are removed from the disk; one in use must not be. */
+static void
+a_lease_is_renewed_each_day_and_none_is_used_that_is_old(void **state)
+{
+	const struct limit_rules rules = { .day = 2000 };
+	struct limit *limit = fresh();
+
+	(void)state;
+	lease(limit, &rules, 1, 0);
+	assert_false(limit_wants(limit, &rules, 1, false, ND_DAY(1) - 1));
+	assert_true(limit_wants(limit, &rules, 1, false, ND_DAY(1)));
+	free(record_of(limit, &rules, 1, false, boot_one, at(ND_DAY(1))));
+	limit_saved(limit, false);
+	assert_int_equal(limit_ask(limit, &rules, true, 1, ND_DAY(2) - 1).why, LIMIT_GO);
+	assert_int_equal(limit_ask(limit, &rules, true, 1, ND_DAY(2)).why, LIMIT_LEASE);
+	lease(limit, &rules, 1, ND_DAY(2));
+	assert_int_equal(limit_ask(limit, &rules, true, 1, ND_DAY(2)).why, LIMIT_GO);
+	assert_false(limit_wants(limit, &rules, 1, false, ND_DAY(3) - 1));
+	limit_free(limit);
+}
+
 static void
 without_limits_nothing_is_asked_of_the_disk(void **state)
 {
@@ -266,7 +324,7 @@ without_limits_nothing_is_asked_of_the_disk(void **state)
 
 	(void)state;
 	assert_int_equal(how_many(limit, &rules, false, 0), 10000);
-	assert_false(limit_wants(limit, &rules, 1, false));
+	assert_false(limit_wants(limit, &rules, 1, false, 0));
 	limit_free(limit);
 }
 
@@ -361,15 +419,34 @@ a_crowd_shrinks_and_grows_back_one_by_one(void **state)
 
 	(void)state;
 	assert_int_equal(limit_sessions(limit, 5, 0), 5);
-	assert_int_equal(limit_crowded(limit, 4, 0, 0), ND_SEC(10));
-	assert_int_equal(limit_crowded(limit, 4, UINT32_MAX, 0), ND_SEC(60));
+	assert_int_equal(limit_crowded(limit, 4, 5, 0, 0), ND_SEC(10));
+	assert_int_equal(limit_crowded(limit, 4, 5, UINT32_MAX, 0), ND_SEC(60));
 	assert_int_equal(limit_sessions(limit, 5, 0), 3);
 	assert_int_equal(limit_deadline(limit, 0), ND_MIN(10));
 	assert_int_equal(limit_sessions(limit, 5, ND_MIN(10)), 4);
 	assert_int_equal(limit_sessions(limit, 5, ND_MIN(20)), 5);
 	assert_int_equal(limit_deadline(limit, ND_MIN(20)), ND_NEVER);
-	(void)limit_crowded(limit, 1, 0, ND_MIN(20));
+	(void)limit_crowded(limit, 1, 5, 0, ND_MIN(20));
 	assert_int_equal(limit_sessions(limit, 5, ND_MIN(20)), 1);
+	limit_free(limit);
+}
+
+static void
+accounts_of_one_mailbox_do_not_end_each_others_crowd(void **state)
+{
+	struct limit *limit = fresh();
+
+	(void)state;
+	(void)limit_crowded(limit, 4, 5, 0, 0);
+	assert_int_equal(limit_sessions(limit, 2, 0), 2); /* the other account has fewer in any case */
+	assert_int_equal(limit_sessions(limit, 5, 0), 3);
+	(void)limit_crowded(limit, 2, 2, 0, ND_MIN(1));
+	assert_int_equal(limit_sessions(limit, 2, ND_MIN(1)), 1);
+	assert_int_equal(limit_sessions(limit, 5, ND_MIN(1)), 1);
+	assert_int_equal(limit_sessions(limit, 2, ND_MIN(21)), 2);
+	assert_int_equal(limit_sessions(limit, 5, ND_MIN(21)), 3);
+	assert_int_equal(limit_sessions(limit, 5, ND_MIN(41)), 5);
+	assert_int_equal(limit_deadline(limit, ND_MIN(41)), ND_NEVER);
 	limit_free(limit);
 }
 
@@ -478,7 +555,7 @@ keep(struct world *world, unsigned rcpts)
 		}
 		world->writing = NULL;
 	}
-	if (world->writing || !limit_wants(world->limit, &world->rules, rcpts, false))
+	if (world->writing || !limit_wants(world->limit, &world->rules, rcpts, false, clock_of(world).ms))
 		return;
 	world->writing = record_of(world->limit, &world->rules, rcpts, false, boot_name(world, boot), clock_of(world));
 	world->written = world->now + roll(world, 300);
@@ -637,14 +714,17 @@ main(void)
 		cmocka_unit_test(a_mail_that_was_not_begun_is_not_counted),
 		cmocka_unit_test(the_day_slides_and_what_is_left_of_it_is_used),
 		cmocka_unit_test(one_reader_does_not_get_more_in_an_hour_than_allowed),
+		cmocka_unit_test(what_is_put_off_for_a_reader_stands_in_line),
 		cmocka_unit_test(more_readers_than_are_known_one_by_one_share_an_hour),
 		cmocka_unit_test(nothing_goes_before_a_lease_is_on_disk),
+		cmocka_unit_test(a_lease_is_renewed_each_day_and_none_is_used_that_is_old),
 		cmocka_unit_test(without_limits_nothing_is_asked_of_the_disk),
 		cmocka_unit_test(a_crash_costs_a_lease_and_a_clean_end_costs_nothing),
 		cmocka_unit_test(after_a_reboot_a_wall_clock_that_went_back_frees_nothing),
 		cmocka_unit_test(a_record_that_makes_no_sense_is_told),
 		cmocka_unit_test(refused_logins_wait_twice_as_long_each_time),
 		cmocka_unit_test(a_crowd_shrinks_and_grows_back_one_by_one),
+		cmocka_unit_test(accounts_of_one_mailbox_do_not_end_each_others_crowd),
 		cmocka_unit_test(a_server_that_wants_fewer_messages_gets_half_and_slowly_more),
 		cmocka_unit_test(it_is_known_when_all_will_have_gone),
 		cmocka_unit_test(no_minute_hour_or_day_ever_has_more_than_allowed),

@@ -63,7 +63,7 @@ the_fifth_in_a_row_is_the_accounts(void **state)
 	assert_int_equal(refusals.count, 1);
 	assert_false(refusals_many(&refusals, &five, &same));
 	note(&refusals, 4, 554, "5.7.1");
-	refusals_clear(&refusals); /* a delivery between */
+	refusals_delivered(&refusals); /* between */
 	assert_false(refusals_many(&refusals, &five, &same));
 }
 
@@ -90,12 +90,13 @@ static void
 refusals_of_recipients_count_when_each_was_another_one(void **state)
 {
 	struct refusals refusals = { 0 };
-	struct smtp_reply it = reply(550, "5.7.1");
+	struct smtp_reply it = reply(550, "5.4.7");
 	struct refusals_one one;
 	unsigned i;
 	char rcpt[32];
 
 	(void)state;
+	refusals_delivered(&refusals);
 	for (i = 1; i < 10; i++) {
 		one = who(i, "ops@b.example");
 		assert_false(refusals_many(&refusals, &one, &it));
@@ -111,6 +112,42 @@ refusals_of_recipients_count_when_each_was_another_one(void **state)
 	assert_true(refusals_many(&refusals, &one, &it));
 	one = who(5, "OPS@b.example");
 	assert_false(refusals_many(&refusals, &one, &it));
+}
+
+static void
+of_the_only_reader_a_policy_counts_and_all_while_nothing_was_delivered(void **state)
+{
+	static const struct {
+		const char *enhanced;
+		bool delivered, many;
+	} rows[] = {
+		{ "5.7.1", true, true },
+		{ "5.7.1", false, true },
+		{ "", false, true },
+		{ "", true, false },
+		{ "5.4.7", false, true },
+		{ "5.1.8", true, false },
+		{ "5.1.8", false, false },
+		{ "5.1.1", false, false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct smtp_reply it = reply(550, rows[i].enhanced);
+		struct refusals refusals = { 0 };
+		struct refusals_one one;
+
+		if (rows[i].delivered)
+			refusals_delivered(&refusals);
+		for (unsigned n = 1; n < 5; n++) {
+			one = who(n, "ops@b.example");
+			assert_false(refusals_many(&refusals, &one, &it));
+			refusals_note(&refusals, &one, &it, n);
+			refusals_note(&refusals, &one, &it, n); /* the same job is no other message */
+		}
+		one = who(5, "ops@b.example");
+		assert_int_equal(refusals_many(&refusals, &one, &it), rows[i].many);
+	}
 }
 
 static void
@@ -146,6 +183,7 @@ main(void)
 		cmocka_unit_test(the_fifth_in_a_row_is_the_accounts),
 		cmocka_unit_test(what_speaks_of_one_reader_or_one_message_is_never_the_accounts),
 		cmocka_unit_test(refusals_of_recipients_count_when_each_was_another_one),
+		cmocka_unit_test(of_the_only_reader_a_policy_counts_and_all_while_nothing_was_delivered),
 		cmocka_unit_test(jobs_of_the_last_hour_are_queued_again_once),
 	};
 
