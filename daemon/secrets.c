@@ -178,6 +178,7 @@ use(struct secrets_trial *trial, bool tried, const char *detail)
 	nd_secret_done(&before);
 	nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", conf->name }), "account %s has a new %s: %s", conf->name,
 	    field_names[trial->field], detail);
+	engine_secret_changed(trial->app->engine, account->engine, loop_now(trial->app->loop));
 	if (trial->field != SECRETS_CLIENT_NEXT) {
 		proof_open(account);
 		if (!tried || !grant_refreshed(conf)) /* else it was the trial that brought a new token */

@@ -180,6 +180,8 @@ const char *conf_fault_line(const struct conf_fault *fault, char *out, size_t si
  * application any more, so nothing learned about it holds. */
 enum conf_change { CONF_SAME, CONF_CHANGED, CONF_OTHER };
 enum conf_change conf_compare(const struct conf_account *before, const struct conf_account *after);
+/* Tells over a restart whether an account's settings are the same: a number of all of them. */
+uint64_t conf_print(const struct conf_account *account);
 
 const struct conf_account *conf_account_named(const struct conf *conf, const char *name);
 /* The key has a value of its own in the files, not a preset's. */

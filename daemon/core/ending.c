@@ -11,7 +11,7 @@
 static bool
 in_trouble(const struct ending_fact *fact, nd_unix now)
 {
-	if (fact->since == 0)
+	if (fact->since == 0 || fact->quiet)
 		return false;
 	return fact->held || fact->state == HEALTH_HELD || fact->state == HEALTH_PAUSED ||
 	       now - fact->since >= PATIENCE;

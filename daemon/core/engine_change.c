@@ -109,8 +109,16 @@ engine_signed_in(struct engine *engine, struct engine_account *account, struct n
 	(void)engine;
 	pool_age(&account->pool);
 	account->reauth = false;
+	account->changed = now.unix_ms;
 	account->token_why = (struct nd_why){ 0 };
 	health_renew(&account->health, now.ms);
+}
+
+void
+engine_secret_changed(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	account->changed = now.unix_ms;
 }
 
 void
@@ -174,14 +182,18 @@ engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now
 	engine->conf = conf;
 	for (i = 0; i < engine->count; i++) {
 		named = conf_account_named(conf, engine->accounts[i]->conf->name);
-		if (named)
+		if (named) {
 			change(engine, engine->accounts[i], named, now.ms);
-		else if (!engine->accounts[i]->gone)
+			if (engine->accounts[i]->change != CONF_SAME)
+				engine->accounts[i]->changed = now.unix_ms;
+		} else if (!engine->accounts[i]->gone)
 			retire(engine->accounts[i]);
 	}
 	for (i = 0; i < conf->account_count; i++)
-		if (!engine_account_named(engine, conf->account[i].name))
+		if (!engine_account_named(engine, conf->account[i].name)) {
 			engine_add_account(engine, &conf->account[i], now.ms);
+			engine->accounts[engine->count - 1]->changed = now.unix_ms;
+		}
 }
 
 void
