@@ -168,7 +168,7 @@ class SignIn(Faults):
         self.assertIn('535 5.7.3', account['reason'])
         # what the token says of itself tells which of the causes it is
         self.assertIn('the token is as it should be: Exchange Online does not know the application', account['hint'])
-        self.assertRegex(account['hint'], r'New-ServicePrincipal -AppId [0-9a-f-]{36} -ObjectId [0-9a-f-]{36};')
+        self.assertRegex(account['hint'], r'New-ServicePrincipal -AppId 9ab20000-[0-9a-f-]{27} -ObjectId \S+;')
         self.assertIn(account['hint'], d.tail())
         self.assertEqual((len(fake.journal('token')), len(fake.journal('session'))), (2, 2))
         d.submit(**JOB)
