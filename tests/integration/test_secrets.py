@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 
+import leaks
 import notifyd
 from notifyd import ProgramTest, until
 from test_faults import HEAD, JOB, MICROSOFT, provider, relay
@@ -17,6 +18,7 @@ from test_signin import SignInTest
 OLD, NEW = 'old.Secret~Value-1234567890', 'new.Secret~Value-0987654321'
 WRONG, GUID = 'wrong.Secret~Value-5555555555', '12345678-abcd-ef00-0000-1234567890ab'
 PASSWORD = 'a password with 0123 and spaces'
+leaks.known(OLD, NEW, WRONG, PASSWORD)
 RELAY = '''
 [account relay]
 provider = smtp
