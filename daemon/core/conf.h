@@ -189,6 +189,8 @@ bool conf_account_given(const struct conf_account *account, const char *key);
 /* [daemon] accounts in order, by index; NULL past the end. */
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);
+/* At least so long before its end a token of this provider is renewed; 0: as usual. */
+nd_ms conf_provider_margin(int provider);
 const char *conf_grant_name(int grant);
 const char *conf_auth_name(int auth);
 const char *conf_security_name(int security);

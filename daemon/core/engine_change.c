@@ -161,7 +161,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->breaker = (struct breaker){ 0 };
 		account->habits = (struct smtp_habits){ 0 }; /* another host's */
 		health_renew(&account->health, now);
-		token_renew(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
+		token_renew(&account->token, conf_provider_margin(conf->provider), now);
 		account->token_why = (struct nd_why){ 0 };
 	}
 	/* Whatever kept it from sending may have been mended: one session, one request will show. */
