@@ -98,6 +98,10 @@ libcore_a_SOURCES = \
 	%D%/core/retry.h \
 	%D%/core/sched.c \
 	%D%/core/sched.h \
+	%D%/core/sched_heap.c \
+	%D%/core/sched_heap.h \
+	%D%/core/sched_owner.c \
+	%D%/core/sched_owner.h \
 	%D%/core/scram.c \
 	%D%/core/scram.h \
 	%D%/core/refusals.c \

@@ -287,6 +287,6 @@ EXTRA_DIST += $(LINTS) %D%/lint/lib.sh %D%/lint/code.pl %D%/lint/cover.py %D%/li
 	%D%/fuzz/run.sh
 
 # What is run by scripts/test, beside "make check".
-EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/systemd \
+EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/opinions/fetch %D%/systemd \
 	%D%/lab/README.md %D%/lab/approve.py %D%/lab/exact.py %D%/lab/lab %D%/lab/oidc.mjs %D%/lab/package.json \
 	%D%/lab/package-lock.json %D%/lab/probe.py %D%/lab/selftest.sh

@@ -120,6 +120,7 @@ struct conf_account {
 	char *ehlo;                  /* default: [daemon] hostname */
 	int64_t max_connections;
 	int64_t window;
+	int warm; /* 1: one session is kept open */
 	/* Limits; 0: none. */
 	int64_t messages_per_minute, messages_per_day, recipients_per_day, messages_per_recipient_hour,
 	    logins_per_minute;

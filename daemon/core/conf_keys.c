@@ -215,7 +215,8 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "The most sessions opened in any 60 seconds; 0: no limit." },
 	{ ACCOUNT("share", share, CONF_KEYS_SHARE), .initial = "1/1",
 	  .text = "This host's part of the presets' limits, such as 1/20 for each of twenty hosts." },
-	{ LATER("account", "warm"), .text = "Keeps one session open." },
+	{ ACCOUNT("warm", warm, CONF_KEYS_CHOICE), .choices = "no yes", .initial = "no",
+	  .text = "Keeps one session open while there is nothing to send, so that an alert leaves at once." },
 };
 /* clang-format on */
 

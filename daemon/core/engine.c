@@ -37,6 +37,8 @@ engine_fit_pool(struct engine_account *account, nd_ms now)
 
 	pool_limit(&account->pool, limit_sessions(account->limit, (unsigned)conf->max_connections, now),
 	    (unsigned)conf->window, conf->provider == CONF_SMTP ? POOL_MAILS_OWN : POOL_MAILS);
+	account->pool.warm = conf->warm != 0;
+	account->sched.sessions = account->pool.max;
 }
 
 void
@@ -48,8 +50,8 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	account->change = CONF_OTHER;
 	health_init(&account->health, now);
 	engine_limit_join(engine, account);
-	engine_fit_pool(account, now);
 	sched_init(&account->sched);
+	engine_fit_pool(account, now);
 	account->sched.behind = true; /* what an earlier run or another account left */
 	token_init(&account->token, conf_provider_margin(conf->provider), now);
 	engine->accounts = nd_xrealloc(engine->accounts, (engine->count + 1) * sizeof(struct engine_account *));

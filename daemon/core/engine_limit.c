@@ -228,7 +228,7 @@ engine_limit_mind(struct engine *engine, struct engine_account *account, struct 
 	}
 	if (account->word.why > LIMIT_LEASE)
 		tell(account, &account->word, now.ms);
-	else if (!job && account->sched.ready.count == 0 && !account->sched.behind && !account->sched.loading)
+	else if (!job && account->sched.ready[SCHED_SMALL] + account->sched.ready[SCHED_BIG] == 0 && !account->sched.behind && !account->sched.loading)
 		health_unpace(&account->health, now.ms);
 }
 

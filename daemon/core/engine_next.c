@@ -37,7 +37,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	if (leave == HEALTH_ONE)
 		open = !account->health.probing && pool_total(pool) < pool->max && !engine_wants_mail(account);
 	else /* not for jobs that the limits keep waiting */
-		open = account->word.why == LIMIT_GO && pool_needs(pool, account->sched.ready.count, now.ms);
+		open = account->word.why == LIMIT_GO && pool_needs(pool, sched_ready(&account->sched), now.ms);
 	if (!open || limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now.ms) > now.ms)
 		return false;
 	limit_login_begin(account->limit, now.ms);

@@ -29,7 +29,7 @@ pool_add(struct pool *pool, unsigned number, nd_ms now)
 
 	(void)snprintf(session->id, sizeof(session->id), "s%u", number);
 	session->state = POOL_OPENING;
-	session->opened = now;
+	session->opened = pool->opened = now;
 	session->next = pool->sessions;
 	pool->sessions = session;
 	pool->count[POOL_OPENING]++;
@@ -123,10 +123,33 @@ pool_total(const struct pool *pool)
 	       pool->count[POOL_CLOSING];
 }
 
+/* One that is to be kept is missing. */
+static bool
+cold(const struct pool *pool)
+{
+	return pool->warm && pool_total(pool) == 0;
+}
+
+/* The pool of an account that has not had a session yet opens one at once. */
+static nd_ms
+warm_when(const struct pool *pool)
+{
+	return pool->opened > 0 ? pool->opened + POOL_WARM : 0;
+}
+
 bool
 pool_needs(const struct pool *pool, size_t ready, nd_ms now)
 {
-	return now >= pool->open_after && pool_total(pool) < pool->max && ready > pool->count[POOL_OPENING];
+	if (now < pool->open_after || pool_total(pool) >= pool->max)
+		return false;
+	return ready > pool->count[POOL_OPENING] || (cold(pool) && now >= warm_when(pool));
+}
+
+/* How long it may stay without a mail. */
+static nd_ms
+patience(const struct pool *pool)
+{
+	return pool->warm && pool_total(pool) == 1 ? POOL_AGE : POOL_IDLE;
 }
 
 struct pool_session *
@@ -136,7 +159,7 @@ pool_stale(const struct pool *pool, bool all, nd_ms now)
 
 	for (session = pool->sessions; session; session = session->next)
 		if (session->state == POOL_IDLE_SESSION &&
-		    (all || worn(pool, session, now) || now - session->idle_since >= POOL_IDLE))
+		    (all || worn(pool, session, now) || now - session->idle_since >= patience(pool)))
 			return session;
 	return NULL;
 }
@@ -147,11 +170,13 @@ pool_deadline(const struct pool *pool, nd_ms now)
 	const struct pool_session *session;
 	nd_ms at = pool->open_after > now ? pool->open_after : ND_NEVER;
 
+	if (cold(pool) && warm_when(pool) < at && warm_when(pool) > now)
+		at = warm_when(pool);
 	for (session = pool->sessions; session; session = session->next) {
 		if (session->state != POOL_IDLE_SESSION)
 			continue;
-		if (session->idle_since + POOL_IDLE < at)
-			at = session->idle_since + POOL_IDLE;
+		if (session->idle_since + patience(pool) < at)
+			at = session->idle_since + patience(pool);
 		if (session->opened + POOL_AGE < at)
 			at = session->opened + POOL_AGE;
 	}

@@ -11,6 +11,7 @@
 
 #define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
 #define POOL_AGE ND_MIN(10)
+#define POOL_WARM ND_MIN(1) /* a server that cuts idle sessions at once gets a kept one no more often */
 /* Mails of one session, for each that it may have under way: so it lasts as long with a window as without. */
 #define POOL_MAILS 100u     /* providers ask for it, their load balancers need it */
 #define POOL_MAILS_OWN 500u /* with a server that is no provider's; Exim ends a session after 1000 */
@@ -40,6 +41,8 @@ struct pool {
 	unsigned max;
 	unsigned mails;   /* of one session */
 	nd_ms open_after; /* a session could not be opened while others work: not before */
+	bool warm;        /* one is kept open, without jobs too */
+	nd_ms opened;     /* when the last one was begun */
 };
 
 /* A zeroed pool begins by this; later it changes one that is at work. mails: POOL_MAILS… */
@@ -53,7 +56,7 @@ struct pool_session *pool_idle(const struct pool *pool); /* the one used last (i
 struct pool_session *pool_roomy(const struct pool *pool, unsigned window, nd_ms now);
 void pool_give(struct pool *pool, struct pool_session *session, struct sched_job *job, nd_ms now); /* ─► BUSY */
 void pool_take(struct pool_session *session, unsigned n); /* job n is under way no more */
-/* Whether another session should be opened for `ready` waiting jobs. */
+/* Whether another session should be opened: for `ready` waiting jobs, or to be kept. */
 bool pool_needs(const struct pool *pool, size_t ready, nd_ms now);
 /* An idle session that is over its idle time, age or count, or that nobody may use (`all`); NULL none. */
 struct pool_session *pool_stale(const struct pool *pool, bool all, nd_ms now);

@@ -13,75 +13,10 @@ sched_severe(const struct queue_job *job)
 	return job->severity <= JOB_CRITICAL;
 }
 
-/* Ready: severe first, then oldest due, then oldest id. Waiting: by due time. */
 static bool
-before(const struct sched_job *a, const struct sched_job *b, bool ready)
+is_big(const struct queue_job *job)
 {
-	if (ready && sched_severe(a->job) != sched_severe(b->job))
-		return sched_severe(a->job);
-	if (a->due != b->due)
-		return a->due < b->due;
-	return strcmp(a->job->id, b->job->id) < 0;
-}
-
-static void
-place_at(struct sched_heap *heap, size_t at, struct sched_job *job)
-{
-	heap->item[at] = job;
-	job->at = at;
-}
-
-static void
-rise(struct sched_heap *heap, size_t at, bool ready)
-{
-	struct sched_job *job = heap->item[at];
-
-	while (at > 0 && before(job, heap->item[(at - 1) / 2], ready)) {
-		place_at(heap, at, heap->item[(at - 1) / 2]);
-		at = (at - 1) / 2;
-	}
-	place_at(heap, at, job);
-}
-
-static void
-sink(struct sched_heap *heap, size_t at, bool ready)
-{
-	struct sched_job *job = heap->item[at];
-	size_t child;
-
-	while ((child = 2 * at + 1) < heap->count) {
-		if (child + 1 < heap->count && before(heap->item[child + 1], heap->item[child], ready))
-			child++;
-		if (!before(heap->item[child], job, ready))
-			break;
-		place_at(heap, at, heap->item[child]);
-		at = child;
-	}
-	place_at(heap, at, job);
-}
-
-static void
-heap_add(struct sched_heap *heap, struct sched_job *job, bool ready)
-{
-	if (heap->count == heap->room) {
-		heap->room = heap->room ? 2 * heap->room : 16;
-		heap->item = nd_xrealloc(heap->item, heap->room * sizeof(struct sched_job *));
-	}
-	place_at(heap, heap->count++, job);
-	rise(heap, job->at, ready);
-}
-
-static void
-heap_remove(struct sched_heap *heap, struct sched_job *job, bool ready)
-{
-	size_t at = job->at;
-
-	heap->count--;
-	if (at == heap->count)
-		return;
-	place_at(heap, at, heap->item[heap->count]);
-	rise(heap, at, ready);
-	sink(heap, heap->item[at]->at, ready);
+	return job->body_len > SCHED_BIG_OCTETS;
 }
 
 static struct sched_heap *
@@ -89,7 +24,29 @@ heap_of(struct sched *sched, const struct sched_job *job)
 {
 	if (job->place == SCHED_WAITING)
 		return &sched->waiting;
-	return job->place == SCHED_READY ? &sched->ready : NULL;
+	return job->place == SCHED_READY ? &job->owner->ready[is_big(job->job) ? SCHED_BIG : SCHED_SMALL] : NULL;
+}
+
+/* `by` one more or one less is where the job is. */
+static void
+count_place(struct sched *sched, const struct sched_job *job, int by)
+{
+	bool big = is_big(job->job);
+
+	switch (job->place) {
+	case SCHED_WAITING:
+		break;
+	case SCHED_READY:
+		sched->ready[big ? SCHED_BIG : SCHED_SMALL] += (unsigned)by;
+		break;
+	case SCHED_SENDING:
+		sched->sending += (unsigned)by;
+		sched->big_sending += big ? (unsigned)by : 0;
+		break;
+	case SCHED_SETTLING:
+		sched->settling += (unsigned)by;
+		break;
+	}
 }
 
 /* The only function that changes a job's place. */
@@ -99,19 +56,13 @@ enter(struct sched *sched, struct sched_job *job, enum sched_place place)
 	struct sched_heap *heap = heap_of(sched, job);
 
 	if (heap)
-		heap_remove(heap, job, job->place == SCHED_READY);
-	if (job->place == SCHED_SENDING)
-		sched->sending--;
-	if (job->place == SCHED_SETTLING)
-		sched->settling--;
+		sched_heap_remove(heap, job);
+	count_place(sched, job, -1);
 	job->place = place;
+	count_place(sched, job, 1);
 	heap = heap_of(sched, job);
 	if (heap)
-		heap_add(heap, job, place == SCHED_READY);
-	if (place == SCHED_SENDING)
-		sched->sending++;
-	if (place == SCHED_SETTLING)
-		sched->settling++;
+		sched_heap_add(heap, job);
 }
 
 struct queue_job *
@@ -121,9 +72,9 @@ sched_release(struct sched *sched, struct sched_job *job)
 	struct sched_heap *heap = heap_of(sched, job);
 
 	if (heap)
-		heap_remove(heap, job, job->place == SCHED_READY);
-	if (job->place == SCHED_SETTLING)
-		sched->settling--;
+		sched_heap_remove(heap, job);
+	count_place(sched, job, -1);
+	sched_owner_leave(&sched->owners, job->owner);
 	if (job->next)
 		job->next->prev = job->prev;
 	if (job->prev)
@@ -159,7 +110,7 @@ sched_done(struct sched *sched)
 		free(job);
 	}
 	free(sched->waiting.item);
-	free(sched->ready.item);
+	sched_owner_done(&sched->owners);
 	sched_init(sched);
 }
 
@@ -173,14 +124,18 @@ remember(struct sched *sched, const struct queue_job *job, nd_unix now)
 		sched->next_due = job->due;
 }
 
+/* Severe jobs, and those of who has few here, find room beside a flood. */
 static bool
 room_for(const struct sched *sched, const struct queue_job *job)
 {
-	size_t jobs = SCHED_JOBS + (sched_severe(job) ? SCHED_RESERVE : 0);
-	size_t octets = job->body ? job->body_len : 0;
+	size_t jobs = SCHED_JOBS, octets = SCHED_OCTETS;
 
+	if (sched_severe(job) || sched_owner_jobs(&sched->owners, job) < SCHED_FEW) {
+		jobs += SCHED_RESERVE / (sched_severe(job) ? 1 : 2);
+		octets += SCHED_OCTETS_RESERVE / (sched_severe(job) ? 1 : 2);
+	}
 	/* A job alone is always taken: no body is larger than the window. */
-	return sched->count < jobs && (sched->octets + octets <= SCHED_OCTETS || sched->count == 0);
+	return sched->count < jobs && (sched->octets + (job->body ? job->body_len : 0) <= octets || sched->count == 0);
 }
 
 struct sched_job *
@@ -204,8 +159,10 @@ sched_add(struct sched *sched, struct queue_job *job, struct nd_now now)
 	sched->all = entry;
 	sched->count++;
 	sched->octets += job->body ? job->body_len : 0;
+	entry->owner = sched_owner_of(&sched->owners, job);
 	entry->place = entry->due <= now.ms ? SCHED_READY : SCHED_WAITING;
-	heap_add(heap_of(sched, entry), entry, entry->place == SCHED_READY);
+	count_place(sched, entry, 1);
+	sched_heap_add(heap_of(sched, entry), entry);
 	return entry;
 }
 
@@ -216,10 +173,27 @@ sched_ripen(struct sched *sched, nd_ms now)
 		enter(sched, sched->waiting.item[0], SCHED_READY);
 }
 
+/* So many big ones more may be sent: one session is kept for the others. */
+static unsigned
+room_for_big(const struct sched *sched)
+{
+	unsigned most = sched->sessions > 1 ? sched->sessions - 1 : 1;
+
+	return sched->big_sending < most ? most - sched->big_sending : 0;
+}
+
+size_t
+sched_ready(const struct sched *sched)
+{
+	unsigned big = room_for_big(sched);
+
+	return sched->ready[SCHED_SMALL] + (big < sched->ready[SCHED_BIG] ? big : sched->ready[SCHED_BIG]);
+}
+
 struct sched_job *
 sched_first(const struct sched *sched)
 {
-	return sched->ready.count > 0 ? sched->ready.item[0] : NULL;
+	return sched_owner_next(&sched->owners, room_for_big(sched) > 0);
 }
 
 struct sched_job *
@@ -227,8 +201,10 @@ sched_take(struct sched *sched)
 {
 	struct sched_job *job = sched_first(sched);
 
-	if (job)
+	if (job) {
+		sched_owner_took(&sched->owners, job->owner);
 		enter(sched, job, SCHED_SENDING);
+	}
 	return job;
 }
 

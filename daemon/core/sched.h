@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sched.h - the due jobs of one account that are in memory.  Layer: core.  Pure.
  *
- * A bounded window: the store holds all jobs, the window those that are due now or soon. Ready ones leave severe first, then oldest due.
+ * A bounded window: the store holds all jobs, the window those that are due now or soon. Ready ones leave severe first, then by turns of
+ * their owners, then oldest due; big ones leave a session to the others.
  *
  *   (accepted, loaded) ─► WAITING ─due─► READY ─► SENDING ─► SETTLING (its outcome is being committed) ─► gone, or WAITING again
  */
@@ -9,14 +10,19 @@
 #define ND_CORE_SCHED_H
 
 #include "common/clock.h"
+#include "daemon/core/sched_owner.h"
 #include "daemon/core/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SCHED_JOBS 1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond */
+#define SCHED_JOBS                                                                                                     \
+	1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond, those of who has few half of it */
 #define SCHED_RESERVE 100u
-#define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies */
+#define SCHED_FEW 10u
+#define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies; and the reserve for the same */
+#define SCHED_OCTETS_RESERVE (1024u * 1024)
+#define SCHED_BIG_OCTETS (64u * 1024) /* a body beyond is big */
 #define SCHED_TLS 96
 #define SCHED_HORIZON ND_SEC(60) /* a job due later than this waits in the store */
 
@@ -28,6 +34,7 @@ struct sched_job {
 	enum sched_place place;
 	nd_ms due;
 	size_t at;                     /* index in its heap */
+	struct sched_owner *owner;     /* borrowed */
 	struct sched_job *next, *prev; /* all jobs of the account */
 	int wish;                      /* enum job_action asked for while it was being sent or settled; -1 none */
 	nd_ms doubted;                 /* when it became uncertain here, if it did */
@@ -40,18 +47,16 @@ struct sched_job {
 	char sha256[65];               /* the driver's: of its message, as far as it was needed; "" not yet */
 };
 
-struct sched_heap {
-	struct sched_job **item; /* owned array */
-	size_t count, room;
-};
 struct sched {
-	struct sched_heap waiting, ready;
+	struct sched_heap waiting;
+	struct sched_owners owners; /* their heaps hold the ready ones */
 	struct sched_job *all;
 	size_t count, octets;
-	unsigned sending, settling;
-	bool behind;      /* the store holds due jobs that are not here */
-	bool loading;     /* a load is under way */
-	nd_unix next_due; /* of the first job in the store that is not here; ND_NEVER none known */
+	unsigned ready[SCHED_SIZES], sending, settling;
+	unsigned big_sending, sessions; /* of these sessions that there may be */
+	bool behind;                    /* the store holds due jobs that are not here */
+	bool loading;                   /* a load is under way */
+	nd_unix next_due;               /* of the first job in the store that is not here; ND_NEVER none known */
 };
 
 void sched_init(struct sched *sched);
@@ -61,6 +66,7 @@ struct sched_job *sched_add(struct sched *sched, struct queue_job *job, struct n
 /* Moves what has become due to ready. */
 void sched_ripen(struct sched *sched, nd_ms now);
 struct sched_job *sched_first(const struct sched *sched); /* the next ready job; NULL none */
+size_t sched_ready(const struct sched *sched);            /* so many could be sent now */
 /* The same, now SENDING. */
 struct sched_job *sched_take(struct sched *sched);
 /* SENDING ─► READY: the attempt does not count. `due` is its place among the ready ones: now for one that others shall go before. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* resolve.c - host names to addresses on resolver threads.  Layer: io.  Knows getaddrinfo.
  *
- * ask ─┬─ an address, or a name of the cache ───────────────► settled ─► (soon) done()
+ * ask ─┬─ an address, localhost, or a name of the cache ────► settled ─► (soon) done()
  *      └─ lookup: one for each name, on a thread ─► (note) ─► settled
  *
  * A lookup outlives the asks that gave it up: others who ask for its name wait for the same one, so a name server that
@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define THREADS 4
 #define PATIENCE ND_SEC(30)
@@ -372,6 +373,31 @@ take_host(const char *host, char out[HOST_SIZE])
 	out[len] = '\0';
 }
 
+/* "localhost", and what ends in ".localhost" (RFC 6761, 6.3). */
+static bool
+is_here(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t len = strlen(host), end = sizeof(name) - 1;
+
+	if (len > 0 && host[len - 1] == '.')
+		len--;
+	return len >= end && strncasecmp(host + len - end, name, end) == 0 && (len == end || host[len - end - 1] == '.');
+}
+
+/* Known without a look at files or name servers, of which one may be slow to say that it has no AAAA. IPv4 first: every host has it. */
+static void
+settle_here(struct resolve_ask *ask)
+{
+	struct resolve_answer both, six;
+
+	if (ask_system("127.0.0.1", AI_NUMERICHOST | AI_NUMERICSERV, &both) != 0 ||
+	    ask_system("::1", AI_NUMERICHOST | AI_NUMERICSERV, &six) != 0)
+		abort();
+	both.addr[both.count++] = six.addr[0];
+	settle_with(ask, &both);
+}
+
 struct resolve_ask *
 resolver_ask(struct resolver *resolver, const char *host, uint16_t port, resolve_done *done, void *arg)
 {
@@ -393,6 +419,10 @@ resolver_ask(struct resolver *resolver, const char *host, uint16_t port, resolve
 	}
 	if (ask_system(ask->host, AI_NUMERICHOST | AI_NUMERICSERV, &literal) == 0) {
 		settle_with(ask, &literal);
+		return ask;
+	}
+	if (is_here(ask->host)) {
+		settle_here(ask);
 		return ask;
 	}
 	prune(resolver, now);

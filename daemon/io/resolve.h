@@ -2,6 +2,7 @@
 /* resolve.h - host names to addresses on resolver threads.  Layer: io.  Knows getaddrinfo.
  *
  * getaddrinfo cannot be cancelled: a lookup that outlasts its deadline is given up and its late answer dropped; up to 4 threads. Answers are kept 60 s.
+ * localhost is asked of nobody (RFC 6761, 6.3).
  */
 #ifndef ND_IO_RESOLVE_H
 #define ND_IO_RESOLVE_H

@@ -39,7 +39,7 @@
 #define STORE_ENDINGS 20000          /* jobs that one ENDING looks at, of each kind */
 #define STORE_BOUND 500u             /* rows that one EXPIRE or PRUNE touches */
 #define STORE_SLICE ND_SEC(1) / 50   /* a long read gives way to writes after this */
-#define STORE_LIST_OCTETS (16u * 1024u * 1024u)
+#define STORE_LIST_OCTETS (4u * 1024u * 1024u)
 #define STORE_KEY_LIFE ND_HOUR(24) /* of an idempotency key */
 #define STORE_OWNER_CHAINS 256u
 #define STORE_TRIED_BITS 65536u

@@ -146,8 +146,10 @@ static int
 begin(void **state)
 {
 	(void)state;
+	(void)pthread_mutex_lock(&lock); /* a thread of the test before may still be on its way out */
 	lookups = 0;
 	shut = false;
+	(void)pthread_mutex_unlock(&lock);
 	the_loop = loop_new();
 	the_resolver = resolver_new(the_loop);
 	return 0;
@@ -179,6 +181,28 @@ addresses_need_no_name_server(void **state)
 	assert_string_equal(six.answer.addr[0].text, "2001:db8::7");
 	assert_int_equal(((struct sockaddr_in6 *)&six.answer.addr[0].addr)->sin6_port, htons(587));
 	assert_string_equal(bare.answer.addr[0].text, "::1");
+}
+
+static void
+this_host_needs_no_name_server(void **state)
+{
+	static const char *const names[] = { "localhost", "LocalHost", "localhost.", "mail.localhost" };
+	static const char *const others[] = { "notlocalhost", "localhost.test", "." };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct asked asked = ask_and_wait(names[i]);
+
+		assert_int_equal(asked.answer.count, 2);
+		assert_string_equal(asked.answer.addr[0].text, "127.0.0.1");
+		assert_int_equal(((struct sockaddr_in *)&asked.answer.addr[0].addr)->sin_port, htons(587));
+		assert_string_equal(asked.answer.addr[1].text, "::1");
+		assert_int_equal(((struct sockaddr_in6 *)&asked.answer.addr[1].addr)->sin6_port, htons(587));
+	}
+	assert_int_equal(lookups, 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		(void)ask_and_wait(others[i]);
+	assert_int_equal(lookups, 3);
 }
 
 static void
@@ -313,6 +337,7 @@ names_are_looked_up_beside_a_stuck_one(void **state)
 	loop_run(the_loop);
 	assert_int_equal(asked.answer.count, 1);
 	assert_false(stuck[0].done);
+	wait_for_lookups(4); /* none begins in the next test */
 }
 
 static void
@@ -338,6 +363,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(addresses_need_no_name_server, begin, end),
+		cmocka_unit_test_setup_teardown(this_host_needs_no_name_server, begin, end),
 		cmocka_unit_test_setup_teardown(the_families_of_a_name_take_turns, begin, end),
 		cmocka_unit_test_setup_teardown(an_unknown_name_is_told_in_words_and_asked_for_again, begin, end),
 		cmocka_unit_test_setup_teardown(a_host_that_is_no_name_fails, begin, end),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_engine_world.c - the engine in a world of outages, crashes and leaping clocks: each job ends once.
+/* test_engine_world.c - the engine in a world of outages, crashes and leaping clocks: each job ends once, and no limit is passed.
  *
  * What the engine wants is answered later, so that a crash, a suspended host, a cancelled job meet sessions that are being opened, mails under way
  * and outcomes on their way to the disk. A relay may take a mail from the moment its job is noted in flight. ND_SEED=N plays one world alone.
@@ -18,6 +18,7 @@
 #define RCPTS 4u
 #define EVENTS 4000u
 #define SEEDS 30u
+#define WEEKS 6u            /* worlds that last for about a week, with limits by day and hour */
 #define WAIT_MAX ND_MIN(10) /* of a job that is ready, while its account is well */
 #define CALM_MAX ND_MIN(2)  /* of a job of the account that nothing happens to, from its acceptance to its end */
 
@@ -45,12 +46,14 @@ struct world {
 	struct event events[EVENTS]; /* in the order in which they were wanted */
 	unsigned event_count;
 	nd_ms begun[ACCOUNTS][JOBS * 40]; /* when data began */
+	unsigned begun_rcpts[ACCOUNTS][JOBS * 40];
 	unsigned begun_count[ACCOUNTS];
 	nd_ms well_since[ACCOUNTS];
 	uint32_t dice;
 	nd_ms now, skew, swept, asleep; /* asleep: when the host woke up last */
 	bool down[ACCOUNTS];            /* the relay */
-	unsigned crashes, twice, late;
+	unsigned crashes, twice, paced;
+	bool week;
 };
 
 static uint32_t seed_played; /* 0: all went well */
@@ -194,6 +197,19 @@ take(struct world *world, const struct settle_mail *mail, unsigned n)
 			world->twice += ++world->delivered[n][mail->index[k]] > 1;
 }
 
+/* No day has more recipients than it may. */
+static void
+check_day(const struct world *world, unsigned i)
+{
+	unsigned rcpts = 0, n = world->begun_count[i];
+
+	if (world->conf.account[i].recipients_per_day == 0)
+		return;
+	while (n > 0 && world->now - world->begun[i][n - 1] < ND_DAY(1))
+		rcpts += world->begun_rcpts[i][--n];
+	assert_true(rcpts <= world->conf.account[i].recipients_per_day);
+}
+
 /* From now on the relay may have it, and its data counts for the limits. */
 static void
 note(struct world *world, struct sched_job *job)
@@ -202,8 +218,10 @@ note(struct world *world, struct sched_job *job)
 	unsigned *count = &world->begun_count[i];
 
 	job->slot = 0;
+	world->begun_rcpts[i][*count] = job->rcpts;
 	world->begun[i][(*count)++] = world->now;
 	assert_true(*count < JOBS * 40);
+	check_day(world, i);
 	if (at_most > 0 && *count > at_most)
 		assert_true(world->now - world->begun[i][*count - 1 - at_most] >= ND_MIN(1));
 }
@@ -504,6 +522,7 @@ check_waits(struct world *world)
 		const struct engine_account *account = engine_account_named(world->engine, names[i]);
 		nd_ms since;
 
+		world->paced += account->word.why == LIMIT_RCPTS_DAY;
 		if (account->health.state != HEALTH_OK || account->word.why != LIMIT_GO ||
 		    world->asleep == world->now || (i == TOKENS && !token_usable(&account->token, world->now)) ||
 		    world->down[i])
@@ -539,7 +558,7 @@ next_of(struct world *world, bool busy)
 	for (unsigned i = 0; i < world->event_count; i++)
 		if (world->events[i].at < next)
 			next = world->events[i].at;
-	if (busy && world->now + 700 < next)
+	if (busy && !world->week && world->now + 700 < next)
 		next = world->now + 1 + roll(world, 1000);
 	return next < world->now + ND_MIN(1) ? next : world->now + ND_MIN(1);
 }
@@ -567,11 +586,11 @@ check_end(struct world *world, unsigned n)
 }
 
 static void
-open_world(struct world *world, uint32_t seed)
+open_world(struct world *world, uint32_t seed, bool week)
 {
 	static char users[ACCOUNTS][2] = { "x", "y", "z" };
 
-	*world = (struct world){ .dice = seed };
+	*world = (struct world){ .dice = seed, .week = week };
 	rows_conf(&world->conf, names, 3);
 	for (unsigned i = 0; i < ACCOUNTS; i++)
 		world->conf.account[i].user = users[i];
@@ -579,6 +598,8 @@ open_world(struct world *world, uint32_t seed)
 	world->conf.account[CHECKERED].messages_per_minute = seed % 2 ? 12 : 0;
 	world->conf.account[TOKENS].auth = CONF_OAUTH2;
 	world->conf.account[TOKENS].messages_per_minute = seed % 5 ? 0 : 8;
+	world->conf.account[CHECKERED].recipients_per_day = week ? 30 : 0;
+	world->conf.account[CHECKERED].messages_per_recipient_hour = week ? 4 : 0;
 	begin(world);
 }
 
@@ -592,14 +613,14 @@ unfinished(const struct world *world)
 }
 
 static void
-run_world(struct world *world, uint32_t seed)
+run_world(struct world *world, uint32_t seed, bool week)
 {
 	unsigned n = 0, turns = 0;
 
-	open_world(world, seed);
+	open_world(world, seed, week);
 	while (unfinished(world)) {
 		assert_true(++turns < 200000);
-		if (n < JOBS && roll(world, 3) == 0)
+		if (n < JOBS && roll(world, week ? 40 : 3) == 0)
 			accept(world, n++);
 		befall(world);
 		for (unsigned i = 0; i < world->event_count;) {
@@ -628,23 +649,39 @@ run_world(struct world *world, uint32_t seed)
 }
 
 static void
-in_a_world_of_outages_each_job_ends_once(void **state)
+run_worlds(unsigned seeds, bool week)
 {
 	static struct world world;
 	const char *one = getenv("ND_SEED");
-	unsigned crashes = 0, twice = 0;
+	unsigned crashes = 0, twice = 0, paced = 0;
 
-	(void)state;
-	for (uint32_t seed = one ? (uint32_t)strtoul(one, NULL, 10) : 1; seed <= SEEDS || one; seed++) {
+	for (uint32_t seed = one ? (uint32_t)strtoul(one, NULL, 10) : 1; seed <= seeds || one; seed++) {
 		seed_played = seed;
-		run_world(&world, seed);
+		run_world(&world, seed, week);
 		crashes += world.crashes;
 		twice += world.twice;
+		paced += world.paced;
+		assert_true(!week || world.now > ND_DAY(5));
 		if (one)
 			break;
 	}
 	seed_played = 0;
-	assert_true(one || (crashes > SEEDS && twice > SEEDS)); /* else nothing was put to the test */
+	assert_true(one || (crashes > seeds && twice > seeds &&
+			       (!week || paced > seeds))); /* else nothing was put to the test */
+}
+
+static void
+in_a_world_of_outages_each_job_ends_once(void **state)
+{
+	(void)state;
+	run_worlds(SEEDS, false);
+}
+
+static void
+in_weeks_with_a_daily_quota_too_and_no_day_has_more(void **state)
+{
+	(void)state;
+	run_worlds(WEEKS, true);
 }
 
 static int
@@ -661,6 +698,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(in_a_world_of_outages_each_job_ends_once, say_seed),
+		cmocka_unit_test_teardown(in_weeks_with_a_daily_quota_too_and_no_day_has_more, say_seed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,47 @@ the_session_used_last_is_used_again(void **state)
 }
 
 static void
+a_warm_pool_keeps_one_session_and_renews_it(void **state)
+{
+	struct pool pool = { .warm = true };
+	struct pool_session *a, *b;
+
+	(void)state;
+	pool_limit(&pool, 3, 1, POOL_MAILS);
+	assert_true(pool_needs(&pool, 0, 1000));
+	a = pool_add(&pool, 1, 1000);
+	assert_false(pool_needs(&pool, 0, 1000));
+	pool_enter(&pool, a, POOL_IDLE_SESSION, 1000);
+	b = pool_add(&pool, 2, 2000);
+	pool_enter(&pool, b, POOL_IDLE_SESSION, 2000);
+	assert_ptr_equal(pool_stale(&pool, false, 1000 + POOL_IDLE), a); /* one is enough */
+	pool_remove(&pool, a);
+	assert_null(pool_stale(&pool, false, 2000 + POOL_AGE - 1));
+	assert_int_equal(pool_deadline(&pool, 2000 + POOL_IDLE), 2000 + POOL_AGE);
+	assert_ptr_equal(pool_stale(&pool, false, 2000 + POOL_AGE), b);
+	pool_remove(&pool, b);
+	assert_true(pool_needs(&pool, 0, 2000 + POOL_AGE));
+	pool_done(&pool);
+}
+
+static void
+a_server_that_cuts_idle_sessions_gets_one_a_minute(void **state)
+{
+	struct pool pool = { .warm = true };
+
+	(void)state;
+	pool_limit(&pool, 3, 1, POOL_MAILS);
+	pool_remove(&pool, pool_add(&pool, 1, 1000));
+	assert_false(pool_needs(&pool, 0, 1000 + POOL_WARM - 1));
+	assert_int_equal(pool_deadline(&pool, 1000), 1000 + POOL_WARM);
+	assert_true(pool_needs(&pool, 1, 1001)); /* a job does not wait for that */
+	assert_true(pool_needs(&pool, 0, 1000 + POOL_WARM));
+	pool.warm = false;
+	assert_int_equal(pool_deadline(&pool, 1000), ND_NEVER);
+	pool_done(&pool);
+}
+
+static void
 sessions_retire_by_idle_time_age_and_count(void **state)
 {
 	struct pool pool = { 0 };
@@ -146,6 +187,8 @@ main(void)
 		cmocka_unit_test(another_mail_goes_to_the_busy_session_with_the_fewest),
 		cmocka_unit_test(sessions_are_opened_by_need_and_not_beyond_the_limit),
 		cmocka_unit_test(the_session_used_last_is_used_again),
+		cmocka_unit_test(a_warm_pool_keeps_one_session_and_renews_it),
+		cmocka_unit_test(a_server_that_cuts_idle_sessions_gets_one_a_minute),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
 		cmocka_unit_test(after_a_refused_connection_it_waits),
 		cmocka_unit_test(old_sessions_end_as_soon_as_they_are_idle),

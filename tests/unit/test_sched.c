@@ -167,6 +167,183 @@ what_is_dropped_is_only_what_nobody_works_on(void **state)
 	sched_done(&sched);
 }
 
+/* Job number n of this owner, due so long ago, with a body of so many octets. */
+static void
+add(struct sched *sched, unsigned n, unsigned uid, const char *unit, nd_ms ago, size_t octets)
+{
+	struct queue_job *job = row_make(n, "a", at0.unix_ms - ago, JOB_WARNING, 1);
+
+	job->uid = uid;
+	job->unit = nd_xstrdup(unit);
+	if (octets > 0) {
+		free(job->body);
+		job->body = octets > SCHED_BIG_OCTETS ? NULL : nd_xalloc(octets);
+		job->body_len = octets;
+	}
+	(void)sched_add(sched, job, at0);
+}
+
+static unsigned
+taken(struct sched *sched)
+{
+	struct sched_job *job = sched_take(sched);
+
+	return job ? (unsigned)strtoul(job->job->id + 20, NULL, 10) : 0;
+}
+
+static void
+submitters_take_turns_and_a_flood_is_one_submitter(void **state)
+{
+	static const unsigned want[] = { 1, 201, 301, 2, 202, 302, 3, 303, 4, 5 };
+	struct sched sched;
+	size_t i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 1; i <= 100; i++)
+		add(&sched, (unsigned)i, 1000, "flood.service", ND_MIN(10) - (nd_ms)i, 0);
+	for (i = 201; i <= 202; i++)
+		add(&sched, (unsigned)i, 1000, "backup.service", 200 - (nd_ms)i % 100, 0);
+	for (i = 301; i <= 303; i++)
+		add(&sched, (unsigned)i, 1001, NULL, 100 - (nd_ms)i % 100, 0);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		assert_int_equal(taken(&sched), want[i]);
+	sched_done(&sched);
+}
+
+static void
+who_waited_has_saved_up_no_turns_and_who_comes_anew_neither(void **state)
+{
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 1; i <= 20; i++)
+		add(&sched, i, 1000, NULL, 1000 - i, 0);
+	for (i = 101; i <= 103; i++)
+		add(&sched, i, 1001, NULL, -500, 0); /* not yet due */
+	for (i = 1; i <= 10; i++)
+		assert_int_equal(taken(&sched), i);
+	sched_ripen(&sched, at0.ms + 500);
+	assert_int_equal(taken(&sched), 101);
+	assert_int_equal(taken(&sched), 11);
+	assert_int_equal(taken(&sched), 102);
+	add(&sched, 201, 1002, NULL, 0, 0);
+	add(&sched, 202, 1002, NULL, 0, 0);
+	assert_int_equal(taken(&sched), 201);
+	assert_int_equal(taken(&sched), 12);
+	assert_int_equal(taken(&sched), 202); /* as many turns as the owner of 103, and due before */
+	assert_int_equal(taken(&sched), 103);
+	assert_int_equal(taken(&sched), 13);
+	sched_done(&sched);
+}
+
+static void
+a_severe_job_goes_before_everybody_s_turn(void **state)
+{
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 1; i <= 4; i++)
+		add(&sched, i, 1000, NULL, 10 - i, 0);
+	add(&sched, 11, 1001, NULL, 0, 0);
+	assert_int_equal(taken(&sched), 1); /* it is the others' turn now */
+	for (i = 21; i <= 22; i++) {
+		struct queue_job *job = row_make(i, "a", at0.unix_ms, JOB_CRITICAL, 1);
+
+		job->uid = 1000;
+		(void)sched_add(&sched, job, at0);
+	}
+	assert_int_equal(taken(&sched), 21);
+	assert_int_equal(taken(&sched), 22);
+	assert_int_equal(taken(&sched), 11);
+	assert_int_equal(taken(&sched), 2);
+	sched_done(&sched);
+}
+
+static void
+who_has_few_jobs_finds_room_beside_a_flood(void **state)
+{
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 1; i <= SCHED_JOBS + 1; i++)
+		add(&sched, i, 1000, NULL, 1000, 0);
+	assert_int_equal(sched.count, SCHED_JOBS);
+	for (i = 2001; i <= 2001 + SCHED_FEW; i++)
+		add(&sched, i, 1001, NULL, 0, 0);
+	assert_int_equal(sched.count, SCHED_JOBS + SCHED_FEW);
+	for (i = 3001; i <= 3001 + SCHED_RESERVE; i++)
+		add(&sched, i, i, NULL, 0, 0);
+	assert_int_equal(sched.count, SCHED_JOBS + SCHED_RESERVE / 2); /* the rest is for severe ones */
+	assert_non_null(sched_add(&sched, row_make(5000, "a", at0.unix_ms, JOB_ALERT, 1), at0));
+	assert_true(sched.behind);
+	sched_done(&sched);
+	for (i = 1; i <= SCHED_OCTETS / SCHED_BIG_OCTETS + 1; i++) /* the same when octets are what is full */
+		add(&sched, i, 1000, NULL, 1000, SCHED_BIG_OCTETS);
+	assert_int_equal(sched.count, SCHED_OCTETS / SCHED_BIG_OCTETS);
+	add(&sched, 2001, 1001, NULL, 0, SCHED_BIG_OCTETS);
+	assert_int_equal(sched.count, SCHED_OCTETS / SCHED_BIG_OCTETS + 1);
+	sched_done(&sched);
+}
+
+static void
+big_ones_leave_a_session_to_the_others(void **state)
+{
+	struct sched sched;
+	struct sched_job *big[2];
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	sched.sessions = 3;
+	for (i = 1; i <= 4; i++)
+		add(&sched, i, 1000, NULL, 1000 - i, SCHED_BIG_OCTETS + 1);
+	assert_int_equal(sched_ready(&sched), 2);
+	for (i = 0; i < 2; i++)
+		big[i] = sched_take(&sched);
+	assert_non_null(big[1]);
+	assert_null(sched_take(&sched));
+	assert_int_equal(sched_ready(&sched), 0);
+	add(&sched, 11, 1000, NULL, 0, 0);
+	assert_int_equal(sched_ready(&sched), 1);
+	assert_int_equal(taken(&sched), 11);
+	sched_settle(&sched, big[0]);
+	assert_int_equal(taken(&sched), 3);
+	assert_null(sched_take(&sched));
+	sched_done(&sched);
+
+	sched.sessions = 1; /* nothing to leave */
+	add(&sched, 1, 1000, NULL, 0, SCHED_BIG_OCTETS + 1);
+	assert_int_equal(taken(&sched), 1);
+	sched_done(&sched);
+}
+
+static void
+the_last_job_takes_its_owner_along(void **state)
+{
+	struct sched sched;
+	struct sched_job *job;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 1; i <= 50; i++) {
+		add(&sched, i, i, "x.service", 0, 0);
+		job = sched_take(&sched);
+		sched_settle(&sched, job);
+		job->job->state = JOB_DELIVERED;
+		sched_settled(&sched, job, at0);
+		assert_null(sched.owners.first);
+	}
+	sched_done(&sched);
+}
+
 int
 main(void)
 {
@@ -178,6 +355,12 @@ main(void)
 		cmocka_unit_test(what_is_accepted_during_a_load_is_not_forgotten),
 		cmocka_unit_test(a_settled_job_waits_again_or_goes),
 		cmocka_unit_test(what_is_dropped_is_only_what_nobody_works_on),
+		cmocka_unit_test(submitters_take_turns_and_a_flood_is_one_submitter),
+		cmocka_unit_test(who_waited_has_saved_up_no_turns_and_who_comes_anew_neither),
+		cmocka_unit_test(a_severe_job_goes_before_everybody_s_turn),
+		cmocka_unit_test(who_has_few_jobs_finds_room_beside_a_flood),
+		cmocka_unit_test(big_ones_leave_a_session_to_the_others),
+		cmocka_unit_test(the_last_job_takes_its_owner_along),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
