@@ -267,7 +267,7 @@ $(BENCH_SLOWSYNC): %D%/bench/slowsync.c
 	$(MKDIR_P) %D%/bench
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -shared -fPIC -o $@ $(top_srcdir)/%D%/bench/slowsync.c
 CLEANFILES += $(BENCH_TOOLS) $(BENCH_SLOWSYNC) libbench.a
-EXTRA_DIST += %D%/bench/bench.py %D%/bench/slowsync.c
+EXTRA_DIST += %D%/bench/bench.py %D%/bench/exim.py %D%/bench/slowsync.c
 
 # Lints: each fails the build; lint/selftest.sh proves that each can.
 check_PROGRAMS += %D%/lint/dump
@@ -287,6 +287,6 @@ EXTRA_DIST += $(LINTS) %D%/lint/lib.sh %D%/lint/code.pl %D%/lint/cover.py %D%/li
 	%D%/fuzz/run.sh
 
 # What is run by scripts/test, beside "make check".
-EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/opinions/fetch %D%/systemd \
+EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/opinions %D%/fips %D%/systemd \
 	%D%/lab/README.md %D%/lab/approve.py %D%/lab/exact.py %D%/lab/lab %D%/lab/oidc.mjs %D%/lab/package.json \
 	%D%/lab/package-lock.json %D%/lab/probe.py %D%/lab/selftest.sh

@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+import exim
+
 TICKS = os.sysconf('SC_CLK_TCK')
 PATH = os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
 DOMAIN = 'bench.example'
@@ -465,6 +467,17 @@ class Bench:
                     self.note('through', kind, got['mails'] / (got['last'] - load['start']), accepts=load['rate'], p99_ms=load['p99_ms'])
                     self.note('cpu', kind, (server.cpu() - cpu) / got['mails'] * 1000)
 
+    def exim(self):
+        """Another relay on the same way, end to end."""
+        count = self.size.postfix_through // 4
+        for _ in range(self.size.rounds):
+            with Sink(self.host, count) as sink, exim.Exim(self.host) as server:
+                server.submit(1, 10)
+                sink.wait_first(self.size.patience)
+                load = server.submit(64, count - 10)
+                got = sink.wait(self.size.patience)
+                self.note('through', exim.Exim, got['mails'] / (got['last'] - load['start']), accepts=load['rate'], p99_ms=load['p99_ms'])
+
     def distant(self):
         for _, kind in self.pairs():
             with Sink(self.host, self.size.distant, rtt=40) as sink, kind(self.host, connections=1) as server:
@@ -583,6 +596,10 @@ def table(result):
             row['words'], cell(row['notifyd'], row['unit']), cell(row['postfix'], row['unit']), ratio,
             '%.0f %%' % (row['of_replay'] * 100) if row['of_replay'] else '', row['goal'],
             {True: 'yes', False: 'no', None: ''}[row['reached']])
+    beside = [value['value'] for row in result['measured'] if (row['row'], row['program']) == ('through', 'exim') for value in row['values']]
+    if beside:
+        yield ''
+        yield 'Submit to delivered by Exim: %s mails a second.' % number(statistics.median(beside))
     if result['replay']:
         yield ''
         yield 'Replay bound: %s mails a second.' % number(statistics.median(result['replay']))
@@ -611,6 +628,7 @@ def main():
     parser.add_argument('--quick', action='store_true', help='one round of few mails, about two minutes')
     parser.add_argument('--large', action='store_true', help='also a queue of 1,000,000 jobs')
     parser.add_argument('--only', default='', help='parts, by commas: keep slow through distant')
+    parser.add_argument('--exim', default='', help='a folder of tests/opinions/fetch: Exim end to end, too')
     parser.add_argument('--no-postfix', action='store_true', help='notifyd alone')
     parser.add_argument('--dir', default='/var/tmp', help='a folder on the disk that is meant')
     parser.add_argument('--out', default='', help='file for the results as JSON')
@@ -619,13 +637,14 @@ def main():
     size = Quick if args.quick else Full
     postfix = 'it was not wanted' if args.no_postfix else postfix_words()
     host = Host(args.builddir, args.dir)
+    host.exim = os.path.abspath(args.exim)
     try:
         bench = Bench(host, size, postfix.startswith('Postfix'))
         result = {'date': time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()), 'machine': machine(host.folder),
                   'settings': {'mode': 'quick' if args.quick else 'full', 'postfix': postfix, 'large': args.large,
                                **{key: value for key, value in vars(size).items() if not key.startswith('_')},
                                'text_octets': 2048, 'postfix_main_cf': POSTFIX_MAIN}}
-        parts = args.only.split(',') if args.only else ['keep', 'slow', 'through', 'distant'] + ['large'] * args.large
+        parts = args.only.split(',') if args.only else ['keep', 'slow', 'through', 'distant'] + ['exim'] * bool(args.exim) + ['large'] * args.large
         for part in parts:
             say(part)
             getattr(bench, part)()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Second and third opinions: Exim and OpenSMTPD take our mails. Only where ND_OPINIONS names a folder of tests/opinions/fetch, and as root.
 
-Each runs from a private configuration in a mount namespace of its own, where /etc/passwd knows its users. OpenSMTPD speaks without TLS here: the keys of
+OpenSMTPD speaks without TLS here: the keys of
 Debian 12's do not work with its OpenSSL 3 ("missing private key")."""
 import email
 import email.policy
@@ -9,15 +9,17 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
-from notifyd import ProgramTest, until
+from notifyd import TOP, ProgramTest, until
+
+sys.path.insert(0, os.path.join(TOP, 'tests/opinions'))
+import private
 
 PROGRAMS = os.environ.get('ND_OPINIONS', '')
 TOO_LARGE = 1200000
-NAMES = 'Debian-exim:x:8:8::/:/bin/false\nopensmtpd:x:7001:7001::/:/bin/false\nopensmtpq:x:7002:7002::/:/bin/false\n'
-GROUPS = 'Debian-exim:x:8:\nopensmtpd:x:7001:\nopensmtpq:x:7002:\n'
 EXIM = '''
 exim_user = mail
 exim_group = mail
@@ -76,17 +78,6 @@ table box {{ "ops@opinion.example" = mail, "night@opinion.example" = mail }}
 action box maildir "{folder}/box" virtual <box>
 match from any for domain "opinion.example" action box
 '''
-# What they find at paths that are compiled in.
-PLACES = '''
-set -e
-mount --make-rprivate /
-mount --bind {folder}/passwd /etc/passwd
-mount --bind {folder}/group /etc/group
-for place in /var/spool /run /usr/libexec /var/lib; do mkdir -p $place && mount -t tmpfs tmpfs $place; done
-mkdir -p -m 711 /var/spool/smtpd
-mkdir -p /var/lib/opensmtpd/empty /usr/libexec/opensmtpd
-mount --bind {programs}/opensmtpd/usr/libexec/opensmtpd /usr/libexec/opensmtpd
-'''
 CONFIG = '''
 [daemon]
 hostname = host.example
@@ -125,9 +116,6 @@ class Opinion(ProgramTest):
                        check=True, stderr=subprocess.DEVNULL)
         shutil.chown(self.path('key.pem'), 'mail')
         self.write('secret', 'secret', 0o600)
-        for name, more in (('passwd', NAMES), ('group', GROUPS)):
-            with open('/etc/' + name, encoding='utf-8') as file:
-                self.write(name, file.read() + more, 0o644)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -138,12 +126,9 @@ class Opinion(ProgramTest):
 
     def serve(self, program, config, *words):
         """The server, when it listens."""
-        program = os.path.join(PROGRAMS, program)
-        facts = {'folder': self.folder, 'port': self.port, 'program': program, 'programs': PROGRAMS}
+        facts = {'folder': self.folder, 'port': self.port, 'program': os.path.join(PROGRAMS, program)}
         self.write('conf', config.format(**facts), 0o644)
-        with open(self.path('said'), 'wb') as said:
-            server = subprocess.Popen(['unshare', '-m', 'bash', '-c', PLACES.format(**facts) + 'exec "$@"', 'bash', program,
-                                       *[word.format(**facts) for word in words]], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        server = private.start(PROGRAMS, self.folder, program, *words, self.path('conf'))
         self.addCleanup(server.wait)
         self.addCleanup(server.terminate)
 
@@ -200,7 +185,7 @@ class Opinion(ProgramTest):
 
 class Exim(Opinion):
     def test_it_takes_our_mails_by_tls_and_chunks(self):
-        self.serve('exim4-daemon-light/usr/sbin/exim4', EXIM, '-C', '{folder}/conf', '-bdf')
+        self.serve(private.EXIM, EXIM, '-bdf', '-C')
         d = self.daemon(CONFIG % (self.port, BY_TLS % (self.folder, self.folder)))
         texts = self.check_mails(d)
         self.check_arrived(texts)
@@ -212,7 +197,7 @@ class Exim(Opinion):
             self.assertNotIn(word, said)
 
     def test_a_wrong_password_is_the_account_s_fault(self):
-        self.serve('exim4-daemon-light/usr/sbin/exim4', EXIM, '-C', '{folder}/conf', '-bdf')
+        self.serve(private.EXIM, EXIM, '-bdf', '-C')
         self.write('secret', 'wrong', 0o600)
         d = self.daemon(CONFIG % (self.port, BY_TLS % (self.folder, self.folder)))
         job = d.submit(to=['ops@opinion.example'], text='x')
@@ -222,7 +207,7 @@ class Exim(Opinion):
 
 class OpenSmtpd(Opinion):
     def test_it_takes_our_mails_step_by_step(self):
-        self.serve('opensmtpd/usr/sbin/smtpd', OPENSMTPD, '-d', '-f', '{folder}/conf')
+        self.serve(private.OPENSMTPD, OPENSMTPD, '-d', '-f')
         d = self.daemon(CONFIG % (self.port, 'security = none\nauth = none'))
         texts = self.check_mails(d)
         self.check_arrived(texts)
