@@ -154,6 +154,7 @@ judge_accounts(const struct json_node *accounts, struct finding *finding)
 	const struct json_node *account = accounts ? accounts->child : NULL;
 	const char *name, *state, *reason;
 	unsigned all = 0, bad = 0;
+	bool quiet;
 	char text[600];
 
 	for (; account; account = account->next, all++) {
@@ -162,10 +163,11 @@ judge_accounts(const struct json_node *accounts, struct finding *finding)
 		reason = json_get_text(account, "reason");
 		if (!name || !is_one_of(state, in_trouble))
 			continue;
-		bad += strcmp(state, "paused") != 0;
+		quiet = json_get(account, "quiet_until") != NULL; /* a known delay, no fault yet */
+		bad += strcmp(state, "paused") != 0 && !quiet;
 		(void)snprintf(
 		    text, sizeof(text), "account %s is %s%s%s", name, state, reason ? ": " : "", reason ? reason : "");
-		find(finding, LEVEL_WARNING, text, NULL);
+		find(finding, quiet ? LEVEL_OK : LEVEL_WARNING, text, NULL);
 	}
 	if (all > 0 && bad == all)
 		find(finding, LEVEL_CRITICAL, "no account can send", NULL);

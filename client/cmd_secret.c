@@ -10,12 +10,13 @@
 
 #define PATIENCE ND_MIN(2) /* a token request, with its own time limit */
 
-enum { OPT_FIELD, OPT_FOLDER, OPT_SEAL, OPT_NO_TRY };
+enum { OPT_FIELD, OPT_FOLDER, OPT_SEAL, OPT_NO_SEAL, OPT_NO_TRY };
 /* clang-format off */
 const struct args_option cmd_secret_options[] = {
 	[OPT_FIELD]  = { 'f', "field", "NAME", "client_secret, client_secret_next or password; by itself what the account logs in with." },
 	[OPT_FOLDER] = { 0, "credentials-dir", "DIR", "Where credential:NAME is stored (" DEPOSIT_CREDENTIALS ")." },
-	[OPT_SEAL]   = { 0, "seal", NULL, "Encrypts it to this machine (systemd-creds), in DIR.encrypted; one that is sealed stays so." },
+	[OPT_SEAL]   = { 0, "seal", NULL, "Encrypts it to this machine (systemd-creds), in DIR.encrypted, or fails; without it that is done where it works." },
+	[OPT_NO_SEAL] = { 0, "no-seal", NULL, "Does not encrypt it; one that is encrypted already stays so." },
 	[OPT_NO_TRY] = { 0, "no-try", NULL, "Takes it without trying it." },
 	{ 0 },
 };
@@ -24,10 +25,12 @@ const struct args_option cmd_secret_options[] = {
 struct giving { /* one run */
 	struct cmd *cmd;
 	const char *account, *folder;
-	bool seal, try;
+	enum deposit_seal seal;
+	bool try;
 	struct nd_secret secret;
-	char path[DEPOSIT_PATH];
+	struct deposit_done stored;
 	char *reference; /* owned */
+	bool loaded;     /* systemd hands it over: it may be sealed */
 	char detail[200];
 	bool tried;
 };
@@ -50,7 +53,7 @@ static int
 read_answer(struct giving *giving, const struct link_reply *reply)
 {
 	struct json_tree tree = { 0 };
-	const struct json_node *tried;
+	const struct json_node *tried, *loaded;
 	const char *detail;
 	struct nd_why why;
 
@@ -66,6 +69,8 @@ read_answer(struct giving *giving, const struct link_reply *reply)
 	(void)snprintf(giving->detail, sizeof(giving->detail), "%s", detail != NULL ? detail : "");
 	free(giving->reference);
 	giving->reference = nd_xstrdup(json_get_text(tree.root, "reference"));
+	loaded = json_get(tree.root, "loaded");
+	giving->loaded = loaded != NULL && loaded->type == JSON_BOOL && loaded->boolean;
 	json_done(&tree);
 	return CMD_DONE;
 }
@@ -98,11 +103,13 @@ hand_over(struct giving *giving, const char *field, bool try)
 static int
 keep(struct giving *giving)
 {
+	/* a notifyd that was not started by systemd reads plain files alone */
+	const enum deposit_seal seal =
+	    giving->seal == DEPOSIT_WHERE_IT_WORKS && !giving->loaded ? DEPOSIT_PLAIN : giving->seal;
 	struct nd_why why;
 	int code;
 
-	if (deposit_secret(giving->folder, giving->reference, &giving->secret, giving->seal, giving->path, &why) ==
-	    ND_OK)
+	if (deposit_secret(giving->folder, giving->reference, &giving->secret, seal, &giving->stored, &why) == ND_OK)
 		return CMD_DONE;
 	code = cmd_fail(giving->cmd, &why);
 	if (!giving->cmd->json)
@@ -125,14 +132,19 @@ tell(struct giving *giving, const char *field, bool rotated)
 		json_out_text(&out, "field", field);
 		json_out_bool(&out, "tried", giving->tried);
 		json_out_text(&out, "detail", giving->detail);
-		json_out_text(&out, "path", giving->path);
+		json_out_text(&out, "path", giving->stored.path);
+		json_out_bool(&out, "sealed", giving->stored.sealed);
+		json_out_text(&out, "remark", giving->stored.remark[0] != '\0' ? giving->stored.remark : NULL);
 		json_out_object_end(&out);
 		writer_json(&giving->cmd->out, nd_buf_text(&buf), buf.len);
 		nd_buf_done(&buf);
 		return;
 	}
-	writer_line(&giving->cmd->out, WRITER_PLAIN, "%s: %s is in use (%s) and stored in %s", giving->account, field,
-	    giving->detail, giving->path);
+	writer_line(&giving->cmd->out, WRITER_PLAIN, "%s: %s is in use (%s) and stored in %s%s", giving->account, field,
+	    giving->detail, giving->stored.path, giving->stored.sealed ? ", encrypted to this machine" : "");
+	if (giving->stored.remark[0] != '\0')
+		writer_line(&giving->cmd->out, WRITER_WARN, "it is not encrypted, only its owner can read it: %s",
+		    giving->stored.remark);
 	if (strcmp(field, "password") == 0 && giving->tried)
 		return;
 	if (strcmp(field, "password") == 0)
@@ -221,7 +233,9 @@ cmd_secret_run(struct cmd *cmd, const struct args *args)
 	struct giving giving = { .cmd = cmd,
 		.account = args->words[1],
 		.folder = args_value(args, OPT_FOLDER),
-		.seal = args_has(args, OPT_SEAL),
+		.seal = args_has(args, OPT_SEAL)      ? DEPOSIT_SEALED
+			: args_has(args, OPT_NO_SEAL) ? DEPOSIT_PLAIN
+						      : DEPOSIT_WHERE_IT_WORKS,
 		.try = !args_has(args, OPT_NO_TRY) };
 	const char *field = args_value(args, OPT_FIELD);
 	bool rotating = strcmp(args->words[0], "rotate") == 0;
@@ -231,6 +245,8 @@ cmd_secret_run(struct cmd *cmd, const struct args *args)
 		return cmd_usage(cmd, "notifyctl secret knows set and rotate, not \"%.60s\"", args->words[0]);
 	if (rotating && field != NULL)
 		return cmd_usage(cmd, "secret rotate is about client_secret: no --field");
+	if (args_has(args, OPT_SEAL) && args_has(args, OPT_NO_SEAL))
+		return cmd_usage(cmd, "--seal and --no-seal: give one");
 	if (giving.folder == NULL)
 		giving.folder = DEPOSIT_CREDENTIALS;
 	code = run(&giving, rotating, field);

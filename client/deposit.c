@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define NEW_PATH (DEPOSIT_PATH + 8)
+#define PIPE_OCTETS 65536u /* what a pipe holds, pipe(7) */
 
 static int
 write_all(int fd, const char *octets, size_t len)
@@ -78,19 +79,21 @@ deposit_write(const char *path, const void *octets, size_t len, mode_t mode, str
 	return deposit_sync(path, why);
 }
 
-/* The secret goes to the program by a pipe, never by argv. SIGPIPE is ignored by our caller's choice of write size: 64 KiB fit. */
+/* The secret goes to the program by a pipe, never by argv. It fits into the pipe, whose reading end stays open here till then: a
+ * program that does not read it does no harm. */
 static enum nd_err
-feed(pid_t child, int fd, const struct nd_secret *secret, struct nd_why *why)
+feed(pid_t child, const int ends[2], const struct nd_secret *secret, struct nd_why *why)
 {
-	int sent = write_all(fd, secret->octets, secret->len), status;
+	int sent = secret->len > PIPE_OCTETS ? -1 : write_all(ends[1], secret->octets, secret->len), status;
 
-	(void)close(fd);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		continue;
 	if (sent == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return ND_OK;
 	(void)nd_fail(why, ND_EDISK, 0, "systemd-creds could not seal the secret");
-	return nd_fail_at(why, "", 0, "its reason stands above; without sealing: leave --seal out");
+	return nd_fail_at(why, "", 0, "its reason stands above; without sealing: --no-seal");
 }
 
 /* systemd-creds encrypt; the name is part of what is sealed, and the service loads it as crede_NAME. */
@@ -111,17 +114,26 @@ seal_to(const char *name, const char *path, const struct nd_secret *secret, stru
 	}
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+	(void)posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
 	failed = posix_spawnp(&child, program, &actions, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(ends[0]);
 	if (failed == 0)
-		err = feed(child, ends[1], secret, why);
+		err = feed(child, ends, secret, why);
 	else {
+		(void)close(ends[0]);
 		(void)close(ends[1]);
 		err = nd_fail(why, ND_EDISK, failed, "systemd-creds cannot be run");
 	}
 	free(out);
 	return err;
+}
+
+static bool
+has_octets(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
 }
 
 static enum nd_err
@@ -133,6 +145,8 @@ write_sealed(const char *name, const char *path, const struct nd_secret *secret,
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
 	(void)unlink(fresh);
 	err = seal_to(name, fresh, secret, why);
+	if (err == ND_OK && !has_octets(fresh))
+		err = nd_fail(why, ND_EDISK, 0, "systemd-creds wrote nothing");
 	if (err == ND_OK && (chmod(fresh, 0600) != 0 || rename(fresh, path) != 0))
 		err = nd_fail(why, ND_EDISK, errno, "cannot write %.200s", path);
 	if (err != ND_OK)
@@ -142,39 +156,61 @@ write_sealed(const char *name, const char *path, const struct nd_secret *secret,
 	return err;
 }
 
+/* Where the unit looks for sealed ones. */
+static bool
+has_place(const char *folder, struct nd_why *why)
+{
+	char place[DEPOSIT_PATH];
+	struct stat st;
+
+	(void)snprintf(place, sizeof(place), "%s.encrypted", folder);
+	if (stat(place, &st) == 0 && S_ISDIR(st.st_mode))
+		return true;
+	(void)nd_fail(why, ND_EDISK, 0, "there is no folder %.100s", place);
+	return false;
+}
+
 static enum nd_err
-write_credential(const char *folder, const char *name, const struct nd_secret *secret, bool seal,
-    char path[DEPOSIT_PATH], struct nd_why *why)
+write_credential(const char *folder, const char *name, const struct nd_secret *secret, enum deposit_seal seal,
+    struct deposit_done *done, struct nd_why *why)
 {
 	char plain[DEPOSIT_PATH], sealed[DEPOSIT_PATH];
+	bool must;
 	enum nd_err err;
 
 	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL || strlen(name) > 200)
 		return nd_fail(why, ND_EINVALID, 0, "\"%.60s\" cannot be the name of a credential", name);
 	(void)snprintf(plain, sizeof(plain), "%s/%s", folder, name);
 	(void)snprintf(sealed, sizeof(sealed), "%s.encrypted/%s", folder, name);
-	if (!seal && access(sealed, F_OK) != 0) {
-		(void)snprintf(path, DEPOSIT_PATH, "%s", plain);
-		return deposit_write(plain, secret->octets, secret->len, 0600, why);
+	must = seal == DEPOSIT_SEALED || access(sealed, F_OK) == 0;
+	done->sealed = must || seal == DEPOSIT_WHERE_IT_WORKS;
+	if (done->sealed) {
+		err = must || has_place(folder, why) ? write_sealed(name, sealed, secret, why) : why->err;
+		if (err == ND_OK && unlink(plain) != 0 && errno != ENOENT) /* it would be read instead */
+			return nd_fail(why, ND_EDISK, errno, "cannot remove %.200s", plain);
+		(void)snprintf(done->path, DEPOSIT_PATH, "%s", sealed);
+		if (err == ND_OK || must)
+			return err;
+		(void)snprintf(done->remark, sizeof(done->remark), "%.190s", why->text);
 	}
-	(void)snprintf(path, DEPOSIT_PATH, "%s", sealed);
-	err = write_sealed(name, sealed, secret, why);
-	if (err == ND_OK && unlink(plain) != 0 && errno != ENOENT) /* it would be read instead */
-		err = nd_fail(why, ND_EDISK, errno, "cannot remove %.200s", plain);
-	return err;
+	done->sealed = false;
+	(void)snprintf(done->path, DEPOSIT_PATH, "%s", plain);
+	return deposit_write(plain, secret->octets, secret->len, 0600, why);
 }
 
 enum nd_err
-deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret, bool seal,
-    char path[DEPOSIT_PATH], struct nd_why *why)
+deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret, enum deposit_seal seal,
+    struct deposit_done *done, struct nd_why *why)
 {
 	static const char credential[] = "credential:", file[] = "file:";
 
+	*done = (struct deposit_done){ .sealed = false };
 	if (strncmp(reference, credential, sizeof(credential) - 1) == 0)
-		return write_credential(folder, reference + sizeof(credential) - 1, secret, seal, path, why);
-	if (strncmp(reference, file, sizeof(file) - 1) == 0 && reference[sizeof(file) - 1] == '/' && !seal) {
-		(void)snprintf(path, DEPOSIT_PATH, "%s", reference + sizeof(file) - 1);
-		return deposit_write(path, secret->octets, secret->len, 0600, why);
+		return write_credential(folder, reference + sizeof(credential) - 1, secret, seal, done, why);
+	if (strncmp(reference, file, sizeof(file) - 1) == 0 && reference[sizeof(file) - 1] == '/' &&
+	    seal != DEPOSIT_SEALED) {
+		(void)snprintf(done->path, DEPOSIT_PATH, "%s", reference + sizeof(file) - 1);
+		return deposit_write(done->path, secret->octets, secret->len, 0600, why);
 	}
 	(void)nd_fail(why, ND_ESTATE, 0, "%.100s is not a place that notifyctl can store a secret in", reference);
 	return nd_fail_at(why, "", 0, "store it there by the means of that place");

@@ -17,9 +17,19 @@ enum nd_err deposit_write(
     const char *path, const void *octets, size_t len, mode_t mode, struct nd_why *why) ND_MUST_CHECK;
 /* The folder that `path` is in: a rename in it is on disk after this. */
 enum nd_err deposit_sync(const char *path, struct nd_why *why) ND_MUST_CHECK;
-/* A secret in the place that `reference` names (credential:NAME, file:/path); *path tells where it went.
- * A credential that is sealed stays sealed (systemd-creds), and with `seal` a new one is. ND_ESTATE: nothing can be written there (command:, env:). */
-enum nd_err deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret, bool seal,
-    char path[DEPOSIT_PATH], struct nd_why *why) ND_MUST_CHECK;
+/* Sealed: encrypted to this machine by systemd-creds, in FOLDER.encrypted. One that is sealed stays so whatever the wish. */
+enum deposit_seal {
+	DEPOSIT_PLAIN,
+	DEPOSIT_WHERE_IT_WORKS, /* else as it is, and `remark` tells why */
+	DEPOSIT_SEALED
+};
+struct deposit_done {
+	char path[DEPOSIT_PATH]; /* where it went */
+	bool sealed;
+	char remark[200]; /* why not, where it was to be where that works */
+};
+/* A secret in the place that `reference` names (credential:NAME, file:/path). ND_ESTATE: nothing can be written there (command:, env:). */
+enum nd_err deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret,
+    enum deposit_seal seal, struct deposit_done *done, struct nd_why *why) ND_MUST_CHECK;
 
 #endif

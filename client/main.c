@@ -10,6 +10,8 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 /* clang-format off */
 static const struct cmd_row commands[] = {
@@ -276,6 +278,18 @@ set_locale(void)
 		(void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+/* Secrets, codes and sensitive messages pass through: no core dump, and no reading by others of our user. */
+static void
+keep_to_ourselves(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#ifndef ND_SANITIZED /* the leak checker reads its own process */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -286,6 +300,7 @@ main(int argc, char **argv)
 	struct nd_why why;
 	int at = 0, code;
 
+	keep_to_ourselves();
 	set_locale();
 	argc -= argc > 0;
 	argv++;

@@ -59,7 +59,8 @@ paste_close(struct paste *paste)
 static void
 show(const struct paste *paste, const char *octets, size_t len)
 {
-	if (paste->terminal && write(STDERR_FILENO, octets, len) < 0)
+	/* to a terminal alone: a file of messages must not hold the code */
+	if (paste->terminal && isatty(STDERR_FILENO) && write(STDERR_FILENO, octets, len) < 0)
 		return; /* nobody looks */
 }
 

@@ -56,7 +56,8 @@ struct explain_row {
 	struct explain_list match, example, command;
 	const char *provider; /* family: microsoft google ses; "" any */
 	enum explain_class class;
-	nd_ms wait; /* another try before makes no sense; 0 none */
+	nd_ms wait;   /* another try before makes no sense; 0 none */
+	bool spreads; /* after a change it means at first that the change has not spread yet */
 	const char *cause[EXPLAIN_LANG_COUNT], *remedy[EXPLAIN_LANG_COUNT];
 	const char *source;
 	unsigned line;  /* of the section that named it first */

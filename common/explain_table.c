@@ -17,7 +17,7 @@
 #define ID_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum kind { TEXT, WORDS, LIST, PATTERNS, COMMANDS, CLASS, PROVIDER, WAIT };
+enum kind { TEXT, WORDS, LIST, PATTERNS, COMMANDS, CLASS, PROVIDER, WAIT, FLAG };
 struct key {
 	const char *name;
 	enum kind kind;
@@ -29,6 +29,7 @@ static const struct key keys[] = {
 	{ "provider", PROVIDER, AT(provider) },
 	{ "class", CLASS, AT(class) },
 	{ "wait", WAIT, AT(wait) },
+	{ "spreads", FLAG, AT(spreads) },
 	{ "cause.en", WORDS, AT(cause[EXPLAIN_EN]) },
 	{ "cause.ja", WORDS, AT(cause[EXPLAIN_JA]) },
 	{ "remedy.en", WORDS, AT(remedy[EXPLAIN_EN]) },
@@ -222,6 +223,9 @@ take(struct explain_row *row, const struct key *key, char *value)
 		return read_provider(row, value);
 	case WAIT:
 		return nd_str_duration(value, &row->wait) ? NULL : "this is no duration (90s, 15m, 1h)";
+	case FLAG:
+		row->spreads = strcmp(value, "yes") == 0;
+		return row->spreads || strcmp(value, "no") == 0 ? NULL : "this is yes or no";
 	default:
 		return NULL;
 	}

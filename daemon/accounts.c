@@ -22,6 +22,7 @@ build_one(struct app *app, struct engine_account *engine)
 	account->engine = engine;
 	account->conf = reload_hold(app->conf);
 	engine->user = account;
+	engine->claims = &account->claims;
 	(void)snprintf(path, sizeof(path), "%s/tokens/%s", app->options.state_dir, engine->conf->name);
 	account->token_path = nd_xstrdup(path);
 	proof_open(account);

@@ -24,6 +24,20 @@
 #define DISK_LOOK ND_SEC(10)       /* a full disk: is there room again? */
 #define STATUS_PAUSE ND_SEC(1)     /* each status wakes systemd */
 
+static void
+tell_state(struct app *app, const struct engine_account *account)
+{
+	const struct health *health = &account->health;
+	const bool calm = health->state <= HEALTH_PACED || health->quiet != 0;
+	char words[HEALTH_WORDS];
+
+	(void)health_words(health, loop_now(app->loop), words);
+	nd_log(calm ? ND_LOG_NOTICE : ND_LOG_WARNING,
+	    ND_FIELDS({ "ACCOUNT", account->conf->name }, { "STATE", health_state_name(health->state) }),
+	    "account %s is %s%s%s%s%s", account->conf->name, health_state_name(health->state), words[0] ? ": " : "",
+	    words, health->hint[0] ? "; " : "", health->hint);
+}
+
 /* The engine's wishes, one after another. */
 static void
 obey(struct app *app, struct engine_action *action)
@@ -69,13 +83,7 @@ obey(struct app *app, struct engine_action *action)
 		recover_keep_ages(app);
 		endings_soon(app);
 		feed_account(app, account);
-		nd_log(account->health.state <= HEALTH_PACED ? ND_LOG_NOTICE : ND_LOG_WARNING,
-		    ND_FIELDS(
-			{ "ACCOUNT", account->conf->name }, { "STATE", health_state_name(account->health.state) }),
-		    "account %s is %s%s%s%s%s%s%s", account->conf->name, health_state_name(account->health.state),
-		    account->health.reason[0] ? ": " : "", account->health.reason,
-		    account->health.detail[0] ? ": " : "", account->health.detail, account->health.hint[0] ? "; " : "",
-		    account->health.hint);
+		tell_state(app, account);
 		break;
 	}
 }

@@ -91,6 +91,7 @@ struct app_account {
 	struct conf *conf;             /* which engine->conf is a part of; held */
 	struct tls *tls;               /* made when the first session opens */
 	struct nd_secret token;        /* access token in use */
+	struct claims claims;          /* what it says of itself */
 	struct app_asking *asking;     /* requests for tokens that are not done with */
 	struct expiry credentials[EXPIRY_KINDS];
 	struct ending ending;   /* of its jobs */
@@ -225,7 +226,8 @@ void limits_recall(struct app *app, const char *limit);
 void limits_keep(struct app *app, const char *limit, char *record); /* takes it */
 
 /* tokens*.c */
-void tokens_open(struct app *app, struct app_account *account); /* what STATE/tokens holds */
+void tokens_use(struct app_account *account, const struct nd_secret *token); /* from now on */
+void tokens_open(struct app *app, struct app_account *account);              /* what STATE/tokens holds */
 void tokens_ask(struct app *app, struct engine_account *engine);
 void tokens_drop(struct app_account *account); /* forgets the token in memory; answers on their way are not taken */
 void tokens_done(struct app_account *account); /* at its end, or the daemon's */
@@ -334,6 +336,12 @@ void recover_orphans(struct app *app); /* jobs of accounts that are no more get 
 /* STATE/downtime: when the accounts could not be used. The time in which no notifyd ran counts as such. */
 void recover_ages(struct app *app);
 void recover_keep_ages(struct app *app);
+
+/* --- changes.c --- */
+
+struct json_node;
+void changes_read(struct app *app, const struct json_node *kept); /* NULL: this is the first start */
+void changes_write(struct app *app, struct json_out *out);
 /* Looks whether the wall clock leapt. */
 void recover_leap(struct app *app);
 void recover_sweep(void *arg); /* expiry; every minute while there are jobs */
@@ -487,8 +495,8 @@ void feed_free(struct app *app);
 void shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
-void shape_health(
-    const struct health *health, const char *account, struct json_out *out); /* of one that is not ok: reason, hint */
+void shape_health(const struct health *health, const char *account, struct nd_now now,
+    struct json_out *out); /* of one that is not ok: reason, hint */
 struct shape_counts {
 	int64_t queued, sending;
 };

@@ -236,6 +236,8 @@ credentials_used(struct app_account *account, const struct nd_secret *secret)
 	nd_str_hex(mark, sum, sizeof(mark) / 2);
 	if (strcmp(mark, expiry->mark) == 0)
 		return;
+	if (expiry->mark[0] != '\0')
+		engine_secret_changed(app->engine, account->engine, loop_now(app->loop));
 	expiry_used(expiry, mark, loop_now(app->loop).unix_ms);
 	app->credentials_changed = true;
 	credentials_soon(app);

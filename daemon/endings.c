@@ -73,9 +73,10 @@ tell(struct app *app, const struct app_account *account)
 static struct ending_fact
 fact_of(struct app *app, struct engine_account *engine, const struct store_req *found)
 {
-	struct ending_fact fact = {
-		.state = engine->health.state, .held = app->another_machine, .since = engine->downtime.since
-	};
+	struct ending_fact fact = { .state = engine->health.state,
+		.held = app->another_machine,
+		.quiet = engine->health.quiet != 0,
+		.since = engine->downtime.since };
 
 	for (unsigned i = 0; i < found->count_count; i++)
 		if (nd_str_eq_nocase(found->counts[i].account, engine->conf->name)) {

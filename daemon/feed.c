@@ -287,10 +287,9 @@ feed_account(struct app *app, const struct engine_account *account)
 	struct events_item item = {
 		.kind = EVENTS_ACCOUNT, .state = (uint8_t)health->state, .account = account->conf->name
 	};
-	char reason[sizeof(health->reason) + sizeof(health->detail) + 2];
+	char reason[HEALTH_WORDS];
 
-	(void)snprintf(reason, sizeof(reason), "%s%s%s", health->reason, health->detail[0] ? ": " : "", health->detail);
-	item.reason = reason;
+	item.reason = health_words(health, loop_now(app->loop), reason);
 	add(app, &item);
 }
 

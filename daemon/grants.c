@@ -100,7 +100,7 @@ grants_sign_in(struct app_account *account, struct oauth_saved *saved)
 
 	grants_take(account, saved);
 	account->grants++;
-	nd_secret_set(&account->token, account->grant.token.octets, account->grant.token.len);
+	tokens_use(account, &account->grant.token);
 	engine_signed_in(app->engine, account->engine, now);
 	engine_token_got(app->engine, account->engine, now.ms - (now.unix_ms - account->grant.issued),
 	    now.ms + (account->grant.expires - now.unix_ms), now);

@@ -116,7 +116,7 @@ put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 	(void)snprintf(relay, sizeof(relay), "%s:%d", account->conf->host, (int)account->conf->port);
 	json_out_text(out, "relay", relay);
 	if (account->health.state != HEALTH_OK)
-		shape_health(&account->health, row->account, out);
+		shape_health(&account->health, row->account, loop_now(app->loop), out);
 	at = health_ready(&account->health, now);
 	if (at != 0)
 		json_out_time(out, "eta", row->due > at ? row->due : at);

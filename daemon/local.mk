@@ -110,6 +110,8 @@ libcore_a_SOURCES = \
 	%D%/core/refusals.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
+	%D%/core/spread.c \
+	%D%/core/spread.h \
 	%D%/core/signin.c \
 	%D%/core/signin.h \
 	%D%/core/signin_reply.c \
@@ -263,6 +265,7 @@ notifyd_SOURCES = \
 	%D%/probe_smtp.c \
 	%D%/probe_token.c \
 	%D%/proof.c \
+	%D%/changes.c \
 	%D%/recover.c \
 	%D%/reload.c \
 	%D%/reports.c \

@@ -396,12 +396,16 @@ recover_ages(struct app *app)
 	size_t len;
 
 	ages_path(app, path, sizeof(path));
-	if (filer_read(path, AGES_LIMIT, &text, &len, NULL) != ND_OK)
+	if (filer_read(path, AGES_LIMIT, &text, &len, NULL) != ND_OK) {
+		changes_read(app, NULL);
 		return;
+	}
 	if (json_read(&tree, text, len, &json_limits_job, NULL, NULL) != ND_OK)
 		tree.root = NULL;
 	if (tree.root && json_get(tree.root, "alive"))
 		(void)json_int(json_get(tree.root, "alive"), 0, INT64_MAX / 2, &alive);
+	if (json_get(tree.root, "changed"))
+		changes_read(app, json_get(tree.root, "changed"));
 	downtime_read(engine_leaps(app->engine), json_get(tree.root, "leaps"));
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
 		downtime_read(&account->downtime, json_get(json_get(tree.root, "accounts"), account->conf->name));
@@ -450,6 +454,7 @@ recover_keep_ages(struct app *app)
 			json_out_int(
 			    &out, account->conf->name, ((const struct app_account *)account->user)->ending.told);
 	json_out_object_end(&out);
+	changes_write(app, &out);
 	json_out_object_end(&out);
 	filer_write_later(app->files, app->loop, path, nd_buf_text(&buf), buf.len, ages_kept, NULL);
 	nd_buf_done(&buf);

@@ -146,6 +146,7 @@ refuse(struct secrets_trial *trial, const struct nd_why *why)
 static void
 answer(struct secrets_trial *trial, bool tried, const char *detail)
 {
+	const char *reference = reference_of(trial->account->engine->conf, trial->field);
 	struct json_out out;
 	struct nd_buf buf;
 
@@ -156,7 +157,8 @@ answer(struct secrets_trial *trial, bool tried, const char *detail)
 	json_out_object(&out, NULL);
 	json_out_bool(&out, "tried", tried);
 	json_out_text(&out, "detail", detail);
-	json_out_text(&out, "reference", reference_of(trial->account->engine->conf, trial->field));
+	json_out_text(&out, "reference", reference);
+	json_out_bool(&out, "loaded", secret_loaded(reference));
 	json_out_object_end(&out);
 	http_request_own(trial->request, NULL, NULL);
 	handlers_reply(trial->request, 200, &buf);
@@ -178,6 +180,7 @@ use(struct secrets_trial *trial, bool tried, const char *detail)
 	nd_secret_done(&before);
 	nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", conf->name }), "account %s has a new %s: %s", conf->name,
 	    field_names[trial->field], detail);
+	engine_secret_changed(trial->app->engine, account->engine, loop_now(trial->app->loop));
 	if (trial->field != SECRETS_CLIENT_NEXT) {
 		proof_open(account);
 		if (!tried || !grant_refreshed(conf)) /* else it was the trial that brought a new token */

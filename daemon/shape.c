@@ -59,12 +59,12 @@ is_sending(struct app *app, const struct queue_job *job)
 }
 
 void
-shape_health(const struct health *health, const char *account, struct json_out *out)
+shape_health(const struct health *health, const char *account, struct nd_now now, struct json_out *out)
 {
-	char reason[512];
+	char reason[HEALTH_WORDS + 128], words[HEALTH_WORDS];
 
-	(void)snprintf(reason, sizeof(reason), "account %s is %s: %s%s%s", account, health_state_name(health->state),
-	    health->reason, health->detail[0] ? ": " : "", health->detail);
+	(void)snprintf(reason, sizeof(reason), "account %s is %s: %s", account, health_state_name(health->state),
+	    health_words(health, now, words));
 	json_out_text(out, "reason", reason);
 	json_out_text(out, "hint", health->hint[0] ? health->hint : NULL);
 }
@@ -207,7 +207,7 @@ shape_job(struct app *app, const struct queue_job *job, const struct store_req *
 		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
 		json_out_text(out, "hint", OTHER_MACHINE_HINT);
 	} else if (health) {
-		shape_health(health, job->account, out);
+		shape_health(health, job->account, loop_now(app->loop), out);
 	} else {
 		json_out_text(out, "reason", job->reason);
 		json_out_text(out, "hint", job->hint);
@@ -271,16 +271,16 @@ put_settings(const struct conf_account *conf, struct json_out *out)
 static void
 put_condition(struct engine_account *account, uint64_t queued, struct nd_now now, struct json_out *out)
 {
-	char reason[512];
+	char reason[HEALTH_WORDS];
 
 	if (account->health.reason[0] != '\0') {
-		(void)snprintf(reason, sizeof(reason), "%s%s%s", account->health.reason,
-		    account->health.detail[0] ? ": " : "", account->health.detail);
-		json_out_text(out, "reason", reason);
+		json_out_text(out, "reason", health_words(&account->health, now, reason));
 		json_out_text(out, "hint", account->health.hint[0] ? account->health.hint : NULL);
 	}
 	if (health_deadline(&account->health) != ND_NEVER)
 		json_out_time(out, "until", now.unix_ms + (account->health.until - now.ms));
+	if (account->health.quiet != 0)
+		json_out_time(out, "quiet_until", now.unix_ms + (account->health.quiet - now.ms));
 	if (account->health.state == HEALTH_PACED)
 		json_out_time(out, "ready", engine_through(account, queued, now));
 }

@@ -19,7 +19,7 @@ put_to_use(struct app_asking *asking)
 	struct app_account *account = asking->account;
 	struct app *app = account->app;
 
-	nd_secret_set(&account->token, asking->token.octets, asking->token.len);
+	tokens_use(account, &asking->token);
 	engine_token_got(app->engine, account->engine, asking->obtained, asking->expires, loop_now(app->loop));
 	nd_log(ND_LOG_INFO, ND_FIELDS({ "ACCOUNT", account->engine->conf->name }),
 	    "new access token for account %s, good for %lld s", account->engine->conf->name,

@@ -25,6 +25,13 @@ identify(struct app_account *account)
 	nd_str_hex(account->identity, sum, sizeof(sum));
 }
 
+void
+tokens_use(struct app_account *account, const struct nd_secret *token)
+{
+	nd_secret_set(&account->token, token->octets, token->len);
+	claims_read(token, &account->claims);
+}
+
 static void
 use(struct app_account *account, const struct oauth_saved *saved)
 {
@@ -33,7 +40,7 @@ use(struct app_account *account, const struct oauth_saved *saved)
 
 	if (saved->token.len == 0 || saved->issued > now.unix_ms || saved->expires <= now.unix_ms)
 		return;
-	nd_secret_set(&account->token, saved->token.octets, saved->token.len);
+	tokens_use(account, &saved->token);
 	engine_token_got(app->engine, account->engine, now.ms - (now.unix_ms - saved->issued),
 	    now.ms + (saved->expires - now.unix_ms), now);
 }

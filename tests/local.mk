@@ -71,6 +71,7 @@ UNIT_TESTS = \
 	%D%/unit/test_smtp_reply \
 	%D%/unit/test_smtp_stuff \
 	%D%/unit/test_smtp_window \
+	%D%/unit/test_spread \
 	%D%/unit/test_stamp \
 	%D%/unit/test_stats \
 	%D%/unit/test_store_port \

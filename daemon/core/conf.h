@@ -181,6 +181,8 @@ const char *conf_fault_line(const struct conf_fault *fault, char *out, size_t si
  * application any more, so nothing learned about it holds. */
 enum conf_change { CONF_SAME, CONF_CHANGED, CONF_OTHER };
 enum conf_change conf_compare(const struct conf_account *before, const struct conf_account *after);
+/* Tells over a restart whether an account's settings are the same: a number of all of them. */
+uint64_t conf_print(const struct conf_account *account);
 
 const struct conf_account *conf_account_named(const struct conf *conf, const char *name);
 /* The key has a value of its own in the files, not a preset's. */
@@ -189,6 +191,8 @@ bool conf_account_given(const struct conf_account *account, const char *key);
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);
 bool conf_provider_dsn(int provider); /* it may be asked for reports of failure */
+/* At least so long before its end a token of this provider is renewed; 0: as usual. */
+nd_ms conf_provider_margin(int provider);
 const char *conf_grant_name(int grant);
 const char *conf_auth_name(int auth);
 const char *conf_security_name(int security);

@@ -4,6 +4,7 @@
 
 #include "daemon/core/conf_inner.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* What an account is for the server and the token endpoint. */
@@ -29,27 +30,27 @@ same_list(const struct conf_list *before, const struct conf_list *after)
 	return before->count == after->count;
 }
 
-static bool
-same(const struct conf_keys_row *row, const struct conf_account *before, const struct conf_account *after)
-{
-	const void *a = (const char *)before + row->offset, *b = (const char *)after + row->offset;
+enum shape { NUMBER, RATE, CHOICE, LIST, TEXT };
 
+static enum shape
+shape_of(const struct conf_keys_row *row)
+{
 	switch (row->type) {
 	case CONF_KEYS_INT:
 	case CONF_KEYS_SIZE:
 	case CONF_KEYS_TIME:
-		return *(const int64_t *)a == *(const int64_t *)b;
+		return NUMBER;
 	case CONF_KEYS_RATE:
-		return memcmp(a, b, sizeof(struct conf_rate)) == 0;
+		return RATE;
 	case CONF_KEYS_CHOICE:
-		return *(const int *)a == *(const int *)b;
+		return CHOICE;
 	case CONF_KEYS_MAILBOXES:
 	case CONF_KEYS_NAMES:
 	case CONF_KEYS_ALLOWED:
 	case CONF_KEYS_PATTERNS:
 	case CONF_KEYS_DOMAINS:
 	case CONF_KEYS_PINS:
-		return same_list(a, b);
+		return LIST;
 	case CONF_KEYS_TEXT:
 	case CONF_KEYS_HOSTNAME:
 	case CONF_KEYS_HOST:
@@ -65,11 +66,30 @@ same(const struct conf_keys_row *row, const struct conf_account *before, const s
 	case CONF_KEYS_TENANT:
 	case CONF_KEYS_ID:
 	case CONF_KEYS_SHARE:
-		return same_text(a, b);
 	case CONF_KEYS_TYPE_COUNT:
 		break;
 	}
-	return false;
+	return TEXT;
+}
+
+static bool
+same(const struct conf_keys_row *row, const struct conf_account *before, const struct conf_account *after)
+{
+	const void *a = (const char *)before + row->offset, *b = (const char *)after + row->offset;
+
+	switch (shape_of(row)) {
+	case NUMBER:
+		return *(const int64_t *)a == *(const int64_t *)b;
+	case RATE:
+		return memcmp(a, b, sizeof(struct conf_rate)) == 0;
+	case CHOICE:
+		return *(const int *)a == *(const int *)b;
+	case LIST:
+		return same_list(a, b);
+	case TEXT:
+		break;
+	}
+	return same_text(a, b);
 }
 
 static bool
@@ -99,4 +119,60 @@ conf_compare(const struct conf_account *before, const struct conf_account *after
 		change = CONF_CHANGED;
 	}
 	return change;
+}
+
+static void
+stir(uint64_t *print, const void *octets, size_t len)
+{
+	const unsigned char *at = octets;
+
+	while (len-- > 0)
+		*print = (*print ^ *at++) * 0x100000001b3u; /* FNV-1a */
+}
+
+static void
+stir_text(uint64_t *print, const char *text)
+{
+	stir(print, text ? text : "", (text ? strlen(text) : 0) + 1);
+}
+
+static void
+stir_value(uint64_t *print, const struct conf_keys_row *row, const void *value)
+{
+	const struct conf_list *list = value;
+
+	switch (shape_of(row)) {
+	case NUMBER:
+		stir(print, value, sizeof(int64_t));
+		break;
+	case RATE:
+		stir(print, value, sizeof(struct conf_rate));
+		break;
+	case CHOICE:
+		stir(print, value, sizeof(int));
+		break;
+	case LIST:
+		for (unsigned i = 0; i < list->count; i++)
+			stir_text(print, list->items[i]);
+		break;
+	case TEXT:
+		stir_text(print, *(char *const *)value);
+		break;
+	}
+}
+
+uint64_t
+conf_print(const struct conf_account *account)
+{
+	uint64_t print = 0xcbf29ce484222325u;
+
+	for (unsigned i = 0; i < conf_keys_count; i++) {
+		const struct conf_keys_row *row = &conf_keys_rows[i];
+
+		if (row->later || strcmp(row->section, "account") != 0)
+			continue;
+		stir_text(&print, row->name);
+		stir_value(&print, row, (const char *)account + row->offset);
+	}
+	return print;
 }

@@ -123,6 +123,7 @@ struct conf_provider_row {
 	const char *sign_in_scope;              /* after a person's sign-in */
 	const char *no_grant[CONF_GRANT_COUNT]; /* why a grant cannot be had here, and the remedy after a newline */
 	int64_t connections;                    /* max_connections */
+	nd_ms token_margin;                     /* it wants tokens with so long a life before them; 0: as usual */
 	int64_t connections_top;                /* what the provider takes from one mailbox; 0 unknown */
 	int64_t messages_per_minute, messages_per_day, recipients_per_day, messages_per_recipient_hour; /* 0: none */
 	int64_t logins_per_minute, recipients_per_message;

@@ -61,7 +61,8 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		EXCHANGE("partner.outlook.cn"),
 		.connections = 2, .connections_top = 3, .dsn = true, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_HVE] = {
-		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft",
+		/* It refuses a token with less than ten minutes left. */
+		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft", .token_margin = ND_MIN(11),
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		EXCHANGE("outlook.office.com"),
 		.connections = 2, .dsn = true, .own_sender = true, .recipients_per_message = 50 },
@@ -91,6 +92,12 @@ const struct conf_provider_row *
 conf_provider_row(int provider)
 {
 	return &providers[provider >= 0 && provider < CONF_PROVIDER_COUNT ? provider : CONF_SMTP];
+}
+
+nd_ms
+conf_provider_margin(int provider)
+{
+	return conf_provider_row(provider)->token_margin;
 }
 
 const char *

@@ -11,7 +11,8 @@
 static bool
 in_trouble(const struct ending_fact *fact, nd_unix now)
 {
-	if (fact->since == 0 || (fact->state == HEALTH_PACED && !fact->held && fact->through <= fact->first))
+	if (fact->since == 0 || fact->quiet ||
+	    (fact->state == HEALTH_PACED && !fact->held && fact->through <= fact->first))
 		return false;
 	return fact->held || fact->state == HEALTH_HELD || fact->state == HEALTH_PAUSED ||
 	       now - fact->since >= PATIENCE;

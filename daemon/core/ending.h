@@ -26,6 +26,7 @@ struct ending {         /* of one account. Zeroed: nothing was told */
 struct ending_fact {
 	enum health_state state;
 	bool held;      /* the whole queue is */
+	bool quiet;     /* the trouble is a known delay */
 	nd_unix since;  /* of the trouble; 0 none */
 	uint64_t count; /* what was found in the store */
 	nd_unix first;

@@ -6,6 +6,7 @@
 #include "common/str.h"
 #include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
+#include "daemon/core/spread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	sched_init(&account->sched);
 	engine_fit_pool(account, now);
 	account->sched.behind = true; /* what an earlier run or another account left */
-	token_init(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
+	token_init(&account->token, conf_provider_margin(conf->provider), now);
 	engine->accounts = nd_xrealloc(engine->accounts, (engine->count + 1) * sizeof(struct engine_account *));
 	engine->accounts[engine->count++] = account;
 }
@@ -201,6 +202,21 @@ engine_put_back(
 		sched_back(&account->sched, job, due);
 }
 
+/* What to do about it: a refused token often says itself what is missing. */
+static const char *
+remedy_of(const struct engine_account *account, const struct health_fault *fault, const char *words,
+    const struct nd_why *why, struct nd_buf *out)
+{
+	struct nd_buf remedy;
+
+	nd_buf_init(&remedy, HINT_LIMIT);
+	if (account->claims && engine_by_token(account) && strcmp(fault->reason, "auth-refused") == 0 &&
+	    claims_blame(account->claims, account->conf, words, out, &remedy) != CLAIMS_UNKNOWN)
+		(void)nd_buf_addf(out, "; %s", nd_buf_text(&remedy));
+	nd_buf_done(&remedy);
+	return out->len > 0 ? nd_buf_text(out) : hint_of(account->conf, HINT_OPERATOR, words, why, out);
+}
+
 /* The account's own fault, in words, from a reply or a failure. */
 void
 engine_blame(struct engine *engine, struct engine_account *account, struct health_fault fault,
@@ -215,7 +231,13 @@ engine_blame(struct engine *engine, struct engine_account *account, struct healt
 		(void)snprintf(words, sizeof(words), "%s", why ? why->text : "");
 	nd_buf_init(&hint, HINT_LIMIT);
 	fault.detail = words;
-	fault.hint = hint_of(account->conf, HINT_OPERATOR, words, why, &hint);
+	fault.hint = remedy_of(account, &fault, words, why, &hint);
+	if (fault.state == HEALTH_HELD)
+		fault.quiet = spread_until(account->conf, words, account->changed, now);
+	if (fault.quiet != 0) {
+		fault.state = HEALTH_FAILING;
+		fault.wait = SPREAD_WAIT;
+	}
 	health_fault(&account->health, &fault, engine_roll(engine), now.ms);
 	nd_buf_done(&hint);
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/core/act.h"
 #include "daemon/core/breaker.h"
+#include "daemon/core/claims.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/downtime.h"
 #include "daemon/core/health.h"
@@ -36,9 +37,11 @@ struct engine_account {
 	struct refusals refusals;
 	bool
 	    wary; /* held for refusals: its probes are jobs that are not known to be refused, as long as there are such */
-	struct breaker breaker;  /* do jobs go to it */
-	struct nd_why token_why; /* why there is no newer token; err ND_OK: none is wanting */
-	bool token_no;           /* it was refused, not only put off */
+	struct breaker breaker;      /* do jobs go to it */
+	nd_unix changed;             /* its settings or its secret, or somebody signed in; 0 not lately */
+	const struct claims *claims; /* the driver's: what its token says; NULL none */
+	struct nd_why token_why;     /* why there is no newer token; err ND_OK: none is wanting */
+	bool token_no;               /* it was refused, not only put off */
 	struct smtp_habits habits;
 	struct downtime downtime; /* for the default age of its jobs */
 	bool gone;                /* named in no configuration any more: what is under way ends, then FORGET */
@@ -130,6 +133,8 @@ void engine_token_refused(
     struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
 /* A person has signed in: what was learned about the account before holds no more. engine_token_got follows. */
 void engine_signed_in(struct engine *engine, struct engine_account *account, struct nd_now now);
+/* It has another secret now. */
+void engine_secret_changed(struct engine *engine, struct engine_account *account, struct nd_now now);
 /* A person has signed out: the token is not used any more, sessions end after their mail, the account is held. */
 void engine_signed_out(
     struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);

@@ -116,8 +116,16 @@ engine_signed_in(struct engine *engine, struct engine_account *account, struct n
 	(void)engine;
 	pool_age(&account->pool);
 	account->reauth = false;
+	account->changed = now.unix_ms;
 	account->token_why = (struct nd_why){ 0 };
 	health_renew(&account->health, now.ms);
+}
+
+void
+engine_secret_changed(struct engine *engine, struct engine_account *account, struct nd_now now)
+{
+	(void)engine;
+	account->changed = now.unix_ms;
 }
 
 void
@@ -161,7 +169,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->breaker = (struct breaker){ 0 };
 		account->habits = (struct smtp_habits){ 0 }; /* another host's */
 		health_renew(&account->health, now);
-		token_renew(&account->token, conf->provider == CONF_MICROSOFT_HVE, now);
+		token_renew(&account->token, conf_provider_margin(conf->provider), now);
 		account->token_why = (struct nd_why){ 0 };
 	}
 	/* Whatever kept it from sending may have been mended: one session, one request will show. */
@@ -182,14 +190,18 @@ engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now
 	engine->conf = conf;
 	for (i = 0; i < engine->count; i++) {
 		named = conf_account_named(conf, engine->accounts[i]->conf->name);
-		if (named)
+		if (named) {
 			change(engine, engine->accounts[i], named, now.ms);
-		else if (!engine->accounts[i]->gone)
+			if (engine->accounts[i]->change != CONF_SAME)
+				engine->accounts[i]->changed = now.unix_ms;
+		} else if (!engine->accounts[i]->gone)
 			retire(engine->accounts[i]);
 	}
 	for (i = 0; i < conf->account_count; i++)
-		if (!engine_account_named(engine, conf->account[i].name))
+		if (!engine_account_named(engine, conf->account[i].name)) {
 			engine_add_account(engine, &conf->account[i], now.ms);
+			engine->accounts[engine->count - 1]->changed = now.unix_ms;
+		}
 }
 
 void

@@ -23,11 +23,12 @@ mind_token(struct engine *engine, struct engine_account *account, bool answer, s
 {
 	const struct nd_why *why = &account->token_why;
 	bool person = why->err == ND_ESIGNIN || why->err == ND_ETOKENSLOCKED;
-	struct health_fault fault = { account->token_no ? HEALTH_HELD : HEALTH_FAILING,
-		person              ? nd_err_name(why->err)
-		: account->token_no ? "token-refused"
-				    : "token-endpoint",
-		why->text, "", 0, false };
+	struct health_fault fault = { .state = account->token_no ? HEALTH_HELD : HEALTH_FAILING,
+		.reason = person              ? nd_err_name(why->err)
+			  : account->token_no ? "token-refused"
+					      : "token-endpoint",
+		.detail = why->text,
+		.hint = "" };
 	struct nd_buf hint;
 
 	if (why->err == ND_OK || token_usable(&account->token, now.ms) || account->health.state > fault.state ||

@@ -2,6 +2,7 @@
 /* health.c - the state of an account.  Layer: core. */
 #include "daemon/core/health.h"
 
+#include "common/stamp.h"
 #include "common/str.h"
 #include "daemon/core/retry.h"
 
@@ -34,6 +35,7 @@ enter(struct health *health, enum health_state state, nd_ms now)
 	}
 	health->state = state;
 	health->probing = false;
+	health->quiet = 0;
 	if (state == HEALTH_OK) {
 		health->reason[0] = health->detail[0] = health->hint[0] = '\0';
 		health->until = ND_NEVER;
@@ -56,6 +58,15 @@ copy(char *to, size_t size, const char *from)
 	to[len] = '\0';
 }
 
+/* The last try of a known delay comes with its end: then it is one no more. */
+static nd_ms
+failing_until(const struct health *health, nd_ms wait, uint32_t dice, nd_ms now)
+{
+	const nd_ms until = now + retry_failing(health->probes, wait, dice);
+
+	return health->quiet > now && health->quiet < until ? health->quiet : until;
+}
+
 void
 health_fault(struct health *health, const struct health_fault *fault, uint32_t dice, nd_ms now)
 {
@@ -71,11 +82,12 @@ health_fault(struct health *health, const struct health_fault *fault, uint32_t d
 	copy(health->detail, sizeof(health->detail), fault->detail);
 	copy(health->hint, sizeof(health->hint), fault->hint);
 	health->in_mail = fault->in_mail;
+	health->quiet = fault->state == HEALTH_FAILING ? fault->quiet : 0;
 	health->probes++;
 	if (fault->state == HEALTH_THROTTLED)
 		health->until = now + fault->wait;
 	else if (fault->state == HEALTH_FAILING)
-		health->until = now + retry_failing(health->probes, fault->wait, dice);
+		health->until = failing_until(health, fault->wait, dice, now);
 	else
 		health->until = now + (fault->wait ? fault->wait : retry_held(now - health->since));
 }
@@ -97,8 +109,8 @@ health_unproved(struct health *health, uint32_t dice, nd_ms now)
 		return;
 	health->probing = false;
 	health->probes++;
-	health->until = now + (health->state == HEALTH_HELD ? retry_held(now - health->since)
-							    : retry_failing(health->probes, 0, dice));
+	health->until =
+	    health->state == HEALTH_HELD ? now + retry_held(now - health->since) : failing_until(health, 0, dice, now);
 }
 
 enum health_leave
@@ -209,4 +221,19 @@ health_told(struct health *health)
 
 	health->changed = false;
 	return changed;
+}
+
+const char *
+health_words(const struct health *health, struct nd_now now, char out[HEALTH_WORDS])
+{
+	char delay[80] = "", at[ND_STAMP_SIZE];
+
+	if (health->quiet > now.ms && health->until > now.ms)
+		(void)snprintf(delay, sizeof(delay), ": known propagation delay, next try at %.5s UTC",
+		    nd_stamp_rfc3339(now.unix_ms + (health->until - now.ms), at) + strlen("2026-11-22T"));
+	else if (health->quiet != 0)
+		(void)snprintf(delay, sizeof(delay), ": known propagation delay, it is tried now");
+	(void)snprintf(
+	    out, HEALTH_WORDS, "%s%s%s%s", health->reason, delay, health->detail[0] ? ": " : "", health->detail);
+	return out;
 }

@@ -7,7 +7,8 @@
  *      ──fault──► held (needs a person; probes every 10 min for an hour, then hourly) ──probe succeeds──► ok
  *      ──operator──► paused (nothing, and no probes) ──operator──► ok
  *
- * A probe is one session, with one job when the fault was met while a mail was handed over.
+ * A probe is one session, with one job when the fault was met while a mail was handed over. A failing account may be quiet: what it meets
+ * is a known delay (spread.h), it is no alarm before that is over.
  */
 #ifndef ND_CORE_HEALTH_H
 #define ND_CORE_HEALTH_H
@@ -41,6 +42,7 @@ struct health {
 	bool probing; /* the one session of a probe is out */
 	bool in_mail; /* the fault was met in a transaction: a session alone proves nothing */
 	bool changed; /* since health_told */
+	nd_ms quiet;  /* failing: a known delay until then, and no alarm; 0 none */
 };
 
 struct health_fault {
@@ -48,6 +50,7 @@ struct health_fault {
 	const char *reason, *detail, *hint;
 	nd_ms wait; /* at least; 0 the table of retries decides */
 	bool in_mail;
+	nd_ms quiet; /* failing: a known delay until then; the last try comes with its end */
 };
 
 void health_init(struct health *health, nd_ms now);
@@ -72,5 +75,8 @@ void health_renew(struct health *health, nd_ms now);
 nd_unix health_ready(const struct health *health, struct nd_now now);
 nd_ms health_deadline(const struct health *health);
 bool health_told(struct health *health); /* true once after each change of state or reason */
+/* "reason: detail", and of a known delay when the next try is. "" when ok. */
+#define HEALTH_WORDS 480
+const char *health_words(const struct health *health, struct nd_now now, char out[HEALTH_WORDS]);
 
 #endif

@@ -24,25 +24,25 @@ part_of(nd_ms most, uint32_t dice)
 }
 
 nd_ms
-token_margin(nd_ms life, bool hve)
+token_margin(nd_ms life, nd_ms least)
 {
-	nd_ms margin = later_of(life / 10, hve ? ND_MIN(11) : ND_MIN(5));
+	nd_ms margin = later_of(life / 10, least > 0 ? least : ND_MIN(5));
 
 	return sooner_of(margin, life / 2);
 }
 
 void
-token_init(struct token *token, bool hve, nd_ms now)
+token_init(struct token *token, nd_ms margin, nd_ms now)
 {
-	*token = (struct token){ .hve = hve, .wanted = true, .last_ask = now - GAP };
+	*token = (struct token){ .margin = margin, .wanted = true, .last_ask = now - GAP };
 }
 
 void
-token_renew(struct token *token, bool hve, nd_ms now)
+token_renew(struct token *token, nd_ms margin, nd_ms now)
 {
 	nd_ms last = token->last_ask;
 
-	token_init(token, hve, now);
+	token_init(token, margin, now);
 	token->last_ask = last;
 }
 
@@ -50,7 +50,7 @@ void
 token_got(struct token *token, nd_ms obtained, nd_ms expires, uint32_t dice, nd_ms now)
 {
 	nd_ms life = expires - obtained;
-	nd_ms margin = life > 0 ? token_margin(life, token->hve) : 0;
+	nd_ms margin = life > 0 ? token_margin(life, token->margin) : 0;
 
 	token->asking = token->refused = false;
 	token->failures = 0;

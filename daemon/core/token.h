@@ -14,16 +14,16 @@
 #include <stdint.h>
 
 struct token {
-	bool hve;
+	nd_ms margin;              /* at least so long before the end a new one is asked for; 0: as usual */
 	bool have, asking, wanted; /* wanted: somebody needs it now (forced refresh or none at hand) */
 	bool refused;              /* the last answer was a refusal: asked again only at retry_at or by token_want */
 	nd_ms obtained, expires, refresh_at, last_ask, retry_at;
 	unsigned failures; /* in a row */
 };
 
-void token_init(struct token *token, bool hve, nd_ms now);
+void token_init(struct token *token, nd_ms margin, nd_ms now); /* margin: conf_provider_margin */
 /* Settings of another identity: as new, but for the 2 s. */
-void token_renew(struct token *token, bool hve, nd_ms now);
+void token_renew(struct token *token, nd_ms margin, nd_ms now);
 /* A token is at hand, good until `expires` (from the endpoint, or from disk: then obtained may lie in the past). */
 void token_got(struct token *token, nd_ms obtained, nd_ms expires, uint32_t dice, nd_ms now);
 void token_later(struct token *token, nd_ms retry_after, uint32_t dice, nd_ms now); /* the endpoint cannot answer now */
@@ -38,6 +38,6 @@ bool token_usable(const struct token *token, nd_ms now); /* there is one and it 
 /* True: ask now; the machine takes it that you do. */
 bool token_ask(struct token *token, nd_ms now);
 nd_ms token_deadline(const struct token *token); /* when to call token_ask next */
-nd_ms token_margin(nd_ms life, bool hve);
+nd_ms token_margin(nd_ms life, nd_ms least);
 
 #endif

@@ -288,6 +288,14 @@ is_loaded(const char *reference, const char **folder)
 	       *folder[0] == '/';
 }
 
+bool
+secret_loaded(const char *reference)
+{
+	const char *folder;
+
+	return is_loaded(reference, &folder);
+}
+
 static enum nd_err
 look_at_command(const char *command, struct nd_why *why)
 {

@@ -25,5 +25,7 @@ struct secret_place {
 enum nd_err secret_look(const char *reference, struct secret_place *out, struct nd_why *why) ND_MUST_CHECK;
 /* The file that a reference reads anew each time, when it has one: false for env:, command: and the credentials systemd copied at the start. */
 bool secret_path(const char *reference, char *path, size_t size);
+/* It is a credential that the service manager loads: sealed files are opened by it. */
+bool secret_loaded(const char *reference);
 
 #endif

@@ -65,6 +65,14 @@ IDLE_SECONDS = 300
 KEPT_TOKENS = 10000  # expired ones are remembered so that the journal can tell them from inventions
 
 
+def issued(text, kind="token"):
+    """Tests look through every output for it: tests/integration/leaks.py."""
+    if "ND_ISSUED" in os.environ:
+        with open(os.environ["ND_ISSUED"], "a", encoding="utf-8") as file:
+            file.write(f"{kind} {text}\n")
+    return text
+
+
 def utc_now():
     """RFC 3339 with milliseconds."""
     now = time.time()
@@ -136,7 +144,7 @@ class Tokens:
             self.expiry[token] = time.monotonic() + self.life
             if len(self.expiry) > KEPT_TOKENS:
                 del self.expiry[next(iter(self.expiry))]
-        return token
+        return issued(token)
 
     def opaque(self):
         return secrets.token_urlsafe(48) + "x" * self.pad
@@ -214,7 +222,7 @@ class Provider:
             # the shape of Entra's secrets: 40 characters, a tilde among them
             secret = secrets.token_urlsafe(24)[:3] + "8Q~" + secrets.token_urlsafe(48)[:34]
             with open(os.open(self.secret_path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
-                file.write(secret + "\n")
+                file.write(issued(secret, "secret") + "\n")
 
     def lines(self, name):
         """Of a file that may not be there."""
@@ -283,6 +291,7 @@ class Grants:
     echo              its text repeats what the request held: the refresh token and the client secret
     kill              a process to kill when the next refresh is answered: the answer is lost
     refuse_code       an OAuth error for every code; its text repeats the code and the client secret
+    device_page       the address at which the code is entered
     device_life       how many seconds a device code is good (default 900)
     device            "pending" (default), "slow_down", "authorization_declined", "expired_token", "done"
     user              who signs in (default the mailbox)
@@ -304,12 +313,12 @@ class Grants:
             return usual
 
     def new_code(self, query):
-        code = "0.A" + secrets.token_urlsafe(40) + "!*$"
+        code = issued("0.A" + secrets.token_urlsafe(40) + "!*$")
         self.codes[code] = query
         return code
 
     def refresh_token(self, family):
-        token = "1.R" + secrets.token_urlsafe(60)
+        token = issued("1.R" + secrets.token_urlsafe(60))
         self.family[token] = family
         self.live[family] = token
         return token
@@ -392,10 +401,10 @@ class TokenHandler(http.server.BaseHTTPRequestHandler):
             if personal and behaviour.get("confidential"):
                 self.check_secret(form)
             if last == "devicecode":
-                code = secrets.token_urlsafe(60)
+                code = issued(secrets.token_urlsafe(60))
                 grants.devices[code] = {"scope": form.get("scope", ""), "polled": None, "pace": 1}
                 return {"device_code": code, "user_code": "ABCD-1234", "expires_in": behaviour.get("device_life", 900), "interval": 1,
-                        "verification_uri": "https://microsoft.example/devicelogin"}
+                        "verification_uri": behaviour.get("device_page", "https://microsoft.example/devicelogin")}
             if last == "revoke":
                 grants.dead.add(grants.family.get(form.get("token")))
                 return {}

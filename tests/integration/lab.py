@@ -7,6 +7,7 @@ import os
 import subprocess
 import unittest
 
+import leaks
 import notifyd
 
 CONFIG = '''
@@ -125,6 +126,7 @@ ca_file = {env['LAB_CA']}
 @unittest.skipUnless(UP, 'the mail lab is not up: sudo tests/lab/lab up, then LAB_STATE=/var/tmp/notifyd-lab')
 class LabTest(notifyd.ProgramTest):
     def setUp(self):
+        leaks.known(*(text for name, text in settings().items() if 'SECRET' in name))
         lab('set', 'ttl=3600', 'format=opaque', 'pad=', 'rotate=yes')
         lab('fault', 'off')
 

@@ -4,6 +4,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
+import leaks
 from notifyd import NOTIFYCTL
 
 
@@ -46,6 +47,7 @@ class LoginProgram:
     def line(self, program, begin):
         """The first line of the output that begins so, without its margins."""
         for line in program.stdout:
+            leaks.seen('account login', line)
             if line.strip().startswith(begin):
                 return line.strip()
         self.fail('no line with %s: %s' % (begin, program.stderr.read()))
@@ -55,6 +57,7 @@ class LoginProgram:
         program.stdin.close()
         out, err = program.stdout.read(), program.stderr.read()
         self.assertEqual(program.wait(60), 0, out + err)
+        leaks.seen('account login', out + err)
         return out, err
 
     def finish(self, program, code=0):

@@ -17,6 +17,8 @@ import tempfile
 import time
 import unittest
 
+import leaks
+
 BUILDDIR = os.environ.get('ND_BUILDDIR', 'build-test')
 NOTIFYD = os.path.join(BUILDDIR, 'notifyd')
 UNDER = os.environ.get('ND_UNDER', '').split()    # a command that runs the daemon: valgrind
@@ -24,6 +26,7 @@ NOTIFYCTL = os.path.join(BUILDDIR, 'notifyctl')
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROVIDER = os.path.join(TOP, 'tests/fake/provider.py')
 SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:).*')
+leaks.watch_programs()
 FINAL = {'delivered', 'failed', 'expired', 'cancelled', 'merged'}
 
 
@@ -64,6 +67,11 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.path)
+
+    def response_class(self, sock, *args, **more):
+        reply = http.client.HTTPResponse(sock, *args, **more)
+        reply.fp = leaks.Tee(reply.fp, 'a reply of ' + os.path.basename(self.path))
+        return reply
 
 
 def request(path, method, target, body=None, headers=None, timeout=90):
@@ -107,6 +115,13 @@ class Daemon:
 
     def command(self, *more):
         return [*UNDER, NOTIFYD, '--config', self.config, '--state-dir', self.state, '--socket', self.socket, *more]
+
+    def long_in_use(self):
+        """Before its first start: its accounts are none that were set up just now, so nothing is a known delay."""
+        os.mkdir(self.state, 0o700)
+        with open(os.path.join(self.state, 'downtime'), 'w', encoding='ascii') as file:
+            file.write('{}')
+        return self
 
     def start(self, *more, seconds=30):
         if not os.path.isdir(self.state):
@@ -166,6 +181,8 @@ class Daemon:
                 raise AssertionError('notifyd ended by itself with %s:\n%s' % (status, self.tail()))
             said = SANITIZER.search(self.tail(100000))
             assert not said, '%s\n%s' % (said.group(0), self.tail(80))
+            leaks.seen('the log', self.tail(1000000))
+            leaks.seen_state(self.state)
         finally:
             if self.pidfd is not None:
                 self.kill()

@@ -3,6 +3,7 @@
 import datetime
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -115,6 +116,42 @@ class Expiry(ProgramTest):
         warning = until(lambda: self.warnings(d), 'a warning')[0]
         self.assertIn('in use since', warning['detail'])
         until(lambda: len(self.jobs(d)) == 1, 'a mail')
+
+    def certificate(self, days):
+        """The application's, which the stand-in knows, made anew in its place."""
+        folder = os.path.dirname(self.fake.facts['secret'])
+        os.makedirs(os.path.join(folder, 'clients'), exist_ok=True)
+        subprocess.run(('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=app',
+                        '-days', str(days), '-keyout', 'app.key', '-out', 'clients/app.crt'), cwd=folder, capture_output=True, check=True)
+        os.chmod(os.path.join(folder, 'app.key'), 0o600)
+        return 'certificate = %s/clients/app.crt\nkey = file:%s/app.key\n' % (folder, folder)
+
+    def test_a_certificate_that_ends_in_five_days_is_told_of_by_itself(self):
+        lines = self.certificate(5)
+        secret = 'client_secret = file:%s\n' % self.fake.facts['secret']
+        text = self.config(None)
+        self.assertIn(secret, text)
+        d = self.daemon(text.replace(secret, lines))
+        warning = until(lambda: self.warnings(d), 'a warning')[0]
+        self.assertRegex(warning['detail'], 'the certificate of account m ends in [45] days, on %s' % day(5))
+        self.assertIn('notifyctl cert renew', warning['hint'])
+        self.assertEqual(d.account('m')['secret_expires'], day(5))
+        line = next(line for line in d.get('/metrics', True).body.decode().splitlines() if 'kind="certificate"' in line)
+        self.assertTrue(line.startswith('notifyd_credential_expires_seconds{account="m",'), line)
+        self.assertTrue(4.9 * 86400 < int(line.split()[-1]) <= 5 * 86400, line)
+        until(lambda: self.jobs(d), 'a mail')
+        job = d.final(self.jobs(d)[0]['id'])    # by the account itself: it still signs in
+        self.assertEqual((job['state'], job['severity'], [r['address'] for r in job['recipients']]),
+                         ('delivered', 'warning', ['admin@contoso.example']), job)
+        self.assertRegex(d.tail(), 'the certificate of account m ends in')
+        for _ in range(2):
+            d.stop()
+            d.start()
+            self.after_a_round(d)
+            self.assertEqual(len(self.jobs(d)), 1, 'said once')
+        self.certificate(90)
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        until(lambda: not self.warnings(d), 'the new one is good for long')
 
 
 class Ending(ProgramTest):

@@ -37,7 +37,7 @@ from = First <first@example.com>
 class Failover(Limits):
     def pair(self, faults, after='1s', wait='15m'):
         self.first, self.second = self.lenient(faults=faults), self.lenient()
-        return self.daemon(CONFIG % (after, wait, self.second.port, self.first.port))
+        return self.daemon(CONFIG % (after, wait, self.second.port, self.first.port), start=False).long_in_use().start()
 
     def test_a_held_accounts_jobs_move_but_not_pinned_ones(self):
         faults = {'MAIL': '550 5.7.60 SMTP; Client does not have permissions to send as this sender'}

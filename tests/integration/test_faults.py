@@ -151,7 +151,7 @@ class SignIn(Faults):
     def start(self, fault, reply):
         fake = self.stand_in()
         fake.provider.faults[fault] = reply
-        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query=''))
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query=''), start=False).long_in_use().start()
         return fake, d, d.submit(**JOB)
 
     def mended(self, fake, d, job):
@@ -166,7 +166,10 @@ class SignIn(Faults):
         fake, d, job = self.start('AUTH', '535 5.7.3 Authentication unsuccessful [X]')
         account = self.until_account(d, 'm', 'held')
         self.assertIn('535 5.7.3', account['reason'])
-        self.assertTrue(account['hint'])
+        # what the token says of itself tells which of the causes it is
+        self.assertIn('the token is as it should be: Exchange Online does not know the application', account['hint'])
+        self.assertRegex(account['hint'], r'New-ServicePrincipal -AppId 9ab20000-[0-9a-f-]{27} -ObjectId \S+;')
+        self.assertIn(account['hint'], d.tail())
         self.assertEqual((len(fake.journal('token')), len(fake.journal('session'))), (2, 2))
         d.submit(**JOB)
         self.assertEqual((len(fake.journal('token')), len(fake.journal('session'))), (2, 2))

@@ -6,12 +6,13 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import unittest
 import urllib.parse
 
 import test_signin
 from login import Browser, LoginProgram
-from notifyd import until
+from notifyd import NOTIFYCTL, until
 
 
 class LoginTest(LoginProgram, test_signin.SignInTest):
@@ -53,6 +54,27 @@ class Listening(LoginTest):
         self.assertEqual(Browser.get(wrong)[0], 400)
         self.assertEqual(Browser.get(back)[0], 200)
         self.finish(program)
+
+
+class Kept(LoginTest):
+    def test_no_core_dump_of_it_can_hold_a_code_or_a_secret(self):
+        """Of any notifyctl; this one waits while it is looked at, and a sanitizer must not be what forbids it."""
+        self.open()
+        environ = dict(os.environ, ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', '') + ':disable_coredump=0')
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        program = subprocess.Popen(['sh', '-c', 'ulimit -S -c "$(ulimit -H -c)"; exec "$0" --socket "$1" account login m365', NOTIFYCTL, self.d.socket],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=folder.name)
+        self.addCleanup(self.drop, program)
+        self.address(program)
+        with open('/proc/%d/limits' % program.pid, encoding='ascii') as file:
+            limits = dict(re.findall(r'(Max [a-z ]+?) {2,}(\S+ +\S+)', file.read()))
+        self.assertEqual(limits['Max core file size'].split(), ['0', '0'], limits)
+        program.send_signal(signal.SIGQUIT)    # whose default is a core dump
+        _, status = os.waitpid(program.pid, 0)
+        program.returncode = -signal.SIGQUIT
+        self.assertEqual((os.WTERMSIG(status), os.WCOREDUMP(status)), (signal.SIGQUIT, False))
+        self.assertEqual(os.listdir(folder.name), [])
 
 
 class Pasting(LoginTest):

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 
+import leaks
 import notifyd
 from notifyd import ProgramTest, until
 from test_faults import HEAD, JOB, MICROSOFT, provider, relay
@@ -17,6 +18,7 @@ from test_signin import SignInTest
 OLD, NEW = 'old.Secret~Value-1234567890', 'new.Secret~Value-0987654321'
 WRONG, GUID = 'wrong.Secret~Value-5555555555', '12345678-abcd-ef00-0000-1234567890ab'
 PASSWORD = 'a password with 0123 and spaces'
+leaks.known(OLD, NEW, WRONG, PASSWORD)
 RELAY = '''
 [account relay]
 provider = smtp
@@ -242,6 +244,114 @@ class Set(Secrets):
         self.assertEqual(process.wait(), 0, shown)
         self.assertNotIn(NEW.encode(), shown)
         self.assertEqual(self.kept_text('m'), NEW)
+
+
+CREDS = """#!/bin/sh
+# systemd-creds encrypt --name=NAME - FILE: not by a key of this machine, but so that a test can tell
+echo "$*" >> "%(folder)s/calls"
+[ "$1" = encrypt ] && [ "$3" = - ] || exit 64
+%(does)s
+"""
+
+
+class Sealing(Secrets):
+    """systemd-creds is a stand-in, first on PATH: it works, fails, or is not there."""
+
+    def setUp(self):
+        super().setUp()
+        self.sealed = self.kept + '.encrypted'
+        self.path = os.path.join(os.path.dirname(self.kept), 'bin')
+        os.mkdir(self.path)
+        os.mkdir(self.sealed, 0o700)
+
+    def creds(self, does='{ printf "sealed:"; rev; } > "$4"'):
+        name = os.path.join(self.path, 'systemd-creds')
+        self.write(name, CREDS % {'folder': self.path, 'does': does})
+        os.chmod(name, 0o755)
+
+    def ctl(self, d, *words, given='', path=None):
+        env = dict(os.environ, PATH=self.path + ':' + os.environ['PATH'] if path is None else path)
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.socket, *words], input=given.encode(), capture_output=True, check=False, env=env)
+        self.said.append(done.stdout.decode() + done.stderr.decode())
+        return done
+
+    def sealed_text(self, name='m'):
+        with open(os.path.join(self.sealed, name), encoding='utf-8') as file:
+            return file.read()
+
+    def give(self, d, *words, verb='set'):
+        self.endpoint(NEW)
+        done = self.set(d, NEW, *words, verb=verb)
+        self.assertEqual(done.returncode, 0, self.said)
+        self.assertNotIn(NEW, self.said[-1])
+        return done
+
+    def test_where_it_works_it_is_done_without_being_asked_for(self):
+        self.creds()
+        self.write(os.path.join(self.kept, 'm'), OLD)    # stored in clear by an earlier version
+        d = self.run_daemon(more='client_secret_next = credential:m-next\n')
+        self.give(d)
+        self.assertIn('stored in %s, encrypted to this machine' % os.path.join(self.sealed, 'm'), self.said[-1])
+        self.assertEqual(self.sealed_text(), 'sealed:' + NEW[::-1])
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.sealed, 'm')).st_mode), 0o600)
+        self.assertEqual(os.listdir(self.kept), [], 'the one in clear is gone')
+        with open(os.path.join(self.path, 'calls'), encoding='utf-8') as file:
+            self.assertEqual(file.read(), 'encrypt --name=crede_m - %s\n' % os.path.join(self.sealed, 'm.new'))
+        self.give(d, '--json', verb='rotate')
+        told = json.loads(self.said[-1])
+        self.assertEqual((told['path'], told['sealed']), (os.path.join(self.sealed, 'm'), True))
+        self.assertEqual(sorted(os.listdir(self.sealed)), ['m', 'm-next'])
+        # the next start: systemd opens it, under the name that it was sealed for
+        d.stop()
+        os.unlink(os.path.join(self.credentials, 'm'))
+        self.write(os.path.join(self.credentials, 'crede_m'), self.sealed_text()[len('sealed:'):][::-1])
+        d.start()
+        self.final(d)
+
+    def test_where_it_fails_it_is_stored_as_it_is_and_that_is_said(self):
+        d = self.run_daemon()
+        for does, words in (('echo "no key of this host" >&2; exit 1', 'systemd-creds could not seal the secret'),
+                            ('exec 0<&-; exit 1', 'systemd-creds could not seal the secret'),    # reads nothing of it
+                            ('cat > /dev/null', 'systemd-creds wrote nothing')):
+            self.creds(does)
+            self.give(d)
+            self.assertIn('it is not encrypted, only its owner can read it: ' + words, self.said[-1])
+            self.assertEqual((self.kept_text('m'), os.listdir(self.sealed)), (NEW, []))
+        self.creds('echo "no key of this host" >&2; exit 1')
+        self.assertEqual(self.set(d, NEW, '--seal').returncode, 75, self.said)    # asked for: then it must be
+        self.assertIn('no key of this host', self.said[-1])
+        self.give(d, '--no-seal')
+        self.assertNotIn('not encrypted', self.said[-1])
+        # what is sealed stays so: another one in clear would not be what the settings of this host say
+        self.creds()
+        self.give(d)
+        self.creds('exit 1')
+        self.assertEqual(self.set(d, NEW, '--no-seal').returncode, 75, self.said)
+        self.assertEqual(os.listdir(self.kept), [])
+
+    def test_without_the_program_the_folder_or_systemd_it_is_stored_as_it_is(self):
+        d = self.run_daemon()
+        self.endpoint(NEW)
+        done = self.ctl(d, 'secret', 'set', 'm', '--credentials-dir', self.kept, given=NEW, path=self.path)
+        self.assertEqual(done.returncode, 0, self.said)
+        self.assertIn('systemd-creds cannot be run', self.said[-1])
+        self.assertEqual(self.kept_text('m'), NEW)
+        self.creds()
+        os.rmdir(self.sealed)
+        self.give(d)
+        self.assertIn('there is no folder %s' % self.sealed, self.said[-1])
+        self.assertEqual(self.kept_text('m'), NEW)
+        os.mkdir(self.sealed)
+        # started by hand it would not find what systemd opens
+        d.stop()
+        del d.env['CREDENTIALS_DIRECTORY']
+        path = os.path.join(self.path, 'secret')
+        self.write(path, OLD)
+        d.configure(open(d.config, encoding='ascii').read().replace('credential:m', 'file:' + path))
+        d.start()
+        self.give(d)
+        self.assertIn('stored in %s\n' % path, self.said[-1])
+        self.assertEqual(os.listdir(self.sealed), [])
 
 
 class Leaks(Secrets):

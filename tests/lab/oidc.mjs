@@ -158,6 +158,10 @@ provider.use(async (ctx, next) => {
     }
   }
   await next();
+  // what tests look through every output for (tests/integration/leaks.py)
+  for (const name of ['access_token', 'refresh_token', 'device_code']) {
+    if (typeof ctx.body?.[name] === 'string') fs.appendFileSync(path.join(dir, 'issued'), `token ${ctx.body[name]}\n`, { mode: 0o600 });
+  }
   if (['/token', '/token/introspection', '/token/revocation', '/device/auth'].includes(ctx.path)) {
     const p = ctx.oidc?.params ?? {};
     journal.write(`${JSON.stringify({

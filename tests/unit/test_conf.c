@@ -234,6 +234,8 @@ the_clouds_of_microsoft_have_their_own_servers(void **state)
 		assert_string_equal(told->conf.account[0].host, clouds[i].host);
 		assert_string_equal(told->conf.account[0].token_url, clouds[i].token_url);
 		assert_string_equal(told->conf.account[0].scope, clouds[i].scope);
+		assert_int_equal(conf_provider_margin(told->conf.account[0].provider),
+		    strcmp(clouds[i].provider, "microsoft-hve") == 0 ? ND_MIN(11) : 0);
 		forget(told);
 	}
 }

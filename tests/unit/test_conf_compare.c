@@ -78,6 +78,32 @@ another_server_or_log_in_is_another_account(void **state)
 	assert_int_equal(compared("max_connections = 3\n", "port = 2525\n"), CONF_OTHER);
 }
 
+static uint64_t
+print_of(const char *more)
+{
+	struct conf conf;
+	uint64_t print;
+
+	read_account(&conf, more);
+	print = conf_print(&conf.account[0]);
+	conf_done(&conf);
+	return print;
+}
+
+static void
+the_print_of_an_account_changes_with_its_settings_alone(void **state)
+{
+	static const char *const others[] = { "", "port = 2525\n", "max_connections = 3\n", "from_policy = force\n",
+		"share = 1/20\n", "from_policy = allow\nfrom_allow = a@x.example\n",
+		"from_policy = allow\nfrom_allow = a@x.example, b@x.example\n" };
+
+	(void)state;
+	assert_true(print_of("") == print_of("")); /* of texts, not of where they lie */
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		for (unsigned k = 0; k < sizeof(others) / sizeof(others[0]); k++)
+			assert_int_equal(print_of(others[i]) == print_of(others[k]), i == k);
+}
+
 int
 main(void)
 {
@@ -85,6 +111,7 @@ main(void)
 		cmocka_unit_test(the_same_words_and_other_words_for_the_same_are_no_change),
 		cmocka_unit_test(settings_of_how_it_sends_are_a_change),
 		cmocka_unit_test(another_server_or_log_in_is_another_account),
+		cmocka_unit_test(the_print_of_an_account_changes_with_its_settings_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ a_grant_is_used_daily_without_a_queue(void **state)
 	struct token token;
 
 	(void)state;
-	token_init(&token, false, 0);
+	token_init(&token, 0, 0);
 	token_got(&token, 0, DAY, 0, 0);
 	assert_true(token_deadline(&token) < DAY);
 	assert_true(token_ask(&token, token_deadline(&token)));

@@ -12,7 +12,7 @@
 static void
 fault(struct health *health, enum health_state state, nd_ms wait, bool in_mail, nd_ms now)
 {
-	struct health_fault f = { state, "why", "words", "do this", wait, in_mail };
+	struct health_fault f = { state, "why", "words", "do this", wait, in_mail, 0 };
 
 	health_fault(health, &f, 0x80000000u, now);
 }
@@ -180,6 +180,36 @@ when_an_account_may_send_is_known_unless_a_person_is_needed(void **state)
 	}
 }
 
+static void
+a_known_delay_says_so_with_the_next_try_and_ends_with_its_time(void **state)
+{
+	const struct health_fault f = { .state = HEALTH_FAILING,
+		.reason = "why",
+		.detail = "words",
+		.hint = "",
+		.wait = ND_MIN(5),
+		.quiet = ND_MIN(9) };
+	struct nd_now now = { 0, 1700000000000 }; /* 22:13:20 */
+	char words[HEALTH_WORDS];
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	assert_string_equal(health_words(&health, now, words), "");
+	health_fault(&health, &f, 0, now.ms);
+	assert_string_equal(
+	    health_words(&health, now, words), "why: known propagation delay, next try at 22:18 UTC: words");
+	now = (struct nd_now){ health.until, now.unix_ms + health.until };
+	health_probe(&health);
+	assert_string_equal(health_words(&health, now, words), "why: known propagation delay, it is tried now: words");
+	health_fault(&health, &f, 0, now.ms);
+	assert_int_equal(health.until, ND_MIN(9)); /* not five minutes later: that is its end */
+	health_renew(&health, ND_MIN(9));
+	assert_int_equal(health.quiet, 0);
+	fault(&health, HEALTH_HELD, 0, false, ND_MIN(9));
+	assert_string_equal(health_words(&health, now, words), "why: words");
+}
+
 int
 main(void)
 {
@@ -193,6 +223,7 @@ main(void)
 		cmocka_unit_test(a_probe_without_an_answer_comes_again_later),
 		cmocka_unit_test(a_pause_is_ended_by_its_operator_alone),
 		cmocka_unit_test(an_account_in_trouble_is_probed_at_once_when_resumed),
+		cmocka_unit_test(a_known_delay_says_so_with_the_next_try_and_ends_with_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,11 +15,11 @@
 
 /* A machine with a fresh token of `life`. */
 static struct token
-with_token(nd_ms life, bool hve)
+with_token(nd_ms life, nd_ms margin)
 {
 	struct token token;
 
-	token_init(&token, hve, T0);
+	token_init(&token, margin, T0);
 	assert_true(token_ask(&token, T0));
 	token_got(&token, T0, T0 + life, NO_JITTER, T0);
 	return token;
@@ -42,7 +42,7 @@ a_new_machine_asks_at_once_and_only_once(void **state)
 	struct token token;
 
 	(void)state;
-	token_init(&token, false, T0);
+	token_init(&token, 0, T0);
 	assert_false(token_usable(&token, T0));
 	assert_true(token_deadline(&token) <= T0);
 	assert_true(token_ask(&token, T0));
@@ -53,7 +53,7 @@ a_new_machine_asks_at_once_and_only_once(void **state)
 static void
 a_token_of_twenty_seconds_is_renewed_after_ten(void **state)
 {
-	struct token token = with_token(ND_SEC(20), false);
+	struct token token = with_token(ND_SEC(20), 0);
 
 	(void)state;
 	assert_int_equal(token_deadline(&token), T0 + ND_SEC(10));
@@ -64,29 +64,29 @@ static void
 the_margin_is_five_minutes_or_a_tenth_and_never_over_half(void **state)
 {
 	(void)state;
-	assert_int_equal(token_margin(ND_SEC(3000), false), ND_SEC(300));
-	assert_int_equal(token_margin(ND_SEC(2400), false), ND_SEC(300));
-	assert_int_equal(token_margin(ND_SEC(3599), false), 359900);
-	assert_int_equal(token_margin(ND_SEC(86400), false), ND_SEC(8640));
-	assert_int_equal(token_margin(ND_SEC(600), false), ND_SEC(300));
-	assert_int_equal(token_margin(ND_SEC(30), false), ND_SEC(15));
+	assert_int_equal(token_margin(ND_SEC(3000), 0), ND_SEC(300));
+	assert_int_equal(token_margin(ND_SEC(2400), 0), ND_SEC(300));
+	assert_int_equal(token_margin(ND_SEC(3599), 0), 359900);
+	assert_int_equal(token_margin(ND_SEC(86400), 0), ND_SEC(8640));
+	assert_int_equal(token_margin(ND_SEC(600), 0), ND_SEC(300));
+	assert_int_equal(token_margin(ND_SEC(30), 0), ND_SEC(15));
 }
 
 static void
 high_volume_mail_wants_eleven_minutes(void **state)
 {
-	struct token token = with_token(ND_SEC(3599), true);
+	struct token token = with_token(ND_SEC(3599), ND_MIN(11));
 
 	(void)state;
-	assert_int_equal(token_margin(ND_SEC(3599), true), ND_MIN(11));
-	assert_int_equal(token_margin(ND_MIN(12), true), ND_MIN(6));
+	assert_int_equal(token_margin(ND_SEC(3599), ND_MIN(11)), ND_MIN(11));
+	assert_int_equal(token_margin(ND_MIN(12), ND_MIN(11)), ND_MIN(6));
 	assert_int_equal(token_deadline(&token), T0 + ND_SEC(3599) - ND_MIN(11));
 }
 
 static void
 jitter_only_makes_it_earlier_and_by_a_tenth_of_the_margin_at_most(void **state)
 {
-	struct token token = with_token(ND_SEC(3000), false);
+	struct token token = with_token(ND_SEC(3000), 0);
 
 	(void)state;
 	token_got(&token, T0, T0 + ND_SEC(3000), FULL_JITTER, T0);
@@ -98,7 +98,7 @@ jitter_only_makes_it_earlier_and_by_a_tenth_of_the_margin_at_most(void **state)
 static void
 never_two_requests_within_two_seconds(void **state)
 {
-	struct token token = with_token(ND_SEC(1), false);
+	struct token token = with_token(ND_SEC(1), 0);
 
 	(void)state;
 	assert_int_equal(asks_after(&token, T0, ND_MIN(1)), ND_SEC(2));
@@ -121,7 +121,7 @@ failures_back_off_to_a_minute_and_then_to_five(void **state)
 	nd_ms now = T0;
 
 	(void)state;
-	token_init(&token, false, now);
+	token_init(&token, 0, now);
 	assert_true(token_ask(&token, now));
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
 		token_later(&token, 0, NO_JITTER, now);
@@ -138,7 +138,7 @@ the_wish_of_the_endpoint_wins(void **state)
 	struct token token;
 
 	(void)state;
-	token_init(&token, false, T0);
+	token_init(&token, 0, T0);
 	assert_true(token_ask(&token, T0));
 	token_later(&token, ND_SEC(60), NO_JITTER, T0);
 	token_spoiled(&token, T0);
@@ -152,7 +152,7 @@ the_wish_of_the_endpoint_wins(void **state)
 static void
 the_old_token_serves_to_its_end_while_the_endpoint_is_down(void **state)
 {
-	struct token token = with_token(ND_SEC(100), false);
+	struct token token = with_token(ND_SEC(100), 0);
 	nd_ms now = T0 + ND_SEC(50);
 
 	(void)state;
@@ -171,7 +171,7 @@ the_old_token_serves_to_its_end_while_the_endpoint_is_down(void **state)
 static void
 a_spoiled_token_is_not_used_again(void **state)
 {
-	struct token token = with_token(ND_HOUR(1), false);
+	struct token token = with_token(ND_HOUR(1), 0);
 
 	(void)state;
 	assert_true(token_usable(&token, T0 + ND_MIN(1)));
@@ -186,7 +186,7 @@ a_spoiled_token_is_not_used_again(void **state)
 static void
 a_refusal_waits_for_its_probe_or_for_somebody_who_mended_it(void **state)
 {
-	struct token token = with_token(ND_HOUR(1), false);
+	struct token token = with_token(ND_HOUR(1), 0);
 	nd_ms now = T0 + ND_MIN(54);
 
 	(void)state;
@@ -206,7 +206,7 @@ a_refusal_waits_for_its_probe_or_for_somebody_who_mended_it(void **state)
 static void
 a_wish_for_a_new_token_leaves_the_old_one_in_use(void **state)
 {
-	struct token token = with_token(ND_HOUR(1), false);
+	struct token token = with_token(ND_HOUR(1), 0);
 
 	(void)state;
 	token_want(&token, T0 + ND_MIN(1));
@@ -220,7 +220,7 @@ a_restart_with_a_good_token_needs_no_request(void **state)
 	struct token token;
 
 	(void)state;
-	token_init(&token, false, T0);
+	token_init(&token, 0, T0);
 	token_got(&token, T0 - ND_SEC(1000), T0 + ND_SEC(2000), NO_JITTER, T0);
 	assert_true(token_usable(&token, T0));
 	assert_int_equal(asks_after(&token, T0, ND_HOUR(1)), ND_SEC(1700));
@@ -232,11 +232,11 @@ a_restart_with_an_old_token_asks_at_once(void **state)
 	struct token token;
 
 	(void)state;
-	token_init(&token, false, T0);
+	token_init(&token, 0, T0);
 	token_got(&token, T0 - ND_SEC(3500), T0 + ND_SEC(100), NO_JITTER, T0);
 	assert_true(token_usable(&token, T0));
 	assert_true(token_ask(&token, T0));
-	token_init(&token, false, T0);
+	token_init(&token, 0, T0);
 	token_got(&token, T0 - ND_SEC(4000), T0 - ND_SEC(1), NO_JITTER, T0);
 	assert_false(token_usable(&token, T0));
 	assert_true(token_ask(&token, T0));
@@ -248,10 +248,10 @@ another_identity_has_no_token_and_keeps_the_pace(void **state)
 	struct token token;
 
 	(void)state;
-	token_init(&token, false, 0);
+	token_init(&token, 0, 0);
 	assert_true(token_ask(&token, 0));
 	token_got(&token, 0, ND_HOUR(1), 0, 10);
-	token_renew(&token, false, 20);
+	token_renew(&token, 0, 20);
 	assert_false(token_usable(&token, 20));
 	assert_false(token_ask(&token, 20)); /* never two requests within 2 s */
 	assert_true(token_ask(&token, ND_SEC(2)));
