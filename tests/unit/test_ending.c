@@ -187,9 +187,6 @@ main(void)
 		cmocka_unit_test(what_needs_a_person_is_told_at_once_and_what_may_pass_later),
 		cmocka_unit_test(a_queue_that_is_held_as_a_whole_needs_a_person),
 		cmocka_unit_test(a_limit_is_trouble_when_it_keeps_a_job_beyond_its_end),
-}
-
-static void
 		cmocka_unit_test(a_known_delay_is_no_trouble_before_it_is_over),
 		cmocka_unit_test(without_trouble_or_without_jobs_nothing_is_said),
 		cmocka_unit_test(a_batch_is_told_once_and_what_is_left_a_day_later_again),
