@@ -93,6 +93,19 @@ print_reason(struct cmd *cmd, const struct json_node *account)
 		writer_line(&cmd->out, WRITER_PLAIN, "  next try: %s", until[0] == 'i' ? until : "now");
 }
 
+/* What its server offers and refuses: mails go all the same. */
+static void
+print_without(struct cmd *cmd, const struct json_node *account)
+{
+	const struct json_node *list = json_get(account, "without"), *one;
+	char until[48];
+
+	for (one = list != NULL ? list->child : NULL; one != NULL; one = one->next)
+		writer_line(&cmd->out, WRITER_PLAIN,
+		    "%s goes without %s, which its server offers and refuses; again %s", json_get_text(account, "name"),
+		    json_get_text(one, "extension"), cmd_until(json_get_text(one, "until"), until));
+}
+
 void
 cmd_account_print(struct cmd *cmd, const struct json_node *accounts)
 {
@@ -111,6 +124,8 @@ cmd_account_print(struct cmd *cmd, const struct json_node *accounts)
 	writer_table_done(&table);
 	for (account = accounts->child; account != NULL; account = account->next)
 		print_reason(cmd, account);
+	for (account = accounts->child; account != NULL; account = account->next)
+		print_without(cmd, account);
 }
 
 /* -- what an account's server presents -- */

@@ -36,6 +36,7 @@ enum {
 	OPT_IDEMPOTENCY_KEY,
 	OPT_CLIENT_REF,
 	OPT_SENSITIVE,
+	OPT_REQUIRE_TLS,
 	OPT_WAIT,
 	OPT_DRY_RUN,
 };
@@ -67,6 +68,7 @@ const struct args_option cmd_send_options[] = {
 	[OPT_IDEMPOTENCY_KEY] = { 0, "idempotency-key", "K", "The same job sent again within 24 h is accepted once; made up unless given." },
 	[OPT_CLIENT_REF] = { 0, "client-ref", "R", "Kept and shown, never read." },
 	[OPT_SENSITIVE] = { 0, "sensitive", NULL, "Encrypted at rest, shown nowhere, wiped when the job ends." },
+	[OPT_REQUIRE_TLS] = { 0, "require-tls", NULL, "Every relay on the way must use TLS, or send the message back (RFC 8689)." },
 	[OPT_WAIT]      = { 0, "wait", "[=D]", "Waits until the job is final, at most D (30s; up to 300s)." },
 	[OPT_DRY_RUN]   = { 0, "dry-run", NULL, "Asks what would become of it; nothing is accepted." },
 	{ 0 },
@@ -295,6 +297,8 @@ build_job(struct build *build, const char *key)
 	json_out_text(&build->out, "idempotency_key", key);
 	if (args_has(args, OPT_SENSITIVE))
 		json_out_bool(&build->out, "sensitive", true);
+	if (args_has(args, OPT_REQUIRE_TLS))
+		json_out_bool(&build->out, "require_tls", true);
 	add_object(build, OPT_LABEL, "labels", "=");
 	add_object(build, OPT_HEADER, "headers", "=:");
 	add_links(build);

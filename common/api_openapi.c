@@ -36,7 +36,8 @@ static const struct {
 	const char *const *fields; /* NULL none */
 } queries[] = {
 	{ API_SUBMIT, "wait dry_run", form_job_fields },
-	{ API_MESSAGES, "wait from to t severity status source key account idempotency_key sensitive", NULL },
+	{ API_MESSAGES, "wait from to t severity status source key account idempotency_key sensitive require_tls",
+	    NULL },
 	{ API_LIST, FILTERS " limit cursor", NULL },
 	{ API_SHOW, "wait", NULL },
 	{ API_RETRY_ALL, FILTERS, NULL },

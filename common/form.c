@@ -14,7 +14,7 @@
 
 const char *const form_job_fields[] = { "to", "cc", "bcc", "reply_to", "from", "subject", "text", "html", "severity",
 	"status", "source", "labels", "key", "headers", "template", "account", "event_time", "not_before", "expires_in",
-	"idempotency_key", "client_ref", "sensitive", NULL };
+	"idempotency_key", "client_ref", "sensitive", "require_tls", NULL };
 
 /* What becomes of a field's text. */
 enum shape { LINE, FREE_TEXT, LIST, TRUTH, GROUP };
@@ -29,6 +29,7 @@ static const struct {
 	{ "text", FREE_TEXT, NULL },
 	{ "html", FREE_TEXT, NULL },
 	{ "sensitive", TRUTH, NULL },
+	{ "require_tls", TRUTH, NULL },
 	{ "t", TRUTH, NULL },
 	{ "labels", GROUP, "label." },
 	{ "headers", GROUP, "header." },

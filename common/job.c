@@ -294,5 +294,7 @@ job_facts(const struct job_draft *draft, const char *subject, struct nd_buf *out
 	if (!draft->sensitive)
 		put_lists(&json, draft);
 	json_out_text(&json, "client_ref", draft->client_ref);
+	if (draft->require_tls)
+		json_out_bool(&json, "require_tls", true);
 	json_out_object_end(&json);
 }

@@ -85,7 +85,7 @@ struct job_draft {
 	const char *text, *html;          /* NULL: not given; at least one of the three is */
 	size_t text_len, html_len;
 	enum job_severity severity;
-	bool resolved, sensitive;
+	bool resolved, sensitive, require_tls;
 	const char *source, *key, *account, *client_ref, *idempotency_key;
 	struct job_pair *labels, *links, *headers;
 	unsigned label_count, link_count, header_count;

@@ -187,6 +187,15 @@ check_sensitive(struct job_checker *check, const struct job_field *field, const 
 	return ND_OK;
 }
 
+static enum nd_err
+check_require_tls(struct job_checker *check, const struct job_field *field, const struct json_node *node)
+{
+	if (node->type != JSON_BOOL)
+		return job_wrong_type(check, field->name, node, "true or false");
+	check->draft.require_tls = node->boolean;
+	return ND_OK;
+}
+
 /* --- addresses --- */
 
 static enum nd_err
@@ -339,6 +348,7 @@ static const struct job_field fields[] = {
 	{ .name = "idempotency_key", .check = check_idempotency },
 	{ .name = "client_ref",      .check = check_line, AT(client_ref), .max = 4096 },
 	{ .name = "sensitive",       .check = check_sensitive },
+	{ .name = "require_tls",     .check = check_require_tls },
 };
 /* clang-format on */
 #undef AT

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* acts.c - what people do to jobs and to the queue: retry, hold, release, cancel, one or many; flush, pause, resume. */
-#include "daemon/app.h"
+/* acts.c - what people do to jobs and to the queue: retry, hold, release, cancel; flush, pause, resume. */
+#include "daemon/acts_inner.h"
 
 #include "common/json.h"
 #include "common/log.h"
@@ -10,24 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PAGE 500u /* jobs of a bulk request at a time */
-
-/* How one job's action ended: why->err ND_OK changed (state is new), else refused; later: after the present try. */
-typedef void act_done(void *arg, enum job_state state, bool later, const struct nd_why *why);
-
-struct app_act { /* one action that waits: for a commit, or for a load */
-	struct app *app;
-	struct queue_job *row;
-	enum job_action action;
-	enum job_state before;
-	const char *reason; /* static; what the job says then; NULL nothing */
-	nd_unix expires;    /* an end of its own that stands; 0 none */
-	act_done *done;
-	void *arg;
-	bool committing; /* the engine has it: outcome of the commit comes by acts_stored */
-	struct app_act *next;
-};
 
 static void
 finish(struct app_act *act, enum job_state state, bool later, const struct nd_why *why)
@@ -133,9 +115,8 @@ perform(struct app_act *act)
 	}
 }
 
-/* Takes the row. */
-static void
-begin(struct app *app, struct queue_job *row, const struct app_act *wish)
+void
+acts_begin(struct app *app, struct queue_job *row, const struct app_act *wish)
 {
 	struct app_act *act = nd_xalloc(sizeof(*act));
 
@@ -249,7 +230,7 @@ single_found(struct store_req *req)
 		queue_job_free(req->found);
 		single_done(single, JOB_QUEUED, false, &why);
 	} else {
-		begin(single->app, req->found,
+		acts_begin(single->app, req->found,
 		    &(struct app_act){ .action = single->action, .done = single_done, .arg = single });
 	}
 	free(req);
@@ -315,7 +296,7 @@ again_found(struct store_req *req)
 
 	queue_tale_free(req);
 	if (req->err == ND_OK && req->found->state == JOB_FAILED) {
-		begin(again->app, req->found,
+		acts_begin(again->app, req->found,
 		    &(struct app_act){ .action = JOB_RETRY,
 			.reason = again->reason,
 			.expires = req->found->expires,
@@ -342,172 +323,6 @@ acts_again(struct app *app, const char *id, const char *reason)
 	req->owner = again;
 	memcpy(req->id, id, sizeof(req->id));
 	store_submit(app->store, req);
-}
-
-/* Many jobs. */
-
-struct bulk {
-	struct app *app;
-	struct http_request *request; /* NULL: the client has left; what was asked is done all the same */
-	enum job_action action;
-	const char *reason;
-	bool count;           /* nothing is done */
-	acts_bulk_done *done; /* told instead of the client; NULL none */
-	void *arg;
-	struct store_filter filter; /* texts are ours */
-	uint64_t matched, changed;
-	unsigned open; /* of the present page */
-	bool more;
-	struct nd_why why;
-};
-
-static void bulk_page(struct bulk *bulk);
-
-static void
-bulk_left(void *context)
-{
-	struct bulk *bulk = context;
-
-	bulk->request = NULL;
-}
-
-static void
-bulk_end(struct bulk *bulk)
-{
-	struct nd_buf buf;
-	struct json_out out;
-
-	if (bulk->done)
-		bulk->done(bulk->arg, bulk->matched, bulk->changed, &bulk->why);
-	if (bulk->request) {
-		http_request_own(bulk->request, NULL, NULL);
-		if (bulk->why.err != ND_OK) {
-			http_server_problem(bulk->request, &bulk->why);
-		} else {
-			nd_buf_init(&buf, 1024);
-			json_out_init(&out, &buf);
-			json_out_object(&out, NULL);
-			json_out_int(&out, "matched", (int64_t)bulk->matched);
-			json_out_int(&out, "changed", (int64_t)bulk->changed);
-			json_out_object_end(&out);
-			(void)nd_buf_addc(&buf, '\n');
-			http_server_reply(bulk->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-			nd_buf_done(&buf);
-		}
-	}
-	handlers_filter_done(&bulk->filter);
-	free(bulk);
-}
-
-static void
-bulk_one(void *arg, enum job_state state, bool later, const struct nd_why *why)
-{
-	struct bulk *bulk = arg;
-
-	(void)state;
-	(void)later;
-	bulk->changed += why->err == ND_OK;
-	if (why->err == ND_EDISK || why->err == ND_EDISKFULL || why->err == ND_ESTOPPING)
-		bulk->why = *why;
-	if (--bulk->open > 0)
-		return;
-	if (bulk->more && bulk->why.err == ND_OK && !bulk->app->stopping)
-		bulk_page(bulk);
-	else
-		bulk_end(bulk);
-}
-
-static void
-bulk_found(struct store_req *req)
-{
-	struct bulk *bulk = req->owner;
-	struct app_act wish = { .action = bulk->action, .reason = bulk->reason, .done = bulk_one, .arg = bulk };
-	unsigned i;
-
-	if (req->err != ND_OK)
-		bulk->why = req->why;
-	bulk->more = req->more && req->job_count > 0;
-	if (req->job_count > 0)
-		memcpy(bulk->filter.before, req->jobs[req->job_count - 1]->id, sizeof(bulk->filter.before));
-	bulk->matched += req->job_count;
-	bulk->open = req->job_count + 1; /* + 1: the page does not end while it is being begun */
-	for (i = 0; i < req->job_count; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it lives until `open` is 0, after this loop */
-		if (!bulk->count) {
-			begin(bulk->app, req->jobs[i], &wish);
-			continue;
-		}
-		queue_job_free(req->jobs[i]);
-		bulk->open--;
-	}
-	free(req->jobs);
-	free(req);
-	bulk->changed--; /* of the extra one */ /* NOLINT(clang-analyzer-unix.Malloc): as above */
-	bulk_one(bulk, JOB_QUEUED, false, &(struct nd_why){ 0 });
-}
-
-static void
-bulk_page(struct bulk *bulk)
-{
-	struct store_req *req = nd_xalloc(sizeof(*req));
-
-	req->op = STORE_LIST;
-	req->done = bulk_found;
-	req->owner = bulk;
-	req->limit = PAGE;
-	req->filter = bulk->filter;
-	store_submit(bulk->app->store, req);
-}
-
-/* Only states the action applies to are looked at: finished jobs of a month are nobody's business here. */
-static uint32_t
-states_of(enum job_action action, uint32_t asked)
-{
-	uint32_t fit = 0;
-	unsigned i;
-
-	for (i = 0; i < JOB_STATE_COUNT; i++)
-		if (job_action_fits(action, (enum job_state)i))
-			fit |= 1u << i;
-	return asked ? asked & fit : fit;
-}
-
-static void
-act_all(struct app *app, struct http_request *request, enum job_action action)
-{
-	static const char *const known[] = { "state", "account", "source", "severity", "key", "since", "id", NULL };
-	struct bulk *bulk = nd_xalloc(sizeof(*bulk));
-	struct nd_why why;
-
-	bulk->app = app;
-	bulk->request = request;
-	bulk->action = action;
-	if (http_request_only(request, known, &why) != ND_OK ||
-	    handlers_filter(app, request, &bulk->filter, &why) != ND_OK) {
-		handlers_filter_done(&bulk->filter);
-		free(bulk);
-		http_server_problem(request, &why);
-		return;
-	}
-	http_request_own(request, bulk, bulk_left);
-	bulk->filter.states = states_of(action, bulk->filter.states);
-	if (bulk->filter.states == 0)
-		bulk_end(bulk);
-	else
-		bulk_page(bulk);
-}
-
-void
-acts_cancel_below(struct app *app, const char *border, const char *reason, acts_bulk_done *done, void *arg)
-{
-	struct bulk *bulk = nd_xalloc(sizeof(*bulk));
-
-	*bulk = (struct bulk){
-		.app = app, .action = JOB_CANCEL, .reason = reason, .count = !reason, .done = done, .arg = arg
-	};
-	bulk->filter.states = states_of(JOB_CANCEL, 0);
-	memcpy(bulk->filter.before, border, sizeof(bulk->filter.before));
-	bulk_page(bulk);
 }
 
 /* The queue. */
@@ -590,21 +405,9 @@ acts_retry(void *app, struct http_request *request)
 }
 
 void
-acts_retry_all(void *app, struct http_request *request)
-{
-	act_all(app, request, JOB_RETRY);
-}
-
-void
 acts_hold(void *app, struct http_request *request)
 {
 	act_one(app, request, JOB_HOLD);
-}
-
-void
-acts_hold_all(void *app, struct http_request *request)
-{
-	act_all(app, request, JOB_HOLD);
 }
 
 void
@@ -614,21 +417,9 @@ acts_release(void *app, struct http_request *request)
 }
 
 void
-acts_release_all(void *app, struct http_request *request)
-{
-	act_all(app, request, JOB_RELEASE);
-}
-
-void
 acts_cancel(void *app, struct http_request *request)
 {
 	act_one(app, request, JOB_CANCEL);
-}
-
-void
-acts_cancel_all(void *app, struct http_request *request)
-{
-	act_all(app, request, JOB_CANCEL);
 }
 
 void

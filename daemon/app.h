@@ -4,7 +4,7 @@
  *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links and the store
  *   recover.c   what an earlier run left               tokens*.c  engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
- *   acts.c      retry, hold, release, cancel; flush, pause, resume
+ *   acts*.c     retry, hold, release, cancel, one or many; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
  *   intake_stream.c several jobs one after another    intake_large.c what is too large for the loop
  *   intake_message.c a ready message => such a job
@@ -14,7 +14,7 @@
  *   shape.c     jobs, accounts, status as JSON         waiters.c  requests that wait for a job's end
  *   feed.c      tells what happens to those who follow
  *   credentials.c  when secrets, certificates and sign-ins end
- *   reports.c   what was not delivered, by mail
+ *   reports.c   what was not delivered, by mail         evidence.c  what was
  *   intake_own.c   jobs that notifyd writes itself
  *   endings.c      jobs that will expire while their account is in trouble
  *   secrets.c   secrets that an operator hands over
@@ -205,10 +205,20 @@ void deliver_end(struct app *app, struct queue_job *job);
 /* Outcomes that a full disk never let be written: their in-flight notes stay, the next start knows. */
 void deliver_drop(struct app *app);
 
+/* evidence.c: what a relay took. The digest of a message in the spool is made of its octets while they leave. */
+struct evidence_sum;
+struct evidence_sum *evidence_sum_new(const struct queue_job *job); /* NULL: none is kept of this one */
+void evidence_sum_add(void *sum, const char *octets, size_t len);
+/* Its transaction is over: job->sha256 is that of the whole, "" if it was not that. NULL for both is fine. Frees. */
+void evidence_sum_end(struct evidence_sum *sum, struct sched_job *job);
+/* Of this transaction, and how it travelled. NULL: nobody was reached by it. */
+struct queue_evidence *evidence_of(struct sched_job *sched_job, const struct queue_attempt *attempt);
+
 /* reports.c: what could not be delivered, by mail to admin_to. */
 void reports_job(struct app *app, const struct queue_job *job); /* it has come to its end */
 void reports_again(struct app *app, const char *id);            /* it is tried once more */
 void reports_send(void *arg);
+bool reports_last(struct app *app); /* while notifyd stops; true: what was gathered is on its way into the queue */
 
 /* limits.c */
 void limits_recall(struct app *app, const char *limit);
@@ -389,14 +399,19 @@ void intake_message(void *owner, struct http_request *request);
 enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
 
 /* intake_own.c */
-void intake_own(struct app *app, const struct nd_buf *job); /* a job as JSON; what becomes of it is logged */
-struct intake_notice {                                      /* borrowed */
-	const char *words;                                  /* the subject */
+/* Once, when it is known: err ND_OK it is accepted. Maybe at once; maybe at the very end (app->down). */
+typedef void intake_told(struct app *app, void *arg, const struct nd_why *why);
+void intake_own(struct app *app, const struct nd_buf *job, intake_told *told,
+    void *arg);            /* a job as JSON; that it is refused is logged */
+struct intake_notice {     /* borrowed */
+	const char *words; /* the subject */
 	const char *text;
 	enum job_severity severity;
 	const char *key;
 	const char *
 	    once; /* idempotency key: were notifyd to end before it is known that this was told, it would not be told twice */
+	intake_told *told; /* NULL none */
+	void *arg;
 };
 void intake_notice(struct app *app, const struct intake_notice *notice); /* to [daemon] admin_to, if there is any */
 
@@ -437,6 +452,7 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 /* Its rendition for another account, and whether it wants none. */
 #define SENDER_PINNED "pinned" /* the fact that it named its account itself */
 bool sender_pinned(const struct queue_job *job);
+bool sender_requires_tls(const struct queue_job *job);
 void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 

@@ -93,14 +93,38 @@ keep(struct app *app)
 	nd_buf_done(&buf);
 }
 
+struct telling { /* it may be that the account is forgotten meanwhile */
+	char *account;
+	enum expiry_kind kind;
+	enum expiry_stage stage;
+};
+
+static void
+told(struct app *app, void *arg, const struct nd_why *why)
+{
+	struct telling *telling = arg;
+	struct engine_account *engine = app->down ? NULL : engine_account_named(app->engine, telling->account);
+
+	if (engine && why->err != ND_OK) {
+		expiry_refused(&((struct app_account *)engine->user)->credentials[telling->kind], telling->stage);
+		keep(app);
+	}
+	free(telling->account);
+	free(telling);
+}
+
 static void
 mail(struct app_account *account, enum expiry_kind kind, const char *words, nd_unix now)
 {
 	const struct expiry *expiry = &account->credentials[kind];
 	const char *name = account->engine->conf->name;
-	struct intake_notice notice = { .words = words, .severity = expiry_severity(expiry_stage(expiry, now)) };
+	struct telling *telling = nd_xalloc(sizeof(*telling));
+	struct intake_notice notice = {
+		.words = words, .severity = expiry_severity(expiry_stage(expiry, now)), .told = told, .arg = telling
+	};
 	struct nd_buf text, key, once;
 
+	*telling = (struct telling){ nd_xstrdup(name), kind, (enum expiry_stage)expiry->told };
 	nd_buf_init(&text, 4096);
 	nd_buf_init(&key, 256);
 	nd_buf_init(&once, 400);

@@ -17,6 +17,7 @@
 struct said {                     /* one mail */
 	struct settle_mail *mail; /* owned */
 	nd_unix start;
+	struct evidence_sum *sum; /* owned; of a spooled one; NULL none */
 };
 
 struct delivery { /* one session; pool_session.link */
@@ -54,8 +55,10 @@ free_delivery(struct delivery *delivery)
 	if (delivery->link)
 		smtp_link_free(delivery->link);
 	nd_secret_done(&delivery->password);
-	while (delivery->said_count > 0)
-		free(delivery->said[--delivery->said_count].mail);
+	while (delivery->said_count > 0) {
+		evidence_sum_end(delivery->said[--delivery->said_count].sum, NULL);
+		free(delivery->said[delivery->said_count].mail);
+	}
 	loop_free_later(delivery->app->loop, free_late, delivery); /* as the link is, which borrows from it */
 }
 
@@ -84,8 +87,9 @@ on_ready(void *owner, struct smtp_link *link)
 {
 	struct delivery *delivery = owner;
 
-	(void)link;
 	nd_secret_done(&delivery->password);
+	if (delivery->session->state == POOL_OPENING)
+		engine_offered(delivery->session, smtp_proto_caps(smtp_link_proto(link)));
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
@@ -120,6 +124,25 @@ on_room(void *owner, struct smtp_link *link)
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
+/* What the relay offers and has just refused, of the mail or of a recipient. */
+static void
+tell_left_out(const struct engine_account *account, unsigned left_out, const struct engine_told *told)
+{
+	const struct smtp_reply *reply = &told->outcome->reply;
+	char words[SMTP_REPLY_TEXT + 32];
+
+	for (unsigned n = 0; n < told->mail->mail.rcpt_count; n++)
+		if (told->mail->results[n].misfit)
+			reply = &told->mail->results[n].reply;
+	settle_reply_words(reply, words, sizeof(words));
+	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
+		if (left_out & SMTP_EXT_BIT(ext))
+			nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
+			    "%s has trouble with what it offers: it goes without %s for %d h, because of: %.300s",
+			    account->conf->host, smtp_ext_name((enum smtp_ext)ext), (int)(SMTP_EXT_SHUN / ND_HOUR(1)),
+			    told->outcome->end == SMTP_ENDED_LOST ? told->outcome->why.text : words);
+}
+
 static void
 on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outcome)
 {
@@ -128,10 +151,18 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct sched_job *job = delivery->session->jobs[0];
 	struct said said = delivery->said[0];
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
+	struct engine_account *account = delivery->session->account;
+	const nd_ms now = loop_now(app->loop).ms;
+	const unsigned without = smtp_habits_without(&account->habits, now);
+	unsigned left_out;
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
+	evidence_sum_end(said.sum, job);
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
+	left_out = smtp_habits_without(&account->habits, now) & ~without;
+	if (left_out != 0)
+		tell_left_out(account, left_out, &told);
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
@@ -236,6 +267,7 @@ fail_mail(struct delivery *delivery, const struct nd_why *why)
 static void
 send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct queue_job *job)
 {
+	struct said *said = &delivery->said[0];
 	struct spool_body body;
 	struct nd_why why;
 
@@ -246,6 +278,9 @@ send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct 
 		}
 		mail->fd = body.fd;
 		mail->seal = body.seal;
+		said->sum = evidence_sum_new(job);
+		mail->given = said->sum ? evidence_sum_add : NULL;
+		mail->given_arg = said->sum;
 	}
 	smtp_link_send(delivery->link, mail);
 }
@@ -265,7 +300,7 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 {
 	struct delivery *delivery = session->link;
 	const struct queue_job *job = sched_job->job;
-	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms };
+	struct said said = { settle_mail_new(job), loop_now(app->loop).unix_ms, NULL };
 	struct smtp_link_mail mail = { .mail = said.mail->mail,
 		.head = job->head,
 		.head_len = strlen(job->head),
@@ -277,6 +312,9 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	/* Composed content has seven bits; of a ready message in the spool it is not known. */
 	mail.mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
+	mail.mail.envid = conf_provider_dsn(session->account->conf->provider) ? job->id : NULL;
+	mail.mail.require_tls = sender_requires_tls(job);
+	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	delivery->said[delivery->said_count++] = said;
 	if (session->job_count == 1) {
 		send_first(delivery, &mail, job);
@@ -344,58 +382,6 @@ deliver_abandon(struct app *app)
 		}
 }
 
-/* Each try through an account sends the same octets: one digest serves all of them. */
-static const char *
-digest_of(struct app *app, struct sched_job *sched_job)
-{
-	const struct queue_job *job = sched_job->job;
-	struct tls_digest *digest;
-	char piece[16384];
-	uint8_t sum[32];
-	struct spool_body body;
-	struct nd_why why;
-	ssize_t got;
-
-	if (sched_job->sha256[0] != '\0')
-		return sched_job->sha256;
-	digest = tls_digest_new();
-	tls_digest_add(digest, job->head, strlen(job->head));
-	if (job->body)
-		tls_digest_add(digest, job->body, (size_t)job->body_len);
-	else if (spool_body_open(app->spool, job, &body, &why) == ND_OK) {
-		while ((got = spool_body_read(&body, piece, sizeof(piece), &why)) > 0)
-			tls_digest_add(digest, piece, (size_t)got);
-		spool_body_close(&body);
-		explicit_bzero(piece, sizeof(piece));
-	}
-	tls_digest_end(digest, sum);
-	nd_str_hex(sched_job->sha256, sum, sizeof(sum));
-	return sched_job->sha256;
-}
-
-/* What the relay took in this transaction, and how it travelled. NULL: nobody was reached by it. */
-static struct queue_evidence *
-evidence_of(struct app *app, struct sched_job *sched_job, const struct queue_attempt *attempt)
-{
-	const struct queue_job *job = sched_job->job;
-	struct queue_evidence *evidence;
-	unsigned i = 0;
-
-	while (attempt && i < job->rcpt_count &&
-	       (job->rcpts[i].state != RCPT_DELIVERED || job->rcpts[i].at != attempt->end))
-		i++;
-	if (!attempt || i == job->rcpt_count)
-		return NULL;
-	evidence = nd_xalloc(sizeof(*evidence));
-	evidence->at = attempt->end;
-	evidence->account = nd_xstrdup(attempt->account);
-	evidence->relay = nd_xstrdup(attempt->relay);
-	evidence->tls = sched_job->tls[0] ? nd_xstrdup(sched_job->tls) : NULL;
-	evidence->octets = strlen(job->head) + job->body_len;
-	(void)snprintf(evidence->sha256, sizeof(evidence->sha256), "%s", digest_of(app, sched_job));
-	return evidence;
-}
-
 struct settling { /* owner of an OUTCOME request */
 	struct app *app;
 	struct engine_account *account;
@@ -440,6 +426,39 @@ free_outcome(struct store_req *req)
 	free(req);
 }
 
+/* The row is on disk, or gone. */
+static void
+let_go(struct settling *settling)
+{
+	struct app *app = settling->app;
+
+	if (!settling->job)
+		return;
+	if (settling->job->slot >= 0)
+		inflight_drop(app->inflight, settling->job->slot);
+	settling->job->slot = -1;
+	engine_stored(app->engine, settling->account, settling->job, loop_now(app->loop));
+}
+
+/* It has ended meanwhile, in the store: nothing of this can be kept, and trying again would be for ever. */
+static void
+outcome_lost(struct store_req *req)
+{
+	struct settling *settling = req->owner;
+	struct app *app = settling->app;
+
+	app->outcomes--;
+	if (settling->job) {
+		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", req->job->id }),
+		    "job %s ended while it was under way: what became of that is not kept", req->job->id);
+		req->job->state = JOB_CANCELLED;
+		acts_stored(app, req->job->id, JOB_CANCELLED);
+		let_go(settling);
+	}
+	free_outcome(req);
+	loop_soon(app->loop, app_pump, app);
+}
+
 static void
 outcome_stored(struct store_req *req)
 {
@@ -448,9 +467,8 @@ outcome_stored(struct store_req *req)
 	struct queue_job *row = req->job;
 
 	app_wrote(app, req);
-	if (req->err == ND_ENOTFOUND && !settling->job) { /* it has ended meanwhile, and nothing of it was kept */
-		app->outcomes--;
-		free_outcome(req);
+	if (req->err == ND_ENOTFOUND) {
+		outcome_lost(req);
 		return;
 	}
 	if (req->err != ND_OK) {
@@ -474,12 +492,7 @@ outcome_stored(struct store_req *req)
 		feed_job(app, row, req->attempt);
 	waiters_wake(app, row->id, row->state);
 	acts_stored(app, row->id, row->state);
-	if (settling->job) {
-		if (settling->job->slot >= 0)
-			inflight_drop(app->inflight, settling->job->slot);
-		settling->job->slot = -1;
-		engine_stored(app->engine, settling->account, settling->job, loop_now(app->loop));
-	}
+	let_go(settling);
 	free_outcome(req);
 	loop_soon(app->loop, app_pump, app);
 }
@@ -517,7 +530,7 @@ void
 deliver_store(struct app *app, const struct engine_action *action)
 {
 	struct queue_job *row = action->job->job;
-	struct settling settling = { app, action->account, action->job, evidence_of(app, action->job, action->attempt),
+	struct settling settling = { app, action->account, action->job, evidence_of(action->job, action->attempt),
 		false };
 
 	submit_outcome(app, row, settling, action->attempt);

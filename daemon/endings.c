@@ -16,13 +16,35 @@ static const char hint[] = "mend the account (notifyctl account show ACCOUNT), o
 			   "way: notifyctl list --account "
 			   "ACCOUNT --state queued,held; notifyctl retry ID takes away an end of the job's own";
 
+struct telling { /* it may be that the account is forgotten meanwhile */
+	char *account;
+	nd_unix told;
+};
+
+static void
+told(struct app *app, void *arg, const struct nd_why *why)
+{
+	struct telling *telling = arg;
+	struct engine_account *engine = app->down ? NULL : engine_account_named(app->engine, telling->account);
+
+	if (engine && why->err != ND_OK)
+		ending_refused(&((struct app_account *)engine->user)->ending, telling->told);
+	if (!app->down)
+		recover_keep_ages(app);
+	free(telling->account);
+	free(telling);
+}
+
 static void
 tell(struct app *app, const struct app_account *account)
 {
 	const struct engine_account *engine = account->engine;
-	struct intake_notice notice = { .severity = JOB_CRITICAL };
+	struct telling *telling = nd_xalloc(sizeof(*telling));
+	struct intake_notice notice = { .severity = JOB_CRITICAL, .told = told, .arg = telling };
 	struct nd_buf words, text, key, once;
 
+	telling->account = nd_xstrdup(engine->conf->name);
+	telling->told = account->ending.told;
 	nd_buf_init(&words, 1024);
 	nd_buf_init(&text, 4096);
 	nd_buf_init(&key, 256);
@@ -70,7 +92,6 @@ counted(struct store_req *req)
 	struct app *app = req->owner;
 	const nd_unix now = loop_now(app->loop).unix_ms;
 	struct engine_account *engine;
-	bool told = false;
 
 	app->counting_endings = false;
 	for (unsigned i = 0;
@@ -78,13 +99,9 @@ counted(struct store_req *req)
 		struct app_account *account = engine->user;
 		struct ending_fact fact = fact_of(app, engine, req);
 
-		if (engine->gone || !ending_look(&account->ending, &fact, now))
-			continue;
-		tell(app, account);
-		told = true;
+		if (!engine->gone && ending_look(&account->ending, &fact, now))
+			tell(app, account);
 	}
-	if (told)
-		recover_keep_ages(app);
 	for (unsigned i = 0; i < req->count_count; i++)
 		free(req->counts[i].account);
 	free(req->counts);

@@ -117,6 +117,8 @@ libcore_a_SOURCES = \
 	%D%/core/smtp_auth.h \
 	%D%/core/smtp_check.c \
 	%D%/core/smtp_check.h \
+	%D%/core/smtp_ext.c \
+	%D%/core/smtp_ext.h \
 	%D%/core/smtp_habits.c \
 	%D%/core/smtp_habits.h \
 	%D%/core/smtp_proto.c \
@@ -219,6 +221,8 @@ libio_a_SOURCES = \
 sbin_PROGRAMS = notifyd
 notifyd_SOURCES = \
 	%D%/acts.c \
+	%D%/acts_inner.h \
+	%D%/acts_many.c \
 	%D%/accounts.c \
 	%D%/app.c \
 	%D%/admit.c \
@@ -226,6 +230,7 @@ notifyd_SOURCES = \
 	%D%/certificate.c \
 	%D%/deliver.c \
 	%D%/doctor.c \
+	%D%/evidence.c \
 	%D%/explanations.c \
 	%D%/feed.c \
 	%D%/grants.c \

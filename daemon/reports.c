@@ -75,19 +75,38 @@ reports_again(struct app *app, const char *id)
 	set_timer(app);
 }
 
-void
-reports_send(void *arg)
+/* The mail is in the queue, or not. */
+static void
+told(struct app *app, void *arg, const struct nd_why *why)
 {
-	struct app *app = arg;
+	const nd_ms now = loop_now(app->loop).ms;
+
+	(void)arg;
+	if (why->err == ND_OK)
+		report_told(&app->report, now);
+	else if (app->stopping)
+		report_done(&app->report); /* the log says why */
+	else
+		report_refused(&app->report, now);
+	app->report_since = now; /* of what came in meanwhile */
+	if (!app->stopping)
+		set_timer(app);
+}
+
+static void
+mail(struct app *app)
+{
 	struct nd_buf buf, subject, text;
 	struct json_out out;
 
-	if (app->stopping)
+	if (app->conf->admin_to.count == 0) {
+		report_done(&app->report);
 		return;
+	}
 	nd_buf_init(&buf, 4 * REPORT_OCTETS);
 	nd_buf_init(&subject, 1024);
 	nd_buf_init(&text, 2 * REPORT_OCTETS);
-	report_take(&app->report, app->conf->hostname, &subject, &text, loop_now(app->loop).ms);
+	report_tell(&app->report, app->conf->hostname, &subject, &text);
 	json_out_init(&out, &buf);
 	json_out_object(&out, NULL);
 	json_out_array(&out, "to");
@@ -100,9 +119,26 @@ reports_send(void *arg)
 	json_out_text(&out, "source", "notifyd");
 	json_out_text(&out, "key", "report");
 	json_out_object_end(&out);
-	if (app->conf->admin_to.count > 0)
-		intake_own(app, &buf);
+	intake_own(app, &buf, told, NULL);
 	nd_buf_done(&text);
 	nd_buf_done(&subject);
 	nd_buf_done(&buf);
+}
+
+void
+reports_send(void *arg)
+{
+	struct app *app = arg;
+
+	if (!app->stopping)
+		mail(app);
+}
+
+bool
+reports_last(struct app *app)
+{
+	if (app->report.telling || (app->report.count == 0 && app->report.more == 0))
+		return false;
+	mail(app);
+	return true;
 }

@@ -56,7 +56,8 @@ static bool
 has_fact(const struct queue_job *job, const char *name)
 {
 	struct json_tree facts = { 0 };
-	bool has = job->facts &&
+	/* Most jobs have none of those that are asked for. */
+	bool has = job->facts && strstr(job->facts, name) &&
 		   json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK &&
 		   json_get(facts.root, name);
 
@@ -68,6 +69,12 @@ bool
 sender_pinned(const struct queue_job *job)
 {
 	return has_fact(job, SENDER_PINNED);
+}
+
+bool
+sender_requires_tls(const struct queue_job *job)
+{
+	return has_fact(job, "require_tls");
 }
 
 void

@@ -14,7 +14,7 @@
 
 /* The names of a job's facts, in the order of the API. */
 static const char *const facts_early[] = { "subject", "from", "reply_to", NULL };
-static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", NULL };
+static const char *const facts_late[] = { "labels", "links", "attachments", "client_ref", "require_tls", NULL };
 
 static void
 put_facts(const struct json_tree *facts, const char *const *names, struct json_out *out)
@@ -178,7 +178,7 @@ put_evidence(const struct queue_job *job, const struct store_req *tale, struct j
 			continue;
 		json_out_object(out, NULL);
 		json_out_text(out, "address", rcpt->address);
-		json_out_text(out, "sha256", found->sha256);
+		json_out_text(out, "sha256", found->sha256[0] ? found->sha256 : NULL);
 		json_out_int(out, "octets", (int64_t)found->octets);
 		json_out_time(out, "at", found->at);
 		json_out_text(out, "account", found->account);
@@ -285,6 +285,26 @@ put_condition(struct engine_account *account, uint64_t queued, struct nd_now now
 		json_out_time(out, "ready", engine_through(account, queued, now));
 }
 
+/* What its server offers, has refused, and is not asked for the time being. */
+static void
+put_without(const struct smtp_habits *habits, struct nd_now now, struct json_out *out)
+{
+	const unsigned without = smtp_habits_without(habits, now.ms);
+
+	if (without == 0)
+		return;
+	json_out_array(out, "without");
+	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++) {
+		if (!(without & SMTP_EXT_BIT(ext)))
+			continue;
+		json_out_object(out, NULL);
+		json_out_text(out, "extension", smtp_ext_name((enum smtp_ext)ext));
+		json_out_time(out, "until", now.unix_ms + (habits->off_until[ext] - now.ms));
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+}
+
 static void
 put_account(
     struct app *app, struct engine_account *account, const struct store_req *totals, bool all, struct json_out *out)
@@ -307,6 +327,7 @@ put_account(
 			(void)nd_stamp_rfc3339(expires, day);
 			json_out_textn(out, "secret_expires", day, strlen("2026-11-21"));
 		}
+		put_without(&account->habits, now, out);
 		put_grant(account->user, out);
 		put_settings(account->conf, out);
 	}

@@ -62,6 +62,7 @@ UNIT_TESTS = \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
 	%D%/unit/test_signin \
+	%D%/unit/test_smtp_ext \
 	%D%/unit/test_smtp_habits \
 	%D%/unit/test_smtp_auth \
 	%D%/unit/test_smtp_proto \

@@ -192,6 +192,7 @@ const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n)
 const char *conf_provider_name(int provider);
 /* At least so long before its end a token of this provider is renewed; 0: as usual. */
 nd_ms conf_provider_margin(int provider);
+bool conf_provider_dsn(int provider); /* it may be asked for reports of failure */
 const char *conf_grant_name(int grant);
 const char *conf_auth_name(int auth);
 const char *conf_security_name(int security);

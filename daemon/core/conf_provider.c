@@ -44,28 +44,28 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		.scope = "https://outlook.office365.com/.default",
 		.sign_in_scope = "https://outlook.office.com/SMTP.Send offline_access",
-		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
+		.connections = 2, .connections_top = 3, .dsn = true, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_USGOV] = {
 		.name = "microsoft-usgov", .host = "smtp.office365.us",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.us"),
 		EXCHANGE("outlook.office365.us"),
-		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
+		.connections = 2, .connections_top = 3, .dsn = true, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_DOD] = {
 		.name = "microsoft-dod", .host = "outlook-dod.office365.us",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.us"),
 		EXCHANGE("outlook.office365.us"),
-		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
+		.connections = 2, .connections_top = 3, .dsn = true, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_CHINA] = {
 		.name = "microsoft-china", .host = "smtp.partner.outlook.cn",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.partner.microsoftonline.cn"),
 		EXCHANGE("partner.outlook.cn"),
-		.connections = 2, .connections_top = 3, .own_sender = true, EXCHANGE_LIMITS },
+		.connections = 2, .connections_top = 3, .dsn = true, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_HVE] = {
 		/* It refuses a token with less than ten minutes left. */
 		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft", .token_margin = ND_MIN(11),
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		EXCHANGE("outlook.office.com"),
-		.connections = 2, .own_sender = true, .recipients_per_message = 50 },
+		.connections = 2, .dsn = true, .own_sender = true, .recipients_per_message = 50 },
 	[CONF_GOOGLE] = {
 		.name = "google", .host = "smtp.gmail.com",
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, GOOGLE,
@@ -82,7 +82,7 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		.recipients_per_message = 50 },
 	[CONF_SMTP] = {
 		.name = "smtp", .host_hint = "give host, or name a provider: provider = microsoft, google, ses …",
-		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, NO_OAUTH, .connections = 2,
+		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, NO_OAUTH, .connections = 2, .dsn = true,
 		.recipients_per_message = 50 },
 };
 /* NOLINTEND(bugprone-suspicious-missing-comma) */
@@ -104,4 +104,10 @@ const char *
 conf_provider_name(int provider)
 {
 	return conf_provider_row(provider)->name;
+}
+
+bool
+conf_provider_dsn(int provider)
+{
+	return conf_provider_row(provider)->dsn;
 }

@@ -39,6 +39,13 @@ ending_look(struct ending *ending, const struct ending_fact *fact, nd_unix now)
 }
 
 void
+ending_refused(struct ending *ending, nd_unix told)
+{
+	if (ending->told == told)
+		ending->told = 0;
+}
+
+void
 ending_words(const struct ending *ending, const char *account, const struct health *health, struct nd_buf *out)
 {
 	char first[ND_STAMP_SIZE];

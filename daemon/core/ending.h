@@ -31,6 +31,8 @@ struct ending_fact {
 };
 /* True: it is to be told now, and counts as told. */
 bool ending_look(struct ending *ending, const struct ending_fact *fact, nd_unix now);
+/* What was told at `told` reached nobody: the next look tells it again. */
+void ending_refused(struct ending *ending, nd_unix told);
 /* One sentence: "3 jobs of account m365 end within 24 hours, the first at 2026-11-22T10:00:00.000Z, and the account is held: auth". */
 void ending_words(const struct ending *ending, const char *account, const struct health *health, struct nd_buf *out);
 

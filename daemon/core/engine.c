@@ -256,6 +256,14 @@ engine_fault_of(const struct verdict_word *word, enum smtp_stage stage)
 }
 
 void
+engine_offered(struct pool_session *session, const struct smtp_caps *caps)
+{
+	session->mails_max = caps->mail_max;
+	if (!session->old)
+		smtp_habits_offered(&session->account->habits, caps);
+}
+
+void
 engine_ready(struct engine *engine, struct pool_session *session, struct nd_now now)
 {
 	struct engine_account *account = session->account;

@@ -101,6 +101,8 @@ void engine_loaded(struct engine *engine, struct engine_account *account, struct
 void engine_load_failed(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_ready(
     struct engine *engine, struct pool_session *session, struct nd_now now); /* opened, or its mail is over */
+/* What the server of a session offers, before the first engine_ready for it. */
+void engine_offered(struct pool_session *session, const struct smtp_caps *caps);
 /* The session can take another mail beside those under way. */
 void engine_room(struct engine *engine, struct pool_session *session);
 /* The job last given to the session is not for sending beside others: it waits for its turn. */

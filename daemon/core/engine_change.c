@@ -25,6 +25,13 @@ engine_act(
 			    job_action_name(action));
 			return ENGINE_REFUSED;
 		}
+		/* A cancel that was answered stands, and so does a hold before a retry, which would be sent at once. */
+		if ((job->wish == JOB_CANCEL && action != JOB_CANCEL) ||
+		    (job->wish == JOB_HOLD && action == JOB_RETRY)) {
+			(void)nd_fail(why, ND_ESTATE, 0, "job %s is being %s: %s does not apply", row->id,
+			    job_state_name(job_action_leads_to((enum job_action)job->wish)), job_action_name(action));
+			return ENGINE_REFUSED;
+		}
 		job->wish = (int)action;
 		/* What stands beside others has a slot: the one without is alone, and ending its session harms no other. */
 		return job->place == SCHED_SENDING && job->slot < 0 && action != JOB_RETRY ? ENGINE_WITHDRAW

@@ -188,7 +188,8 @@ candidate(struct engine *engine, struct engine_account *account, struct nd_now n
 
 	while ((job = sched_first(&account->sched)) != NULL) {
 		until = choose_rcpts(account, job->job, now.ms);
-		job->job->most = (unsigned)account->conf->recipients_per_message;
+		smtp_habits_rcpts(&account->habits, (unsigned)account->conf->recipients_per_message, &job->job->most,
+		    &job->job->domains);
 		if (until == ND_NEVER || settle_mail_size(job->job) > 0)
 			return job;
 		put_off(engine, account, job, until, now);
@@ -228,7 +229,8 @@ engine_limit_mind(struct engine *engine, struct engine_account *account, struct 
 	}
 	if (account->word.why > LIMIT_LEASE)
 		tell(account, &account->word, now.ms);
-	else if (!job && account->sched.ready[SCHED_SMALL] + account->sched.ready[SCHED_BIG] == 0 && !account->sched.behind && !account->sched.loading)
+	else if (!job && account->sched.ready[SCHED_SMALL] + account->sched.ready[SCHED_BIG] == 0 &&
+		 !account->sched.behind && !account->sched.loading)
 		health_unpace(&account->health, now.ms);
 }
 

@@ -143,7 +143,7 @@ engine_moved(struct engine *engine, struct engine_account *account, struct sched
 	row = sched_release(&account->sched, job);
 	for (i = 0; i < row->rcpt_count; i++)
 		row->rcpts[i].alone = row->rcpts[i].wait = false; /* that was between them and the other account */
-	row->most = 0;
+	row->most = row->domains = 0;
 	to = engine_account_named(engine, row->account);
 	if (to && !to->gone && row->state == JOB_QUEUED)
 		(void)sched_add(&to->sched, row, now);

@@ -92,6 +92,13 @@ expiry_due(struct expiry *expiry, nd_unix now)
 	return true;
 }
 
+void
+expiry_refused(struct expiry *expiry, enum expiry_stage stage)
+{
+	if (expiry->told == stage && stage > EXPIRY_NONE)
+		expiry->told = stage - 1;
+}
+
 enum job_severity
 expiry_severity(enum expiry_stage stage)
 {

@@ -34,6 +34,8 @@ void expiry_used(struct expiry *expiry, const char *mark, nd_unix now);
 enum expiry_stage expiry_stage(const struct expiry *expiry, nd_unix now);
 /* A stage that was not told yet: it counts as told from now on. */
 bool expiry_due(struct expiry *expiry, nd_unix now);
+/* What was told of this stage reached nobody: it is due again. */
+void expiry_refused(struct expiry *expiry, enum expiry_stage stage);
 enum job_severity expiry_severity(enum expiry_stage stage);
 /* One sentence: "client_secret of account m365 ends in 13 days, on 2027-05-01". false: there is nothing to say now. */
 bool expiry_words(

@@ -58,10 +58,16 @@ pool_enter(struct pool *pool, struct pool_session *session, enum pool_state stat
 		session->idle_since = now;
 }
 
+static unsigned
+mails_of(const struct pool *pool, const struct pool_session *session)
+{
+	return session->mails_max > 0 && session->mails_max < pool->mails ? session->mails_max : pool->mails;
+}
+
 static bool
 worn(const struct pool *pool, const struct pool_session *session, nd_ms now)
 {
-	return session->old || session->mails >= pool->mails || now - session->opened >= POOL_AGE;
+	return session->old || session->mails >= mails_of(pool, session) || now - session->opened >= POOL_AGE;
 }
 
 struct pool_session *
@@ -82,7 +88,7 @@ pool_roomy(const struct pool *pool, unsigned window, nd_ms now)
 
 	for (session = pool->sessions; session; session = session->next)
 		if (session->state == POOL_BUSY && session->room && session->job_count < window &&
-		    !worn(pool, session, now) && session->mails + session->job_count < pool->mails &&
+		    !worn(pool, session, now) && session->mails + session->job_count < mails_of(pool, session) &&
 		    (!best || session->job_count < best->job_count))
 			best = session;
 	return best;

@@ -26,7 +26,7 @@ struct pool_session {
 	bool room;                               /* BUSY: another one may be given beside them */
 	bool lost;                               /* that it broke was counted */
 	nd_ms opened, idle_since;
-	unsigned mails;
+	unsigned mails, mails_max; /* so many were given; so many its server takes, 0 unknown */
 	bool probe;
 	nd_ms token_obtained; /* of the token it signs in with */
 	bool old;             /* opened under settings that hold no more: ends after its mail, and proves nothing */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 const char *const ready_fields[] = { "from", "to", "t", "severity", "status", "source", "key", "account", "labels",
-	"idempotency_key", "sensitive", NULL };
+	"idempotency_key", "sensitive", "require_tls", NULL };
 
 struct cursor {
 	const char *at, *end;

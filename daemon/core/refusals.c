@@ -9,7 +9,7 @@
 
 /* What speaks of one reader's mailbox, or of one message (RFC 3463): patterns. */
 static const char *const of_one[] = { "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10", "5.2.1", "5.2.2", "5.2.3",
-	"5.3.4", "5.4.1", "5.6.*", "5.7.512" };
+	"5.3.4", "5.4.1", "5.6.*", "5.7.30", "5.7.512" };
 
 static bool
 of_account(const struct smtp_reply *reply)

@@ -9,6 +9,20 @@
 
 #define WORDS 4096u /* of one job */
 
+/* The first ones go. */
+static void
+drop(struct report *report, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		report->octets -= report->job[i].len;
+		free(report->job[i].words);
+	}
+	report->count -= count;
+	memmove(&report->job[0], &report->job[count], report->count * sizeof(report->job[0]));
+}
+
 static bool
 undelivered(const struct queue_rcpt *rcpt)
 {
@@ -103,6 +117,7 @@ report_forget(struct report *report, const char *id)
 		report->octets -= report->job[i].len;
 		free(report->job[i].words);
 		report->count--;
+		report->telling_count -= i < report->telling_count;
 		memmove(&report->job[i], &report->job[i + 1], (report->count - i) * sizeof(report->job[0]));
 		return;
 	}
@@ -113,17 +128,19 @@ report_due(const struct report *report, nd_ms since, nd_ms every, nd_ms now)
 {
 	nd_ms at = since + (every < REPORT_GATHER ? every : REPORT_GATHER), other;
 
-	if (report->count == 0 && report->more == 0)
+	if (report->telling || (report->count == 0 && report->more == 0))
 		return ND_NEVER;
 	if (report->sent_count > 0 && (other = report->sent[report->sent_count - 1] + every) > at)
 		at = other;
 	if (report->sent_count == REPORT_HOUR && (other = report->sent[0] + ND_HOUR(1)) > at)
 		at = other;
+	if (report->again > at)
+		at = report->again;
 	return at > now ? at : now;
 }
 
 void
-report_take(struct report *report, const char *host, struct nd_buf *subject, struct nd_buf *text, nd_ms now)
+report_tell(struct report *report, const char *host, struct nd_buf *subject, struct nd_buf *text)
 {
 	const uint64_t all = report->count + report->more;
 	unsigned i;
@@ -139,20 +156,39 @@ report_take(struct report *report, const char *host, struct nd_buf *subject, str
 		    text, "And %llu more: notifyctl list --state failed,expired\n\n", (unsigned long long)report->more);
 	(void)nd_buf_adds(
 	    text, "All that is known of one: notifyctl show ID. To try again what failed: notifyctl retry ID.\n");
+	report->telling = true;
+	report->telling_count = report->count;
+	report->telling_more = report->more;
+}
+
+void
+report_told(struct report *report, nd_ms now)
+{
+	drop(report, report->telling_count);
+	report->more -= report->telling_more;
+	report->telling_count = 0;
+	report->telling_more = 0;
+	report->telling = false;
+	report->again = 0;
 	if (report->sent_count == REPORT_HOUR)
 		memmove(&report->sent[0], &report->sent[1], --report->sent_count * sizeof(report->sent[0]));
 	report->sent[report->sent_count++] = now;
-	report_done(report);
+}
+
+void
+report_refused(struct report *report, nd_ms now)
+{
+	report->telling_count = 0;
+	report->telling_more = 0;
+	report->telling = false;
+	report->again = now + REPORT_AGAIN;
 }
 
 void
 report_done(struct report *report)
 {
-	unsigned i;
-
-	for (i = 0; i < report->count; i++)
-		free(report->job[i].words);
-	report->count = 0;
-	report->octets = 0;
-	report->more = 0;
+	drop(report, report->count);
+	report->telling_count = 0;
+	report->more = report->telling_more = 0;
+	report->telling = false;
 }

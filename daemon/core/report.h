@@ -2,7 +2,8 @@
 /* report.h - what was not delivered, gathered for one mail to the administrators.  Layer: core.  Pure.
  *
  * Bounded: REPORT_JOBS jobs and REPORT_OCTETS of words are told, more are counted. The first report waits for a moment, for a fault seldom
- * comes alone; then there is at most one in `every`, and at most REPORT_HOUR an hour. Lives in memory only.
+ * comes alone; then there is at most one in `every`, and at most REPORT_HOUR an hour. What a mail tells stays here until the mail is accepted.
+ * Lives in memory only.
  */
 #ifndef ND_CORE_REPORT_H
 #define ND_CORE_REPORT_H
@@ -18,6 +19,7 @@
 #define REPORT_RCPTS 10u /* of one job */
 #define REPORT_HOUR 6u
 #define REPORT_GATHER ND_SEC(10)
+#define REPORT_AGAIN ND_MIN(1) /* after the mail was refused */
 
 struct report_job {
 	char id[ND_ULID_LEN + 1];
@@ -28,7 +30,11 @@ struct report {
 	struct report_job job[REPORT_JOBS];
 	unsigned count;
 	size_t octets;
-	uint64_t more;           /* that are not told one by one */
+	uint64_t more;          /* that are not told one by one */
+	bool telling;           /* a mail is on its way into the queue: */
+	unsigned telling_count; /* of the first ones */
+	uint64_t telling_more;
+	nd_ms again;             /* not before */
 	nd_ms sent[REPORT_HOUR]; /* the last ones, oldest first */
 	unsigned sent_count;
 };
@@ -38,10 +44,12 @@ bool report_worthy(const struct queue_job *job);
 /* subject: of the job, NULL none is known; remedy: "" none. */
 void report_add(struct report *report, const struct queue_job *job, const char *subject, const char *remedy);
 void report_forget(struct report *report, const char *id); /* it is tried again */
-/* When it is to be sent; ND_NEVER: there is nothing. `since`: when the first was added. */
+/* When it is to be sent; ND_NEVER: there is nothing, or it is being told. `since`: when the first was added. */
 nd_ms report_due(const struct report *report, nd_ms since, nd_ms every, nd_ms now);
-/* Subject and text of the mail; after it the report is empty. */
-void report_take(struct report *report, const char *host, struct nd_buf *subject, struct nd_buf *text, nd_ms now);
+/* Subject and text of the mail. One of the two below follows, when it is known whether the mail is accepted. */
+void report_tell(struct report *report, const char *host, struct nd_buf *subject, struct nd_buf *text);
+void report_told(struct report *report, nd_ms now); /* only what came in meanwhile is left */
+void report_refused(struct report *report, nd_ms now);
 void report_done(struct report *report);
 
 #endif

@@ -44,7 +44,7 @@ struct sched_job {
 	unsigned rcpts;                /* so many of it */
 	bool limited_rcpts;            /* each of them is counted too */
 	char tls[SCHED_TLS];           /* the driver's: how its last mail travelled; "" in clear */
-	char sha256[65];               /* the driver's: of its message, as far as it was needed; "" not yet */
+	char sha256[65];               /* the driver's: of its message, as it was sent; "" not known */
 };
 
 struct sched {

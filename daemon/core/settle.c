@@ -23,14 +23,43 @@ goes_along(const struct queue_rcpt *rcpt)
 	return may_go(rcpt) && !rcpt->alone;
 }
 
+/* The domains of one transaction. */
+struct domains {
+	const char *seen[SETTLE_DOMAINS];
+	unsigned count;
+};
+
+/* The server may not take so many domains at once: then those of the first ones go. */
+static bool
+joins(struct domains *domains, const struct queue_job *job, const struct queue_rcpt *rcpt)
+{
+	const unsigned most = job->domains < SETTLE_DOMAINS ? job->domains : SETTLE_DOMAINS;
+	const char *at, *domain;
+
+	if (!goes_along(rcpt))
+		return false;
+	if (most == 0)
+		return true;
+	at = strrchr(rcpt->address, '@');
+	domain = at ? at + 1 : "";
+	for (unsigned n = 0; n < domains->count; n++)
+		if (nd_str_eq_nocase(domains->seen[n], domain))
+			return true;
+	if (domains->count == most)
+		return false;
+	domains->seen[domains->count++] = domain;
+	return true;
+}
+
 /* How many go in one transaction; 0: only such as go alone are left. */
 static unsigned
 together(const struct queue_job *job)
 {
+	struct domains domains = { .count = 0 };
 	unsigned i, count = 0, most = job->most > 0 ? job->most : SETTLE_RCPTS;
 
 	for (i = 0; i < job->rcpt_count && count < most; i++)
-		count += goes_along(&job->rcpts[i]);
+		count += joins(&domains, job, &job->rcpts[i]);
 	return count;
 }
 
@@ -60,6 +89,7 @@ settle_mail_size(const struct queue_job *job)
 struct settle_mail *
 settle_mail_new(const struct queue_job *job)
 {
+	struct domains domains = { .count = 0 };
 	struct settle_mail *mail;
 	unsigned i, n = 0, most = together(job), lone = most == 0 ? whose_turn(job) : job->rcpt_count;
 
@@ -71,7 +101,7 @@ settle_mail_new(const struct queue_job *job)
 	mail->results = (struct smtp_rcpt_result *)(mail->rcpts + most);
 	mail->index = (unsigned *)(mail->results + most);
 	for (i = 0; i < job->rcpt_count && n < most; i++)
-		if (i == lone || goes_along(&job->rcpts[i])) {
+		if (i == lone || joins(&domains, job, &job->rcpts[i])) {
 			mail->rcpts[n] = job->rcpts[i].address;
 			mail->index[n++] = i;
 		}
@@ -259,6 +289,8 @@ judge_rcpt(struct queue_job *job, const struct settle_case *c, unsigned k, struc
 	struct queue_rcpt *rcpt = &job->rcpts[c->mail->index[k]];
 	struct verdict_word verdict = judge(c, SMTP_AT_RCPT, reply);
 
+	if (c->mail->results[k].misfit)
+		return (struct verdict_word){ VERDICT_RESEND, 0, "protocol" };
 	if (verdict.verdict != VERDICT_FAILING)
 		return verdict;
 	suspect(&word->suspect, job, rcpt->address);

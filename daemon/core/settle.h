@@ -17,6 +17,8 @@
 
 #define SETTLE_RCPTS 50u /* of one transaction, unless the job says so: what every provider takes */
 
+#define SETTLE_DOMAINS 32u /* of these, of a server that counts them and takes more */
+
 /* The pending recipients of a job as one transaction. */
 struct settle_mail {
 	struct smtp_mail mail; /* size is the driver's to set */

@@ -21,8 +21,8 @@ refuse(struct smtp_reply *refusal, int code, const char *enhanced, const struct 
 	smtp_reply_clean(refusal->text, sizeof(refusal->text), nd_buf_text(text), text->len);
 }
 
-bool
-smtp_check_size(uint64_t size, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
+static bool
+check_size(uint64_t size, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
 {
 	struct nd_buf text;
 
@@ -34,6 +34,31 @@ smtp_check_size(uint64_t size, const struct smtp_caps *caps, const char *host, s
 	refuse(refusal, 552, "5.3.4", &text);
 	nd_buf_done(&text);
 	return false;
+}
+
+static bool
+check_tls(const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
+{
+	struct nd_buf text;
+
+	if (!mail->require_tls || caps->requiretls)
+		return true;
+	nd_buf_init(&text, SMTP_REPLY_TEXT);
+	(void)nd_buf_addf(&text,
+	    "notifyd did not ask: the job requires TLS all the way, and %.200s does not offer REQUIRETLS on this "
+	    "session",
+	    host);
+	refuse(refusal, 550, "5.7.30", &text);
+	nd_buf_done(&text);
+	return false;
+}
+
+bool
+smtp_check_mail(
+    const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
+{
+	return check_size(mail->size, caps, host, refusal) && check_tls(mail, caps, host, refusal) &&
+	       smtp_check_address(mail->from, caps, refusal);
 }
 
 bool

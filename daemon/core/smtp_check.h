@@ -8,8 +8,9 @@
 
 #include "daemon/core/smtp_proto.h"
 
-/* RFC 1870 6.1: what is larger than the server takes is not announced. false: `refusal` is filled. */
-bool smtp_check_size(uint64_t size, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal);
+/* What the server cannot take is not even announced (RFC 1870 6.1, RFC 8689 4.2.1): size, sender, the promise of TLS. false: `refusal` is filled. */
+bool smtp_check_mail(
+    const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal);
 /* The last guard of the command line: nothing that ends it, or the path in it, and nothing that needs SMTPUTF8 without it. */
 bool smtp_check_address(const char *address, const struct smtp_caps *caps, struct smtp_reply *refusal);
 bool smtp_check_needs_utf8(const struct smtp_mail *mail);

@@ -2,33 +2,39 @@
 /* smtp_habits.h - how the host of an account may be spoken to, learned from what came of it.  Layer: core.  Pure.
  *
  * A whole mail in one flight wastes its octets when the relay wants none of it, and is uncertain as soon as it has left: so only for a host that took a
- * mail in the last hour. A manner that a host refused, though it offers it, is left for four hours; so are several mails at once when anything but plain
- * replies to each came of it.
+ * mail in the last hour. An extension that a host offers and refuses (smtp_ext.h) is left out for four hours; so are several mails at once when anything
+ * but plain replies to each came of it.
  */
 #ifndef ND_CORE_SMTP_HABITS_H
 #define ND_CORE_SMTP_HABITS_H
 
 #include "common/clock.h"
-#include "daemon/core/smtp_proto.h"
+#include "daemon/core/smtp_ext.h"
 
 #include <stdbool.h>
 
 #define SMTP_HABITS_FRESH ND_HOUR(1)
-#define SMTP_HABITS_SHY ND_HOUR(4)
 
 /* Begin with a zeroed struct. */
 struct smtp_habits {
 	bool trusted; /* it took a mail, at: */
 	nd_ms taken;
-	nd_ms shy_until; /* until then not above: */
-	enum smtp_pace most;
-	nd_ms alone_until; /* until then one mail of a session at a time */
+	unsigned rcpt_max, rcpt_domain_max; /* as it said last; 0: it did not say */
+	nd_ms off_until[SMTP_EXT_COUNT];    /* until then without it */
 };
+
+/* What is left out now: a set of SMTP_EXT_BIT. */
+unsigned smtp_habits_without(const struct smtp_habits *habits, nd_ms now);
 
 /* How many mails of a session may be under way at once, of the `window` the account allows. */
 unsigned smtp_habits_window(const struct smtp_habits *habits, unsigned window, nd_ms now);
-/* How the next mail may be said. */
+/* How the next mail may be said, as far as the host offers it and it is not left out. */
 enum smtp_pace smtp_habits_pace(const struct smtp_habits *habits, nd_ms now);
-void smtp_habits_learn(struct smtp_habits *habits, const struct smtp_outcome *outcome, nd_ms now);
+/* What it announces after EHLO. */
+void smtp_habits_offered(struct smtp_habits *habits, const struct smtp_caps *caps);
+/* How many recipients, and domains of these (0: no matter), a mail may have, when the account allows `allowed`. */
+void smtp_habits_rcpts(const struct smtp_habits *habits, unsigned allowed, unsigned *most, unsigned *domains);
+/* Returns what is left out from now on and was not before; SMTP_EXT_NONE: nothing. */
+enum smtp_ext smtp_habits_learn(struct smtp_habits *habits, const struct smtp_outcome *outcome, nd_ms now);
 
 #endif

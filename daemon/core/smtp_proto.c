@@ -283,13 +283,17 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 	proto->accepted = 0;
 	proto->given = proto->follower = false;
 	proto->unsent = 0;
+	proto->accused = SMTP_EXT_NONE;
+	proto->usable = proto->caps;
+	smtp_ext_leave_out(&proto->usable, mail->without);
+	proto->usable.requiretls = proto->usable.requiretls && proto->tls; /* RFC 8689 2 */
+	proto->used = smtp_ext_used(mail, &proto->usable);
 	if (now - proto->ready_since >= IDLE_FROM)
 		proto->proved = false;
 	proto->reused = proto->transactions > 0 || now - proto->ready_since >= IDLE_FROM;
 	for (unsigned n = 0; n < mail->rcpt_count; n++)
 		mail->results[n] = (struct smtp_rcpt_result){ 0 };
-	if (!smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply) ||
-	    !smtp_check_address(mail->from, &proto->caps, &reply)) {
+	if (!smtp_check_mail(mail, &proto->usable, proto->settings->host, &reply)) {
 		(void)smtp_talk_outcome(proto, SMTP_ENDED_REPLY, &reply, STATE_READY);
 		proto->outcome.stage = SMTP_AT_MAIL;
 		return;
@@ -351,8 +355,8 @@ smtp_proto_room(const struct smtp_proto *proto, const struct smtp_mail *mail)
 	if (!proto->given || proto->pace != SMTP_ONE_FLIGHT || row->phase != PHASE_MAILING || !proto->proved ||
 	    proto->quitting || proto->behind_count == SMTP_WINDOW_MAX - 1)
 		return false;
-	return !mail || (smtp_talk_flies(proto, mail) && smtp_check_address(mail->from, &proto->caps, &reply) &&
-			    smtp_check_size(mail->size, &proto->caps, proto->settings->host, &reply));
+	return !mail || (mail->without == proto->mail.without && smtp_talk_flies(proto, mail) &&
+			    smtp_check_mail(mail, &proto->usable, proto->settings->host, &reply));
 }
 
 void
@@ -367,7 +371,8 @@ smtp_proto_ahead(struct smtp_proto *proto, const struct smtp_mail *mail, const c
 	for (unsigned n = 0; n < mail->rcpt_count; n++)
 		mail->results[n] = (struct smtp_rcpt_result){ 0 };
 	(void)nd_buf_adds(&proto->out, "RSET\r\n");
-	*flight = (struct smtp_flight){ .mail = *mail, .replies = 2 + smtp_talk_write_envelope(proto, mail) };
+	*flight = (struct smtp_flight){ .mail = *mail, .used = smtp_ext_used(mail, &proto->usable) };
+	flight->replies = 2 + smtp_talk_write_envelope(proto, mail, flight->used);
 	proto->stuff = (struct smtp_stuff){ .chunk = true };
 	smtp_stuff_add(&proto->stuff, &proto->body, content, len);
 	smtp_talk_say_bdat(proto);
@@ -389,6 +394,8 @@ turn(struct smtp_proto *proto)
 	memmove(proto->behind, proto->behind + 1, --proto->behind_count * sizeof(flight));
 	proto->behind_octets -= flight.octets;
 	proto->mail = flight.mail;
+	proto->used = flight.used;
+	proto->accused = SMTP_EXT_NONE;
 	proto->rcpt = proto->accepted = 0;
 	proto->given = proto->reused = proto->follower = true;
 	if (proto->state == STATE_CLOSED) {

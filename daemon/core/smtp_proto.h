@@ -79,8 +79,24 @@ enum smtp_pace {
 	SMTP_ONE_FLIGHT /* all of it in one write */
 };
 
+/* What of the protocol a mail may make use of: smtp_ext.h. In the order in which they are blamed. */
+enum smtp_ext {
+	SMTP_EXT_NONE,
+	SMTP_EXT_WINDOW, /* several mails at once */
+	SMTP_EXT_FLIGHT,
+	SMTP_EXT_CHUNKING,
+	SMTP_EXT_PIPELINING,
+	SMTP_EXT_DSN,
+	SMTP_EXT_SIZE,
+	SMTP_EXT_8BITMIME,
+	SMTP_EXT_SMTPUTF8,
+	SMTP_EXT_REQUIRETLS, /* never done without */
+	SMTP_EXT_COUNT
+};
+
 struct smtp_rcpt_result {
-	bool asked; /* RCPT was said and answered, or refused by our own check (reply.lines is 0) */
+	bool asked;  /* RCPT was said and answered, or refused by our own check (reply.lines is 0) */
+	bool misfit; /* `reply` refuses what was added to RCPT, not the recipient */
 	struct smtp_reply reply;
 };
 
@@ -92,7 +108,10 @@ struct smtp_mail {
 	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
 	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
 	enum smtp_pace pace;              /* at most */
-	bool eight;                       /* the content may hold octets above 0x7f (RFC 6152) */
+	unsigned without;  /* a set of SMTP_EXT_BIT: what the server offers and is not asked all the same */
+	const char *envid; /* what a failure report shall name (RFC 3461); NULL: none is asked for */
+	bool require_tls;  /* whoever passes it on, too (RFC 8689) */
+	bool eight;        /* the content may hold octets above 0x7f (RFC 6152) */
 	bool
 	    trial; /* behind the recipients comes RSET: nothing is sent, and it ends as ENDED_RCPTS whatever they were told; SMTP_STEPWISE only */
 };
@@ -113,8 +132,9 @@ struct smtp_outcome { /* of one transaction */
 	bool local;     /* the driver's own trouble before anything was said: no fault of relay or account */
 	bool unharmed;  /* lost on a reused session before the content was complete: no attempt is counted */
 	bool misfit;    /* `reply` refuses the way it was said, not the mail: nothing was taken, say it more plainly */
-	bool company;   /* replies to another mail were owed as well */
-	enum smtp_pace pace; /* how it was said */
+	enum smtp_ext accused; /* what was refused though it is offered, by `reply` or by that to a recipient */
+	bool company;          /* replies to another mail were owed as well */
+	enum smtp_pace pace;   /* how it was said */
 };
 struct smtp_fault { /* of a session: why it never became ready, or ended */
 	enum smtp_stage stage;

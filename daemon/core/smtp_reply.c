@@ -18,7 +18,7 @@ struct line {
 	bool last;
 };
 
-/* EHLO keywords without parameters, and the mechanisms of AUTH: a name and the flag it sets. */
+/* EHLO keywords without parameters, the numbers of LIMITS, the mechanisms of AUTH: a name and what it sets. */
 struct flag {
 	const char *name;
 	size_t offset;
@@ -34,6 +34,12 @@ static const struct flag keywords[] = {
 	{ "SIZE",                offsetof(struct smtp_caps, size) },
 	{ "ENHANCEDSTATUSCODES", offsetof(struct smtp_caps, enhanced) },
 	{ "REQUIRETLS",          offsetof(struct smtp_caps, requiretls) },
+	{ NULL, 0 },
+};
+static const struct flag limits[] = {
+	{ "RCPTMAX=",       offsetof(struct smtp_caps, rcpt_max) },
+	{ "RCPTDOMAINMAX=", offsetof(struct smtp_caps, rcpt_domain_max) },
+	{ "MAILMAX=",       offsetof(struct smtp_caps, mail_max) },
 	{ NULL, 0 },
 };
 static const struct flag mechanisms[] = {
@@ -230,8 +236,10 @@ read_limits(struct smtp_caps *caps, const char *s, size_t len)
 	int64_t max;
 
 	while (next_word(&s, &len, word, sizeof(word)))
-		if (nd_str_starts_nocase(word, "RCPTMAX=") && nd_str_int(word + 8, 1, 1000000, &max))
-			caps->rcpt_max = (unsigned)max;
+		for (const struct flag *limit = limits; limit->name; limit++)
+			if (nd_str_starts_nocase(word, limit->name) &&
+			    nd_str_int(word + strlen(limit->name), 1, 1000000, &max))
+				*(unsigned *)((char *)caps + limit->offset) = (unsigned)max;
 }
 
 static void

@@ -25,8 +25,9 @@ struct smtp_caps {
 	bool starttls, pipelining, chunking, eightbitmime, smtputf8, dsn, size, enhanced, requiretls;
 	bool auth_plain, auth_login, auth_xoauth2, auth_oauthbearer, auth_scram_sha256, auth_cram_md5;
 	uint64_t size_max; /* 0 unknown */
-	unsigned rcpt_max; /* LIMITS RCPTMAX (RFC 9422); 0 unknown */
-	char auth[96];     /* the mechanisms as offered, for messages; "" none */
+	/* LIMITS (RFC 9422): of a transaction recipients, and domains of these; of a session transactions. 0 unknown */
+	unsigned rcpt_max, rcpt_domain_max, mail_max;
+	char auth[96]; /* the mechanisms as offered, for messages; "" none */
 };
 
 /* Looks for one complete reply at the start of `octets`. Returns the octets it took; 0: not complete yet; -1: malformed or over a limit. `caps` (may be

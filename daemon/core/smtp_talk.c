@@ -10,7 +10,6 @@
 
 #include "daemon/core/smtp_check.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static void say_mail(struct smtp_proto *proto);
@@ -109,9 +108,11 @@ smtp_talk_outcome(struct smtp_proto *proto, enum smtp_end end, const struct smtp
 	/* A server that refuses the sender and takes the content all the same is out of step: what it says next belongs elsewhere. */
 	proto->withheld = company && proto->owed > 0;
 	proto->ended = !proto->withheld;
-	proto->outcome = (struct smtp_outcome){
-		.end = end, .stage = smtp_talk_rows[proto->state].stage, .company = company, .pace = proto->pace
-	};
+	proto->outcome = (struct smtp_outcome){ .end = end,
+		.stage = smtp_talk_rows[proto->state].stage,
+		.accused = proto->accused,
+		.company = company,
+		.pace = proto->pace };
 	if (reply)
 		proto->outcome.reply = *reply;
 	if (reply && reply->code / 100 == 2)
@@ -187,7 +188,7 @@ count_askable(const struct smtp_proto *proto, const struct smtp_mail *mail)
 	unsigned n, askable = 0;
 
 	for (n = 0; n < mail->rcpt_count; n++)
-		askable += smtp_check_address(mail->rcpts[n], &proto->caps, &refusal);
+		askable += smtp_check_address(mail->rcpts[n], &proto->usable, &refusal);
 	return askable;
 }
 
@@ -203,7 +204,7 @@ void
 smtp_talk_choose(struct smtp_proto *proto)
 {
 	const struct smtp_mail *mail = &proto->mail;
-	const struct smtp_caps *caps = &proto->caps;
+	const struct smtp_caps *caps = &proto->usable;
 	enum smtp_pace pace = mail->pace;
 
 	if (pace == SMTP_ONE_FLIGHT && (!caps->pipelining || !smtp_talk_flies(proto, mail)))
@@ -219,58 +220,53 @@ smtp_talk_choose(struct smtp_proto *proto)
 	nd_buf_clear(&proto->body);
 }
 
-/* RFC 5321 4.2.4, 4.2.2: the command, or its place, is what the server does not like. Said more plainly it may. */
-static bool
-misfits(const struct smtp_proto *proto, const struct smtp_reply *reply)
+/* What of it the refusal may speak of, beside what was added to MAIL and RCPT. */
+static unsigned
+manners(const struct smtp_proto *proto)
 {
-	const bool content = proto->state == STATE_DATA || proto->state == STATE_BDAT;
+	unsigned used = 0;
 
-	if (!proto->ahead && proto->state != STATE_BDAT)
-		return false;
-	return reply->code == 500 || reply->code == 502 || reply->code == 503 || (content && reply->code == 501);
+	if (proto->follower || proto->behind_count > 0)
+		used |= SMTP_EXT_BIT(SMTP_EXT_WINDOW);
+	if (proto->pace == SMTP_ONE_FLIGHT)
+		used |= SMTP_EXT_BIT(SMTP_EXT_FLIGHT);
+	if (proto->state == STATE_BDAT)
+		used |= SMTP_EXT_BIT(SMTP_EXT_CHUNKING);
+	else if (proto->ahead)
+		used |= SMTP_EXT_BIT(SMTP_EXT_PIPELINING);
+	return used;
 }
 
-/* Server and client may be out of step, and the content may be taken for commands: leave. */
+static enum smtp_ext
+accuse(const struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	return smtp_ext_accused(reply, smtp_talk_rows[proto->state].stage, proto->used | manners(proto));
+}
+
+/* Server and client may be out of step when a manner is not understood, and the content may be taken for commands: leave. What was added to MAIL is only
+ * left out the next time. */
 static enum smtp_state
-end_misfit(struct smtp_proto *proto, const struct smtp_reply *reply)
+end_misfit(struct smtp_proto *proto, const struct smtp_reply *reply, enum smtp_ext accused)
 {
-	(void)smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_CLOSED);
+	const enum smtp_state next = smtp_ext_manner(accused) ? STATE_CLOSED : STATE_READY;
+
+	proto->accused = accused;
+	(void)smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, next);
 	proto->outcome.misfit = true;
-	return STATE_CLOSED;
-}
-
-static void
-write_rcpt(struct smtp_proto *proto, const char *address)
-{
-	(void)nd_buf_addf(&proto->out, "RCPT TO:<%s>\r\n", address);
-}
-
-static void
-write_mail(struct smtp_proto *proto, const struct smtp_mail *mail)
-{
-	const bool utf8 = proto->caps.smtputf8 && smtp_check_needs_utf8(mail);
-
-	(void)nd_buf_addf(&proto->out, "MAIL FROM:<%s>", mail->from);
-	if (proto->caps.size)
-		(void)nd_buf_addf(&proto->out, " SIZE=%" PRIu64, mail->size);
-	if (proto->caps.eightbitmime && (utf8 || mail->eight))
-		(void)nd_buf_adds(&proto->out, " BODY=8BITMIME");
-	if (utf8)
-		(void)nd_buf_adds(&proto->out, " SMTPUTF8");
-	(void)nd_buf_adds(&proto->out, "\r\n");
+	return next;
 }
 
 unsigned
-smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail)
+smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail, unsigned used)
 {
 	struct smtp_reply refusal;
 	unsigned count = 1;
 
-	write_mail(proto, mail);
+	smtp_ext_write_mail(mail, used, &proto->out);
 	for (unsigned n = 0; n < mail->rcpt_count; n++) {
-		if (!smtp_check_address(mail->rcpts[n], &proto->caps, &refusal))
+		if (!smtp_check_address(mail->rcpts[n], &proto->usable, &refusal))
 			continue;
-		write_rcpt(proto, mail->rcpts[n]);
+		smtp_ext_write_rcpt(mail->rcpts[n], used, &proto->out);
 		count++;
 	}
 	return count;
@@ -281,10 +277,10 @@ static void
 say_mail(struct smtp_proto *proto)
 {
 	if (!proto->ahead) {
-		write_mail(proto, &proto->mail);
+		smtp_ext_write_mail(&proto->mail, proto->used, &proto->out);
 		return;
 	}
-	proto->owed += smtp_talk_write_envelope(proto, &proto->mail) - 1;
+	proto->owed += smtp_talk_write_envelope(proto, &proto->mail, proto->used) - 1;
 	if (proto->pace != SMTP_GROUPED || proto->owed == 0)
 		return;
 	(void)nd_buf_adds(&proto->out, "DATA\r\n");
@@ -324,7 +320,7 @@ next_recipient(struct smtp_proto *proto)
 	for (; proto->rcpt < mail->rcpt_count; proto->rcpt++) {
 		struct smtp_rcpt_result *result = &mail->results[proto->rcpt];
 
-		if (smtp_check_address(mail->rcpts[proto->rcpt], &proto->caps, &result->reply))
+		if (smtp_check_address(mail->rcpts[proto->rcpt], &proto->usable, &result->reply))
 			return STATE_RCPT;
 		result->asked = true;
 	}
@@ -338,6 +334,7 @@ next_recipient(struct smtp_proto *proto)
 static enum smtp_state
 heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
+	enum smtp_ext accused;
 	struct nd_why why;
 
 	if (reply->code / 100 == 2)
@@ -350,8 +347,9 @@ heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply)
 		proto->unsent = SIZE_MAX / 2; /* whatever was said behind MAIL, it was not taken */
 		return smtp_talk_break(proto, &why, true);
 	}
-	if (misfits(proto, reply))
-		return end_misfit(proto, reply);
+	accused = accuse(proto, reply);
+	if (accused != SMTP_EXT_NONE)
+		return end_misfit(proto, reply, accused);
 	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_READY); /* no transaction was begun: no RSET */
 }
 
@@ -368,19 +366,23 @@ heard_flight(struct smtp_proto *proto, const struct smtp_reply *reply)
 static void
 say_rcpt(struct smtp_proto *proto)
 {
-	write_rcpt(proto, proto->mail.rcpts[proto->rcpt]);
+	smtp_ext_write_rcpt(proto->mail.rcpts[proto->rcpt], proto->used, &proto->out);
 }
 
 static enum smtp_state
 heard_rcpt(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	struct smtp_rcpt_result *result = &proto->mail.results[proto->rcpt];
+	const enum smtp_ext accused = accuse(proto, reply);
 
 	if (reply->code / 100 == 3)
 		return smtp_talk_nonsense(proto, reply);
-	if (misfits(proto, reply))
-		return end_misfit(proto, reply);
-	*result = (struct smtp_rcpt_result){ .asked = true, .reply = *reply };
+	if (smtp_ext_manner(accused))
+		return end_misfit(proto, reply, accused);
+	/* The others may be taken all the same. */
+	*result = (struct smtp_rcpt_result){ .asked = true, .misfit = accused != SMTP_EXT_NONE, .reply = *reply };
+	if (result->misfit)
+		proto->accused = accused;
 	if (reply->code == 421)
 		return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_CLOSED);
 	if (reply->code / 100 == 2)
@@ -398,12 +400,14 @@ say_data(struct smtp_proto *proto)
 static enum smtp_state
 heard_data(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
+	const enum smtp_ext accused = accuse(proto, reply);
+
 	if (reply->code / 100 == 3)
 		return STATE_CONTENT;
 	if (reply->code / 100 == 2)
 		return smtp_talk_nonsense(proto, reply);
-	if (misfits(proto, reply))
-		return end_misfit(proto, reply);
+	if (accused != SMTP_EXT_NONE)
+		return end_misfit(proto, reply, accused);
 	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, STATE_RSET);
 }
 
@@ -447,10 +451,12 @@ smtp_talk_say_bdat(struct smtp_proto *proto)
 static enum smtp_state
 heard_bdat(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
+	const enum smtp_ext accused = accuse(proto, reply);
+
 	if (reply->code / 100 == 3)
 		return smtp_talk_nonsense(proto, reply);
-	if (misfits(proto, reply))
-		return end_misfit(proto, reply);
+	if (accused != SMTP_EXT_NONE)
+		return end_misfit(proto, reply, accused);
 	return smtp_talk_outcome(proto, SMTP_ENDED_REPLY, reply, reply->code / 100 == 2 ? STATE_READY : STATE_RSET);
 }
 

@@ -7,6 +7,7 @@
 #define ND_CORE_SMTP_TALK_H
 
 #include "daemon/core/smtp_auth.h"
+#include "daemon/core/smtp_ext.h"
 #include "daemon/core/smtp_proto.h"
 #include "daemon/core/smtp_stuff.h"
 
@@ -59,6 +60,7 @@ struct smtp_row {
 
 struct smtp_flight { /* a mail that was said before the replies to the one before it came */
 	struct smtp_mail mail;
+	unsigned used;
 	size_t octets; /* from its RSET to the end of its content */
 	unsigned replies;
 };
@@ -68,26 +70,29 @@ struct smtp_proto {
 	enum smtp_state state;
 	nd_ms now, deadline, ready_since;
 	struct nd_buf in, out;
-	bool out_secret; /* `out` holds, or held, a credential */
-	bool tls;        /* the session is encrypted */
-	bool quitting;   /* QUIT as soon as it is ready */
-	bool challenged; /* all messages of AUTH were said and answered by a challenge */
-	unsigned said;   /* messages of AUTH */
-	bool reused;     /* it was used, or lay idle, before this mail */
-	struct smtp_caps caps;
+	bool out_secret;         /* `out` holds, or held, a credential */
+	bool tls;                /* the session is encrypted */
+	bool quitting;           /* QUIT as soon as it is ready */
+	bool challenged;         /* all messages of AUTH were said and answered by a challenge */
+	unsigned said;           /* messages of AUTH */
+	bool reused;             /* it was used, or lay idle, before this mail */
+	struct smtp_caps caps;   /* as offered */
+	struct smtp_caps usable; /* of them, what this mail and those behind it may use */
 	const struct smtp_auth_mech *mech;
 	struct smtp_auth_exchange *exchange; /* while it signs in by proof */
 	struct smtp_mail mail;               /* borrowed inside */
 	unsigned rcpt, accepted, transactions;
 	struct smtp_stuff stuff;
 	enum smtp_pace pace; /* of this mail */
-	bool ahead;          /* commands are said in groups */
-	unsigned owed;       /* replies to commands said ahead, behind the one that is awaited now */
-	struct nd_buf body;  /* the content, until BDAT can tell its length */
-	bool given;          /* the content and its end were said */
-	size_t unsent;       /* of what the driver took: octets that never left it */
-	bool follower;       /* this mail was said behind another one */
-	bool proved;         /* the server has taken a mail since the session last lay idle */
+	unsigned used;       /* what it adds to MAIL and RCPT: a set of SMTP_EXT_BIT */
+	enum smtp_ext accused;
+	bool ahead;         /* commands are said in groups */
+	unsigned owed;      /* replies to commands said ahead, behind the one that is awaited now */
+	struct nd_buf body; /* the content, until BDAT can tell its length */
+	bool given;         /* the content and its end were said */
+	size_t unsent;      /* of what the driver took: octets that never left it */
+	bool follower;      /* this mail was said behind another one */
+	bool proved;        /* the server has taken a mail since the session last lay idle */
 	struct smtp_flight behind[SMTP_WINDOW_MAX - 1]; /* first the oldest */
 	unsigned behind_count;
 	size_t behind_octets; /* of all of them */
@@ -114,8 +119,8 @@ enum smtp_state smtp_talk_break(struct smtp_proto *proto, const struct nd_why *w
 void smtp_talk_choose(struct smtp_proto *proto);
 /* Whether a mail can be one flight on a server that offers what that needs. */
 bool smtp_talk_flies(const struct smtp_proto *proto, const struct smtp_mail *mail);
-/* MAIL and each RCPT; returns how many commands. */
-unsigned smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail);
+/* MAIL and each RCPT; returns how many commands. `used`: smtp_ext_used. */
+unsigned smtp_talk_write_envelope(struct smtp_proto *proto, const struct smtp_mail *mail, unsigned used);
 /* BDAT with the content that was gathered. */
 void smtp_talk_say_bdat(struct smtp_proto *proto);
 /* All octets of the present mail have left. */

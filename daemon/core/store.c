@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store.c - the ends of what the queue hands around.  Layer: core.  Pure.
+/* store.c - the ends of what the queue hands around, and which jobs a filter means.  Layer: core.  Pure.
  *
  * Every text is a block of its own: whoever fills a job or an attempt may set the members one by one.
  */
@@ -8,6 +8,10 @@
 #include "common/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define DYNAMIC_UID_MIN 61184u /* systemd's DynamicUser= */
+#define DYNAMIC_UID_MAX 65519u
 
 void
 queue_job_free(struct queue_job *job)
@@ -81,4 +85,44 @@ queue_tale_free(struct store_req *req)
 	req->attempts = NULL;
 	req->evidences = NULL;
 	req->attempt_count = req->evidence_count = 0;
+}
+
+/* Is `text` one of a comma list? */
+static bool
+listed(const char *text, const char *list)
+{
+	size_t len;
+
+	if (list == NULL)
+		return true;
+	if (text == NULL)
+		return false;
+	for (;; list += len + 1) {
+		len = strcspn(list, ",");
+		if (strlen(text) == len && memcmp(text, list, len) == 0)
+			return true;
+		if (list[len] == '\0')
+			return false;
+	}
+}
+
+static bool
+owned(const struct queue_job *job, const struct store_filter *filter)
+{
+	if (job->uid != filter->uid)
+		return false;
+	if (job->uid < DYNAMIC_UID_MIN || job->uid > DYNAMIC_UID_MAX)
+		return true;
+	/* Such a uid is given to another service tomorrow. Without a unit nobody owns it. */
+	return job->unit != NULL && filter->unit != NULL && strcmp(job->unit, filter->unit) == 0;
+}
+
+bool
+queue_fits(const struct queue_job *job, const struct store_filter *filter)
+{
+	return (filter->states == 0 || (filter->states >> job->state & 1) != 0) &&
+	       (filter->severities == 0 || (filter->severities >> job->severity & 1) != 0) &&
+	       job->created >= filter->since && (!filter->own || owned(job, filter)) &&
+	       listed(job->account, filter->account) && listed(job->source, filter->source) &&
+	       listed(job->key, filter->key);
 }

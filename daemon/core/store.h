@@ -55,7 +55,8 @@ struct queue_job {
 	bool body_kept; /* false: in history only (API: 410 body-gone) */
 	struct queue_rcpt *rcpts;
 	unsigned rcpt_count;
-	unsigned most; /* recipients of the next transaction; 0: no matter. Not stored */
+	unsigned most;    /* recipients of the next transaction; 0: no matter. Not stored */
+	unsigned domains; /* of these; 0: no matter. Not stored */
 };
 void queue_job_free(struct queue_job *job); /* NULL is fine */
 
@@ -77,7 +78,7 @@ struct queue_evidence {
 	nd_unix at; /* its attempt's end */
 	char *account, *relay;
 	char *tls;       /* NULL: in clear */
-	char sha256[65]; /* of the octets of the message, in hex */
+	char sha256[65]; /* of the octets of the message, in hex; "" it is not kept */
 	uint64_t octets;
 };
 void queue_evidence_done(struct queue_evidence *evidence);
@@ -203,5 +204,7 @@ struct store_ops {
 
 /* The attempts and evidences of a SHOW. */
 void queue_tale_free(struct store_req *req);
+/* Does the filter mean this job? But for `before` and `tail`, which are of the walk. */
+bool queue_fits(const struct queue_job *job, const struct store_filter *filter);
 
 #endif

@@ -57,6 +57,9 @@ static const struct row rows[] = {
 	/* Taken over. */
 	{ ALL, AT(SMTP_AT_END), CLASS(2), NO_NEED, NULL, NULL, { VERDICT_DELIVERED, 0, "delivered" } },
 
+	/* 5.7.30 is said of passwords too: below. */
+	{ ALL, MAILING, CLASS(5), NO_NEED, NULL, "REQUIRETLS", { VERDICT_REFUSED, 0, "needs-requiretls" } },
+
 	/* Signing in. 5.7.139 says that a switch is off: no other token helps. */
 	{ ALL, AUTH, 535, NO_NEED, "5.7.139", "STS", { VERDICT_FAILING, 0, "sign-in-service" } },
 	{ ALL, AUTH, CLASS(5), NO_NEED, "5.7.139", "did not meet the criteria", { VERDICT_HELD, 0, "sign-in-policy" } },

@@ -34,6 +34,10 @@ struct smtp_link_mail {
 	size_t body_len;
 	int fd;            /* -1, or the rest from this file, read from its start; the link closes it */
 	struct seal *seal; /* of a file that is sealed, else NULL; body_len is its length then; the link frees it */
+	void (*given)(void *arg, const char *octets,
+	    size_t
+		len); /* what leaves of the content, in order; before the outcome. NULL none; not of mails said ahead */
+	void *given_arg;
 };
 
 struct smtp_link;

@@ -361,6 +361,8 @@ give_piece(struct smtp_link *link, size_t pending)
 	if (link->phase == OVER)
 		return false;
 	link->at += len;
+	if (link->mail.given)
+		link->mail.given(link->mail.given_arg, octets, len);
 	smtp_proto_content(link->proto, octets, len, last, smtp_link_now(link));
 	return !last;
 }

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DYNAMIC_UID_MIN 61184u /* systemd's DynamicUser= */
-#define DYNAMIC_UID_MAX 65519u
 #define BEFORE_ALL "~" /* above every id */
 #define LOOK_AT_CLOCK 64u
 
@@ -41,46 +39,6 @@ ends_in(const char *id, const char *tail)
 	return end <= len && memcmp(id + len - end, tail, end) == 0;
 }
 
-/* Is `text` one of a comma list? */
-static bool
-listed(const char *text, const char *list)
-{
-	size_t len;
-
-	if (list == NULL)
-		return true;
-	if (text == NULL)
-		return false;
-	for (;; list += len + 1) {
-		len = strcspn(list, ",");
-		if (strlen(text) == len && memcmp(text, list, len) == 0)
-			return true;
-		if (list[len] == '\0')
-			return false;
-	}
-}
-
-static bool
-owned(const struct queue_job *job, const struct store_filter *filter)
-{
-	if (job->uid != filter->uid)
-		return false;
-	if (job->uid < DYNAMIC_UID_MIN || job->uid > DYNAMIC_UID_MAX)
-		return true;
-	/* Such a uid is given to another service tomorrow. Without a unit nobody owns it. */
-	return job->unit != NULL && filter->unit != NULL && strcmp(job->unit, filter->unit) == 0;
-}
-
-static bool
-fits(const struct queue_job *job, const struct store_filter *filter)
-{
-	return (filter->states == 0 || (filter->states >> job->state & 1) != 0) &&
-	       (filter->severities == 0 || (filter->severities >> job->severity & 1) != 0) &&
-	       job->created >= filter->since && (!filter->own || owned(job, filter)) &&
-	       listed(job->account, filter->account) && listed(job->source, filter->source) &&
-	       listed(job->key, filter->key);
-}
-
 static size_t
 weight(const struct queue_job *job)
 {
@@ -106,7 +64,7 @@ list_one(struct store *store, struct store_scan *scan, const char *id)
 	store_read_tale_free(&get);
 	if (rc != SQLITE_OK || get.job == NULL)
 		return rc;
-	if (!fits(get.job, &req->filter)) {
+	if (!queue_fits(get.job, &req->filter)) {
 		queue_job_free(get.job);
 		return SQLITE_OK;
 	}

@@ -56,7 +56,7 @@ check_outcome(const struct world *w, unsigned mail, const struct smtp_outcome *o
 	MUST(mail < w->mails && (!at_end || w->whole[mail]));
 	MUST(outcome->uncertain == (outcome->end == SMTP_ENDED_LOST && at_end));
 	MUST(!outcome->unharmed || (outcome->end == SMTP_ENDED_LOST && !outcome->uncertain));
-	MUST(!outcome->misfit || (outcome->end == SMTP_ENDED_REPLY && outcome->pace != SMTP_STEPWISE));
+	MUST(!outcome->misfit || (outcome->end == SMTP_ENDED_REPLY && outcome->accused != SMTP_EXT_NONE));
 	MUST(outcome->pace <= w->pace);
 	MUST(outcome->end != SMTP_ENDED_REPLY || outcome->reply.code >= 400 || (at_end && outcome->reply.code < 300));
 	for (unsigned n = 0; n < RCPTS; n++)
@@ -74,6 +74,8 @@ give_mail(struct world *w, bool beside)
 		.rcpt_count = RCPTS,
 		.results = w->results[w->mails],
 		.size = 22,
+		.envid = "JOB",
+		.eight = true,
 		.pace = w->pace,
 	};
 

@@ -81,6 +81,19 @@ class Evidence(ProgramTest):
             self.assertEqual(one['sha256'], hashlib.sha256(fake.mails[-1][1]).hexdigest())
             self.assertNotIn('tls', one)
 
+    def test_it_is_of_what_was_sent_whatever_becomes_of_the_file(self):
+        fake = self.secure()
+        d = self.daemon(CONFIG + self.account('a', fake))
+        for spoil in (os.unlink, lambda path: os.truncate(path, 1000)):
+            fake.gate.clear()
+            fake.waiting.clear()
+            job = d.submit(to=['ops@example.com'], subject='Disk', text='x\n' * 100000)
+            self.assertTrue(fake.waiting.wait(30))    # all of it has left
+            spoil(os.path.join(d.state, 'spool', job))
+            fake.gate.set()
+            one, = d.final(job)['evidence']
+            self.assertEqual(one['sha256'], digest(fake.mails[-1][1]))
+
     def test_a_refused_job_has_none(self):
         d = self.daemon(CONFIG + self.account('a', self.relay(faults={'END': '550 5.7.1 no'})))
         self.assertEqual(d.final(d.submit(to=['ops@example.com'], subject='x'))['evidence'], [])

@@ -201,6 +201,20 @@ class Ending(ProgramTest):
         self.assertEqual(self.d.final(self.d.submit(to=['ops@example.com'], subject='x', account='bad'))['state'], 'delivered')
         self.assertEqual(self.warnings(), [])
 
+    def test_a_mail_that_found_the_queue_full_is_sent_when_there_is_room(self):
+        with open(self.d.config, encoding='utf-8') as file:
+            config = file.read()
+        self.d.stop()
+        self.d.configure(config + '[queue]\nmax_jobs = 1\n')
+        self.d.start()
+        self.d.submit(to=['ops@example.com'], subject='x', account='bad', expires_in='20h')
+        until(lambda: "a mail of notifyd's own is not taken" in self.d.tail(), 'it is refused')
+        self.d.stop()
+        self.d.configure(config)
+        self.d.start()
+        until(lambda: len(self.good.mails) == 1, 'the mail')
+        self.assertIn(b'1 job of account bad ends within 24 hours', b' '.join(self.good.mails[0][1].split()))
+
 
 if __name__ == '__main__':
     unittest.main()

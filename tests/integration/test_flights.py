@@ -6,12 +6,13 @@ import os
 import re
 import select
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 
-from notifyd import ProgramTest, until
+from notifyd import NOTIFYCTL, ProgramTest, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
@@ -112,6 +113,106 @@ class Misfits(ProgramTest):
                 self.assertEqual((job['state'], job['attempt_count'], job.get('uncertain', False)), ('delivered', 1, False), job)
             daemon.stop()
             self.assertEqual(fake.wait(), [])
+
+
+# A relay that offers DSN and SIZE, and takes neither.
+NO_PARAMETERS = 'S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\nS: 250-SIZE 5000\nS: 250 DSN\n'
+REFUSED = ('C: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any} SIZE={any}\nS: 555 5.5.4 Unsupported option: RET=HDRS\n'
+           'C: MAIL FROM:<alerts@example.com> SIZE={any}\nS: 501 5.5.4 Syntax: MAIL FROM:<address>\n')
+PLAIN = ('C: MAIL FROM:<alerts@example.com>\nS: 250 ok\nC: RCPT TO:<ops@example.com>\nS: 250 ok\n'
+         'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n')
+RELAY = ('[daemon]\nhostname = host.example\n[access]\nto_allow = *\n[account relay]\nprovider = smtp\n'
+         'host = 127.0.0.1:%d\nsecurity = none\nauth = none\nmax_connections = 1\nfrom = alerts@example.com\n')
+
+
+class Extensions(ProgramTest):
+    def relay(self, *dialogues):
+        """A daemon with one account, whose relay plays these."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        files = []
+        for number, text in enumerate(dialogues):
+            files.append(os.path.join(folder.name, '%d.smtp' % number))
+            with open(files[-1], 'w', encoding='utf-8') as file:
+                file.write(text)
+        self.fake = relay.Relay(files).start()
+        self.d = self.daemon(RELAY % self.fake.port)
+
+    def test_parameters_that_a_relay_offers_and_refuses_are_left_out_for_hours(self):
+        self.relay(NO_PARAMETERS + REFUSED + PLAIN + PLAIN)
+        for text in ('first', 'second'):
+            job = self.d.final(self.d.submit(to='ops@example.com', text=text))
+            self.assertEqual((job['state'], job['attempt_count'], len(job['attempts'])), ('delivered', 1, 1), job)
+        account = self.d.account('relay')
+        self.assertEqual([one['extension'] for one in account['without']], ['DSN', 'SIZE'], account)
+        shown = subprocess.run([NOTIFYCTL, '--socket', self.d.socket, 'account', 'list'], capture_output=True, text=True, timeout=60, check=True).stdout
+        self.assertIn('relay goes without DSN, which its server offers and refuses; again in', shown)
+        with open(self.d.log, encoding='utf-8') as file:
+            log = file.read()
+        self.assertEqual(log.count('it goes without'), 2, log)
+        self.assertIn('without DSN for 4 h, because of: 555 5.5.4 Unsupported option: RET=HDRS', log)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
+    def test_a_recipient_refused_for_its_parameters_is_asked_again_and_nobody_gets_it_twice(self):
+        rcpt = 'C: RCPT TO:<%s@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;%s@example.com\nS: %s\n'
+        offer = 'S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\nS: 250 DSN\nC: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any}\nS: 250 ok\n'
+        self.relay(offer + rcpt % ('a', 'a', '250 ok') + rcpt % ('ops', 'ops', '555 5.5.4 NOTIFY is not for this one') +
+                   'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n' + PLAIN)
+        job = self.d.final(self.d.submit(to=['a@example.com', 'ops@example.com'], text='first'))
+        self.assertEqual([r['state'] for r in job['recipients']], ['delivered', 'delivered'], job)
+        with open(self.d.log, encoding='utf-8') as file:
+            self.assertIn('without DSN for 4 h, because of: 555 5.5.4 NOTIFY is not for this one', file.read())
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
+    def test_the_limits_that_a_relay_announces_are_kept(self):
+        def hello(*rcpts):
+            return ('C: MAIL FROM:<alerts@example.com>\nS: 250 ok\n' + ''.join('C: RCPT TO:<%s>\nS: 250 ok\n' % r for r in rcpts) +
+                    'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n')
+        offer = ('S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\n'
+                 'S: 250 LIMITS RCPTMAX=2 RCPTDOMAINMAX=1 MAILMAX=2\n')
+        self.relay(offer + hello('a@one.example', 'c@one.example') + hello('b@two.example') + 'C: QUIT\nS: 221 bye\nEOF\n',
+                   offer + hello('d@one.example'))
+        job = self.d.final(self.d.submit(to=['a@one.example', 'b@two.example', 'c@one.example', 'd@one.example'], text='first'))
+        self.assertEqual((job['state'], {r['state'] for r in job['recipients']}), ('delivered', {'delivered'}), job)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
+    def test_a_job_that_requires_tls_is_not_given_to_a_relay_that_does_not_promise_it(self):
+        self.relay('S: 220 relay.example\nC: EHLO {any}\nS: 250 relay.example\n' + PLAIN)
+        done = subprocess.run([NOTIFYCTL, '--socket', self.d.socket, 'send', '-t', 'ops@example.com', '-m', 'x', '--require-tls', '--wait'],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+        self.assertEqual(done.returncode, 69, done)
+        job, = self.d.get('/v1/jobs', True).json['jobs']
+        self.assertEqual((job['state'], job['require_tls'], job['attempt_count']), ('failed', True, 1), job)
+        self.assertIn('needs-requiretls: 550 5.7.30 notifyd did not ask: the job requires TLS all the way, and 127.0.0.1 does not offer',
+                      job['reason'])
+        self.assertIn('REQUIRETLS', job['hint'])
+        job = self.d.final(self.d.submit(to='ops@example.com', text='other', require_tls=False))
+        self.assertEqual((job['state'], 'require_tls' in job), ('delivered', False), job)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+
+    def test_a_report_of_failure_is_asked_for_and_names_the_job(self):
+        self.relay(NO_PARAMETERS + 'C: MAIL FROM:<alerts@example.com> RET=HDRS ENVID={any} SIZE={any}\nS: 250 ok\n'
+                   'C: RCPT TO:<ops+a@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ops+2Ba@example.com\nS: 250 ok\n'
+                   'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n')
+        job = self.d.final(self.d.submit(to='ops+a@example.com', text='first'))
+        self.assertEqual(job['state'], 'delivered', job)
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
+        self.assertIn('ENVID=' + job['id'], ' '.join(self.fake.heard[0]))
+
+    def test_what_is_larger_than_the_relay_takes_is_refused_at_once_with_both_figures(self):
+        self.relay(NO_PARAMETERS)
+        job = self.d.final(self.d.submit(to='ops@example.com', text='x' * 70 + '\n', attachments=[
+            {'name': 'a.txt', 'type': 'text/plain', 'content': 'eHh4' * 2000}]))
+        self.assertEqual((job['state'], job['attempt_count'], job['attempts'][0]['stage']), ('failed', 1, 'mail'), job)
+        self.assertRegex(job['reason'], r'too-big: 552 5\.3\.4 notifyd did not ask: the message has \d+ octets, 127\.0\.0\.1 takes 5000')
+        self.assertIn('attach', job['hint'])
+        self.d.stop()
+        self.assertEqual(self.fake.wait(), [])
 
 
 class Pile:

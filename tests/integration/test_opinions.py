@@ -177,6 +177,14 @@ class Opinion(ProgramTest):
                 self.assertFalse(mail.defects, mail.defects)
         self.assertEqual(len({mail.get_content() for mail in mails if mail['Subject'] == 'one of many'}), 25)
 
+    def check_extensions(self, d):
+        """Each that it offers was taken as we said it."""
+        self.assertNotIn('without', d.account('a'))
+        with open(d.log, encoding='utf-8', errors='replace') as file:
+            log = file.read()
+        self.assertRegex(log, r'> MAIL FROM:<[^>]*> RET=HDRS ENVID=[0-9A-Z]{26} SIZE=\d+')
+        self.assertIn('> RCPT TO:<ops@opinion.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ops@opinion.example', log)
+
     def check_too_large(self, d):
         job = d.final(d.submit(to=['ops@opinion.example'], subject='too large', text='0123456789abcde\n' * (TOO_LARGE // 16)))
         self.assertEqual(job['state'], 'failed', job)
@@ -189,6 +197,7 @@ class Exim(Opinion):
         d = self.daemon(CONFIG % (self.port, BY_TLS % (self.folder, self.folder)))
         texts = self.check_mails(d)
         self.check_arrived(texts)
+        self.check_extensions(d)
         self.check_too_large(d)
         with open(self.path('spool/mainlog'), encoding='utf-8', errors='replace') as file:
             said = file.read()
@@ -211,6 +220,7 @@ class OpenSmtpd(Opinion):
         d = self.daemon(CONFIG % (self.port, 'security = none\nauth = none'))
         texts = self.check_mails(d)
         self.check_arrived(texts)
+        self.check_extensions(d)
         self.check_too_large(d)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What could not be delivered is told to admin_to by one mail, and about that mail there is none."""
+import signal
 import unittest
 
 from notifyd import until
@@ -7,11 +8,11 @@ from test_paced import CONFIG, JOB, Limits
 
 
 class Reports(Limits):
-    def refusing(self, refused, every='1s'):
+    def refusing(self, refused, every='1s', more=''):
         fake = self.lenient(faults={'RCPT': lambda rest: '550 5.1.1 no such user' if refused(rest) else None})
         self.relay = fake
         return self.daemon((CONFIG % (fake.port, '')).replace(
-            '[daemon]\n', '[daemon]\nadmin_to = admin@contoso.example\nreport_every = %s\n' % every))
+            '[daemon]\n', '[daemon]\nadmin_to = admin@contoso.example\nreport_every = %s\n' % every) + more)
 
     def own(self, d):
         return d.get('/v1/jobs?source=notifyd', True).json['jobs']
@@ -38,6 +39,39 @@ class Reports(Limits):
         self.assertEqual(d.final(second)['state'], 'failed')
         until(lambda: len(self.own(d)) == 2, 'the next report')
         self.assertEqual([job['subject'] for job in self.own(d)], ['notifyd: 1 message could not be delivered'] * 2)
+
+    def test_one_that_finds_the_queue_full_is_kept_until_there_is_room(self):
+        d = self.refusing(lambda rest: 'gone@' in rest, every='5s', more='[queue]\nmax_jobs = 1\n')
+        gone = d.submit(**dict(JOB, to=['gone@contoso.example']))
+        self.assertEqual(d.final(gone)['state'], 'failed')
+        waiting = d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z'))
+        until(lambda: "a mail of notifyd's own is not taken" in d.tail(), 'it is refused')
+        self.assertEqual(d.post('/v1/jobs/%s/cancel' % waiting, None, True).status, 200)
+        d.stop()    # else it is tried again after a minute
+        d.start()
+        report = d.final(until(lambda: self.own(d), 'a report')[0]['id'])
+        self.assertEqual(report['subject'], 'notifyd: 1 message could not be delivered')
+        self.assertIn(gone, self.relay.mails[-1][1].decode())
+
+    def test_a_stop_leaves_it_in_the_queue(self):
+        d = self.refusing(lambda rest: 'gone@' in rest, every='5m')
+        gone = d.submit(**dict(JOB, to=['gone@contoso.example']))
+        self.assertEqual(d.final(gone)['state'], 'failed')
+        self.relay.faults['END'] = lambda _: '550 5.7.1 not wanted' if self.relay.waiting.is_set() else None
+        self.relay.gate.clear()
+        late = d.submit(**JOB)
+        self.assertTrue(self.relay.waiting.wait(30))
+        d.process.send_signal(signal.SIGTERM)
+        until(lambda: 'stopping: 1 mails under way' in d.tail(), 'it stops')
+        self.relay.gate.set()    # and this one is refused only now
+        self.assertEqual(d.wait_end(), 0)
+        self.relay.faults.clear()
+        d.start()
+        until(lambda: len(self.own(d)) == 2, 'both')
+        self.assertEqual([d.final(job['id'])['state'] for job in self.own(d)], ['delivered'] * 2)
+        texts = b' '.join(content for _, content in self.relay.mails).decode()
+        self.assertIn(gone, texts)
+        self.assertIn(late, texts)
 
     def test_it_can_be_turned_off(self):
         d = self.refusing(lambda rest: 'gone@' in rest, every='0s')

@@ -3,6 +3,7 @@
 stand-in provider, or a paused queue."""
 import base64
 import glob
+import hashlib
 import json
 import os
 import secrets
@@ -142,6 +143,11 @@ class Sensitive(ProgramTest):
         self.assert_problem(self.message(jobs[0]), 410, 'body-gone')
         reply = self.d.get('/v1/jobs/' + jobs[0], True).json
         self.assertEqual((reply['sensitive'], reply['recipients'][0]['state']), (True, 'delivered'))
+        self.assertEqual((reply['evidence'][0]['octets'], reply['evidence'][0]['code']), (len(messages[0].body), 250))
+        self.assertNotIn('sha256', reply['evidence'][0])    # from which the secret could be guessed
+        for name, octets in self.on_disk():
+            for message in messages[:2]:
+                self.assertNotIn(hashlib.sha256(message.body).hexdigest().encode(), octets, name)
         self.look_at_events(jobs[1])
         self.d.stop()
         self.assert_hidden_on_disk()

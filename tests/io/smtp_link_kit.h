@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/str.h"
+#include "daemon/core/smtp_ext.h"
 #include "daemon/io/smtp_link.h"
 #include "tests/io/certs.h"
 
@@ -33,7 +34,8 @@ struct mail {
 	struct nd_buf body;
 	bool body_given;
 	enum smtp_pace pace;
-	bool beside; /* said before the replies to the one before it */
+	bool beside;  /* said before the replies to the one before it */
+	size_t given; /* octets that the link told of while they left */
 };
 
 struct play {
@@ -224,6 +226,16 @@ open_body(const struct mail *mail, size_t skip)
 	return fd;
 }
 
+static inline void
+on_given(void *arg, const char *octets, size_t len)
+{
+	struct mail *mail = arg;
+
+	assert_true(len <= mail->body.len - mail->given);
+	assert_memory_equal(octets, mail->body.octets + mail->given, len);
+	mail->given += len;
+}
+
 static inline struct smtp_link_mail
 describe(struct mail *mail)
 {
@@ -231,8 +243,14 @@ describe(struct mail *mail)
 
 	for (unsigned i = 0; i < mail->rcpt_count; i++)
 		mail->rcpt_list[i] = mail->rcpts[i];
-	send.mail = (struct smtp_mail){ mail->from, mail->rcpt_list, mail->rcpt_count, mail->results, mail->body.len,
-		mail->pace, false, false };
+	send.mail = (struct smtp_mail){ .from = mail->from,
+		.rcpts = mail->rcpt_list,
+		.rcpt_count = mail->rcpt_count,
+		.results = mail->results,
+		.size = mail->body.len,
+		.pace = mail->pace };
+	send.given = on_given;
+	send.given_arg = mail;
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
 	if (play.from_file) {
@@ -341,6 +359,8 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	(void)owner;
 	(void)link;
 	did("outcome");
+	if (!mail->beside && outcome->end == SMTP_ENDED_REPLY && outcome->reply.code / 100 == 2)
+		assert_int_equal(mail->given, mail->body.len);
 	for (unsigned i = 0; i < mail->rcpt_count; i++) {
 		const struct smtp_rcpt_result *result = &mail->results[i];
 
@@ -369,6 +389,8 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 		did_mail("unharmed");
 	if (outcome->misfit)
 		did_mail("misfit");
+	if (outcome->accused != SMTP_EXT_NONE)
+		did_mail("accused %s", smtp_ext_name(outcome->accused));
 	(void)leave(AT_OUTCOME);
 }
 

@@ -14,6 +14,8 @@ programs=()
 for program in "$build"/tests/unit/test_* "$build"/tests/io/test_*; do
   [ -x "$program" ] && [ -f "$program" ] || continue
   case $program in *.o | *.log | *.trs) continue ;; esac
+  # valgrind 3.19 knows no pidfd_open, and its fork cannot tell that a program could not be run.
+  case ${program##*/} in test_child | test_secret) continue ;; esac
   programs+=("$program")
 done
 lint_seen=${#programs[@]}

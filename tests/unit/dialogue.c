@@ -51,6 +51,10 @@ give_mail(struct play *p)
 		.results = p->mail->results,
 		.size = p->mail->body.len,
 		.pace = p->pace,
+		.without = p->without,
+		.envid = p->mail->envid[0] ? p->mail->envid : NULL,
+		.require_tls = p->mail->require_tls,
+		.eight = p->eight,
 		.trial = p->trial,
 	};
 

@@ -13,6 +13,8 @@
 #define BUF_MAX ((size_t)16 * 1024 * 1024)
 
 struct play_mail {
+	char envid[128];
+	bool require_tls;
 	char from[320];
 	char rcpts[RCPT_MAX][320];
 	const char *rcpt_list[RCPT_MAX];
@@ -23,7 +25,7 @@ struct play_mail {
 	bool due;   /* it is to be given when the session is ready, or has room */
 	bool ahead; /* beside the one before */
 	bool content_given, begun;
-	bool have_outcome, outcome_told, uncertain_told, unharmed_told, misfit_told;
+	bool have_outcome, outcome_told, uncertain_told, unharmed_told, misfit_told, accused_told;
 	struct smtp_outcome outcome;
 };
 
@@ -38,7 +40,8 @@ struct play {
 	struct nd_secret secret;
 	char user[256], ehlo[256], host[256];
 	enum smtp_pace pace;
-	bool trial;
+	bool trial, eight;
+	unsigned without;
 	struct play_mail mails[MAILS_MAX];
 	struct play_mail *mail; /* the one that is described, or was begun last */
 	struct play_mail *next; /* the one that ends next */

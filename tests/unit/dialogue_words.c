@@ -3,6 +3,7 @@
 #include "tests/unit/dialogue_inner.h"
 
 #include "common/str.h"
+#include "daemon/core/smtp_ext.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,6 +90,26 @@ choose(struct play *p, const char *words, const char *value)
 	return -1;
 }
 
+/* Names of extensions, with commas between, as a set. */
+static unsigned
+find_ext(struct play *p, const char *names)
+{
+	unsigned found = 0, named = 0;
+	size_t len;
+
+	for (; *names; names += len + (names[len] == ',')) {
+		len = strcspn(names, ",");
+		named++;
+		for (unsigned ext = SMTP_EXT_NONE + 1; ext < SMTP_EXT_COUNT; ext++)
+			if (strlen(smtp_ext_name((enum smtp_ext)ext)) == len &&
+			    memcmp(smtp_ext_name((enum smtp_ext)ext), names, len) == 0)
+				found |= SMTP_EXT_BIT(ext);
+	}
+	if ((unsigned)__builtin_popcount(found) != named)
+		dialogue_complain(p, "there is no such extension");
+	return found;
+}
+
 static bool
 set_mail(struct play *p, const char *name, const char *value)
 {
@@ -101,6 +122,14 @@ set_mail(struct play *p, const char *name, const char *value)
 		p->mail->body_said = true;
 	} else if (strcmp(name, "pace") == 0) {
 		p->pace = (enum smtp_pace)choose(p, "stepwise grouped chunked one-flight", value);
+	} else if (strcmp(name, "envid") == 0) {
+		dialogue_set_text(p, p->mail->envid, sizeof(p->mail->envid), value);
+	} else if (strcmp(name, "eight") == 0) {
+		p->eight = choose(p, "no yes", value) == 1;
+	} else if (strcmp(name, "require-tls") == 0) {
+		p->mail->require_tls = choose(p, "no yes", value) == 1;
+	} else if (strcmp(name, "without") == 0) {
+		p->without = find_ext(p, value);
 	} else if (strcmp(name, "trial") == 0) {
 		p->trial = choose(p, "no yes", value) == 1;
 	} else if (strcmp(name, "body-octets") == 0) {
@@ -325,6 +354,13 @@ expect_session(struct play *p, const char *word, const char *rest)
 		dialogue_complain(p, "there is no recipient \"%s\"", word);
 }
 
+static void
+expect_accused(struct play *p, const char *want)
+{
+	p->of->accused_told = true;
+	expect_text(p, "accused", want, smtp_ext_name(p->of->outcome.accused));
+}
+
 void
 dialogue_expect(struct play *p, char *line)
 {
@@ -341,6 +377,8 @@ dialogue_expect(struct play *p, char *line)
 		p->of->unharmed_told = true;
 	else if (strcmp(line, "misfit") == 0)
 		p->of->misfit_told = true;
+	else if (strcmp(line, "accused") == 0)
+		expect_accused(p, rest);
 	else if (strcmp(line, "token-refused") == 0)
 		p->refused_told = true;
 	else if (strcmp(line, "words") != 0)
@@ -364,6 +402,8 @@ check_marks(struct play *p)
 		dialogue_complain(p, "unharmed is %d", p->of->outcome.unharmed);
 	if (p->of->have_outcome && p->of->outcome.misfit != p->of->misfit_told)
 		dialogue_complain(p, "misfit is %d", p->of->outcome.misfit);
+	if (p->of->have_outcome && p->of->outcome.accused != SMTP_EXT_NONE && !p->of->accused_told)
+		dialogue_complain(p, "%s is accused", smtp_ext_name(p->of->outcome.accused));
 }
 
 void

@@ -122,6 +122,19 @@ a_clock_that_went_back_silences_nothing(void **state)
 }
 
 static void
+what_reached_nobody_is_told_again(void **state)
+{
+	struct ending ending = { 0 };
+
+	(void)state;
+	assert_true(look(&ending, HEALTH_HELD, NOW, 3, NOW));
+	ending_refused(&ending, NOW - 1); /* of an earlier time */
+	assert_false(look(&ending, HEALTH_HELD, NOW, 3, NOW + 1));
+	ending_refused(&ending, NOW);
+	assert_true(look(&ending, HEALTH_HELD, NOW, 3, NOW + 2));
+}
+
+static void
 it_is_one_sentence(void **state)
 {
 	struct ending ending = { .count = 1, .first = ND_HOUR(1) };
@@ -152,6 +165,7 @@ main(void)
 		cmocka_unit_test(a_batch_is_told_once_and_what_is_left_a_day_later_again),
 		cmocka_unit_test(a_new_trouble_is_told_anew_unless_it_is_the_old_one),
 		cmocka_unit_test(a_clock_that_went_back_silences_nothing),
+		cmocka_unit_test(what_reached_nobody_is_told_again),
 		cmocka_unit_test(it_is_one_sentence),
 	};
 

@@ -50,7 +50,7 @@ tell(struct engine *engine, const struct engine_action *send, int code, nd_ms no
 	unsigned k;
 
 	for (k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 	engine_outcome(engine, send->session, &told, at(now));
 	free(mail);
 	engine_ready(engine, send->session, at(now));
@@ -321,6 +321,49 @@ what_is_asked_after_the_end_of_data_has_begun_comes_after_the_try(void **state)
 	assert_int_equal(store.job->job->state, JOB_CANCELLED);
 	stored(engine, &store, 2);
 	finish(engine, &conf);
+}
+
+static void
+what_was_asked_first_is_not_undone_before_it_is_done(void **state)
+{
+	static const struct {
+		enum job_action first, second;
+		enum engine_did did;
+		enum job_state state;
+	} rows[] = {
+		{ JOB_CANCEL, JOB_RETRY, ENGINE_REFUSED, JOB_CANCELLED },
+		{ JOB_CANCEL, JOB_HOLD, ENGINE_REFUSED, JOB_CANCELLED },
+		{ JOB_CANCEL, JOB_CANCEL, ENGINE_LATER, JOB_CANCELLED },
+		{ JOB_HOLD, JOB_RETRY, ENGINE_REFUSED, JOB_HELD },
+		{ JOB_HOLD, JOB_CANCEL, ENGINE_LATER, JOB_CANCELLED },
+		{ JOB_RETRY, JOB_HOLD, ENGINE_LATER, JOB_HELD },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf conf;
+		struct engine *engine = started(&conf, one);
+		struct queue_job *row = row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1);
+		struct engine_action action, store;
+		struct nd_why why = { 0 };
+
+		engine_accepted(engine, row, at(0));
+		action = expect(engine, ENGINE_OPEN, 0);
+		engine_ready(engine, action.session, at(0));
+		action = expect(engine, ENGINE_SEND, 0);
+		action.job->slot = 0;
+		assert_int_equal(engine_act(engine, row, rows[i].first, at(1), &why), ENGINE_LATER);
+		assert_int_equal(engine_act(engine, row, rows[i].second, at(1), &why), rows[i].did);
+		assert_int_equal(why.err, rows[i].did == ENGINE_REFUSED ? ND_ESTATE : ND_OK);
+		tell(engine, &action, 451, 2);
+		store = expect(engine, ENGINE_STORE, 2);
+		stored(engine, &store, 2);
+		store = expect(engine, ENGINE_STORE, 2);
+		assert_int_equal(store.job->job->state, rows[i].state);
+		stored(engine, &store, 2);
+		finish(engine, &conf);
+	}
 }
 
 /* The driver is told to end its session; nothing of the try is left but the wish. */
@@ -859,7 +902,7 @@ tell_beside(struct engine *engine, struct pool_session *session, const struct sm
 	struct engine_told told = { outcome, mail, "relay", 0 };
 
 	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 	engine_outcome(engine, session, &told, at(now));
 	free(mail);
 }
@@ -998,6 +1041,7 @@ main(void)
 		cmocka_unit_test(an_expired_job_in_memory_is_ended_there),
 		cmocka_unit_test(a_waiting_job_is_held_and_cancelled_through_the_store),
 		cmocka_unit_test(what_is_asked_after_the_end_of_data_has_begun_comes_after_the_try),
+		cmocka_unit_test(what_was_asked_first_is_not_undone_before_it_is_done),
 		cmocka_unit_test(a_job_is_withdrawn_before_the_end_of_data_and_no_attempt_is_counted),
 		cmocka_unit_test(a_paused_queue_sends_nothing_and_a_flush_hurries),
 		cmocka_unit_test(the_newest_refusal_is_what_is_told),

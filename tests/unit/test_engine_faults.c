@@ -67,7 +67,7 @@ play_mail(struct world *world, const struct engine_action *send)
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
 	world->sent[n]++;
-	mail->results[0] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 	if (outcome.stage == SMTP_AT_RCPT)
 		mail->results[0].reply = outcome.reply;
 	world->delivered[n] += !bad;

@@ -58,7 +58,7 @@ tell(struct engine *engine, const struct engine_action *send, const char *text, 
 
 	(void)snprintf(outcome.reply.text, sizeof(outcome.reply.text), "%s", text);
 	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 	engine_outcome(engine, send->session, &told, at(now));
 	free(mail);
 	engine_ready(engine, send->session, at(now));

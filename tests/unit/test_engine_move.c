@@ -98,7 +98,7 @@ play_mail(struct world *world, const struct engine_action *send)
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
-	mail->results[0] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 	world->delivered[n][job_number(send->job->job)] += !world->bad[n];
 	engine_outcome(world->engine, send->session, &told, at(world->now));
 	free(mail);

@@ -236,8 +236,8 @@ tell(struct world *world, struct pool_session *session, struct smtp_outcome *out
 	bool lost = outcome->end == SMTP_ENDED_LOST, taken;
 
 	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] =
-		    (struct smtp_rcpt_result){ true, { .code = no_rcpt > 0 && roll(world, no_rcpt) == 0 ? 550 : 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true,
+			.reply = { .code = no_rcpt > 0 && roll(world, no_rcpt) == 0 ? 550 : 250 } };
 	if (lost)
 		outcome->uncertain = job->slot >= 0;
 	taken = lost ? outcome->uncertain && roll(world, 2) == 0 : outcome->reply.code == 250;
@@ -380,7 +380,8 @@ crash(struct world *world)
 			if (job->place == SCHED_SENDING && roll(world, 2) == 0) {
 				mail = settle_mail_new(job->job);
 				for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-					mail->results[k] = (struct smtp_rcpt_result){ true, { .code = 250 } };
+					mail->results[k] =
+					    (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
 				take(world, mail, n);
 				free(mail);
 			}

@@ -49,6 +49,21 @@ of_missed_stages_only_the_last_is_told(void **state)
 }
 
 static void
+what_reached_nobody_is_due_again(void **state)
+{
+	struct expiry expiry = { 0 };
+
+	(void)state;
+	expiry_ends(&expiry, NOW + ND_DAY(2));
+	assert_true(expiry_due(&expiry, NOW));
+	expiry_refused(&expiry, EXPIRY_7); /* of an earlier time */
+	assert_false(expiry_due(&expiry, NOW));
+	expiry_refused(&expiry, EXPIRY_3);
+	assert_true(expiry_due(&expiry, NOW));
+	assert_int_equal(expiry.told, EXPIRY_3);
+}
+
+static void
 a_new_end_begins_anew_and_the_same_one_does_not(void **state)
 {
 	struct expiry expiry = { 0 };
@@ -178,6 +193,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_stage_is_due_once),
 		cmocka_unit_test(of_missed_stages_only_the_last_is_told),
+		cmocka_unit_test(what_reached_nobody_is_due_again),
 		cmocka_unit_test(a_new_end_begins_anew_and_the_same_one_does_not),
 		cmocka_unit_test(a_secret_without_an_end_is_old_after_five_months),
 		cmocka_unit_test(what_was_never_used_has_nothing_to_say),

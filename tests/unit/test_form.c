@@ -92,6 +92,7 @@ sensitive_is_a_truth(void **state)
 {
 	(void)state;
 	turns_into("sensitive=1", "{\"sensitive\":true}");
+	turns_into("require_tls=1", "{\"require_tls\":true}");
 	turns_into("sensitive=false", "{\"sensitive\":false}");
 	is_refused("sensitive=perhaps", ND_EINVALID, "sensitive", nd_err_hint(ND_EINVALID));
 }

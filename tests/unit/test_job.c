@@ -143,7 +143,7 @@ a_whole_job_is_taken(void **state)
 	    "plain','content':'aGVsbG8=','inline':true},{'name':'b','content':''}],"
 	    "'headers':{'X-Team':'storage'},'account':'m365','event_time':'2026-11-21T08:00:00Z',"
 	    "'not_before':'2026-11-21T10:00:00+01:00','expires_in':'48h','idempotency_key':'k 1','client_ref':'ref',"
-	    "'sensitive':false}");
+	    "'sensitive':false,'require_tls':true}");
 	assert_int_equal(draft.rcpt_count, 4);
 	assert_string_equal(draft.rcpts[1].box.name, "Night desk");
 	assert_int_equal(draft.rcpts[1].kind, JOB_TO_RCPT);
@@ -245,6 +245,7 @@ a_wrong_type_is_told_with_its_field(void **state)
 	refuse("{'event_time':5}", ND_ESYNTAX, "event_time");
 	refuse("{'expires_in':true}", ND_ESYNTAX, "expires_in");
 	refuse("{'sensitive':'no'}", ND_ESYNTAX, "sensitive");
+	refuse("{'require_tls':'yes'}", ND_ESYNTAX, "require_tls");
 	refuse("{'from':['x@y']}", ND_ESYNTAX, "from");
 }
 

@@ -108,6 +108,37 @@ sessions_retire_by_idle_time_age_and_count(void **state)
 }
 
 static void
+a_session_retires_when_its_server_takes_no_more_mails(void **state)
+{
+	struct pool pool = { 0 };
+	struct pool_session *a;
+
+	(void)state;
+	pool_limit(&pool, 1, 1, POOL_MAILS);
+	a = pool_add(&pool, 1, 0);
+	a->mails_max = 3;
+	pool_enter(&pool, a, POOL_IDLE_SESSION, 100);
+	a->mails = 2;
+	assert_null(pool_stale(&pool, false, 100));
+	a->mails = 3;
+	assert_ptr_equal(pool_stale(&pool, false, 100), a);
+	a->mails_max = POOL_MAILS + 1; /* it takes more than we give to any */
+	assert_null(pool_stale(&pool, false, 100));
+	a->mails = POOL_MAILS;
+	assert_ptr_equal(pool_stale(&pool, false, 100), a);
+	/* Nor beside others: two were told of, one is under way. */
+	pool_limit(&pool, 1, 8, POOL_MAILS);
+	a->mails = 2;
+	a->mails_max = 4;
+	pool_give(&pool, a, NULL, 100);
+	a->room = true;
+	assert_ptr_equal(pool_roomy(&pool, 8, 100), a);
+	a->mails_max = 3;
+	assert_null(pool_roomy(&pool, 8, 100));
+	pool_done(&pool);
+}
+
+static void
 after_a_refused_connection_it_waits(void **state)
 {
 	struct pool pool = { 0 };
@@ -190,6 +221,7 @@ main(void)
 		cmocka_unit_test(a_warm_pool_keeps_one_session_and_renews_it),
 		cmocka_unit_test(a_server_that_cuts_idle_sessions_gets_one_a_minute),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
+		cmocka_unit_test(a_session_retires_when_its_server_takes_no_more_mails),
 		cmocka_unit_test(after_a_refused_connection_it_waits),
 		cmocka_unit_test(old_sessions_end_as_soon_as_they_are_idle),
 	};

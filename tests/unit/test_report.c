@@ -37,7 +37,9 @@ take(struct report *report, nd_ms now, char *subject, char *text, size_t size)
 
 	nd_buf_init(&one, 4096);
 	nd_buf_init(&two, 2 * REPORT_OCTETS);
-	report_take(report, "host.example", &one, &two, now);
+	report_tell(report, "host.example", &one, &two);
+	assert_int_equal(report_due(report, 0, 1000, now), ND_NEVER); /* one at a time */
+	report_told(report, now);
 	(void)snprintf(subject, size, "%s", nd_buf_text(&one));
 	(void)snprintf(text, size, "%s", nd_buf_text(&two));
 	nd_buf_done(&one);
@@ -64,6 +66,48 @@ it_tells_who_has_not_got_what_and_what_to_do(void **state)
 	    "All that is known of one: notifyctl show ID. To try again what failed: notifyctl retry ID.\n");
 	assert_int_equal(report_due(&report, 0, 1000, 0), ND_NEVER);
 	add(&report, 3, 1); /* everybody has it */
+	report_done(&report);
+}
+
+/* Jobs come and go while it is not known yet whether the mail is accepted. */
+static void
+what_was_told_stays_until_the_mail_is_accepted(void **state)
+{
+	static char subject[2 * REPORT_OCTETS], text[2 * REPORT_OCTETS];
+	struct report report = { 0 };
+	struct nd_buf one, two;
+	unsigned n;
+
+	(void)state;
+	nd_buf_init(&one, 4096);
+	nd_buf_init(&two, 2 * REPORT_OCTETS);
+	add(&report, 1, 2);
+	add(&report, 2, 2);
+	for (n = 3; n <= REPORT_JOBS + 4; n++)
+		add(&report, n, 2);
+	report_tell(&report, "host.example", &one, &two);
+	report_forget(&report, "01K00000000000000000000002");
+	report_refused(&report, 1000);
+	assert_int_equal(report_due(&report, 0, 1, 1000), 1000 + REPORT_AGAIN);
+	nd_buf_clear(&two);
+	report_tell(&report, "host.example", &one, &two);
+	assert_non_null(strstr(nd_buf_text(&two), "01K00000000000000000000001"));
+	assert_null(strstr(nd_buf_text(&two), "01K00000000000000000000002"));
+	assert_non_null(strstr(nd_buf_text(&two), "And 4 more"));
+	report_forget(&report, "01K00000000000000000000001");
+	add(&report, 77, 2);
+	add(&report, 78, 2);
+	add(&report, 79, 2); /* there is no room for this one */
+	report_told(&report, 2000);
+	assert_int_equal(report.count, 2);
+	take(&report, 3000, subject, text, sizeof(text));
+	assert_string_equal(subject, "notifyd: 3 messages could not be delivered");
+	assert_non_null(strstr(text, "01K00000000000000000000077"));
+	assert_non_null(strstr(text, "And 1 more"));
+	assert_int_equal(report.octets, 0);
+	assert_int_equal(report_due(&report, 0, 1, 4000), ND_NEVER);
+	nd_buf_done(&one);
+	nd_buf_done(&two);
 	report_done(&report);
 }
 
@@ -138,6 +182,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_tells_who_has_not_got_what_and_what_to_do),
+		cmocka_unit_test(what_was_told_stays_until_the_mail_is_accepted),
 		cmocka_unit_test(long_words_are_cut_between_characters),
 		cmocka_unit_test(a_storm_is_counted_not_told),
 		cmocka_unit_test(there_is_one_in_a_while_and_six_an_hour),

@@ -321,6 +321,79 @@ a_manner_that_was_refused_costs_the_mail_nothing(void **state)
 	end(&play);
 }
 
+static void
+a_server_that_counts_domains_gets_those_of_the_first_ones(void **state)
+{
+	static const char *const addresses[] = { "a@one.example", "b@two.example", "c@ONE.example", "d@three.example",
+		"e@two.example" };
+	static const unsigned of_two[] = { 0, 1, 2, 4 }, of_one[] = { 0, 2 };
+	struct queue_job *job = row_make(1, "a", NOW, JOB_WARNING, 5);
+	struct settle_mail *mail;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		free(job->rcpts[i].address);
+		job->rcpts[i].address = nd_xstrdup(addresses[i]);
+	}
+	job->domains = 2;
+	mail = settle_mail_new(job);
+	assert_int_equal(mail->mail.rcpt_count, 4);
+	assert_memory_equal(mail->index, of_two, sizeof(of_two));
+	free(mail);
+	job->domains = 1;
+	mail = settle_mail_new(job);
+	assert_int_equal(mail->mail.rcpt_count, 2);
+	assert_memory_equal(mail->index, of_one, sizeof(of_one));
+	free(mail);
+	job->most = 1; /* both limits hold */
+	assert_int_equal(settle_mail_size(job), 1);
+	job->most = 0;
+	job->domains = 1000;
+	assert_int_equal(settle_mail_size(job), 5);
+	job->domains = 1;
+	job->rcpts[0].state = job->rcpts[2].state = RCPT_DELIVERED; /* the next domain's turn */
+	mail = settle_mail_new(job);
+	assert_int_equal(mail->mail.rcpt_count, 2);
+	assert_string_equal(mail->rcpts[0], "b@two.example");
+	assert_string_equal(mail->rcpts[1], "e@two.example");
+	free(mail);
+	queue_job_free(job);
+}
+
+static void
+a_recipient_refused_for_what_was_added_to_rcpt_is_asked_again(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2); /* nobody was taken: nothing has happened */
+	rcpt(&play, 0, 555, "5.5.4", "unsupported option");
+	rcpt(&play, 1, 555, "5.5.4", "unsupported option");
+	play.mail->results[0].misfit = play.mail->results[1].misfit = true;
+	play.outcome.end = SMTP_ENDED_RCPTS;
+	play.outcome.stage = SMTP_AT_RCPT;
+	settle(&play);
+	assert_false(play.word.counted || play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(play.job->attempt_count, 0);
+	end(&play);
+
+	begin(&play, 2); /* the other one has it, and does not get it twice */
+	rcpt(&play, 0, 555, "5.5.4", "unsupported option");
+	rcpt(&play, 1, 250, "", "ok");
+	play.mail->results[0].misfit = true;
+	reply(&play.outcome.reply, 250, "2.0.0", "queued");
+	settle(&play);
+	assert_true(play.word.counted && play.word.delivered && !play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_DELIVERED);
+	end(&play);
+}
+
 /* RCPT k was answered by a 421; those before it were accepted, those behind it never asked. */
 static void
 cut(struct play *play, unsigned k)
@@ -481,6 +554,8 @@ main(void)
 		cmocka_unit_test(many_recipients_go_in_several_transactions),
 		cmocka_unit_test(when_the_time_is_over_pending_recipients_expire),
 		cmocka_unit_test(a_manner_that_was_refused_costs_the_mail_nothing),
+		cmocka_unit_test(a_server_that_counts_domains_gets_those_of_the_first_ones),
+		cmocka_unit_test(a_recipient_refused_for_what_was_added_to_rcpt_is_asked_again),
 		cmocka_unit_test(a_recipient_that_ends_the_session_goes_alone_and_behind_the_others),
 		cmocka_unit_test(two_recipients_that_end_the_session_take_turns),
 		cmocka_unit_test(the_session_ends_over_mails_of_two_jobs_and_it_is_the_account),

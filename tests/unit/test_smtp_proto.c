@@ -659,9 +659,11 @@ what_was_offered_and_how_often_the_session_was_used_can_be_asked(void **state)
 	assert_string_equal(smtp_proto_doing(proto), "waiting for the greeting");
 	hear(proto, "220 hi\r\n", 0);
 	(void)said(proto);
-	hear(proto, "250-hi\r\n250-PIPELINING\r\n250 LIMITS RCPTMAX=50\r\n", 0);
+	hear(proto, "250-hi\r\n250-PIPELINING\r\n250 LIMITS RCPTMAX=50 mailmax=7 RCPTDOMAINMAX=2\r\n", 0);
 	assert_true(smtp_proto_caps(proto)->pipelining);
 	assert_int_equal(smtp_proto_caps(proto)->rcpt_max, 50);
+	assert_int_equal(smtp_proto_caps(proto)->mail_max, 7);
+	assert_int_equal(smtp_proto_caps(proto)->rcpt_domain_max, 2);
 	give_mail(proto, 0);
 	assert_string_equal(smtp_proto_doing(proto), "naming the sender");
 	smtp_proto_free(proto);

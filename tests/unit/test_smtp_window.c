@@ -346,8 +346,12 @@ cut(size_t heard, size_t unsent, const char *replies)
 	nd_buf_clear(smtp_proto_output(proto, &secret));
 	smtp_proto_input(proto, offer, strlen(offer), 0);
 	for (unsigned n = 0; n < 5; n++) {
-		const struct smtp_mail mail = { "a@example.com", rcpts, 1, &results[n], 4, SMTP_ONE_FLIGHT, false,
-			false };
+		const struct smtp_mail mail = { .from = "a@example.com",
+			.rcpts = rcpts,
+			.rcpt_count = 1,
+			.results = &results[n],
+			.size = 4,
+			.pace = SMTP_ONE_FLIGHT };
 
 		if (n < 2) {
 			smtp_proto_mail(proto, &mail, 0);
@@ -415,7 +419,12 @@ there_is_no_room_before_the_session_has_taken_a_mail_and_after_it_lay_idle(void 
 			  offer[] = "250-hi\r\n250-PIPELINING\r\n250-SIZE 9999\r\n250 CHUNKING\r\n";
 	struct smtp_rcpt_result result;
 	struct smtp_proto *proto = smtp_proto_new(&settings, 0);
-	const struct smtp_mail mail = { "a@example.com", rcpts, 1, &result, 4, SMTP_ONE_FLIGHT, false, false };
+	const struct smtp_mail mail = { .from = "a@example.com",
+		.rcpts = rcpts,
+		.rcpt_count = 1,
+		.results = &result,
+		.size = 4,
+		.pace = SMTP_ONE_FLIGHT };
 	struct smtp_mail other = mail;
 	struct smtp_outcome outcome;
 	nd_ms now = 0;
@@ -464,7 +473,12 @@ no_more_than_sixteen_are_under_way(void **state)
 	static const char opening[] = "220 hi\r\n", offer[] = "250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
 	struct smtp_rcpt_result result;
 	struct smtp_proto *proto = smtp_proto_new(&settings, 0);
-	const struct smtp_mail mail = { "a@example.com", rcpts, 1, &result, 4, SMTP_ONE_FLIGHT, false, false };
+	const struct smtp_mail mail = { .from = "a@example.com",
+		.rcpts = rcpts,
+		.rcpt_count = 1,
+		.results = &result,
+		.size = 4,
+		.pace = SMTP_ONE_FLIGHT };
 	struct smtp_outcome outcome;
 	unsigned under_way = 1;
 	bool secret;

@@ -56,12 +56,52 @@ an_attempt_frees_its_words_only_when_they_are_its_own(void **state)
 	assert_false(attempt.owned);
 }
 
+static void
+a_filter_means_the_jobs_that_fit_all_of_it(void **state)
+{
+	char account[] = "m365", key[] = "disk", unit[] = "a.service";
+	const struct queue_job job = { .state = JOB_HELD,
+		.severity = 3,
+		.account = account,
+		.key = key,
+		.unit = unit,
+		.uid = 61200,
+		.created = 50 };
+	const struct {
+		bool fits;
+		struct store_filter filter;
+	} rows[] = {
+		{ true, { 0 } },
+		{ true, { .states = 1u << JOB_HELD | 1u << JOB_QUEUED } },
+		{ false, { .states = 1u << JOB_QUEUED } },
+		{ true, { .severities = 1u << 3 } },
+		{ false, { .severities = 1u << 2 } },
+		{ true, { .account = "other,m365" } },
+		{ false, { .account = "m36" } },
+		{ false, { .states = 1u << JOB_HELD, .account = "other" } },
+		{ false, { .source = "m365" } },
+		{ true, { .key = "disk" } },
+		{ true, { .since = 50 } },
+		{ false, { .since = 51 } },
+		{ true, { .own = true, .uid = 61200, .unit = "a.service" } },
+		{ false, { .own = true, .uid = 61200, .unit = "b.service" } },
+		{ false, { .own = true, .uid = 61200 } },
+		{ false, { .own = true, .uid = 1000, .unit = "a.service" } },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(queue_fits(&job, &rows[i].filter), rows[i].fits);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_frees_all_it_owns),
 		cmocka_unit_test(an_attempt_frees_its_words_only_when_they_are_its_own),
+		cmocka_unit_test(a_filter_means_the_jobs_that_fit_all_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,6 +239,9 @@ static const struct seen amazon[] = {
 
 static const struct seen ordinary[] = {
 	{ ANY, END, "554 5.3.4 Message too big", REFUSED, 0, "too-big" },
+	{ ANY, MAIL, "550 5.7.30 notifyd did not ask: x does not offer REQUIRETLS on this session", REFUSED, 0, "needs-requiretls" },
+	{ ANY, MAIL, "555 REQUIRETLS is not supported", REFUSED, 0, "needs-requiretls" },
+	{ ANY, RCPT, "550 5.7.30 REQUIRETLS support required", REFUSED, 0, "needs-requiretls" },
 	{ ANY, END, "550 5.2.3 Message too long", REFUSED, 0, "too-big" },
 	{ ANY, RCPT, "452 4.5.3 no more", SPLIT, 0, "too-many-recipients" },
 	{ ANY, GREETING, "421 4.7.0 relay.example Error: too many connections from 192.0.2.1", THROTTLED, ND_SEC(30), "too-many-sessions" },
