@@ -261,8 +261,11 @@ finish(void *arg)
 	struct app *app = reading->app;
 
 	if (!app->down) {
-		if (reading->not_after != 0 && reading->changes == reading->account->secrets.changes)
+		if (reading->not_after != 0 && reading->changes == reading->account->secrets.changes &&
+		    reading->account->secrets.not_after != reading->not_after) {
 			reading->account->secrets.not_after = reading->not_after;
+			credentials_soon(app); /* it may be about to end */
+		}
 		if (reading->done != NULL)
 			reading->done(reading->arg, reading->err == ND_OK ? &reading->proof : NULL, &reading->why);
 		reading->account->engine->users--;

@@ -16,8 +16,9 @@ NOBODY = '/v1/jobs/01K00000000000000000000000'
 class Bulk(RelayTest):
     def setUp(self):
         self.one, self.two = self.relay(), self.relay()
-        self.d = self.daemon(HEAD + ACCOUNT % ('a', self.one.port))
-        old = dict(JOB, to=['r%d@example.com' % n for n in range(10)], source='old', not_before='2030-01-01T00:00:00Z')
+        self.rest = ACCOUNT % ('rest', self.one.port)    # has the jobs that stay what they are
+        self.d = self.daemon(HEAD + ACCOUNT % ('a', self.one.port) + self.rest)
+        old = dict(JOB, account='rest', to=['r%d@example.com' % n for n in range(10)], source='old', not_before='2030-01-01T00:00:00Z')
         for _ in range(BACKLOG // 500):
             self.assertEqual(self.d.post('/v1/jobs', [old] * 500, True).status, 202)
 
@@ -42,7 +43,7 @@ class Bulk(RelayTest):
 
     def rename(self, fake):
         """Account a is gone, its jobs are those of b."""
-        self.d.configure(HEAD + ACCOUNT % ('b', fake.port))
+        self.d.configure(HEAD + ACCOUNT % ('b', fake.port) + self.rest)
         self.assertEqual(self.d.post('/v1/reload', None, True).status, 200)
 
     def test_what_a_reader_has_got_meanwhile_it_has(self):

@@ -48,7 +48,8 @@ class AllScripts(ProgramTest):
     def assert_evidence(self, d, job):
         evidence = d.job(job['id'])['evidence'][-1]
         content = re.sub(rb'(?m)^\.\.', b'.', self.relay.mails[-1][1])
-        self.assertEqual((evidence['octets'], evidence['sha256']), (len(content), hashlib.sha256(content).hexdigest()))
+        digest = None if job.get('sensitive') else hashlib.sha256(content).hexdigest()
+        self.assertEqual((evidence['octets'], evidence.get('sha256')), (len(content), digest))
 
     def test_a_domain_needs_nothing_of_the_relay(self):
         d = self.started('8BITMIME')
