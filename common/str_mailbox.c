@@ -113,6 +113,17 @@ is_local(const char *text, size_t len)
 	return text[0] == '"' ? quoted_len(text, len) == len : is_dot_atom(text, len);
 }
 
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321, 4.1.3). */
+static bool
+is_literal(const char *text, size_t len)
+{
+	for (size_t i = 1; i + 1 < len; i++) {
+		if (!is_alnum(text[i]) && strchr(".:-", text[i]) == NULL)
+			return false;
+	}
+	return len > 2 && text[len - 1] == ']';
+}
+
 /* Narrower than RFC 5322's dot-atom: what can be a host name (and '_'). Labels outside ASCII are measured when they are converted. */
 static bool
 is_domain(const char *text, size_t len)
@@ -122,13 +133,8 @@ is_domain(const char *text, size_t len)
 
 	if (len == 0 || len > DOMAIN_MAX)
 		return false;
-	if (text[0] == '[') {
-		for (size_t i = 1; i + 1 < len; i++) {
-			if (!is_alnum(text[i]) && strchr(".:-", text[i]) == NULL)
-				return false;
-		}
-		return len > 2 && text[len - 1] == ']';
-	}
+	if (text[0] == '[')
+		return is_literal(text, len);
 	for (size_t i = 0; i < len; i++) {
 		bool plain = is_alnum(text[i]) || (unsigned char)text[i] >= 0x80 || text[i] == '-' || text[i] == '_';
 

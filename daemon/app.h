@@ -209,7 +209,7 @@ void deliver_drop(struct app *app);
 struct evidence_sum;
 struct evidence_sum *evidence_sum_new(
     const struct queue_job *job, uint64_t whole); /* of so many octets; NULL: none is kept of this one */
-void evidence_sum_add(void *sum, const char *octets, size_t len);
+void evidence_sum_add(void *arg, const char *octets, size_t len); /* arg: the sum */
 /* Its transaction is over: job->sha256 is that of the whole, "" if it was not that. NULL for both is fine. Frees. */
 void evidence_sum_end(struct evidence_sum *sum, struct sched_job *job);
 /* Of this transaction, and how it travelled. NULL: nobody was reached by it. */

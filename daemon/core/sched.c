@@ -22,9 +22,14 @@ is_big(const struct queue_job *job)
 static struct sched_heap *
 heap_of(struct sched *sched, const struct sched_job *job)
 {
-	if (job->place == SCHED_WAITING)
-		return &sched->waiting;
-	return job->place == SCHED_READY ? &job->owner->ready[is_big(job->job) ? SCHED_BIG : SCHED_SMALL] : NULL;
+	return job->place == SCHED_WAITING ? &sched->waiting
+					   : &job->owner->ready[is_big(job->job) ? SCHED_BIG : SCHED_SMALL];
+}
+
+static bool
+in_heap(const struct sched_job *job)
+{
+	return job->place == SCHED_WAITING || job->place == SCHED_READY;
 }
 
 /* `by` one more or one less is where the job is. */
@@ -53,26 +58,22 @@ count_place(struct sched *sched, const struct sched_job *job, int by)
 static void
 enter(struct sched *sched, struct sched_job *job, enum sched_place place)
 {
-	struct sched_heap *heap = heap_of(sched, job);
-
-	if (heap)
-		sched_heap_remove(heap, job);
+	if (in_heap(job))
+		sched_heap_remove(heap_of(sched, job), job);
 	count_place(sched, job, -1);
 	job->place = place;
 	count_place(sched, job, 1);
-	heap = heap_of(sched, job);
-	if (heap)
-		sched_heap_add(heap, job);
+	if (in_heap(job))
+		sched_heap_add(heap_of(sched, job), job);
 }
 
 struct queue_job *
 sched_release(struct sched *sched, struct sched_job *job)
 {
 	struct queue_job *row = job->job;
-	struct sched_heap *heap = heap_of(sched, job);
 
-	if (heap)
-		sched_heap_remove(heap, job);
+	if (in_heap(job))
+		sched_heap_remove(heap_of(sched, job), job);
 	count_place(sched, job, -1);
 	sched_owner_leave(&sched->owners, job->owner);
 	if (job->next)

@@ -346,6 +346,18 @@ weigh(struct settle_word *word, struct verdict_word verdict, const struct smtp_r
 	}
 }
 
+/* What was said of this recipient, else of the mail; NULL: nothing. */
+static const struct smtp_reply *
+reply_of(
+    const struct settle_case *c, const struct smtp_rcpt_result *result, bool refused, const struct settle_word *word)
+{
+	if (refused)
+		return &result->reply;
+	if (c->outcome->end != SMTP_ENDED_REPLY)
+		return NULL;
+	return word->hushed.code != 0 ? &word->hushed : &c->outcome->reply;
+}
+
 /* One recipient; returns the verdict that holds for it. */
 static struct verdict_word
 settle_one(
@@ -354,10 +366,7 @@ settle_one(
 	const struct smtp_rcpt_result *result = &c->mail->results[k];
 	struct queue_rcpt *rcpt = &job->rcpts[c->mail->index[k]];
 	bool refused = result->asked && result->reply.code >= 400;
-	const struct smtp_reply *reply = refused                               ? &result->reply
-					 : c->outcome->end != SMTP_ENDED_REPLY ? NULL
-					 : word->hushed.code != 0              ? &word->hushed
-									       : &c->outcome->reply;
+	const struct smtp_reply *reply = reply_of(c, result, refused, word);
 	struct verdict_word verdict = refused ? judge_rcpt(job, c, k, word) : mail;
 
 	if (verdict.verdict == VERDICT_REFUSED && reply && reply->code != 0) {

@@ -283,6 +283,8 @@ drop_lookup(struct resolver *resolver, struct lookup **at)
 {
 	struct lookup *lookup = *at;
 
+	if (lookup == NULL)
+		return;
 	*at = lookup->next;
 	resolver->lookup_count--;
 	free(lookup);
