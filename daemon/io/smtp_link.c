@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static void obey(void *arg);
@@ -346,18 +345,11 @@ smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_li
 void
 smtp_link_send(struct smtp_link *link, const struct smtp_link_mail *mail)
 {
-	struct stat st;
-
 	assert(link->phase == TALKING && link->told && !link->mailing);
 	link->mail = *mail;
 	link->mailing = true;
 	link->at = 0;
 	link->total = mail->head_len + mail->body_len;
-	if (mail->fd >= 0 && mail->seal == NULL) {
-		link->total = mail->head_len;
-		if (fstat(mail->fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size > mail->skip)
-			link->total += (uint64_t)st.st_size - mail->skip;
-	}
 	smtp_proto_mail(link->proto, &link->mail.mail, smtp_link_now(link));
 	smtp_link_due(link);
 }

@@ -94,6 +94,17 @@ class Evidence(ProgramTest):
             one, = d.final(job)['evidence']
             self.assertEqual(one['sha256'], digest(fake.mails[-1][1]))
 
+    def test_a_file_that_is_too_short_is_not_sent_as_if_it_were_whole(self):
+        fake = self.secure()
+        d = self.daemon(CONFIG + self.account('a', fake))
+        self.assertEqual(d.post('/v1/accounts/a/pause', None, True).status, 200)
+        job = d.submit(to=['ops@example.com'], subject='Disk', text='x\n' * 100000)
+        os.truncate(os.path.join(d.state, 'spool', job), 100000)
+        self.assertEqual(d.post('/v1/accounts/a/resume', None, True).status, 200)
+        shown = until(lambda: (lambda j: j if 'shorter than it was' in str(j) else None)(d.job(job)), 'it is told')
+        self.assertEqual(shown['state'], 'queued')
+        self.assertEqual(fake.mails, [])
+
     def test_a_refused_job_has_none(self):
         d = self.daemon(CONFIG + self.account('a', self.relay(faults={'END': '550 5.7.1 no'})))
         self.assertEqual(d.final(d.submit(to=['ops@example.com'], subject='x'))['evidence'], [])
