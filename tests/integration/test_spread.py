@@ -6,23 +6,10 @@ import time
 import unittest
 
 from notifyd import NOTIFYCTL, until
-from test_paced import Limits, run
+from test_paced import CONFIG as PACED
+from test_paced import JOB, Limits, run
 
-CONFIG = '''
-[daemon]
-hostname = host.example
-admin_to = admins@contoso.example
-[access]
-to_allow = *
-[account a]
-provider = smtp
-host = 127.0.0.1:%d
-security = none
-auth = none
-from = alerts@example.com
-%s
-'''
-JOB = {'to': ['ops@contoso.example'], 'subject': 'Disk', 'text': 'sda\n'}
+CONFIG = PACED.replace('[daemon]\n', '[daemon]\nadmin_to = admins@contoso.example\n')
 DENIED = '550 5.7.60 SMTP; Client does not have permissions to send as this sender'
 WORDS = r'send-as-denied: known propagation delay, next try at \d\d:\d\d UTC: 550 5\.7\.60 SMTP; Client does not have permissions'
 
