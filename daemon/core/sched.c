@@ -19,6 +19,7 @@ is_big(const struct queue_job *job)
 	return job->body_len > SCHED_BIG_OCTETS;
 }
 
+/* For a job that is in_heap(). */
 static struct sched_heap *
 heap_of(struct sched *sched, const struct sched_job *job)
 {
@@ -219,15 +220,13 @@ sched_back(struct sched *sched, struct sched_job *job, nd_ms due)
 void
 sched_last(struct sched *sched, struct sched_job *job, bool last)
 {
-	struct sched_heap *heap = heap_of(sched, job);
-
 	if (job->last == last)
 		return;
-	if (heap)
-		sched_heap_remove(heap, job);
+	if (in_heap(job))
+		sched_heap_remove(heap_of(sched, job), job);
 	job->last = last;
-	if (heap)
-		sched_heap_add(heap, job);
+	if (in_heap(job))
+		sched_heap_add(heap_of(sched, job), job);
 }
 
 void
