@@ -176,6 +176,31 @@ cmd_get_json(struct cmd *cmd, const char *path, struct json_tree *tree)
 	return code;
 }
 
+int
+cmd_post_json(struct cmd *cmd, const char *path, nd_ms patience, struct progress *progress, struct json_tree *tree)
+{
+	struct link_request request = { .method = "POST", .path = path, .patience = patience };
+	struct link_reply reply;
+	struct nd_why why;
+	int code = CMD_DONE;
+	enum nd_err err;
+
+	*tree = (struct json_tree){ 0 };
+	err = link_call(cmd->socket, &request, &reply, &why);
+	if (progress != NULL)
+		progress_clear(progress);
+	if (err != ND_OK)
+		code = cmd_fail(cmd, &why);
+	else if (reply.status != 200 && reply.status != 202)
+		code = cmd_problem(cmd, &reply);
+	else if (cmd->json)
+		writer_json(&cmd->out, nd_buf_text(&reply.body), reply.body.len);
+	else if (cmd_read(&reply, tree, &why) != ND_OK)
+		code = cmd_fail(cmd, &why);
+	link_reply_done(&reply);
+	return code;
+}
+
 static bool
 distance(const char *stamp, nd_ms *out)
 {

@@ -5,6 +5,7 @@
 
 #include "client/args.h"
 #include "client/link.h"
+#include "client/progress.h"
 #include "client/writer.h"
 #include "common/explain.h"
 #include "common/json.h"
@@ -88,6 +89,8 @@ int cmd_usage(struct cmd *cmd, const char *format, ...) ND_PRINTF(2, 3);
 int cmd_get(struct cmd *cmd, const char *path, struct link_reply *reply);
 /* As above, and reads the JSON; with --json it is printed and `tree` stays empty (root NULL). */
 int cmd_get_json(struct cmd *cmd, const char *path, struct json_tree *tree);
+/* POST without a body, in the same way; 202 is as good as 200. patience: 0 the usual. `progress` (NULL none) ends before anything is told. */
+int cmd_post_json(struct cmd *cmd, const char *path, nd_ms patience, struct progress *progress, struct json_tree *tree);
 enum nd_err cmd_read(const struct link_reply *reply, struct json_tree *tree, struct nd_why *why) ND_MUST_CHECK;
 
 /* "3m" since an RFC 3339 text, or "in 3m"; "" when it is none. Returns `out`. */

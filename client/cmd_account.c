@@ -274,27 +274,15 @@ show(struct cmd *cmd, const char *name)
 int
 cmd_account_refresh(struct cmd *cmd, const char *name)
 {
-	struct link_request request = { .method = "POST" };
-	struct json_tree tree = { 0 };
-	struct link_reply reply;
+	struct json_tree tree;
 	struct nd_buf path;
-	struct nd_why why;
-	int code = CMD_DONE;
+	int code;
 
 	cmd_account_path(name, "/refresh", &path);
-	request.path = nd_buf_text(&path);
-	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
-		code = cmd_fail(cmd, &why);
-	else if (reply.status != 200)
-		code = cmd_problem(cmd, &reply);
-	else if (cmd->json)
-		writer_json(&cmd->out, nd_buf_text(&reply.body), reply.body.len);
-	else if (cmd_read(&reply, &tree, &why) != ND_OK)
-		code = cmd_fail(cmd, &why);
-	else
+	code = cmd_post_json(cmd, nd_buf_text(&path), 0, NULL, &tree);
+	if (tree.root != NULL)
 		print_one(cmd, tree.root, name);
 	json_done(&tree);
-	link_reply_done(&reply);
 	nd_buf_done(&path);
 	return code;
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PATIENCE ND_MIN(10) /* many jobs take their time */
+
 /* The filters are the API's parameters of the same names. */
 enum { OPT_ALL = 7, OPT_YES };
 /* clang-format off */
@@ -26,32 +28,6 @@ const struct args_option cmd_act_options[] = {
 	{ 0 },
 };
 /* clang-format on */
-
-/* POST without a body; 200 and 202 are fine. `progress` is cleared when there is an answer; NULL none. */
-static int
-post(struct cmd *cmd, const char *path, struct progress *progress, struct json_tree *tree)
-{
-	struct link_request request = { .method = "POST", .path = path, .patience = ND_MIN(10) };
-	struct link_reply reply;
-	struct nd_why why;
-	enum nd_err err;
-	int code = CMD_DONE;
-
-	*tree = (struct json_tree){ 0 };
-	err = link_call(cmd->socket, &request, &reply, &why);
-	if (progress != NULL)
-		progress_clear(progress);
-	if (err != ND_OK)
-		code = cmd_fail(cmd, &why);
-	else if (reply.status != 200 && reply.status != 202)
-		code = cmd_problem(cmd, &reply);
-	else if (cmd->json)
-		writer_json(&cmd->out, nd_buf_text(&reply.body), reply.body.len);
-	else if (cmd_read(&reply, tree, &why) != ND_OK)
-		code = cmd_fail(cmd, &why);
-	link_reply_done(&reply);
-	return code;
-}
 
 /* The whole id for what a person typed: the daemon changes nothing by a part of one. */
 static int
@@ -93,7 +69,7 @@ act_one(struct cmd *cmd, const char *action, const char *word)
 	if (code != CMD_DONE)
 		return code;
 	(void)snprintf(path, sizeof(path), "/v1/jobs/%s/%s", id, action);
-	code = post(cmd, path, NULL, &tree);
+	code = cmd_post_json(cmd, path, PATIENCE, NULL, &tree);
 	state = json_get_text(tree.root, "state");
 	if (code == CMD_DONE && state != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "%s %s%s", id, state,
@@ -167,7 +143,7 @@ act_on_all(struct cmd *cmd, const char *action, const struct args *args, const c
 	nd_buf_init(&path, 65536);
 	nd_buf_addf(&path, "/v1/jobs/%s", action);
 	add_filters(args, &path, '?');
-	code = post(cmd, nd_buf_text(&path), &progress, &tree);
+	code = cmd_post_json(cmd, nd_buf_text(&path), PATIENCE, &progress, &tree);
 	nd_buf_done(&path);
 	if (code == CMD_DONE && tree.root != NULL) {
 		(void)json_int(json_get(tree.root, "matched"), 0, INT64_MAX, &matched);
@@ -245,7 +221,7 @@ int
 cmd_flush_run(struct cmd *cmd, const struct args *args)
 {
 	struct json_tree tree;
-	int code = post(cmd, "/v1/queue/flush", NULL, &tree);
+	int code = cmd_post_json(cmd, "/v1/queue/flush", PATIENCE, NULL, &tree);
 
 	(void)args;
 	if (code == CMD_DONE && tree.root != NULL)

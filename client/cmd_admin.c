@@ -5,15 +5,6 @@
 
 #include <string.h>
 
-/* POST without a body. The reply is to be done, whatever comes back. */
-static enum nd_err
-post(struct cmd *cmd, const char *path, struct link_reply *reply, struct nd_why *why)
-{
-	struct link_request request = { .method = "POST", .path = path };
-
-	return link_call(cmd->socket, &request, reply, why);
-}
-
 /* As notifyd --check tells them. */
 static void
 tell_faults(struct cmd *cmd, const struct json_node *errors)
@@ -57,13 +48,14 @@ tell_reloaded(struct cmd *cmd, const struct link_reply *reply, const struct json
 int
 cmd_reload_run(struct cmd *cmd, const struct args *args)
 {
+	const struct link_request request = { .method = "POST", .path = "/v1/reload" };
 	struct json_tree tree = { 0 };
 	struct link_reply reply;
 	struct nd_why why;
 	int code;
 
 	(void)args;
-	if (post(cmd, "/v1/reload", &reply, &why) != ND_OK || cmd_read(&reply, &tree, &why) != ND_OK)
+	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK || cmd_read(&reply, &tree, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
 	else
 		code = tell_reloaded(cmd, &reply, tree.root);
@@ -76,10 +68,9 @@ cmd_reload_run(struct cmd *cmd, const struct args *args)
 static int
 switch_sending(struct cmd *cmd, const struct args *args, const char *verb)
 {
-	struct link_reply reply;
+	struct json_tree tree;
 	struct nd_buf path;
-	struct nd_why why;
-	int code = CMD_DONE;
+	int code;
 
 	if (args->word_count > 0) {
 		cmd_account_path(args->words[0], "", &path);
@@ -88,16 +79,11 @@ switch_sending(struct cmd *cmd, const struct args *args, const char *verb)
 		(void)nd_buf_adds(&path, "/v1/queue");
 	}
 	nd_buf_addf(&path, "/%s", verb);
-	if (post(cmd, nd_buf_text(&path), &reply, &why) != ND_OK)
-		code = cmd_fail(cmd, &why);
-	else if (reply.status != 200)
-		code = cmd_problem(cmd, &reply);
-	else if (cmd->json)
-		writer_json(&cmd->out, nd_buf_text(&reply.body), reply.body.len);
-	else
+	code = cmd_post_json(cmd, nd_buf_text(&path), 0, NULL, &tree);
+	if (code == CMD_DONE && !cmd->json)
 		writer_line(
 		    &cmd->out, WRITER_PLAIN, "%s: %sd", args->word_count > 0 ? args->words[0] : "the queue", verb);
-	link_reply_done(&reply);
+	json_done(&tree);
 	nd_buf_done(&path);
 	return code;
 }

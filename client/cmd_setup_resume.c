@@ -58,19 +58,15 @@ submit(struct cmd *cmd, const char *account, const char *to, struct link_reply *
 static int
 hurry(struct cmd *cmd, const char *account)
 {
-	struct link_request request = { .method = "POST" };
-	struct link_reply reply;
+	struct cmd quiet = *cmd;
+	struct json_tree tree;
 	struct nd_buf path;
-	struct nd_why why;
-	int code = CMD_DONE;
+	int code;
 
+	quiet.json = false;
 	cmd_account_path(account, "/refresh", &path);
-	request.path = nd_buf_text(&path);
-	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
-		code = cmd_fail(cmd, &why);
-	else if (reply.status != 200)
-		code = cmd_problem(cmd, &reply);
-	link_reply_done(&reply);
+	code = cmd_post_json(&quiet, nd_buf_text(&path), 0, NULL, &tree);
+	json_done(&tree);
 	nd_buf_done(&path);
 	return code;
 }

@@ -20,24 +20,12 @@ const struct args_option cmd_state_options[] = {
 static int
 post(struct cmd *cmd, const char *path, const char *name, int64_t *number)
 {
-	struct link_request request = { .method = "POST", .path = path, .patience = PATIENCE };
-	struct json_tree tree = { 0 };
-	struct link_reply reply;
-	struct nd_why why;
-	int code = CMD_DONE;
+	struct json_tree tree;
+	int code = cmd_post_json(cmd, path, PATIENCE, NULL, &tree);
 
-	if (link_call(cmd->socket, &request, &reply, &why) != ND_OK)
-		code = cmd_fail(cmd, &why);
-	else if (reply.status != 200)
-		code = cmd_problem(cmd, &reply);
-	else if (cmd_read(&reply, &tree, &why) != ND_OK)
-		code = cmd_fail(cmd, &why);
-	else if (name != NULL)
+	if (name != NULL)
 		(void)json_int(json_get(tree.root, name), 0, INT64_MAX, number);
 	json_done(&tree);
-	if (code == CMD_DONE && cmd->json)
-		writer_json(&cmd->out, nd_buf_text(&reply.body), reply.body.len);
-	link_reply_done(&reply);
 	return code;
 }
 
