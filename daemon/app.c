@@ -28,7 +28,7 @@ static void
 tell_state(struct app *app, const struct engine_account *account)
 {
 	const struct health *health = &account->health;
-	const bool calm = health->state <= HEALTH_PACED || health->quiet != 0;
+	const bool calm = health->state <= HEALTH_PACED || health_quiet(health, loop_now(app->loop).ms);
 	char words[HEALTH_WORDS];
 
 	(void)health_words(health, loop_now(app->loop), words);

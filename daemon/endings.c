@@ -75,7 +75,7 @@ fact_of(struct app *app, struct engine_account *engine, const struct store_req *
 {
 	struct ending_fact fact = { .state = engine->health.state,
 		.held = app->another_machine,
-		.quiet = engine->health.quiet != 0,
+		.quiet = health_quiet(&engine->health, loop_now(app->loop).ms),
 		.since = engine->downtime.since };
 
 	for (unsigned i = 0; i < found->count_count; i++)

@@ -61,7 +61,7 @@ intake_own(struct app *app, const struct nd_buf *job, intake_told *told, void *a
 	submission->jobs[0].submission = submission;
 	app->intake++;
 	if (writable(app, &why) == ND_OK &&
-	    json_read(&submission->reading.tree, nd_buf_text(job), job->len, &json_limits_small, NULL, &why) == ND_OK) {
+	    json_read(&submission->reading.tree, nd_buf_text(job), job->len, &json_limits_job, NULL, &why) == ND_OK) {
 		intake_one(&submission->jobs[0], submission->reading.tree.root);
 		return;
 	}

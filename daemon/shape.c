@@ -279,7 +279,7 @@ put_condition(struct engine_account *account, uint64_t queued, struct nd_now now
 	}
 	if (health_deadline(&account->health) != ND_NEVER)
 		json_out_time(out, "until", now.unix_ms + (account->health.until - now.ms));
-	if (account->health.quiet != 0)
+	if (health_quiet(&account->health, now.ms))
 		json_out_time(out, "quiet_until", now.unix_ms + (account->health.quiet - now.ms));
 	if (account->health.state == HEALTH_PACED)
 		json_out_time(out, "ready", engine_through(account, queued, now));

@@ -169,7 +169,8 @@ conf_print(const struct conf_account *account)
 	for (unsigned i = 0; i < conf_keys_count; i++) {
 		const struct conf_keys_row *row = &conf_keys_rows[i];
 
-		if (row->later || strcmp(row->section, "account") != 0)
+		/* Another version with other defaults, or more settings, is no change of this one. */
+		if (row->later || strcmp(row->section, "account") != 0 || !conf_account_given(account, row->name))
 			continue;
 		stir_text(&print, row->name);
 		stir_value(&print, row, (const char *)account + row->offset);

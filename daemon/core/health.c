@@ -223,15 +223,21 @@ health_told(struct health *health)
 	return changed;
 }
 
+bool
+health_quiet(const struct health *health, nd_ms now)
+{
+	return health->quiet > now;
+}
+
 const char *
 health_words(const struct health *health, struct nd_now now, char out[HEALTH_WORDS])
 {
 	char delay[80] = "", at[ND_STAMP_SIZE];
 
-	if (health->quiet > now.ms && health->until > now.ms)
+	if (health_quiet(health, now.ms) && health->until > now.ms)
 		(void)snprintf(delay, sizeof(delay), ": known propagation delay, next try at %.5s UTC",
 		    nd_stamp_rfc3339(now.unix_ms + (health->until - now.ms), at) + strlen("2026-11-22T"));
-	else if (health->quiet != 0)
+	else if (health_quiet(health, now.ms))
 		(void)snprintf(delay, sizeof(delay), ": known propagation delay, it is tried now");
 	(void)snprintf(
 	    out, HEALTH_WORDS, "%s%s%s%s", health->reason, delay, health->detail[0] ? ": " : "", health->detail);

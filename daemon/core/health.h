@@ -74,6 +74,8 @@ void health_renew(struct health *health, nd_ms now);
 /* When it may send, by what is known now; 0: a person is needed first. */
 nd_unix health_ready(const struct health *health, struct nd_now now);
 nd_ms health_deadline(const struct health *health);
+/* What it meets is a known delay, and no reason to alarm anybody. It ends by its time, whether or not anything was tried by then. */
+bool health_quiet(const struct health *health, nd_ms now);
 bool health_told(struct health *health); /* true once after each change of state or reason */
 /* "reason: detail", and of a known delay when the next try is. "" when ok. */
 #define HEALTH_WORDS 480

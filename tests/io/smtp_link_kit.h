@@ -253,12 +253,11 @@ describe(struct mail *mail)
 	send.given_arg = mail;
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
-	if (play.from_file) {
+	send.body_len = mail->body.len - send.head_len;
+	if (play.from_file)
 		send.fd = open_body(mail, send.head_len);
-	} else {
+	else
 		send.body = mail->body.octets + send.head_len;
-		send.body_len = mail->body.len - send.head_len;
-	}
 	return send;
 }
 

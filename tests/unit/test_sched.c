@@ -325,6 +325,33 @@ big_ones_leave_a_session_to_the_others(void **state)
 }
 
 static void
+a_job_goes_behind_the_others_where_it_is_ready_and_stays_where_it_is_elsewhere(void **state)
+{
+	struct sched sched;
+	struct sched_job *first, *second;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 1; i <= 3; i++)
+		add(&sched, i, 1000, NULL, 1000 - i, 0);
+	first = sched_first(&sched);
+	sched_last(&sched, first, true);
+	second = sched_take(&sched);
+	assert_ptr_not_equal(second, first);
+	for (i = 0; i < 2; i++) { /* while it is sent, and while its outcome is written */
+		sched_last(&sched, second, i == 0);
+		assert_int_equal(sched_ready(&sched), 2);
+		assert_ptr_not_equal(sched_first(&sched), second);
+		sched_settle(&sched, second);
+	}
+	assert_int_equal(taken(&sched), 3);
+	assert_int_equal(taken(&sched), 1);
+	assert_int_equal(taken(&sched), 0);
+	sched_done(&sched);
+}
+
+static void
 the_last_job_takes_its_owner_along(void **state)
 {
 	struct sched sched;
@@ -360,6 +387,7 @@ main(void)
 		cmocka_unit_test(a_severe_job_goes_before_everybody_s_turn),
 		cmocka_unit_test(who_has_few_jobs_finds_room_beside_a_flood),
 		cmocka_unit_test(big_ones_leave_a_session_to_the_others),
+		cmocka_unit_test(a_job_goes_behind_the_others_where_it_is_ready_and_stays_where_it_is_elsewhere),
 		cmocka_unit_test(the_last_job_takes_its_owner_along),
 	};
 
