@@ -32,7 +32,7 @@ struct smtp_link_mail {
 	size_t head_len;
 	const char *body; /* the rest, or NULL: */
 	size_t body_len;  /* of the rest, wherever it is */
-	int fd;        /* -1, or the rest from this file; the link closes it */
+	int fd;           /* -1, or the rest from this file; the link closes it */
 	uint64_t skip; /* octets at the start of the file that stand in `head` already; mail.size does not count them */
 	struct seal *seal; /* of a file that is sealed, else NULL; the link frees it */
 	void (*given)(void *arg, const char *octets,
