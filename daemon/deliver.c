@@ -132,9 +132,9 @@ on_room(void *owner, struct smtp_link *link)
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
 
-/* What the relay offers and has just refused, of the mail or of a recipient. */
+/* What the relay offers and has just refused, of the mail or of a recipient. Its words after the message may quote a sensitive one. */
 static void
-tell_left_out(const struct engine_account *account, unsigned left_out, const struct engine_told *told)
+tell_left_out(const struct engine_account *account, enum smtp_ext left_out, const struct engine_told *told, bool sealed)
 {
 	const struct smtp_reply *reply = &told->outcome->reply;
 	char words[SMTP_REPLY_TEXT + 32];
@@ -143,12 +143,12 @@ tell_left_out(const struct engine_account *account, unsigned left_out, const str
 		if (told->mail->results[n].misfit)
 			reply = &told->mail->results[n].reply;
 	settle_reply_words(reply, words, sizeof(words));
-	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
-		if (left_out & SMTP_EXT_BIT(ext))
-			nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
-			    "%s has trouble with what it offers: it goes without %s for %d h, because of: %.300s",
-			    account->conf->host, smtp_ext_name((enum smtp_ext)ext), (int)(SMTP_EXT_SHUN / ND_HOUR(1)),
-			    told->outcome->end == SMTP_ENDED_LOST ? told->outcome->why.text : words);
+	if (sealed && told->outcome->stage == SMTP_AT_END)
+		(void)snprintf(words, sizeof(words), "%d %s", reply->code, reply->enhanced);
+	nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
+	    "%s has trouble with what it offers: it goes without %s for %d h, because of: %.300s", account->conf->host,
+	    smtp_ext_name(left_out), (int)(SMTP_EXT_SHUN / ND_HOUR(1)),
+	    told->outcome->end == SMTP_ENDED_LOST ? told->outcome->why.text : words);
 }
 
 static void
@@ -160,18 +160,16 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct said said = delivery->said[0];
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
 	struct engine_account *account = delivery->session->account;
-	const nd_ms now = loop_now(app->loop).ms;
-	const unsigned without = smtp_habits_without(&account->habits, now);
-	unsigned left_out;
+	const bool sealed = job->job->sealed;
+	enum smtp_ext left_out;
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	evidence_sum_end(said.sum, job);
 	said.sum = NULL;
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
-	engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
-	left_out = smtp_habits_without(&account->habits, now) & ~without;
-	if (left_out != 0)
-		tell_left_out(account, left_out, &told);
+	left_out = engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
+	if (left_out != SMTP_EXT_NONE)
+		tell_left_out(account, left_out, &told, sealed);
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
@@ -298,7 +296,7 @@ send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct 
 static bool
 send_beside(struct delivery *delivery, const struct smtp_link_mail *mail, struct sched_job *job)
 {
-	if (job->job->spooled || !smtp_link_fits(delivery->link, mail) || !note(delivery->app, job))
+	if (!smtp_link_fits(delivery->link, mail) || !note(delivery->app, job))
 		return false;
 	smtp_link_ahead(delivery->link, mail);
 	return true;
@@ -341,6 +339,11 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	struct nd_why why;
 	enum nd_err err;
 
+	if (session->job_count > 1 && job->spooled) { /* too large to go beside others */
+		free(said.mail);
+		engine_unfit(app->engine, session, loop_now(app->loop));
+		return;
+	}
 	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	err = take_content(delivery, sched_job, &said, &mail, &why);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);

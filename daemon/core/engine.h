@@ -118,7 +118,8 @@ struct engine_told { /* of the oldest job under way on the session */
 	const char *relay;
 	nd_unix start;
 };
-void engine_outcome(
+/* Returns the extension that is left out from now on because of it; SMTP_EXT_NONE none. */
+enum smtp_ext engine_outcome(
     struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now);
 void engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
 /* The answer to MOVE for a job that wants no other account. */

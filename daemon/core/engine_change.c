@@ -162,12 +162,12 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		account->suspect = (struct settle_suspect){ 0 };
 		refusals_clear(&account->refusals);
 		engine_mind_doubt(account);
+		account->habits = (struct smtp_habits){ 0 }; /* what was left out may have been the settings' fault */
 		account->reauth = false;
 		account->health.probing = false; /* its session is old now */
 	}
 	if (account->change == CONF_OTHER) {
 		account->breaker = (struct breaker){ 0 };
-		account->habits = (struct smtp_habits){ 0 }; /* another host's */
 		health_renew(&account->health, now);
 		token_renew(&account->token, conf_provider_margin(conf->provider), now);
 		account->token_why = (struct nd_why){ 0 };

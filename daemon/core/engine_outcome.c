@@ -134,13 +134,14 @@ engine_mind_doubt(struct engine_account *account)
 		sched_last(&account->sched, job, account->wary && job->job->again);
 }
 
-void
+enum smtp_ext
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
 	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
 		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals };
 	struct sched_job *job = session->jobs[0];
+	enum smtp_ext left_out = SMTP_EXT_NONE;
 	struct settle_word word;
 
 	engine_limit_end(account, job, told->outcome, now.ms);
@@ -151,7 +152,7 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	if (word.delivered && !session->old)
 		breaker_delivered(&account->breaker);
 	if (!session->old) { /* settings that hold no more say nothing about the new ones */
-		smtp_habits_learn(&account->habits, told->outcome, now.ms);
+		left_out = smtp_habits_learn(&account->habits, told->outcome, now.ms);
 		judge(engine, session, told->outcome, &word, now);
 		count_refusal(account, job->job, &word, now.unix_ms);
 	}
@@ -164,4 +165,5 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		sched_last(&account->sched, job, true);
 	pool_take(session, 0);
 	session->probe = false;
+	return left_out;
 }

@@ -33,6 +33,7 @@ struct ext {
 	int codes[CODES];  /* ended by 0 */
 	const char *words; /* stand in a refusal that speaks of it; NULL none */
 	bool manner;
+	bool named; /* a bare 500 or 501 is not taken for a word on it: whom it is needed for cannot be served without it */
 };
 
 static bool
@@ -149,7 +150,7 @@ static const struct ext table[SMTP_EXT_COUNT] = {
 	[SMTP_EXT_8BITMIME] = { "8BITMIME", CAP(eightbitmime), want_eight, add_eight, NULL,
 	                        AT(SMTP_AT_MAIL), { 500, 501, 504, 555 }, "BODY 8BITMIME", false },
 	[SMTP_EXT_SMTPUTF8] = { "SMTPUTF8", CAP(smtputf8), want_utf8, add_utf8, NULL,
-	                        AT(SMTP_AT_MAIL), { 500, 501, 504, 555 }, "SMTPUTF8", false },
+	                        AT(SMTP_AT_MAIL), { 500, 501, 504, 555 }, "SMTPUTF8", false, true },
 	[SMTP_EXT_REQUIRETLS] = { "REQUIRETLS", CAP(requiretls), want_tls, add_require_tls, NULL,
 	                          0, { 0 }, "REQUIRETLS", false },
 };
@@ -249,7 +250,8 @@ speaks_of(const struct smtp_reply *reply, const char *words)
 	return false;
 }
 
-/* 500, 501 and 553 are also said of an address: RFC 3463 has x.5.y for the protocol. To MAIL, whose address the account has sent from before, a bare one counts. */
+/* 500, 501 and 553 are also said of an address: RFC 3463 has x.5.y for the protocol. Without such a code one to MAIL, whose address the account has sent
+ * from before, counts; one to RCPT when its words are of parameters. */
 static bool
 accuses(const struct ext *ext, const struct smtp_reply *reply, enum smtp_stage stage)
 {
@@ -261,9 +263,11 @@ accuses(const struct ext *ext, const struct smtp_reply *reply, enum smtp_stage s
 		return false;
 	if (ext->manner || reply->code == 504 || reply->code == 555 || speaks_of(reply, ext->words))
 		return true;
-	if (reply->code == 553)
+	if (reply->code == 553 || ext->named)
 		return false;
-	return nd_str_match("5.5.*", reply->enhanced) || (stage == SMTP_AT_MAIL && reply->enhanced[0] == '\0');
+	if (reply->enhanced[0] != '\0')
+		return nd_str_match("5.5.*", reply->enhanced);
+	return stage == SMTP_AT_MAIL || speaks_of(reply, "parameter argument option line");
 }
 
 enum smtp_ext

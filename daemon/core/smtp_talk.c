@@ -377,7 +377,8 @@ heard_rcpt(struct smtp_proto *proto, const struct smtp_reply *reply)
 
 	if (reply->code / 100 == 3)
 		return smtp_talk_nonsense(proto, reply);
-	if (smtp_ext_manner(accused))
+	/* When somebody was accepted, and the content is on its way, it may be taken: the reply to it decides. */
+	if (smtp_ext_manner(accused) && !(proto->given && proto->accepted > 0))
 		return end_misfit(proto, reply, accused);
 	/* The others may be taken all the same. */
 	*result = (struct smtp_rcpt_result){ .asked = true, .misfit = accused != SMTP_EXT_NONE, .reply = *reply };

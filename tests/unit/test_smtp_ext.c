@@ -157,6 +157,9 @@ static const struct accusation accusations[] = {
 	{ "501 5.5.4 Invalid arguments", SMTP_AT_MAIL, SMTP_EXT_BIT(SMTP_EXT_8BITMIME), SMTP_EXT_8BITMIME },
 	{ "501 Syntax error in parameters", SMTP_AT_MAIL, ALL_PARAMETERS, SMTP_EXT_DSN },
 	{ "504 5.5.4 no", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_DSN },
+	{ "501 Syntax error in parameters or arguments", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_DSN },
+	{ "500 Line too long", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_DSN },
+	{ "555 no", SMTP_AT_MAIL, SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8), SMTP_EXT_SMTPUTF8 },
 	/* A manner. */
 	{ "503 5.5.1 bad sequence of commands", SMTP_AT_MAIL, ONE_FLIGHT | ALL_PARAMETERS, SMTP_EXT_FLIGHT },
 	{ "503 5.5.1 bad sequence", SMTP_AT_MAIL, SMTP_EXT_BIT(SMTP_EXT_WINDOW) | ONE_FLIGHT, SMTP_EXT_WINDOW },
@@ -165,6 +168,7 @@ static const struct accusation accusations[] = {
 	{ "555 REQUIRETLS what?", SMTP_AT_MAIL, ALL_PARAMETERS | SMTP_EXT_BIT(SMTP_EXT_REQUIRETLS), SMTP_EXT_NONE },
 	/* The mail, its sender, its recipient. */
 	{ "555 not recognized", SMTP_AT_MAIL, 0, SMTP_EXT_NONE },
+	{ "501 Bad sender", SMTP_AT_MAIL, SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8), SMTP_EXT_NONE },
 	{ "501 5.1.7 Bad sender address syntax", SMTP_AT_MAIL, ALL_PARAMETERS, SMTP_EXT_NONE },
 	{ "501 5.1.3 Bad recipient address syntax", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_NONE },
 	{ "553 5.5.2 bad recipient", SMTP_AT_RCPT, ALL_PARAMETERS, SMTP_EXT_NONE },
