@@ -2,11 +2,11 @@
 /* mime_plain.c - a header for a relay without SMTPUTF8.  Layer: core (of mime).  Pure. */
 #include "daemon/core/mime_plain.h"
 
+#include "common/idn.h"
 #include "common/str.h"
 
 #include <string.h>
 
-#define ADDRESS_MAX 640u
 #define FOLD_FROM 24 /* nothing is gained by a fold right behind the name of the field */
 
 static const char *const fields[] = { "To", "Cc", "Reply-To", "From", "Sender", "X-Original-From" };
@@ -72,26 +72,67 @@ add_before(struct nd_buf *out, const char *octets, size_t len, bool fold)
 		(void)nd_buf_addc(out, ' ');
 }
 
+/* What is open in a field, which may go on in its next line. */
+struct walk {
+	bool quoted;
+	unsigned comments; /* they nest */
+};
+
+/* The first of `octet` that stands in no quotes and no comment; NULL none. */
+static const char *
+find(const char *at, const char *end, char octet, struct walk *walk)
+{
+	for (; at < end; at++) {
+		if (*at == '\\' && (walk->quoted || walk->comments > 0))
+			at += at + 1 < end;
+		else if (*at == '"' && walk->comments == 0)
+			walk->quoted = !walk->quoted;
+		else if (*at == '(' && !walk->quoted)
+			walk->comments++;
+		else if (*at == ')' && !walk->quoted && walk->comments > 0)
+			walk->comments--;
+		else if (*at == octet && !walk->quoted && walk->comments == 0)
+			return at;
+	}
+	return NULL;
+}
+
+/* The address between `open` and `shut`, with what stands before it since `at`. */
+static void
+add_address(struct nd_buf *out, const char *at, const char *open, const char *shut, bool fold)
+{
+	char address[IDN_ADDRESS_SIZE], wire[IDN_ADDRESS_SIZE];
+	const size_t len = (size_t)(shut - open) - 1;
+
+	memcpy(address, open + 1, len);
+	address[len] = '\0';
+	if (idn_local(address)) {
+		add_before(out, at, (size_t)(open - at), fold);
+		add_group(out, address, len);
+		return;
+	}
+	(void)nd_buf_add(out, at, (size_t)(open - at));
+	(void)nd_buf_addf(out, "<%s>", idn_wire(address, wire));
+}
+
 /* `out` NULL: only looks. Whether there is such an address in the line. */
 static bool
-add_line(struct nd_buf *out, const char *line, size_t len)
+add_line(struct nd_buf *out, const char *line, size_t len, struct walk *walk)
 {
 	const char *end = line + len, *at = line, *open, *shut;
 	bool any = false;
 
-	while ((open = memchr(at, '<', (size_t)(end - at))) != NULL &&
-	       (shut = memchr(open, '>', (size_t)(end - open))) != NULL) {
+	while ((open = find(at, end, '<', walk)) != NULL &&
+	       (shut = find(open + 1, end, '>', &(struct walk){ false, 0 })) != NULL) {
 		const size_t inside = (size_t)(shut - open) - 1;
 
-		if (is_ascii(open, inside + 1) || inside > ADDRESS_MAX || !nd_str_utf8(open + 1, inside)) {
+		if (is_ascii(open, inside + 1) || inside >= IDN_ADDRESS_SIZE || !nd_str_utf8(open + 1, inside)) {
 			if (out != NULL)
 				(void)nd_buf_add(out, at, (size_t)(shut + 1 - at));
 		} else {
 			any = true;
-			if (out != NULL) {
-				add_before(out, at, (size_t)(open - at), open - line > FOLD_FROM);
-				add_group(out, open + 1, inside);
-			}
+			if (out != NULL)
+				add_address(out, at, open, shut, open - line > FOLD_FROM);
 		}
 		at = shut + 1;
 	}
@@ -105,14 +146,17 @@ add(struct nd_buf *out, const char *header, size_t len)
 {
 	const char *end = header + len;
 	bool addresses = false, any = false;
+	struct walk walk = { false, 0 };
 
 	while (header < end) {
 		const char *feed = memchr(header, '\n', (size_t)(end - header));
 		const size_t line = feed != NULL ? (size_t)(feed + 1 - header) : (size_t)(end - header);
 
+		if (*header != ' ' && *header != '\t')
+			walk = (struct walk){ false, 0 };
 		addresses = of_addresses(header, line, addresses);
-		if (addresses && !is_ascii(header, line))
-			any = add_line(out, header, line) || any;
+		if (addresses)
+			any = add_line(out, header, line, &walk) || any;
 		else if (out != NULL)
 			(void)nd_buf_add(out, header, line);
 		header += line;

@@ -2,7 +2,8 @@
 /* mime_plain.h - a header for a relay without SMTPUTF8.  Layer: core (of mime).  Pure.
  *
  * An address whose local part is outside ASCII stands in the header as it is (RFC 6532). Where the relay does not take such a header the others still
- * get their mail, and see who else was meant: the address becomes an empty group whose name it is (RFC 6857 3.1.8), which nobody can answer to.
+ * get their mail, and see who else was meant: the address becomes an empty group whose name it is (RFC 6857 3.1.8), which nobody can answer to. One whose
+ * domain alone is outside ASCII is said with A-labels. Looked for between < and >, outside of quotes and comments.
  */
 #ifndef ND_CORE_MIME_PLAIN_H
 #define ND_CORE_MIME_PLAIN_H

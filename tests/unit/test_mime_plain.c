@@ -59,6 +59,28 @@ what_can_be_said_stays_as_it_is(void **state)
 }
 
 static void
+quotes_and_comments_are_no_addresses(void **state)
+{
+	(void)state;
+	assert_plain(
+	    "To: \"a <b\" <größe@example.com>, <ops@example.com>\r\n", "To: \"a <b\" " GROUP ", <ops@example.com>\r\n");
+	assert_plain(
+	    "To: \"a \\\" <ö\" (<ö (x) <) <größe@example.com>\r\n", "To: \"a \\\" <ö\" (<ö (x) <)\r\n " GROUP "\r\n");
+	assert_plain("To: \"in two\r\n <lines\" <größe@example.com>\r\n", "To: \"in two\r\n <lines\" " GROUP "\r\n");
+	assert_plain("To: \"never closed <größe@example.com>\r\n", "To: \"never closed <größe@example.com>\r\n");
+	assert_plain("To: \"never closed\r\nCc: <größe@example.com>\r\n", "To: \"never closed\r\nCc: " GROUP "\r\n");
+	assert_plain(
+	    "To: <\"a>b\"@example.com>, <größe@example.com>\r\n", "To: <\"a>b\"@example.com>,\r\n " GROUP "\r\n");
+}
+
+static void
+a_domain_is_said_with_a_labels(void **state)
+{
+	(void)state;
+	assert_plain("To: Ops <ops@müller.example>\r\n", "To: Ops <ops@xn--mller-kva.example>\r\n");
+}
+
+static void
 a_long_address_is_several_words(void **state)
 {
 	char header[700] = "To: <";
@@ -96,6 +118,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_that_cannot_be_said_becomes_an_empty_group),
 		cmocka_unit_test(what_can_be_said_stays_as_it_is),
+		cmocka_unit_test(quotes_and_comments_are_no_addresses),
+		cmocka_unit_test(a_domain_is_said_with_a_labels),
 		cmocka_unit_test(a_long_address_is_several_words),
 		cmocka_unit_test(the_header_ends_at_its_empty_line),
 	};
