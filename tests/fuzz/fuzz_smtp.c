@@ -3,9 +3,11 @@
  *
  * Octet 0: bits 0-1 security, 2-3 sign-in, 4 the connection ends by silence, 5 on a loopback address,
  * 6-7 how mails are said. Octet 1: the length of slices (0 all at
- * once). The rest is what the server sends. Whatever it is, the session must end, and no mail may count as delivered that was not sent whole.
+ * once). The rest is what the server sends. Whatever it is, the session must end, no mail may count as delivered that was not sent whole, and what was refused
+ * and is left out is not blamed again.
  */
 #include "common/mem.h"
+#include "daemon/core/smtp_ext.h"
 #include "daemon/core/smtp_proto.h"
 
 #include <stdint.h>
@@ -31,6 +33,8 @@ struct world {
 	enum smtp_pace pace;
 	bool whole[MAILS + BESIDE]; /* the content of the mail was given to its end */
 	bool tls;
+	unsigned without;                  /* the extensions that were refused so far */
+	unsigned left_out[MAILS + BESIDE]; /* so many bits of them for each mail */
 	struct smtp_rcpt_result results[MAILS + BESIDE][RCPTS];
 };
 
@@ -59,8 +63,11 @@ check_outcome(const struct world *w, unsigned mail, const struct smtp_outcome *o
 	MUST(!outcome->misfit || (outcome->end == SMTP_ENDED_REPLY && outcome->accused != SMTP_EXT_NONE));
 	MUST(outcome->pace <= w->pace);
 	MUST(outcome->end != SMTP_ENDED_REPLY || outcome->reply.code >= 400 || (at_end && outcome->reply.code < 300));
-	for (unsigned n = 0; n < RCPTS; n++)
+	MUST(outcome->accused == SMTP_EXT_NONE || !(w->left_out[mail] & SMTP_EXT_BIT(outcome->accused)));
+	for (unsigned n = 0; n < RCPTS; n++) {
 		MUST(!results[n].asked || results[n].reply.code / 100 != 3);
+		MUST(!results[n].misfit || (results[n].asked && results[n].reply.code >= 400));
+	}
 }
 
 static void
@@ -76,11 +83,16 @@ give_mail(struct world *w, bool beside)
 		.size = 22,
 		.envid = "JOB",
 		.eight = true,
+		.utf8 = w->mails % 2 == 1,
+		.require_tls = w->mails == 2,
+		.author = "x@example.com",
+		.without = w->without,
 		.pace = w->pace,
 	};
 
 	if (beside && !smtp_proto_room(w->proto, &mail))
 		return;
+	w->left_out[w->mails] = w->without;
 	w->whole[w->mails++] = beside;
 	if (beside)
 		smtp_proto_ahead(w->proto, &mail, "Subject: x\r\n\r\n.hidden\n", 22, w->now);
@@ -115,6 +127,7 @@ obey(struct world *w)
 		case SMTP_WISH_RESULT:
 			smtp_proto_result(w->proto, &outcome);
 			check_outcome(w, w->ended++, &outcome);
+			w->without |= SMTP_EXT_BIT(outcome.accused);
 			break;
 		case SMTP_WISH_MAIL:
 			if (w->mails < MAILS)
