@@ -61,7 +61,7 @@ obey(struct app *app, struct engine_action *action)
 		deliver_load(app, account);
 		break;
 	case ENGINE_STORE:
-		deliver_store(app, action);
+		outcomes_store(app, action);
 		break;
 	case ENGINE_RECALL:
 		limits_recall(app, action->limit);
@@ -74,7 +74,7 @@ obey(struct app *app, struct engine_action *action)
 		recover_orphans(app);
 		break;
 	case ENGINE_MOVE:
-		deliver_move(app, action);
+		outcomes_move(app, action);
 		break;
 	case ENGINE_AGAIN:
 		acts_again(app, action->id, REFUSALS_WORD);
@@ -437,7 +437,7 @@ tear_down(struct app *app)
 	worker_free(app->composer); /* before the files: what it gave up goes */
 	worker_free(app->files);
 	watch_free(app->watch);
-	deliver_drop(app);
+	outcomes_drop(app);
 	feed_free(app);
 	loop_timer_free(app->engine_timer);
 	loop_timer_free(app->sweep_timer);

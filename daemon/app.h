@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* app.h - the parts of the daemon that are wired together, seen by the files of daemon/ only.
  *
- *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links and the store
+ *   app.c       builds, runs and stops it all          deliver.c  engine <-> SMTP links
+ *   outcomes.c  what became of jobs => the store
  *   recover.c   what an earlier run left               tokens*.c  engine <-> token endpoint and STATE/tokens
  *   intake.c    a submission => a committed job        handlers.c one function for each route
  *   acts*.c     retry, hold, release, cancel, one or many; flush, pause, resume
@@ -195,15 +196,16 @@ void deliver_cut(struct app *app, struct engine_account *account); /* ends sessi
 /* Its mail is under way, and the end of it has not begun to leave: ends its session. */
 void deliver_withdraw(struct app *app, const struct queue_job *row);
 void deliver_abandon(struct app *app); /* at the end: all links go */
-void deliver_store(struct app *app, const struct engine_action *action);
 void deliver_load(struct app *app, struct engine_account *account);
-/* The job goes to another account, unless it asked for this one. */
-void deliver_move(struct app *app, const struct engine_action *action);
-/* Commits the end of a job that is not in memory; takes the row. */
-void deliver_end(struct app *app, struct queue_job *job);
 
+/* outcomes.c */
+void outcomes_store(struct app *app, const struct engine_action *action);
+/* The job goes to another account, unless it asked for this one. */
+void outcomes_move(struct app *app, const struct engine_action *action);
+/* Commits the end of a job that is not in memory; takes the row. */
+void outcomes_end(struct app *app, struct queue_job *job);
 /* Outcomes that a full disk never let be written: their in-flight notes stay, the next start knows. */
-void deliver_drop(struct app *app);
+void outcomes_drop(struct app *app);
 
 /* evidence.c: what a relay took. The digest of a message in the spool is made of its octets while they leave. */
 struct evidence_sum;

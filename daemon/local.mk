@@ -258,6 +258,7 @@ notifyd_SOURCES = \
 	%D%/logouts.c \
 	%D%/main.c \
 	%D%/operate.c \
+	%D%/outcomes.c \
 	%D%/probe.c \
 	%D%/probe.h \
 	%D%/probe_alone.c \

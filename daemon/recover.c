@@ -155,7 +155,7 @@ give_account(struct app *app, struct queue_job *job)
 		doubt(app, job);
 	}
 	if (job->state == JOB_FAILED) {
-		deliver_end(app, job);
+		outcomes_end(app, job);
 		return;
 	}
 	app->moving++;
@@ -296,7 +296,7 @@ swept(struct store_req *req)
 			continue;
 		}
 		settle_expire(job, now.unix_ms);
-		deliver_end(app, job);
+		outcomes_end(app, job);
 	}
 	free(req->jobs);
 	free((void *)(uintptr_t)req->account);
