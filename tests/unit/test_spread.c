@@ -23,15 +23,16 @@ static const struct conf_account exchange = { .name = name, .provider = CONF_MIC
 static void
 what_a_change_explains_is_a_delay_and_nothing_else_is(void **state)
 {
-	static const char *const delays[] = { "535 5.7.139 " DISABLED,
+	static const char *const delays[] = { ("535 5.7.139 " DISABLED),
 		"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.",
-		"535 5.7.3 Authentication unsuccessful [SY5P282CA0097.AUSP282.PROD.OUTLOOK.COM]", "550 5.7.60 " SEND_AS,
+		"535 5.7.3 Authentication unsuccessful [SY5P282CA0097.AUSP282.PROD.OUTLOOK.COM]",
+		("550 5.7.60 " SEND_AS),
 		"554 5.2.252 SendAsDenied; a@b.example not allowed to send as c@b.example; STOREDRV.Submission",
 		"430 4.2.0 STOREDRV; mailbox logon failure; MapiExceptionLogonFailed" };
 	static const char *const others[] = {
 		"535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
-		"535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated "
-		"successfully.",
+		("535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated "
+		 "successfully."),
 		"550 5.1.8 Access denied, bad outbound sender",
 		"550 5.7.705 Access denied, tenant has exceeded threshold",
 		"the certificate is not valid",
