@@ -33,7 +33,8 @@ struct ext {
 	int codes[CODES];  /* ended by 0 */
 	const char *words; /* stand in a refusal that speaks of it; NULL none */
 	bool manner;
-	bool named; /* a bare 500 or 501 is not taken for a word on it: whom it is needed for cannot be served without it */
+	bool
+	    named; /* a bare 500 or 501 is not taken for a word on it: whom it is needed for cannot be served without it */
 };
 
 static bool
