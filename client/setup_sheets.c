@@ -76,6 +76,9 @@ const struct setup_line setup_sheets[] = {
 	  "- 送信済みアイテムにはすべてのメールが残り、満杯のメールボックスは送信できません。{user} に保持ポリシーを設定してください。" },
 	{ MS, "- Bounces come to {user}: a rule there forwards non-delivery reports to people.",
 	  "- 配信不能通知は {user} に届きます。担当者へ転送するルールを作ってください。" },
+	{ MS, "- When no person opens that mailbox, its other protocols can be switched off; sending is not touched:",
+	  "- 人が開かないメールボックスなら、他のプロトコルを無効にできます (送信には影響しません):" },
+	{ MS, "    Set-CASMailbox -Identity '{user}' -PopEnabled $false -ImapEnabled $false -MAPIEnabled $false -ActiveSyncEnabled $false -EwsEnabled $false -OWAEnabled $false", NULL },
 
 	{ G_CODE | G_SERVICE | G_PASSWORD, "Account {name}: what has to be done at Google, in this order", "アカウント {name}: Google での作業 (この順序で)" },
 	{ G_CODE | G_SERVICE | STEP, "Project. Google Cloud console: make or choose a project.", "プロジェクト。Google Cloud コンソールで作成または選択します。" },

@@ -625,7 +625,7 @@ def postfix_words():
 def main():
     parser = argparse.ArgumentParser(description='notifyd beside Postfix: docs/PERFORMANCE.md')
     parser.add_argument('--builddir', default='.', help='where notifyd and tests/bench/ were built')
-    parser.add_argument('--quick', action='store_true', help='one round of few mails, about two minutes')
+    parser.add_argument('--quick', action='store_true', help='one round of few mails, about a minute')
     parser.add_argument('--large', action='store_true', help='also a queue of 1,000,000 jobs')
     parser.add_argument('--only', default='', help='parts, by commas: keep slow through distant')
     parser.add_argument('--exim', default='', help='a folder of tests/opinions/fetch: Exim end to end, too')

@@ -14,7 +14,8 @@ MAIL = ['--from', '"Alerts" <alerts@contoso.example>']
 ENTRA = ['--tenant', TENANT, '--client-id', CLIENT]
 WAYS = {    # provider, grant: options, words of the sheet
     ('microsoft', None): (ENTRA, ['SMTP.SendAsApp', 'ENTERPRISE APPLICATIONS', "Add-MailboxPermission -Identity 'alerts@contoso.example'",
-                                  "New-ServicePrincipal -AppId '%s' -ObjectId $oid" % CLIENT, 'Set-CASMailbox', '15 to 30', 'retention']),
+                                  "New-ServicePrincipal -AppId '%s' -ObjectId $oid" % CLIENT, 'Set-CASMailbox', '15 to 30', 'Sent Items', 'retention',
+                                  'forwards non-delivery reports', "-Identity 'alerts@contoso.example' -PopEnabled $false"]),
     ('microsoft', 'rbac'): (ENTRA, ['NO SMTP.SendAsApp', 'New-ManagementRoleAssignment', 'New-ManagementScope']),
     ('microsoft', 'authorization_code'): (ENTRA, ['http://localhost', 'account login m365', 'Set-CASMailbox']),
     ('microsoft', 'device_code'): (ENTRA, ['Allow public client flows', 'Conditional Access']),
