@@ -47,6 +47,8 @@ struct world {
 	unsigned event_count;
 	nd_ms begun[ACCOUNTS][JOBS * 40]; /* when data began */
 	unsigned begun_rcpts[ACCOUNTS][JOBS * 40];
+	nd_ms written[RCPTS][JOBS * 40]; /* to each reader, by the account that has a limit for that */
+	unsigned written_count[RCPTS];
 	unsigned begun_count[ACCOUNTS];
 	nd_ms well_since[ACCOUNTS];
 	uint32_t dice;
@@ -210,6 +212,28 @@ check_day(const struct world *world, unsigned i)
 	assert_true(rcpts <= world->conf.account[i].recipients_per_day);
 }
 
+/* And no hour of a reader. */
+static void
+check_hour(struct world *world, const struct sched_job *job, unsigned i)
+{
+	const int64_t at_most = world->conf.account[i].messages_per_recipient_hour;
+	struct settle_mail *mail;
+
+	if (at_most == 0)
+		return;
+	mail = settle_mail_new(job->job);
+	for (unsigned k = 0; k < mail->mail.rcpt_count; k++) {
+		const unsigned reader = mail->index[k];
+		unsigned *count = &world->written_count[reader];
+
+		world->written[reader][(*count)++] = world->now;
+		assert_true(*count < JOBS * 40);
+		if (*count > at_most)
+			assert_true(world->now - world->written[reader][*count - 1 - at_most] >= ND_HOUR(1));
+	}
+	free(mail);
+}
+
 /* From now on the relay may have it, and its data counts for the limits. */
 static void
 note(struct world *world, struct sched_job *job)
@@ -222,6 +246,7 @@ note(struct world *world, struct sched_job *job)
 	world->begun[i][(*count)++] = world->now;
 	assert_true(*count < JOBS * 40);
 	check_day(world, i);
+	check_hour(world, job, i);
 	if (at_most > 0 && *count > at_most)
 		assert_true(world->now - world->begun[i][*count - 1 - at_most] >= ND_MIN(1));
 }
@@ -397,6 +422,9 @@ send(struct world *world, const struct engine_action *action)
 {
 	const nd_ms slow = index_of(action->account->conf->name) == CALM ? 300 : 3000;
 
+	for (const struct sched_job *job = action->account->sched.all; job && !sched_severe(action->job->job);
+	     job = job->next)
+		assert_false(job->place == SCHED_READY && sched_severe(job->job) && !job->last);
 	/* Those beside others are noted before they are said. */
 	if (action->session->job_count > 1)
 		note(world, action->job);
@@ -447,13 +475,15 @@ obey(struct world *world)
 			plan(world, (struct event){ .what = TOKEN, .account = action.account }, roll(world, 2000));
 		else if (action.act == ENGINE_RECALL || action.act == ENGINE_KEEP)
 			keep(world, &action);
-		if (action.act != ENGINE_STORE)
-			continue;
-		if (action.attempt)
-			queue_attempt_done(action.attempt);
-		free(action.attempt);
-		plan(world, (struct event){ .what = STORED, .account = action.account, .job = action.job },
-		    roll(world, 20));
+		if (action.act == ENGINE_STORE) {
+			if (action.attempt)
+				queue_attempt_done(action.attempt);
+			free(action.attempt);
+			plan(world, (struct event){ .what = STORED, .account = action.account, .job = action.job },
+			    roll(world, 20));
+		}
+		if (roll(world, 2000) == 0) /* between any two outputs */
+			crash(world);
 	}
 }
 
@@ -504,8 +534,11 @@ befall(struct world *world)
 		world->now += ND_HOUR(1 + roll(world, 8));
 		world->asleep = world->now;
 	}
-	if (roll(world, 400) == 0)
+	if (roll(world, 400) == 0) {
 		world->skew = ND_HOUR(roll(world, 96)) - ND_HOUR(48);
+		for (unsigned n = 0; n < ACCOUNTS; n++)
+			world->well_since[n] = world->now; /* what a leap made due has not waited */
+	}
 	if (engine_leap(world->engine, clock_of(world))) {
 		for (unsigned n = 0; n < JOBS; n++)
 			if (world->disk[n] && world->disk[n]->state == JOB_QUEUED &&
