@@ -412,6 +412,9 @@ crash(struct world *world)
 			}
 			world->disk[n]->uncertain = world->disk[n]->uncertain || world->disk[n]->state == JOB_QUEUED;
 		}
+	for (unsigned n = 0; n < JOBS; n++) /* nobody was told yet that it is cancelled */
+		if (world->disk[n] && !job_state_final((enum job_state)world->disk[n]->state))
+			world->withdrawn[n] = false;
 	world->event_count = 0;
 	engine_free(world->engine);
 	begin(world);
