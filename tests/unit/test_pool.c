@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/core/conf.h"
 #include "daemon/core/pool.h"
 
 static void
@@ -65,6 +66,14 @@ a_warm_pool_keeps_one_session_and_renews_it(void **state)
 	pool_remove(&pool, b);
 	assert_true(pool_needs(&pool, 0, 2000 + POOL_AGE));
 	pool_done(&pool);
+}
+
+/* High Volume Email ends a session whose token has run out (535 5.7.142, 143). */
+static void
+no_session_outlives_the_token_it_signed_in_with(void **state)
+{
+	(void)state;
+	assert_true(POOL_AGE < conf_provider_margin(CONF_MICROSOFT_HVE));
 }
 
 static void
@@ -219,6 +228,7 @@ main(void)
 		cmocka_unit_test(sessions_are_opened_by_need_and_not_beyond_the_limit),
 		cmocka_unit_test(the_session_used_last_is_used_again),
 		cmocka_unit_test(a_warm_pool_keeps_one_session_and_renews_it),
+		cmocka_unit_test(no_session_outlives_the_token_it_signed_in_with),
 		cmocka_unit_test(a_server_that_cuts_idle_sessions_gets_one_a_minute),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
 		cmocka_unit_test(a_session_retires_when_its_server_takes_no_more_mails),
