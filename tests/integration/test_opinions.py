@@ -71,6 +71,12 @@ plain:
   server_condition = ${{if and{{{{eq{{$auth2}}{{alerts}}}}{{eq{{$auth3}}{{secret}}}}}}}}
   server_set_id = $auth2
 '''
+CHALLENGE = '''challenge:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${{if eq{{$auth1}}{{alerts}}{{secret}}fail}}
+  server_set_id = $auth1
+'''
 OPENSMTPD = '''
 smtp max-message-size 1M
 listen on 127.0.0.1 port {port} hostname opensmtpd.example
@@ -204,6 +210,14 @@ class Exim(Opinion):
         self.assertRegex(said, 'P=esmtpsa X=TLS1[.]3.*A=plain:alerts K ')    # K: it came by BDAT
         for word in ('error', 'protocol', 'dropped', 'panic', 'unexpected'):
             self.assertNotIn(word, said)
+
+    def test_a_password_answers_a_challenge(self):
+        plain = EXIM[EXIM.index('plain:'):]
+        self.serve(private.EXIM, EXIM.replace(plain, CHALLENGE), '-bdf', '-C')
+        d = self.daemon(CONFIG % (self.port, BY_TLS % (self.folder, self.folder)))
+        self.assertEqual(d.final(d.submit(to=['ops@opinion.example'], subject='x', text='x\n'))['state'], 'delivered')
+        with open(self.path('spool/mainlog'), encoding='utf-8', errors='replace') as file:
+            self.assertIn('A=challenge:alerts', file.read())
 
     def test_a_wrong_password_is_the_account_s_fault(self):
         self.serve(private.EXIM, EXIM, '-bdf', '-C')
