@@ -677,7 +677,8 @@ what_works_but_not_as_one_might_think_is_a_warning(void **state)
 		    "" },
 		{ "provider = ses\nhost = email-smtp.eu-west-1.amazonaws.com:25\nuser = u\npassword = env:P\n",
 		    "] port: Amazon throttles port 25" },
-		{ "provider = microsoft\nclient_id = i\ntenant = t\nclient_secret = env:S\nsecurity = tls\nport = 465\n",
+		{ "provider = microsoft\nclient_id = i\ntenant = t\nclient_secret = env:S\nsecurity = tls\nport = "
+		  "465\n",
 		    "] security: Exchange Online offers STARTTLS on port 587 only" },
 		{ "provider = microsoft\nhost = 192.0.2.1\nclient_id = i\ntenant = t\nclient_secret = env:S\n",
 		    "] host: Exchange Online must be reached by its name" },
