@@ -17,9 +17,7 @@ static const char remedy[] = "give the name as it is registered, or in its xn-- 
 static bool
 is_ascii(const char *text)
 {
-	while (*text != '\0' && (unsigned char)*text < 0x80)
-		text++;
-	return *text == '\0';
+	return !nd_str_eight(text, strlen(text));
 }
 
 static void

@@ -241,6 +241,22 @@ nd_str_has_control(const char *octets, size_t len)
 }
 
 bool
+nd_str_eight(const char *octets, size_t len)
+{
+	unsigned char rest = 0;
+	uint64_t all = 0, eight;
+	size_t i;
+
+	for (i = 0; len - i >= sizeof(eight); i += sizeof(eight)) {
+		memcpy(&eight, octets + i, sizeof(eight));
+		all |= eight;
+	}
+	for (; i < len; i++)
+		rest |= (unsigned char)octets[i];
+	return (all & UINT64_C(0x8080808080808080)) != 0 || rest > 0x7f;
+}
+
+bool
 nd_str_ascii(const char *octets, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {

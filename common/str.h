@@ -24,6 +24,7 @@ bool nd_str_has_control(const char *octets, size_t len); /* C0 (TAB, CR, LF incl
 /* At least so many octets at the beginning are printable ASCII: it looks at eight in one step. */
 size_t nd_str_printable(const char *octets, size_t len);
 bool nd_str_ascii(const char *octets, size_t len); /* printable 0x20-0x7e only */
+bool nd_str_eight(const char *octets, size_t len); /* one of them is above 0x7f; looks at eight in one step */
 /* Length of the longest start of `octets` that is at most `max` octets and ends between UTF-8 characters. */
 size_t nd_str_utf8_cut(const char *octets, size_t len, size_t max);
 bool nd_str_eq_nocase(const char *a, const char *b); /* ASCII */

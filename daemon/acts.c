@@ -208,10 +208,7 @@ single_done(void *arg, enum job_state state, bool later, const struct nd_why *wh
 			json_out_text(&out, "id", single->id);
 			json_out_text(&out, "state", job_state_name(state));
 			json_out_object_end(&out);
-			(void)nd_buf_addc(&buf, '\n');
-			http_server_reply(
-			    single->request, later ? 202 : 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-			nd_buf_done(&buf);
+			handlers_reply(single->request, later ? 202 : 200, &buf);
 		}
 	}
 	free(single);

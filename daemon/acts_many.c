@@ -54,9 +54,7 @@ bulk_end(struct bulk *bulk)
 			json_out_int(&out, "matched", (int64_t)bulk->matched);
 			json_out_int(&out, "changed", (int64_t)bulk->changed);
 			json_out_object_end(&out);
-			(void)nd_buf_addc(&buf, '\n');
-			http_server_reply(bulk->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-			nd_buf_done(&buf);
+			handlers_reply(bulk->request, 200, &buf);
 		}
 	}
 	handlers_filter_done(&bulk->filter);

@@ -325,7 +325,7 @@ take_content(struct delivery *delivery, struct sched_job *sched_job, struct said
 	mail->body_len = (size_t)(job->body_len - mail->skip);
 	mail->mail.size = sched_job->octets = mail->head_len + mail->body_len;
 	/* Composed content has seven bits; of a ready message in the spool it is not known. */
-	mail->mail.eight = job->spooled || smtp_check_eight(job->body, (size_t)job->body_len);
+	mail->mail.eight = job->spooled || nd_str_eight(job->body, (size_t)job->body_len);
 	return err;
 }
 

@@ -16,11 +16,11 @@
 bool
 deliver_head_utf8(const struct queue_job *job)
 {
-	if (smtp_check_eight(job->head, strlen(job->head)))
+	if (nd_str_eight(job->head, strlen(job->head)))
 		return true;
 	if (job->spooled)
 		return sender_utf8(job);
-	return smtp_check_eight(job->body, (size_t)job->body_len) &&
+	return nd_str_eight(job->body, (size_t)job->body_len) &&
 	       mime_plain_needed(job->body, mime_plain_header_len(job->body, (size_t)job->body_len));
 }
 

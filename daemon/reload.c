@@ -184,9 +184,7 @@ reply_done(struct app *app, struct http_request *request)
 			json_out_text(&out, NULL, account->conf->name);
 	json_out_array_end(&out);
 	json_out_object_end(&out);
-	(void)nd_buf_addc(&buf, '\n');
-	http_server_reply(request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	handlers_reply(request, 200, &buf);
 }
 
 void

@@ -194,9 +194,7 @@ answer(struct app_look *look, const struct nd_why *why)
 	json_out_bool(&out, "trusted", is_trusted(look));
 	put_detail(&out, look, why);
 	json_out_object_end(&out);
-	(void)nd_buf_addc(&buf, '\n');
-	http_server_reply(look->request, 200, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	handlers_reply(look->request, 200, &buf);
 }
 
 /* No certificate was seen. */

@@ -11,14 +11,6 @@
 
 static const char *const fields[] = { "To", "Cc", "Reply-To", "From", "Sender", "X-Original-From" };
 
-static bool
-is_ascii(const char *octets, size_t len)
-{
-	while (len > 0 && (unsigned char)octets[len - 1] < 0x80)
-		len--;
-	return len == 0;
-}
-
 size_t
 mime_plain_header_len(const char *octets, size_t len)
 {
@@ -126,7 +118,7 @@ add_line(struct nd_buf *out, const char *line, size_t len, struct walk *walk)
 	       (shut = find(open + 1, end, '>', &(struct walk){ false, 0 })) != NULL) {
 		const size_t inside = (size_t)(shut - open) - 1;
 
-		if (is_ascii(open, inside + 1) || inside >= IDN_ADDRESS_SIZE || !nd_str_utf8(open + 1, inside)) {
+		if (!nd_str_eight(open, inside + 1) || inside >= IDN_ADDRESS_SIZE || !nd_str_utf8(open + 1, inside)) {
 			if (out != NULL)
 				(void)nd_buf_add(out, at, (size_t)(shut + 1 - at));
 		} else {
@@ -167,7 +159,7 @@ add(struct nd_buf *out, const char *header, size_t len)
 bool
 mime_plain_needed(const char *header, size_t len)
 {
-	return !is_ascii(header, len) && add(NULL, header, len);
+	return nd_str_eight(header, len) && add(NULL, header, len);
 }
 
 void

@@ -48,12 +48,20 @@ check_tls(const struct smtp_mail *mail, const struct smtp_caps *caps, const char
 	return false;
 }
 
+/* The sender as the envelope and as the header name him. */
+static bool
+check_sender(const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
+{
+	return smtp_check_address(mail->from, caps, host, refusal) &&
+	       (!mail->author || smtp_check_address(mail->author, caps, host, refusal));
+}
+
 bool
 smtp_check_mail(
     const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
 {
 	return check_size(mail->size, caps, host, refusal) && check_tls(mail, caps, host, refusal) &&
-	       smtp_check_sender(mail, caps, host, refusal);
+	       check_sender(mail, caps, host, refusal);
 }
 
 bool
@@ -84,14 +92,6 @@ smtp_check_address(const char *address, const struct smtp_caps *caps, const char
 }
 
 bool
-smtp_check_sender(
-    const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
-{
-	return smtp_check_address(mail->from, caps, host, refusal) &&
-	       (!mail->author || smtp_check_address(mail->author, caps, host, refusal));
-}
-
-bool
 smtp_check_needs_utf8(const struct smtp_mail *mail)
 {
 	bool utf8 = mail->utf8 || idn_local(mail->from);
@@ -112,20 +112,4 @@ smtp_check_timeout(const struct smtp_reply *reply)
 		if (nd_str_match(*word, reply->text))
 			return true;
 	return false;
-}
-
-bool
-smtp_check_eight(const char *octets, size_t len)
-{
-	unsigned char rest = 0;
-	uint64_t all = 0, eight;
-	size_t i;
-
-	for (i = 0; len - i >= sizeof(eight); i += sizeof(eight)) {
-		memcpy(&eight, octets + i, sizeof(eight));
-		all |= eight;
-	}
-	for (; i < len; i++)
-		rest |= (unsigned char)octets[i];
-	return (all & UINT64_C(0x8080808080808080)) != 0 || rest > 0x7f;
 }

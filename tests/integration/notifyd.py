@@ -289,3 +289,18 @@ class Test(unittest.TestCase):
 @unittest.skipUnless(os.access(NOTIFYD, os.X_OK), '%s is not built' % NOTIFYD)
 class ProgramTest(Test):
     pass
+
+
+class CertTest(ProgramTest):
+    """With certificates of all kinds: tests/io/certs.sh names them."""
+    @classmethod
+    def setUpClass(cls):
+        cls.certs = tempfile.TemporaryDirectory()
+        subprocess.run([os.path.join(TOP, 'tests/io/certs.sh'), cls.certs.name], check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.certs.cleanup()
+
+    def cert(self, name):
+        return os.path.join(self.certs.name, name)

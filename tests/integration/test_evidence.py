@@ -4,20 +4,14 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 
 import notifyd
-from notifyd import NOTIFYCTL, TOP, ProgramTest, until
+from notifyd import NOTIFYCTL, CertTest, until
+from test_reload import HEAD
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
 
-CONFIG = '''
-[daemon]
-hostname = host.example
-[access]
-to_allow = *
-'''
 ACCOUNT = '''
 [account %s]
 host = %s:%d
@@ -31,32 +25,23 @@ def digest(content):
     return hashlib.sha256(content.replace(b'\r\n..', b'\r\n.')).hexdigest()
 
 
-class Evidence(ProgramTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.certs = tempfile.TemporaryDirectory()
-        subprocess.run([os.path.join(TOP, 'tests/io/certs.sh'), cls.certs.name], check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.certs.cleanup()
-
+class Evidence(CertTest):
     def relay(self, *offer, **more):
         fake = relay.Lenient(offer or ('8BITMIME',), **more)
         self.addCleanup(fake.close)
         return fake
 
     def secure(self, *offer, **more):
-        return self.relay(*offer, cert=os.path.join(self.certs.name, 'good.pem'), **more)
+        return self.relay(*offer, cert=self.cert('good.pem'), **more)
 
     def account(self, name, fake):
         if fake.context:
-            return ACCOUNT % (name, 'localhost', fake.port, name, name) + 'tls_name = relay.example\nca_file = %s\n' % os.path.join(self.certs.name, 'ca.pem')
+            return ACCOUNT % (name, 'localhost', fake.port, name, name) + 'tls_name = relay.example\nca_file = %s\n' % self.cert('ca.pem')
         return ACCOUNT % (name, '127.0.0.1', fake.port, name, name) + 'security = none\n'
 
     def test_the_digest_is_of_what_the_relay_took(self):
         fake = self.secure()
-        d = self.daemon(CONFIG + self.account('a', fake))
+        d = self.daemon(HEAD + self.account('a', fake))
         for text in ('.a line that begins with a dot\n.\n', 'x' * 200 + '\n' + 'y\n' * 100000):    # in the row, in the spool
             job = d.final(d.submit(to=['ops@example.com'], subject='Disk', text=text))
             one, = job['evidence']
@@ -75,7 +60,7 @@ class Evidence(ProgramTest):
 
     def test_in_one_flight_and_in_clear_too(self):
         fake = self.relay('PIPELINING', '8BITMIME', 'CHUNKING')
-        d = self.daemon(CONFIG + self.account('a', fake))
+        d = self.daemon(HEAD + self.account('a', fake))
         for _ in range(2):
             one, = d.final(d.submit(to=['ops@example.com'], subject='Disk', text='full\n'))['evidence']
             self.assertEqual(one['sha256'], hashlib.sha256(fake.mails[-1][1]).hexdigest())
@@ -83,7 +68,7 @@ class Evidence(ProgramTest):
 
     def test_it_is_of_what_was_sent_whatever_becomes_of_the_file(self):
         fake = self.secure()
-        d = self.daemon(CONFIG + self.account('a', fake))
+        d = self.daemon(HEAD + self.account('a', fake))
         for spoil in (os.unlink, lambda path: os.truncate(path, 1000)):
             fake.gate.clear()
             fake.waiting.clear()
@@ -96,7 +81,7 @@ class Evidence(ProgramTest):
 
     def test_a_file_that_is_too_short_is_not_sent_as_if_it_were_whole(self):
         fake = self.secure()
-        d = self.daemon(CONFIG + self.account('a', fake))
+        d = self.daemon(HEAD + self.account('a', fake))
         self.assertEqual(d.post('/v1/accounts/a/pause', None, True).status, 200)
         job = d.submit(to=['ops@example.com'], subject='Disk', text='x\n' * 100000)
         os.truncate(os.path.join(d.state, 'spool', job), 100000)
@@ -106,14 +91,14 @@ class Evidence(ProgramTest):
         self.assertEqual(fake.mails, [])
 
     def test_a_refused_job_has_none(self):
-        d = self.daemon(CONFIG + self.account('a', self.relay(faults={'END': '550 5.7.1 no'})))
+        d = self.daemon(HEAD + self.account('a', self.relay(faults={'END': '550 5.7.1 no'})))
         self.assertEqual(d.final(d.submit(to=['ops@example.com'], subject='x'))['evidence'], [])
 
     def test_each_recipient_has_that_of_the_transaction_that_reached_it(self):
         put_off = {'b@example.com', 'c@example.com'}
         fault = {'RCPT': lambda rest: LATER if any(address in rest for address in put_off) else None}
         one, two = self.secure(faults=fault), self.relay(faults=fault)
-        d = self.daemon(CONFIG + self.account('first', one))
+        d = self.daemon(HEAD + self.account('first', one))
         job = d.submit(to=['a@example.com', 'b@example.com', 'c@example.com'], subject='Disk', text='full\n')
         until(lambda: d.job(job)['attempt_count'] == 1, 'the first was reached')
         shown = d.job(job)
@@ -123,7 +108,7 @@ class Evidence(ProgramTest):
         until(lambda: d.job(job)['attempt_count'] == 2, 'the second was reached')
         d.stop()
         put_off.clear()
-        d.configure(CONFIG + self.account('other', two))    # another sender: another message
+        d.configure(HEAD + self.account('other', two))    # another sender: another message
         d.start()
         d.post('/v1/queue/flush', None, True)
         a, b, c = d.final(job)['evidence']

@@ -14,6 +14,7 @@ import tempfile
 import unittest
 
 from notifyd import TOP, ProgramTest, until
+from test_reload import HEAD
 
 sys.path.insert(0, os.path.join(TOP, 'tests/opinions'))
 import private
@@ -84,12 +85,7 @@ table box {{ "ops@opinion.example" = mail, "night@opinion.example" = mail }}
 action box maildir "{folder}/box" virtual <box>
 match from any for domain "opinion.example" action box
 '''
-CONFIG = '''
-[daemon]
-hostname = host.example
-log_level = debug
-[access]
-to_allow = *
+CONFIG = HEAD.replace('[access]', 'log_level = debug\n[access]') + '''
 [account a]
 provider = smtp
 host = localhost:%d

@@ -5,10 +5,9 @@ import select
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 
-from notifyd import NOTIFYCTL, TOP, ProgramTest, until
+from notifyd import NOTIFYCTL, CertTest, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
@@ -115,19 +114,7 @@ class Proxy:
                             other.sendall(octets)
 
 
-class Trust(ProgramTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.certs = tempfile.TemporaryDirectory()
-        subprocess.run([os.path.join(TOP, 'tests/io/certs.sh'), cls.certs.name], check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.certs.cleanup()
-
-    def cert(self, name):
-        return os.path.join(self.certs.name, name)
-
+class Trust(CertTest):
     def pin(self, name):
         with open(self.cert(name + '.pin'), encoding='ascii') as file:
             return file.read().strip()

@@ -85,6 +85,38 @@ deliver(struct engine *engine, nd_ms now)
 	stored(engine, now);
 }
 
+/* The first job has gone. Returns the action that opened the session. */
+static struct engine_action
+one_gone(struct engine *engine)
+{
+	struct engine_action opened;
+
+	accept(engine, 1, JOB_WARNING, 10);
+	opened = expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, opened.session, at(10));
+	deliver(engine, 10);
+	keep(engine, 10);
+	return opened;
+}
+
+/* The same with a second one, which the minute keeps back. */
+static struct engine_action
+one_gone_one_waits(struct engine *engine)
+{
+	struct engine_action opened;
+
+	accept(engine, 1, JOB_WARNING, 10);
+	accept(engine, 2, JOB_WARNING, 10);
+	opened = expect(engine, ENGINE_OPEN, 10);
+	(void)expect(engine, ENGINE_OPEN, 10);
+	engine_ready(engine, opened.session, at(10));
+	deliver(engine, 10);
+	(void)expect(engine, ENGINE_STATE, 10);
+	keep(engine, 10);
+	assert_int_equal(engine_account_nth(engine, 0)->health.state, HEALTH_PACED);
+	return opened;
+}
+
 static void
 what_is_beyond_the_minute_waits_is_told_and_goes_later(void **state)
 {
@@ -128,14 +160,9 @@ no_session_is_opened_for_what_must_wait(void **state)
 {
 	struct conf conf;
 	struct engine *engine = started(&conf, 1, 0);
-	struct engine_action action;
 
 	(void)state;
-	accept(engine, 1, JOB_WARNING, 10);
-	action = expect(engine, ENGINE_OPEN, 10);
-	engine_ready(engine, action.session, at(10));
-	deliver(engine, 10);
-	keep(engine, 10);
+	(void)one_gone(engine);
 	accept(engine, 2, JOB_WARNING, 11);
 	(void)expect(engine, ENGINE_STATE, 11);
 	expect_rest(engine, 11);
@@ -151,15 +178,7 @@ an_account_with_nothing_waiting_is_ok_again(void **state)
 	struct engine_action action;
 
 	(void)state;
-	accept(engine, 1, JOB_WARNING, 10);
-	accept(engine, 2, JOB_WARNING, 10);
-	action = expect(engine, ENGINE_OPEN, 10);
-	(void)expect(engine, ENGINE_OPEN, 10);
-	engine_ready(engine, action.session, at(10));
-	deliver(engine, 10);
-	(void)expect(engine, ENGINE_STATE, 10);
-	keep(engine, 10);
-	assert_int_equal(account->health.state, HEALTH_PACED);
+	action = one_gone_one_waits(engine);
 	engine_ready(engine, action.session, at(59000)); /* it stays open */
 	deliver(engine, 60500);
 	(void)expect(engine, ENGINE_STATE, 60500);
@@ -176,11 +195,7 @@ a_reader_who_had_enough_makes_the_job_wait_in_the_store(void **state)
 	struct queue_job *row;
 
 	(void)state;
-	accept(engine, 1, JOB_WARNING, 10);
-	action = expect(engine, ENGINE_OPEN, 10);
-	engine_ready(engine, action.session, at(10));
-	deliver(engine, 10);
-	keep(engine, 10);
+	action = one_gone(engine);
 	accept(engine, 2, JOB_WARNING, 11);
 	row = row_make(3, "a", at(12).unix_ms, JOB_WARNING, 2); /* the same reader, and another one */
 	engine_accepted(engine, row, at(12));
@@ -214,15 +229,7 @@ no_job_grows_old_by_a_limit(void **state)
 	struct engine_action action;
 
 	(void)state;
-	accept(engine, 1, JOB_WARNING, 10);
-	accept(engine, 2, JOB_WARNING, 10);
-	action = expect(engine, ENGINE_OPEN, 10);
-	(void)expect(engine, ENGINE_OPEN, 10);
-	engine_ready(engine, action.session, at(10));
-	deliver(engine, 10);
-	(void)expect(engine, ENGINE_STATE, 10);
-	keep(engine, 10);
-	assert_int_equal(account->health.state, HEALTH_PACED);
+	action = one_gone_one_waits(engine);
 	assert_int_equal(account->downtime.since, at(10).unix_ms);
 	engine_hold(engine, true, at(20));
 	engine_hold(engine, false, at(30));
@@ -245,11 +252,7 @@ no_job_grows_old_by_the_hour_of_its_reader(void **state)
 	nd_ms over;
 
 	(void)state;
-	accept(engine, 1, JOB_WARNING, 10);
-	action = expect(engine, ENGINE_OPEN, 10);
-	engine_ready(engine, action.session, at(10));
-	deliver(engine, 10);
-	keep(engine, 10);
+	action = one_gone(engine);
 	assert_int_equal(account->downtime.since, 0);
 	accept(engine, 2, JOB_WARNING, 11);
 	stored(engine, 11);
@@ -278,11 +281,7 @@ a_backlog_for_one_reader_comes_back_one_by_one(void **state)
 	nd_unix due[6];
 
 	(void)state;
-	accept(engine, 1, JOB_WARNING, 10);
-	action = expect(engine, ENGINE_OPEN, 10);
-	engine_ready(engine, action.session, at(10));
-	deliver(engine, 10);
-	keep(engine, 10);
+	action = one_gone(engine);
 	accept(engine, 2, JOB_WARNING, 10);
 	deliver(engine, 10);
 	keep(engine, 10);

@@ -123,6 +123,10 @@ controls_are_seen_in_all_their_forms(void **state)
 	assert_true(nd_str_ascii(" ~", 2));
 	assert_false(nd_str_ascii("\xc3\xa9", 2));
 	assert_false(nd_str_ascii("a\n", 2));
+	assert_false(nd_str_eight("plain\x7f", 6));
+	assert_false(nd_str_eight("\xc3", 0));
+	assert_true(nd_str_eight("gr\xc3\xb6", 4));
+	assert_true(nd_str_eight("eight by eight\xc3\xb6 and more than sixteen", 38));
 }
 
 static void
