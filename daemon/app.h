@@ -214,8 +214,8 @@ struct evidence_sum *evidence_sum_new(
 void evidence_sum_add(void *arg, const char *octets, size_t len); /* arg: the sum */
 /* Its transaction is over: job->sha256 is that of the whole, "" if it was not that. NULL for both is fine. Frees. */
 void evidence_sum_end(struct evidence_sum *sum, struct sched_job *job);
-/* Of this transaction, and how it travelled. NULL: nobody was reached by it. */
-struct queue_evidence *evidence_of(struct sched_job *sched_job, const struct queue_attempt *attempt);
+/* Gives an outcome what is known of its transaction, and how it travelled; nothing when nobody was reached by it. */
+void evidence_of(const struct sched_job *sched_job, struct store_req *req);
 
 /* reports.c: what could not be delivered, by mail to admin_to. */
 void reports_job(struct app *app, const struct queue_job *job); /* it has come to its end */

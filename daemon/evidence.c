@@ -53,35 +53,62 @@ evidence_sum_end(struct evidence_sum *sum, struct sched_job *job)
 	free(sum);
 }
 
-/* Each try through an account sends the same octets: one digest serves all of them. */
+/* Of a message that is in memory. */
 static void
-mind_digest(struct sched_job *sched_job)
+digest(const struct queue_job *job, const char *head, size_t head_len, size_t skip, char out[65])
 {
-	const struct queue_job *job = sched_job->job;
+	struct tls_digest *digest = tls_digest_new();
+	uint8_t octets[32];
+
+	tls_digest_add(digest, head, head_len);
+	if (job->body)
+		tls_digest_add(digest, job->body + skip, (size_t)job->body_len - skip);
+	tls_digest_end(digest, octets);
+	nd_str_hex(out, octets, sizeof(octets));
+}
+
+/* Where the outcome is stored: the row does not change meanwhile. */
+static void
+digest_later(struct store_req *req)
+{
+	digest(req->job, req->job->head, strlen(req->job->head), 0, req->evidence->sha256);
+}
+
+/* It went with another header than the job's own. */
+static void
+digest_plain(const struct queue_job *job, char out[65])
+{
 	struct deliver_head head = { NULL, 0, 0 };
-	struct evidence_sum *sum;
 	struct nd_why why;
 
-	if (sched_job->sha256[0] != '\0' || job->sealed)
-		return;
-	if (!job->body && job->body_len > 0) {
-		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", job->id }),
-		    "job %s was taken, but not all of its message had left: its evidence has no digest", job->id);
-		return;
-	}
-	if (sched_job->plain && deliver_head_plain(NULL, job, &head, &why) != ND_OK)
-		return;
-	sum = evidence_sum_new(job, sched_job->octets);
-	evidence_sum_add(sum, head.octets ? head.octets : job->head, head.octets ? head.len : strlen(job->head));
-	if (job->body)
-		evidence_sum_add(sum, job->body + head.skip, (size_t)(job->body_len - head.skip));
-	evidence_sum_end(sum, sched_job);
+	if (deliver_head_plain(NULL, job, &head, &why) == ND_OK)
+		digest(job, head.octets, head.len, head.skip, out);
 	nd_wipe_free(head.octets, head.len);
 }
 
-struct queue_evidence *
-evidence_of(struct sched_job *sched_job, const struct queue_attempt *attempt)
+/* Of one in the spool it was made while its octets left, and each try through an account sends the same. */
+static void
+mind_digest(const struct sched_job *sched_job, struct store_req *req)
 {
+	const struct queue_job *job = sched_job->job;
+
+	if (job->sealed)
+		return;
+	if (sched_job->sha256[0] != '\0')
+		(void)snprintf(req->evidence->sha256, sizeof(req->evidence->sha256), "%s", sched_job->sha256);
+	else if (!job->body && job->body_len > 0)
+		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", job->id }),
+		    "job %s was taken, but not all of its message had left: its evidence has no digest", job->id);
+	else if (sched_job->plain)
+		digest_plain(job, req->evidence->sha256);
+	else
+		req->before = digest_later;
+}
+
+void
+evidence_of(const struct sched_job *sched_job, struct store_req *req)
+{
+	const struct queue_attempt *attempt = req->attempt;
 	const struct queue_job *job = sched_job->job;
 	struct queue_evidence *evidence;
 	unsigned i = 0;
@@ -90,14 +117,13 @@ evidence_of(struct sched_job *sched_job, const struct queue_attempt *attempt)
 	       (job->rcpts[i].state != RCPT_DELIVERED || job->rcpts[i].at != attempt->end))
 		i++;
 	if (!attempt || i == job->rcpt_count)
-		return NULL;
-	mind_digest(sched_job);
+		return;
 	evidence = nd_xalloc(sizeof(*evidence));
 	evidence->at = attempt->end;
 	evidence->account = nd_xstrdup(attempt->account);
 	evidence->relay = nd_xstrdup(attempt->relay);
 	evidence->tls = sched_job->tls[0] ? nd_xstrdup(sched_job->tls) : NULL;
 	evidence->octets = sched_job->octets;
-	(void)snprintf(evidence->sha256, sizeof(evidence->sha256), "%s", sched_job->sha256);
-	return evidence;
+	req->evidence = evidence;
+	mind_digest(sched_job, req);
 }

@@ -11,8 +11,7 @@
 struct settling { /* owner of an OUTCOME request */
 	struct app *app;
 	struct engine_account *account;
-	struct sched_job *job;           /* NULL: the row is not in memory; req->job is ours */
-	struct queue_evidence *evidence; /* owned; NULL none */
+	struct sched_job *job; /* NULL: the row is not in memory; req->job is ours */
 	bool moved;
 };
 
@@ -45,9 +44,9 @@ free_outcome(struct store_req *req)
 	free(attempt);
 	if (!settling->job)
 		queue_job_free(req->job);
-	if (settling->evidence)
-		queue_evidence_done(settling->evidence);
-	free(settling->evidence);
+	if (req->evidence)
+		queue_evidence_done(req->evidence);
+	free(req->evidence);
 	free(settling);
 	free(req);
 }
@@ -136,10 +135,12 @@ outcomes_drop(struct app *app)
 	}
 }
 
+/* With the evidence of a delivery, when `tried` is given. */
 static void
-submit_outcome(struct app *app, struct queue_job *row, struct settling settling, struct queue_attempt *attempt)
+submit_outcome(struct queue_job *row, struct settling settling, struct queue_attempt *attempt, struct sched_job *tried)
 {
 	struct store_req *req = nd_xalloc(sizeof(*req));
+	struct app *app = settling.app;
 
 	req->op = STORE_OUTCOME;
 	req->done = outcome_stored;
@@ -147,7 +148,8 @@ submit_outcome(struct app *app, struct queue_job *row, struct settling settling,
 	*(struct settling *)req->owner = settling;
 	req->job = row;
 	req->attempt = attempt;
-	req->evidence = settling.evidence;
+	if (tried)
+		evidence_of(tried, req);
 	app->outcomes++;
 	store_submit(app->store, req);
 }
@@ -155,11 +157,8 @@ submit_outcome(struct app *app, struct queue_job *row, struct settling settling,
 void
 outcomes_store(struct app *app, const struct engine_action *action)
 {
-	struct queue_job *row = action->job->job;
-	struct settling settling = { app, action->account, action->job, evidence_of(action->job, action->attempt),
-		false };
-
-	submit_outcome(app, row, settling, action->attempt);
+	submit_outcome(action->job->job, (struct settling){ app, action->account, action->job, false }, action->attempt,
+	    action->job);
 }
 
 void
@@ -191,11 +190,11 @@ outcomes_move(struct app *app, const struct engine_action *action)
 	nd_buf_done(&words);
 	sender_move(row, action->to);
 	((struct app_account *)action->account->user)->moved++;
-	submit_outcome(app, row, (struct settling){ app, action->account, action->job, NULL, true }, attempt);
+	submit_outcome(row, (struct settling){ app, action->account, action->job, true }, attempt, NULL);
 }
 
 void
 outcomes_end(struct app *app, struct queue_job *job)
 {
-	submit_outcome(app, job, (struct settling){ .app = app }, NULL);
+	submit_outcome(job, (struct settling){ .app = app }, NULL, NULL);
 }

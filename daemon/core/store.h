@@ -113,8 +113,10 @@ struct store_account_count {
 struct store_req {
 	enum store_op op;
 	void (*done)(struct store_req *req); /* on the loop; frees the request */
-	void *owner;                         /* the caller's */
-	enum nd_err err;                     /* filled for done() */
+	/* Once, where the work is done, before anything is written: what the loop need not wait for. May run on another thread. NULL none. */
+	void (*before)(struct store_req *req);
+	void *owner;     /* the caller's */
+	enum nd_err err; /* filled for done() */
 	struct nd_why why;
 	struct store_req *next; /* the implementation's */
 
@@ -129,8 +131,8 @@ struct store_req {
 	bool duplicate;
 	char duplicate_id[ND_ULID_LEN + 1];
 	uint8_t duplicate_state;
-	const struct queue_attempt *attempt;   /* OUTCOME; may be NULL */
-	const struct queue_evidence *evidence; /* OUTCOME of a delivery to somebody; may be NULL */
+	const struct queue_attempt *attempt; /* OUTCOME; may be NULL */
+	struct queue_evidence *evidence;     /* OUTCOME of a delivery to somebody; may be NULL */
 
 	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then by due; `skip` (sorted ids) are in memory already.
 	 * `orphans`: instead, unfinished jobs whose account is none of `names` (start only; no bodies). Result: jobs, job_count, more, next_due. */

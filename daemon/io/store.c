@@ -242,11 +242,21 @@ serve_alone(struct store *store, struct store_req *req)
 }
 
 static void
+prepare(struct store_req *req)
+{
+	if (req->before != NULL)
+		req->before(req);
+	req->before = NULL; /* it may come again, after a failure */
+}
+
+static void
 serve(struct store *store)
 {
 	unsigned i;
 	int rc;
 
+	for (i = 0; i < store->batch_count; i++)
+		prepare(store->batch[i]);
 	if (store->batch_count > 1 && !store->dead) {
 		rc = run(store, store->batch, store->batch_count);
 		if (rc == SQLITE_OK)

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "tests/io/store_kit.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,7 +281,7 @@ an_attempt_of_an_earlier_run_goes_to_history_with_the_last_one(void **state)
 }
 
 static enum nd_err
-outcome_with(struct queue_job *job, const struct queue_evidence *evidence)
+outcome_with(struct queue_job *job, struct queue_evidence *evidence)
 {
 	struct queue_attempt attempt = {
 		.n = 1, .account = job->account, .end = evidence ? evidence->at : 5, .text = NULL
@@ -296,13 +297,13 @@ static void
 evidence_of_each_transaction_stays_until_the_history_goes(void **state)
 {
 	char a[] = "a", b[] = "b", tls[] = "TLSv1.2", relay[] = "r";
-	const struct queue_evidence first = { .at = KIT_NOW + 1,
+	struct queue_evidence first = { .at = KIT_NOW + 1,
 		.account = a,
 		.relay = relay,
 		.tls = tls,
 		.sha256 = "01",
 		.octets = 1 },
-				    second = { .at = KIT_NOW + 2, .account = b, .sha256 = "02", .octets = 2 };
+			      second = { .at = KIT_NOW + 2, .account = b, .sha256 = "02", .octets = 2 };
 	static const enum job_state ends[] = { JOB_QUEUED, JOB_DELIVERED, JOB_CANCELLED, JOB_EXPIRED };
 
 	(void)state;
@@ -344,6 +345,42 @@ evidence_of_each_transaction_stays_until_the_history_goes(void **state)
 	kit_stop(&kit);
 	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM evidence"), 2); /* of the one that is queued */
 	kit_start(&kit);
+}
+
+static unsigned prepared;
+static pthread_t preparer;
+
+static void
+prepare(struct store_req *req)
+{
+	prepared++;
+	preparer = pthread_self();
+	(void)snprintf(req->evidence->sha256, sizeof(req->evidence->sha256), "ef");
+}
+
+static void
+what_the_loop_need_not_do_is_done_once_before_anything_is_written(void **state)
+{
+	char account[] = "a";
+	struct queue_evidence evidence = { .at = KIT_NOW + 1, .account = account };
+	struct queue_attempt attempt = { .n = 1, .account = account, .end = KIT_NOW + 1 };
+	struct queue_job *job = kit_job(&kit);
+	struct store_req shown,
+	    req = { .op = STORE_OUTCOME, .job = job, .attempt = &attempt, .evidence = &evidence, .before = prepare };
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, job), ND_OK);
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(kit_show(&kit, &shown, job->id), ND_OK);
+	assert_string_equal(shown.evidences[0].sha256, "ef");
+	kit_forget(&shown);
+	evidence.at++;
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(prepared, 1);
+	assert_false(pthread_equal(preparer, pthread_self()));
+	queue_job_free(job);
 }
 
 static void
@@ -652,6 +689,7 @@ main(void)
 		TEST(a_failed_job_keeps_its_message_and_can_be_queued_again),
 		TEST(an_attempt_of_an_earlier_run_goes_to_history_with_the_last_one),
 		TEST(evidence_of_each_transaction_stays_until_the_history_goes),
+		TEST(what_the_loop_need_not_do_is_done_once_before_anything_is_written),
 		TEST(only_the_newest_attempts_are_kept),
 		TEST(a_job_that_is_being_sent_is_queued_on_disk),
 		TEST(many_puts_share_a_commit),
