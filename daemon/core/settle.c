@@ -179,10 +179,11 @@ own_or_account(const struct settle_case *c, const struct queue_rcpt *rcpt, const
     struct verdict_word verdict, const struct smtp_reply *reply)
 {
 	const struct settle_suspect *other = c->suspect;
+	const bool again = rcpt->code >= 400 && strcmp(other->job, who->job) == 0; /* in whatever words */
 
 	if (verdict.verdict != VERDICT_FAILING)
 		return verdict;
-	if (taken(c->outcome) || rcpt->code == reply->code)
+	if (taken(c->outcome) || again || rcpt->code == reply->code)
 		verdict.verdict = VERDICT_RETRY;
 	else if (other->job[0] == '\0' || strcmp(other->job, who->job) == 0)
 		verdict.verdict = VERDICT_RESEND;

@@ -518,6 +518,26 @@ a_mail_that_is_answered_421_at_its_end_is_sent_once_more_then_later(void **state
 }
 
 static void
+a_mail_that_is_put_off_in_changing_words_is_sent_once_more_and_no_oftener(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	play.outcome.stage = SMTP_AT_MAIL;
+	reply(&play.outcome.reply, 421, "4.3.2", "closing");
+	settle(&play);
+	assert_false(play.word.counted || play.word.account_fault);
+	nobody = play.word.suspect;
+	reply(&play.outcome.reply, 454, "4.7.1", "not now");
+	settle(&play);
+	assert_true(play.word.counted && !play.word.account_fault);
+	assert_true(play.job->due > NOW);
+	end(&play);
+	nobody = (struct settle_suspect){ 0 };
+}
+
+static void
 one_454_among_delivered_recipients_is_that_recipient(void **state)
 {
 	struct settle_suspect other = { .job = "01K00000000000000000000009", .rcpt = "r9@b.example" };
@@ -557,6 +577,7 @@ main(void)
 		cmocka_unit_test(a_server_that_counts_domains_gets_those_of_the_first_ones),
 		cmocka_unit_test(a_recipient_refused_for_what_was_added_to_rcpt_is_asked_again),
 		cmocka_unit_test(a_recipient_that_ends_the_session_goes_alone_and_behind_the_others),
+		cmocka_unit_test(a_mail_that_is_put_off_in_changing_words_is_sent_once_more_and_no_oftener),
 		cmocka_unit_test(two_recipients_that_end_the_session_take_turns),
 		cmocka_unit_test(the_session_ends_over_mails_of_two_jobs_and_it_is_the_account),
 		cmocka_unit_test(a_mail_that_is_answered_421_at_its_end_is_sent_once_more_then_later),
