@@ -33,7 +33,8 @@ smtp_proto_stage_name(enum smtp_stage stage)
 	return names[stage];
 }
 
-/* Those behind the mail that ended last learn why they will get no replies. What has not left by now never will. */
+/* Those behind the mail that ended last learn why they will get no replies, but not the relay's words: they may quote a mail of somebody else. What has not
+ * left by now never will. */
 static void
 end_session(struct smtp_proto *proto)
 {
@@ -44,8 +45,8 @@ end_session(struct smtp_proto *proto)
 	nd_buf_done(&proto->body);
 	if (proto->behind_count > 0 && proto->over.err == ND_OK)
 		(void)nd_fail(&proto->over, ND_ECLOSED, 0,
-		    "the session with %s ended while other messages were under way: %d %s%s%.160s",
-		    proto->settings->host, reply->code, reply->enhanced, reply->enhanced[0] ? " " : "", reply->text);
+		    "the session with %s ended while other messages were under way: %d%s%s", proto->settings->host,
+		    reply->code, reply->enhanced[0] ? " " : "", reply->enhanced);
 }
 
 static void
@@ -283,6 +284,7 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 	proto->accepted = 0;
 	proto->given = proto->follower = false;
 	proto->unsent = 0;
+	proto->pace = SMTP_STEPWISE; /* of the one before it nothing holds */
 	proto->accused = SMTP_EXT_NONE;
 	proto->usable = proto->caps;
 	smtp_ext_leave_out(&proto->usable, mail->without);

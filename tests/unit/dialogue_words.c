@@ -381,9 +381,11 @@ dialogue_expect(struct play *p, char *line)
 		expect_accused(p, rest);
 	else if (strcmp(line, "token-refused") == 0)
 		p->refused_told = true;
-	else if (strcmp(line, "words") != 0)
+	else if (strcmp(line, "unsaid") == 0 && strstr(words_of(p), rest))
+		dialogue_complain(p, "\"%s\" is said in \"%s\"", rest, words_of(p));
+	else if (strcmp(line, "words") != 0 && strcmp(line, "unsaid") != 0)
 		expect_session(p, line, rest);
-	else if (!strstr(words_of(p), rest))
+	else if (strcmp(line, "words") == 0 && !strstr(words_of(p), rest))
 		dialogue_complain(p, "expected words like \"%s\", got \"%s\"", rest, words_of(p));
 }
 

@@ -414,6 +414,32 @@ a_flight_announces_the_octets_that_travel_not_those_that_were_stored(void **stat
 }
 
 static void
+a_mail_that_is_not_said_at_all_has_nothing_of_the_flight_before_it(void **state)
+{
+	const struct smtp_mail mail = { .from = "a@example.com",
+		.rcpts = one_rcpt,
+		.rcpt_count = 1,
+		.results = one_result,
+		.size = 1,
+		.require_tls = true,
+		.pace = SMTP_ONE_FLIGHT };
+	struct smtp_proto *proto = session_with_flight("x");
+	struct smtp_outcome outcome;
+
+	(void)state;
+	(void)said(proto);
+	hear(proto, "250 ok\r\n250 ok\r\n250 taken\r\n", 0);
+	smtp_proto_result(proto, &outcome);
+	assert_int_equal(outcome.pace, SMTP_ONE_FLIGHT);
+	smtp_proto_mail(proto, &mail, 0);
+	assert_string_equal(said(proto), "");
+	smtp_proto_result(proto, &outcome);
+	assert_int_equal(outcome.stage, SMTP_AT_MAIL);
+	assert_int_equal(outcome.pace, SMTP_STEPWISE);
+	smtp_proto_free(proto);
+}
+
+static void
 a_flight_that_did_not_leave_is_harmless(void **state)
 {
 	struct smtp_outcome outcome;
@@ -697,6 +723,7 @@ main(void)
 		cmocka_unit_test(a_deadline_that_has_not_come_changes_nothing),
 		cmocka_unit_test(quit_asked_for_early_waits_until_the_mail_is_through),
 		cmocka_unit_test(a_flight_announces_the_octets_that_travel_not_those_that_were_stored),
+		cmocka_unit_test(a_mail_that_is_not_said_at_all_has_nothing_of_the_flight_before_it),
 		cmocka_unit_test(a_flight_that_did_not_leave_is_harmless),
 		cmocka_unit_test(a_content_larger_than_was_said_ends_the_mail),
 		cmocka_unit_test(events_after_the_end_change_nothing),
