@@ -271,7 +271,8 @@ engine_ready(struct engine *engine, struct pool_session *session, struct nd_now 
 
 	(void)engine;
 	if (session->state == POOL_OPENING) {
-		account->reauth = false;
+		if (account->renewal == ENGINE_FOR_SESSION)
+			account->renewal = ENGINE_NOT_RENEWED;
 		account->pool.open_after = 0;
 		limit_login_well(account->limit);
 		health_proved(&account->health, false, now.ms);
@@ -292,16 +293,17 @@ engine_unfit(struct engine *engine, struct pool_session *session, struct nd_now 
 	struct sched_job *job = session->jobs[session->job_count - 1];
 
 	pool_take(session, session->job_count - 1);
+	sched_owner_returned(&session->account->sched.owners, job->owner);
 	engine_put_back(engine, session->account, job, job->due, now);
 }
 
 /* The server refused the token: another one is asked for, once. */
 bool
-engine_renew(struct engine_account *account, nd_ms now)
+engine_renew(struct engine_account *account, enum engine_renewal renewal, nd_ms now)
 {
-	if (account->reauth)
+	if (account->renewal != ENGINE_NOT_RENEWED)
 		return false;
-	account->reauth = true;
+	account->renewal = renewal;
 	token_spoiled(&account->token, now);
 	return true;
 }
@@ -348,13 +350,13 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		account->health.probing = false;
 		return;
 	}
-	if (word.verdict == VERDICT_REFRESH && engine_renew(account, now.ms)) {
+	if (word.verdict == VERDICT_REFRESH && engine_renew(account, ENGINE_FOR_SESSION, now.ms)) {
 		account->health.probing = false;
 		return;
 	}
 	if (word.verdict == VERDICT_REFRESH) {
 		word.verdict = VERDICT_HELD;
-		account->reauth = false; /* each later probe may force one more */
+		account->renewal = ENGINE_NOT_RENEWED; /* each later probe may force one more */
 	}
 	if (word.verdict != VERDICT_HELD && word.verdict != VERDICT_THROTTLED)
 		word.verdict = VERDICT_FAILING;

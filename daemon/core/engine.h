@@ -24,14 +24,18 @@
 
 struct engine;
 
+/* A token that a session was opened with is proved, but not to those who refused it for a mail. */
+enum engine_renewal { ENGINE_NOT_RENEWED, ENGINE_FOR_SESSION, ENGINE_FOR_MAIL };
+
 /* An account at work. The driver may read it; `user` is the driver's. */
 struct engine_account {
 	const struct conf_account *conf;
 	struct health health;
 	struct pool pool;
 	struct sched sched;
-	struct token token;   /* oauth2 only */
-	bool reauth;          /* AUTH was refused and a new token forced: the next refusal holds the account */
+	struct token token; /* oauth2 only */
+	enum engine_renewal
+	    renewal; /* what the server refused a token for, and a new one was forced: the next refusal holds the account */
 	unsigned lost_in_row; /* transactions that ended by a lost connection */
 	struct settle_suspect suspect;
 	struct refusals refusals;

@@ -115,7 +115,7 @@ engine_signed_in(struct engine *engine, struct engine_account *account, struct n
 {
 	(void)engine;
 	pool_age(&account->pool);
-	account->reauth = false;
+	account->renewal = ENGINE_NOT_RENEWED;
 	account->changed = now.unix_ms;
 	account->token_why = (struct nd_why){ 0 };
 	health_renew(&account->health, now.ms);
@@ -163,7 +163,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		refusals_clear(&account->refusals);
 		engine_mind_doubt(account);
 		account->habits = (struct smtp_habits){ 0 }; /* what was left out may have been the settings' fault */
-		account->reauth = false;
+		account->renewal = ENGINE_NOT_RENEWED;
 		account->health.probing = false; /* its session is old now */
 	}
 	if (account->change == CONF_OTHER) {

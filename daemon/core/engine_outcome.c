@@ -84,17 +84,20 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
     struct nd_now now)
 {
 	struct engine_account *account = session->account;
+	const bool refused = word->account_fault && word->fault.verdict == VERDICT_REFRESH;
 
-	if (word->account_fault && word->fault.verdict == VERDICT_REFRESH && !engine_renew(account, now.ms))
+	if (refused && !engine_renew(account, ENGINE_FOR_MAIL, now.ms))
 		word->fault.verdict = VERDICT_HELD;
-	else if (word->account_fault && word->fault.verdict == VERDICT_REFRESH) {
+	else if (refused) {
 		word->account_fault = false;
 		session->mails = account->pool.mails; /* it is not used again */
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
 		note_suspect(account, word);
-		if (!word->account_fault && account->suspect.job[0] == '\0')
+		if (!refused)
+			account->renewal = ENGINE_NOT_RENEWED;
+		if (!refused && !word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
 	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
 		   count_lost(session) >= LOST_LIMIT) {

@@ -138,3 +138,9 @@ sched_owner_took(struct sched_owners *owners, struct sched_owner *owner)
 		owners->turn = owner->turn;
 	owner->turn = owners->turn + 1;
 }
+
+void
+sched_owner_returned(const struct sched_owners *owners, struct sched_owner *owner)
+{
+	owner->turn = owners->turn;
+}

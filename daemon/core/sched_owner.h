@@ -36,5 +36,7 @@ unsigned sched_owner_jobs(const struct sched_owners *owners, const struct queue_
 /* The ready job that goes next; `big`: big ones may. NULL none. */
 struct sched_job *sched_owner_next(const struct sched_owners *owners, bool big);
 void sched_owner_took(struct sched_owners *owners, struct sched_owner *owner); /* one of its jobs left */
+/* It could not leave after all: its owner's turn is now, as it was. */
+void sched_owner_returned(const struct sched_owners *owners, struct sched_owner *owner);
 
 #endif

@@ -959,6 +959,7 @@ a_window_fills_one_session_and_outcomes_come_in_order(void **state)
 	assert_ptr_equal(session->jobs[0], jobs[1]);
 	engine_unfit(engine, session, at(1));
 	assert_int_equal(action.job->place, SCHED_READY);
+	assert_int_equal(action.job->owner->turn, action.account->sched.owners.turn); /* it is still next */
 	expect_rest(engine, 1); /* not before the driver says that there is room */
 	finish(engine, &conf);
 }

@@ -417,6 +417,66 @@ after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes(void **state)
 	end(&world);
 }
 
+/* A relay that takes the token at AUTH and refuses it for each mail. */
+static unsigned
+ask_for_tokens(struct engine *engine, nd_ms now)
+{
+	struct smtp_outcome refused = { .end = SMTP_ENDED_REPLY,
+		.stage = SMTP_AT_MAIL,
+		.reply = { .code = 535, .enhanced = "5.7.143", .text = "Token expired" } };
+	struct engine_action action;
+	unsigned asked = 0, guard = 0;
+
+	while (engine_next(engine, at(now), &action)) {
+		assert_true(++guard < 100);
+		if (action.act == ENGINE_LOAD) {
+			engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(now));
+		} else if (action.act == ENGINE_TOKEN) {
+			asked++;
+			engine_token_got(engine, action.account, now, ND_HOUR(1), at(now));
+		} else if (action.act == ENGINE_OPEN) {
+			engine_ready(engine, action.session, at(now));
+		} else if (action.act == ENGINE_CLOSE) {
+			engine_gone(engine, action.session, NULL, at(now));
+		} else if (action.act == ENGINE_SEND) {
+			struct settle_mail *mail = settle_mail_new(action.job->job);
+			struct engine_told told = { &refused, mail, "relay", 0 };
+
+			engine_outcome(engine, action.session, &told, at(now));
+			free(mail);
+			engine_ready(engine, action.session, at(now));
+		} else {
+			assert_int_equal(action.act, ENGINE_STATE);
+		}
+	}
+	return asked;
+}
+
+static void
+a_token_refused_for_a_mail_is_renewed_once_and_no_session_proves_the_new_one(void **state)
+{
+	struct conf conf;
+	struct engine *engine;
+	struct engine_account *account;
+	struct queue_job *job = row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1);
+	unsigned asked = 0;
+
+	(void)state;
+	rows_conf(&conf, one, 1);
+	conf.account[0].auth = CONF_OAUTH2;
+	conf.account[0].provider = CONF_MICROSOFT_HVE;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	engine_accepted(engine, job, at(0));
+	for (nd_ms now = 0; now < ND_MIN(1); now += ND_SEC(1))
+		asked += ask_for_tokens(engine, now);
+	assert_int_equal(asked, 2);
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	assert_string_equal(account->health.reason, "token-expired");
+	assert_int_equal(job->attempt_count, 0);
+	finish(engine, &conf);
+}
+
 int
 main(void)
 {
@@ -424,6 +484,7 @@ main(void)
 		cmocka_unit_test(a_mail_that_is_told_421_each_time_does_not_stop_its_account),
 		cmocka_unit_test(a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt),
 		cmocka_unit_test(a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it),
+		cmocka_unit_test(a_token_refused_for_a_mail_is_renewed_once_and_no_session_proves_the_new_one),
 		cmocka_unit_test(five_mails_that_are_refused_alike_are_a_fault_of_the_account),
 		cmocka_unit_test(what_is_known_to_be_refused_is_no_probe_while_there_is_another_one),
 		cmocka_unit_test(a_delivery_between_and_a_second_refusal_are_the_messages_own),
