@@ -39,6 +39,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/echo.c \
+	%D%/core/echo.h \
 	%D%/core/ending.c \
 	%D%/core/ending.h \
 	%D%/core/expiry.c \

@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
+	%D%/unit/test_echo \
 	%D%/unit/test_ending \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \

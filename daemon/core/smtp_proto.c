@@ -182,6 +182,7 @@ hear_replies(struct smtp_proto *proto)
 			return;
 		if (used > 0) {
 			nd_buf_drop(&proto->in, (size_t)used);
+			smtp_talk_hush(proto, &reply);
 			hear(proto, &reply);
 		} else {
 			(void)nd_fail(&why, ND_EPROTOCOL, 0, "what %s sent while %s is not SMTP", proto->settings->host,
