@@ -13,6 +13,7 @@ struct settling { /* owner of an OUTCOME request */
 	struct engine_account *account;
 	struct sched_job *job;           /* NULL: the row is not in memory; req->job is ours */
 	struct queue_evidence *evidence; /* owned; NULL none */
+	char *transcript;                /* owned; NULL none */
 	bool moved;
 };
 
@@ -48,6 +49,7 @@ free_outcome(struct store_req *req)
 	if (settling->evidence)
 		queue_evidence_done(settling->evidence);
 	free(settling->evidence);
+	free(settling->transcript);
 	free(settling);
 	free(req);
 }
@@ -148,6 +150,7 @@ submit_outcome(struct app *app, struct queue_job *row, struct settling settling,
 	req->job = row;
 	req->attempt = attempt;
 	req->evidence = settling.evidence;
+	req->transcript = settling.transcript;
 	app->outcomes++;
 	store_submit(app->store, req);
 }
@@ -157,8 +160,9 @@ outcomes_store(struct app *app, const struct engine_action *action)
 {
 	struct queue_job *row = action->job->job;
 	struct settling settling = { app, action->account, action->job, evidence_of(action->job, action->attempt),
-		false };
+		action->job->transcript, false };
 
+	action->job->transcript = NULL;
 	submit_outcome(app, row, settling, action->attempt);
 }
 
@@ -191,7 +195,8 @@ outcomes_move(struct app *app, const struct engine_action *action)
 	nd_buf_done(&words);
 	sender_move(row, action->to);
 	((struct app_account *)action->account->user)->moved++;
-	submit_outcome(app, row, (struct settling){ app, action->account, action->job, NULL, true }, attempt);
+	submit_outcome(app, row,
+	    (struct settling){ .app = app, .account = action->account, .job = action->job, .moved = true }, attempt);
 }
 
 void

@@ -78,6 +78,7 @@ UNIT_TESTS = \
 	%D%/unit/test_store_port \
 	%D%/unit/test_str \
 	%D%/unit/test_token \
+	%D%/unit/test_transcript \
 	%D%/unit/test_ulid \
 	%D%/unit/test_verdict \
 	%D%/unit/test_watchdog

@@ -445,6 +445,12 @@ smtp_proto_holds(const struct smtp_proto *proto)
 	return proto->state == STATE_FLIGHT;
 }
 
+bool
+smtp_proto_chunks(const struct smtp_proto *proto)
+{
+	return proto->pace >= SMTP_CHUNKED;
+}
+
 void
 smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out)
 {
