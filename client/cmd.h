@@ -56,8 +56,8 @@ cmd_run cmd_backup_run, cmd_state_run, cmd_explain_run;
 extern const struct args_option cmd_explain_options[];
 cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run, cmd_message_run;
 cmd_run cmd_retry_run, cmd_hold_run, cmd_release_run, cmd_cancel_run, cmd_flush_run;
-extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_list_options[], cmd_act_options[],
-    cmd_state_options[];
+extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_list_options[], cmd_show_options[],
+    cmd_act_options[], cmd_state_options[];
 cmd_run cmd_watch_run, cmd_wait_run;
 extern const struct args_option cmd_watch_options[], cmd_wait_options[];
 cmd_run cmd_account_run, cmd_test_run, cmd_doctor_run;

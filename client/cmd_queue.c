@@ -24,6 +24,12 @@ const struct args_option cmd_list_options[] = {
 	{ 0 },
 };
 
+enum { OPT_TRANSCRIPT };
+const struct args_option cmd_show_options[] = {
+	[OPT_TRANSCRIPT] = { 't', "transcript", NULL, "Shows what was said with the relay in the last attempt that failed, too." },
+	{ 0 },
+};
+
 enum { COL_ID, COL_AGE, COL_STATE, COL_SEVERITY, COL_ACCOUNT, COL_TO, COL_SUBJECT };
 static const struct writer_column job_columns[] = {
 	[COL_ID]       = { "ID", false, 0 },
@@ -326,6 +332,39 @@ print_evidence(struct cmd *cmd, const struct json_node *list)
 	writer_table_done(&table);
 }
 
+/* "     0.031  < 550 5.1.1 no such user" */
+static void
+print_transcript(struct cmd *cmd, const struct json_node *job, const char *word, bool whole)
+{
+	const struct json_node *list = json_get(job, "transcript"), *line = list != NULL ? list->child : NULL;
+	const char *stamp = json_get_text(job, "transcript_start");
+	char when[48];
+	int64_t ms;
+
+	if (line == NULL)
+		return;
+	(void)fputc('\n', cmd->out.file);
+	if (!whole) {
+		writer_line(&cmd->out, WRITER_DIM,
+		    "what was said with the relay in the last attempt that failed: notifyctl show --transcript %s",
+		    word);
+		return;
+	}
+	writer_line(&cmd->out, WRITER_BOLD, "What was said with the relay in the last attempt that failed, from %s on",
+	    stamp != NULL ? cmd_stamp(stamp, when) : "?");
+	for (; line != NULL; line = line->next) {
+		const char *from = json_get_text(line, "from"), *text = json_get_text(line, "text");
+
+		if (from == NULL || text == NULL || !json_int(json_get(line, "ms"), 0, INT64_MAX, &ms))
+			continue;
+		writer_line(&cmd->out, WRITER_PLAIN, "%6lld.%03d  %s %s", (long long)(ms / 1000), (int)(ms % 1000),
+		    strcmp(from, "client") == 0   ? ">"
+		    : strcmp(from, "server") == 0 ? "<"
+						  : "*",
+		    text);
+	}
+}
+
 int
 cmd_show_run(struct cmd *cmd, const struct args *args)
 {
@@ -342,6 +381,7 @@ cmd_show_run(struct cmd *cmd, const struct args *args)
 		print_recipients(cmd, json_get(tree.root, "recipients"));
 		print_attempts(cmd, json_get(tree.root, "attempts"));
 		print_evidence(cmd, json_get(tree.root, "evidence"));
+		print_transcript(cmd, tree.root, args->words[0], args_has(args, OPT_TRANSCRIPT));
 	}
 	json_done(&tree);
 	return code;

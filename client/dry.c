@@ -41,6 +41,33 @@ tell_fields(struct cmd *cmd, const struct json_node *answer)
 	nd_buf_done(&to);
 }
 
+/* "messages_per_minute: 3 of 30 left" */
+static void
+tell_limits(struct cmd *cmd, const struct json_node *limits)
+{
+	const struct json_node *row;
+
+	for (row = limits != NULL ? limits->child : NULL; row != NULL; row = row->next) {
+		const char *setting = json_get_text(row, "setting"), *address = json_get_text(row, "address");
+		const char *until = json_get_text(row, "until");
+		struct nd_buf words;
+		int64_t most, left;
+
+		if (setting == NULL || !json_int(json_get(row, "limit"), 0, INT64_MAX, &most))
+			continue;
+		nd_buf_init(&words, 4096);
+		if (json_int(json_get(row, "left"), 0, INT64_MAX, &left))
+			(void)nd_buf_addf(&words, "%lld of ", (long long)left);
+		(void)nd_buf_addf(&words, "%lld%s", (long long)most, words.len > 0 ? " left" : "");
+		if (address != NULL)
+			(void)nd_buf_addf(&words, " for %s", address);
+		if (until != NULL)
+			(void)nd_buf_addf(&words, ", again at %s", until);
+		writer_line(&cmd->out, WRITER_PLAIN, "%-11s %s: %s", "limit", setting, nd_buf_text(&words));
+		nd_buf_done(&words);
+	}
+}
+
 void
 dry_tell(struct cmd *cmd, const struct json_node *answer)
 {
@@ -49,6 +76,7 @@ dry_tell(struct cmd *cmd, const struct json_node *answer)
 
 	writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: a dry run: nothing was accepted");
 	tell_fields(cmd, answer);
+	tell_limits(cmd, json_get(answer, "limits"));
 	for (row = defaults != NULL ? defaults->child : NULL; row != NULL; row = row->next)
 		if (row->text != NULL)
 			writer_line(&cmd->out, WRITER_PLAIN, "%-11s %s: %s", "by default", row->key, row->text);

@@ -19,7 +19,7 @@ static const struct cmd_row commands[] = {
 	{ "submit", "FILE|-", "Hands over jobs that are JSON: an object, an array of them, or several one after another.", cmd_submit_options, cmd_submit_run, 1, 1, true },
 	{ "status", "", "Shows the queue, the accounts and what needs a person.", NULL, cmd_status_run, 0, 0, false },
 	{ "list", "[filters]", "Lists jobs, newest first.", cmd_list_options, cmd_list_run, 0, 0, false },
-	{ "show", "ID", "Shows one job: its state, recipients and attempts.", NULL, cmd_show_run, 1, 1, false },
+	{ "show", "ID", "Shows one job: its state, recipients and attempts.", cmd_show_options, cmd_show_run, 1, 1, false },
 	{ "retry", "ID…|--all", "Tries jobs again: queued, held, failed or expired ones.", cmd_act_options, cmd_retry_run, 0, 1000, false },
 	{ "hold", "ID…|--all", "Keeps jobs from being sent.", cmd_act_options, cmd_hold_run, 0, 1000, false },
 	{ "release", "ID…|--all", "Lets held jobs go.", cmd_act_options, cmd_release_run, 0, 1000, false },

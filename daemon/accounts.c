@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* accounts.c - what belongs to an account outside the engine: its life, its pause, its routes. */
 #include "daemon/app.h"
+#include "daemon/transcripts.h"
 
 #include "common/json.h"
 #include "common/log.h"
@@ -98,6 +99,7 @@ free_one(struct app_account *account)
 	tls_free(account->tls);
 	secrets_done(account);
 	free(account->token_path);
+	transcripts_free(account->transcript);
 	reload_release(account->conf);
 	free(account);
 }

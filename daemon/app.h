@@ -108,8 +108,9 @@ struct app_account {
 	unsigned grants;          /* counts sign-ins and sign-outs: answers about a grant of before are not taken */
 	long skew;                /* s; this host's clock against the token endpoint's, when it was asked last */
 	bool skew_known;
-	bool answer_lost;     /* a refresh of an earlier run got an answer that never came to the disk */
-	struct nd_why locked; /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
+	bool answer_lost;                    /* a refresh of an earlier run got an answer that never came to the disk */
+	struct nd_why locked;                /* err ND_ETOKENSLOCKED: the file cannot be opened, and is left as it is */
+	struct transcripts_kept *transcript; /* transcripts.c: of its last failure; NULL none */
 };
 
 struct json_out;

@@ -2,6 +2,7 @@
 /* deliver.c - carries out what the engine decides about sessions and mails. */
 #include "daemon/app.h"
 #include "daemon/deliver_head.h"
+#include "daemon/transcripts.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -77,7 +78,8 @@ end_session(struct delivery *delivery, const struct smtp_fault *fault)
 	struct app *app = delivery->app;
 	struct pool_session *session = delivery->session;
 
-	if (fault && session->state == POOL_OPENING)
+	if (fault && session->state == POOL_OPENING) {
+		transcripts_unopened(app, session, delivery->link, fault);
 		nd_log(ND_LOG_WARNING,
 		    ND_FIELDS({ "ACCOUNT", session->account->conf->name }, { "SESSION", session->id },
 			{ "RELAY", delivery->link ? smtp_link_relay(delivery->link) : NULL },
@@ -85,6 +87,7 @@ end_session(struct delivery *delivery, const struct smtp_fault *fault)
 		    "no session with %s for account %s: at %s: %s%s%s", session->account->conf->host,
 		    session->account->conf->name, smtp_proto_stage_name(fault->stage), fault->why.text,
 		    fault->challenge[0] ? "; the server added " : "", fault->challenge);
+	}
 	engine_gone(app->engine, session, fault, loop_now(app->loop));
 	free_delivery(delivery);
 	loop_soon(app->loop, app_pump, app);
@@ -96,8 +99,10 @@ on_ready(void *owner, struct smtp_link *link)
 	struct delivery *delivery = owner;
 
 	nd_secret_done(&delivery->password);
-	if (delivery->session->state == POOL_OPENING)
+	if (delivery->session->state == POOL_OPENING) {
 		engine_offered(delivery->session, smtp_proto_caps(smtp_link_proto(link)));
+		transcripts_opened(delivery->session);
+	}
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 	loop_soon(delivery->app->loop, app_pump, delivery->app);
 }
@@ -170,6 +175,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	left_out = engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
 	if (left_out != SMTP_EXT_NONE)
 		tell_left_out(account, left_out, &told, sealed);
+	transcripts_outcome(app, delivery->session, job, link, outcome);
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;

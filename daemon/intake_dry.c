@@ -99,13 +99,46 @@ put_from(const struct queue_job *row, struct json_out *out)
 	nd_buf_done(&text);
 }
 
+/* What the account's limits leave to this job now. Returns when it may go by them, behind the jobs that are ready before it. */
+static nd_unix
+put_limits(struct engine_account *account, const struct queue_job *row, struct nd_now now, struct json_out *out)
+{
+	const bool severe = sched_severe(row);
+	const char **rcpts = nd_xalloc((row->rcpt_count + 1) * sizeof(*rcpts));
+	nd_unix at = severe ? now.unix_ms : engine_through(account, sched_ready(&account->sched) + 1, now);
+	struct limit_left left[LIMIT_RULES];
+	unsigned i, count;
+
+	for (i = 0; i < row->rcpt_count; i++)
+		rcpts[i] = row->rcpts[i].address;
+	count = limit_left(account->limit, &account->rules, severe, rcpts, row->rcpt_count, now.ms, left);
+	json_out_array(out, "limits");
+	for (i = 0; i < count; i++) {
+		const nd_unix until = left[i].until != ND_NEVER ? now.unix_ms + (left[i].until - now.ms) : 0;
+
+		json_out_object(out, NULL);
+		json_out_text(out, "setting", limit_why_key(left[i].why));
+		json_out_int(out, "limit", left[i].most);
+		if (account->limit->known) /* what an earlier run sent may not be read yet */
+			json_out_int(out, "left", left[i].left);
+		json_out_text(out, "address", left[i].address);
+		if (until > now.unix_ms)
+			json_out_time(out, "until", until);
+		json_out_object_end(out);
+		at = until > at ? until : at;
+	}
+	json_out_array_end(out);
+	free(rcpts);
+	return at;
+}
+
 static void
 put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 {
 	struct engine_account *account = row->account[0] ? engine_account_named(app->engine, row->account) : NULL;
 	struct nd_now now = loop_now(app->loop);
 	char relay[300];
-	nd_unix at;
+	nd_unix at, allowed;
 
 	if (!account) {
 		json_out_text(out, "reason", row->reason);
@@ -117,9 +150,13 @@ put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 	json_out_text(out, "relay", relay);
 	if (account->health.state != HEALTH_OK)
 		shape_health(&account->health, row->account, loop_now(app->loop), out);
-	at = health_ready(&account->health, now);
-	if (at != 0)
-		json_out_time(out, "eta", row->due > at ? row->due : at);
+	allowed = put_limits(account, row, now, out);
+	/* What paces an account are its limits: they may let this job pass. */
+	at = account->health.state == HEALTH_PACED ? now.unix_ms : health_ready(&account->health, now);
+	if (at == 0)
+		return;
+	at = allowed > at ? allowed : at;
+	json_out_time(out, "eta", row->due > at ? row->due : at);
 }
 
 /* All but the message. The object stays open. */

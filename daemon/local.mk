@@ -39,6 +39,8 @@ libcore_a_SOURCES = \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
+	%D%/core/echo.c \
+	%D%/core/echo.h \
 	%D%/core/ending.c \
 	%D%/core/ending.h \
 	%D%/core/expiry.c \
@@ -139,6 +141,8 @@ libcore_a_SOURCES = \
 	%D%/core/store.h \
 	%D%/core/token.c \
 	%D%/core/token.h \
+	%D%/core/transcript.c \
+	%D%/core/transcript.h \
 	%D%/core/verdict.c \
 	%D%/core/verdict.h \
 	%D%/core/watchdog.c \
@@ -207,6 +211,7 @@ libio_a_SOURCES = \
 	%D%/io/store_row.c \
 	%D%/io/store_scan.c \
 	%D%/io/store_schema.c \
+	%D%/io/store_tale.c \
 	%D%/io/store_write.c \
 	%D%/io/tls.c \
 	%D%/io/tls.h \
@@ -281,6 +286,8 @@ notifyd_SOURCES = \
 	%D%/tokens_answer.c \
 	%D%/tokens_inner.h \
 	%D%/tokens_kept.c \
+	%D%/transcripts.c \
+	%D%/transcripts.h \
 	%D%/trust.c \
 	%D%/vault.c \
 	%D%/waiters.c \

@@ -47,6 +47,7 @@ free_outcome(struct store_req *req)
 	if (req->evidence)
 		queue_evidence_done(req->evidence);
 	free(req->evidence);
+	free((void *)(uintptr_t)req->transcript);
 	free(settling);
 	free(req);
 }
@@ -148,8 +149,11 @@ submit_outcome(struct queue_job *row, struct settling settling, struct queue_att
 	*(struct settling *)req->owner = settling;
 	req->job = row;
 	req->attempt = attempt;
-	if (tried)
+	if (tried) {
 		evidence_of(tried, req);
+		req->transcript = tried->transcript;
+		tried->transcript = NULL;
+	}
 	app->outcomes++;
 	store_submit(app->store, req);
 }

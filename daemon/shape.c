@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* shape.c - jobs, accounts and the status as JSON, with the names of the API. */
 #include "daemon/app.h"
+#include "daemon/transcripts.h"
 
 #include "common/json.h"
 #include "common/mem.h"
@@ -229,6 +230,7 @@ shape_job(struct app *app, const struct queue_job *job, const struct store_req *
 	if (tale) {
 		put_attempts(tale->attempts, tale->attempt_count, out);
 		put_evidence(job, tale, out);
+		transcripts_put(app, job, tale, out);
 	}
 	json_out_object_end(out);
 	json_done(&facts);

@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
+	%D%/unit/test_echo \
 	%D%/unit/test_ending \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
@@ -77,6 +78,7 @@ UNIT_TESTS = \
 	%D%/unit/test_store_port \
 	%D%/unit/test_str \
 	%D%/unit/test_token \
+	%D%/unit/test_transcript \
 	%D%/unit/test_ulid \
 	%D%/unit/test_verdict \
 	%D%/unit/test_watchdog

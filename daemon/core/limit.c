@@ -18,6 +18,7 @@ static const char *const keys[LIMIT_WHY_COUNT] = {
 	[LIMIT_MINUTE] = "messages_per_minute",
 	[LIMIT_DAY] = "messages_per_day",
 	[LIMIT_RCPTS_DAY] = "recipients_per_day",
+	[LIMIT_RCPT_HOUR] = "messages_per_recipient_hour",
 };
 
 const char *
@@ -87,15 +88,23 @@ wait_for(struct limit_word *word, enum limit_why why, nd_ms until, nd_ms now)
 	word->until = until;
 }
 
+/* What holds in this minute: the rule, or what the server asked for. 0: nothing. */
+static uint32_t
+minute_of(struct limit *limit, uint32_t most, nd_ms now, enum limit_why *why)
+{
+	const uint32_t rate = limit_rate(limit, now);
+	const bool asked = rate > 0 && (most == 0 || rate < most);
+
+	*why = asked ? LIMIT_RATE : LIMIT_MINUTE;
+	return asked ? rate : most;
+}
+
 static void
 ask_minute(struct limit *limit, uint32_t most, bool severe, struct limit_word *word, nd_ms now)
 {
-	const uint32_t rate = limit_rate(limit, now);
-	const bool asked = rate > 0 && (most == 0 || rate < most); /* by the server */
-	const enum limit_why why = asked ? LIMIT_RATE : LIMIT_MINUTE;
+	enum limit_why why;
 
-	if (asked)
-		most = rate;
+	most = minute_of(limit, most, now, &why);
 	if (most == 0)
 		return;
 	wait_for(word, why, room_at(&limit->minute, limit->going, most, now), now);
@@ -324,6 +333,79 @@ limit_rcpt_end(struct limit *limit, const char *address, bool happened, nd_ms no
 		rcpt->going--;
 	if (happened)
 		limit_window_add(&rcpt->hour, 1, now, now);
+}
+
+/* -- what is left -- */
+
+static struct limit_left
+left_in(struct limit_window *window, uint64_t going, uint32_t most, nd_ms now)
+{
+	const uint64_t used = limit_window_sum(window, now) + going;
+
+	return (struct limit_left){ .most = most,
+		.left = used < most ? (uint32_t)(most - used) : 0,
+		.until = room_at(window, going, most, now) };
+}
+
+static struct limit_left
+left_in_minute(struct limit *limit, uint32_t most, bool severe, nd_ms now)
+{
+	struct limit_left all = left_in(&limit->minute, limit->going, most, now), half;
+
+	if (severe)
+		return all;
+	half = left_in(&limit->ordinary, limit->going_ordinary, most - most / 2, now);
+	all.left = half.left < all.left ? half.left : all.left;
+	all.until = half.until > all.until ? half.until : all.until;
+	return all;
+}
+
+/* Who has had enough is left out of the mail: it goes when there is room for one. */
+static struct limit_left
+left_in_hour(struct limit *limit, uint32_t most, const char *const *rcpts, unsigned count, nd_ms now)
+{
+	struct limit_left least = { .most = most, .left = UINT32_MAX, .until = ND_NEVER };
+	const uint64_t others = limit_window_sum(&limit->any, now);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct limit_rcpt *rcpt = of_address(limit, rcpts[i]);
+		const uint32_t left = left_in(&rcpt->hour, rcpt->going + others, most, now).left;
+		const nd_ms until = room_for(limit, rcpt, rcpt->going, most, now);
+
+		if (left < least.left) {
+			least.left = left;
+			least.address = rcpts[i];
+		}
+		least.until = until < least.until ? until : least.until;
+	}
+	return least;
+}
+
+unsigned
+limit_left(struct limit *limit, const struct limit_rules *rules, bool severe, const char *const *rcpts,
+    unsigned rcpt_count, nd_ms now, struct limit_left out[LIMIT_RULES])
+{
+	enum limit_why why;
+	const uint32_t minute = minute_of(limit, rules->minute, now, &why);
+	unsigned count = 0;
+
+	if (minute > 0) {
+		out[count] = left_in_minute(limit, minute, severe, now);
+		out[count++].why = why;
+	}
+	if (rules->day > 0) {
+		out[count] = left_in(&limit->day, limit->going, rules->day, now);
+		out[count++].why = LIMIT_DAY;
+	}
+	if (rules->rcpts > 0) {
+		out[count] = left_in(&limit->rcpts, limit->going_rcpts, rules->rcpts, now);
+		out[count++].why = LIMIT_RCPTS_DAY;
+	}
+	if (rules->rcpt > 0 && rcpt_count > 0) {
+		out[count] = left_in_hour(limit, rules->rcpt, rcpts, rcpt_count, now);
+		out[count++].why = LIMIT_RCPT_HOUR;
+	}
+	return count;
 }
 
 /* -- how long for all -- */

@@ -80,6 +80,7 @@ enum limit_why {
 	LIMIT_MINUTE, /* the rules, by their names */
 	LIMIT_DAY,
 	LIMIT_RCPTS_DAY,
+	LIMIT_RCPT_HOUR, /* no answer of limit_ask: it is each recipient's own */
 	LIMIT_WHY_COUNT
 };
 struct limit_word {
@@ -89,6 +90,17 @@ struct limit_word {
 };
 struct limit_word limit_ask(
     struct limit *limit, const struct limit_rules *rules, bool severe, unsigned rcpts, nd_ms now);
+/* What each rule leaves to one job now; returns how many rules there are. */
+#define LIMIT_RULES 4u
+struct limit_left {
+	enum limit_why why; /* RATE, MINUTE, DAY, RCPTS_DAY, RCPT_HOUR */
+	uint32_t most;
+	uint32_t left;       /* messages; RCPTS_DAY: recipients; RCPT_HOUR: to the recipient who may get the fewest */
+	nd_ms until;         /* when the job may go, by this rule; ND_NEVER: when a mail under way ends */
+	const char *address; /* RCPT_HOUR: that recipient, borrowed; else NULL */
+};
+unsigned limit_left(struct limit *limit, const struct limit_rules *rules, bool severe, const char *const *rcpts,
+    unsigned rcpt_count, nd_ms now, struct limit_left out[LIMIT_RULES]);
 const char *limit_why_key(enum limit_why why); /* the setting's name */
 void limit_begin(struct limit *limit, bool severe, unsigned rcpts);
 /* happened: its data may have begun. */

@@ -85,6 +85,7 @@ sched_release(struct sched *sched, struct sched_job *job)
 		sched->all = job->next;
 	sched->count--;
 	sched->octets -= job->job->body ? job->job->body_len : 0;
+	free(job->transcript);
 	free(job);
 	return row;
 }
@@ -109,6 +110,7 @@ sched_done(struct sched *sched)
 	for (job = sched->all; job; job = next) {
 		next = job->next;
 		queue_job_free(job->job);
+		free(job->transcript);
 		free(job);
 	}
 	free(sched->waiting.item);

@@ -48,6 +48,7 @@ struct sched_job {
 	bool plain;                    /* the driver's: its header went without UTF-8 the last time */
 	uint64_t octets;               /* the driver's: of its message, as it went the last time */
 	char sha256[65];               /* the driver's: of the same; "" not known */
+	char *transcript;              /* the driver's: of the outcome that is to be stored; owned, NULL none */
 };
 
 struct sched {

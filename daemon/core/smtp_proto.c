@@ -183,6 +183,7 @@ hear_replies(struct smtp_proto *proto)
 			return;
 		if (used > 0) {
 			nd_buf_drop(&proto->in, (size_t)used);
+			smtp_talk_hush(proto, &reply);
 			hear(proto, &reply);
 		} else {
 			(void)nd_fail(&why, ND_EPROTOCOL, 0, "what %s sent while %s is not SMTP", proto->settings->host,
@@ -444,6 +445,12 @@ bool
 smtp_proto_holds(const struct smtp_proto *proto)
 {
 	return proto->state == STATE_FLIGHT;
+}
+
+bool
+smtp_proto_chunks(const struct smtp_proto *proto)
+{
+	return proto->pace >= SMTP_CHUNKED;
 }
 
 void

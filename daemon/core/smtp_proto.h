@@ -192,6 +192,8 @@ struct nd_buf *smtp_proto_output(struct smtp_proto *proto,
     bool *secret); /* octets to write; the driver drops what it took. secret: wipe, never trace */
 /* The output waits for the end of the content, to leave with it in one write: it is not taken yet. */
 bool smtp_proto_holds(const struct smtp_proto *proto);
+/* The content of this mail goes behind BDAT. */
+bool smtp_proto_chunks(const struct smtp_proto *proto);
 void smtp_proto_result(struct smtp_proto *proto, struct smtp_outcome *out);
 const struct smtp_question *smtp_proto_question(const struct smtp_proto *proto);
 const struct smtp_fault *smtp_proto_fault(const struct smtp_proto *proto);

@@ -6,6 +6,7 @@
 #ifndef ND_CORE_SMTP_TALK_H
 #define ND_CORE_SMTP_TALK_H
 
+#include "daemon/core/echo.h"
 #include "daemon/core/smtp_auth.h"
 #include "daemon/core/smtp_ext.h"
 #include "daemon/core/smtp_proto.h"
@@ -71,6 +72,7 @@ struct smtp_proto {
 	nd_ms now, deadline, ready_since;
 	struct nd_buf in, out;
 	bool out_secret;         /* `out` holds, or held, a credential */
+	struct echo echo;        /* those that were said */
 	bool tls;                /* the session is encrypted */
 	bool quitting;           /* QUIT as soon as it is ready */
 	bool challenged;         /* all messages of AUTH were said and answered by a challenge */
@@ -105,6 +107,9 @@ struct smtp_proto {
 };
 
 extern const struct smtp_row smtp_talk_rows[STATE_COUNT];
+
+/* A reply in the sign-in: a credential that it repeats goes no further. */
+void smtp_talk_hush(const struct smtp_proto *proto, struct smtp_reply *reply);
 
 /* All return the state that follows. */
 

@@ -77,11 +77,27 @@ smtp_talk_heard_starttls(struct smtp_proto *proto, const struct smtp_reply *repl
 
 /* ---- signing in ---- */
 
+/* A challenge is as it is: what answers it must be right. */
+void
+smtp_talk_hush(const struct smtp_proto *proto, struct smtp_reply *reply)
+{
+	if (smtp_talk_rows[proto->state].stage == SMTP_AT_AUTH && reply->code / 100 != 3)
+		echo_hide(&proto->echo, reply->text);
+}
+
+static void
+hide(struct smtp_proto *proto)
+{
+	proto->out_secret = true;
+	(void)echo_note(&proto->echo, nd_buf_text(&proto->out), proto->out.len);
+}
+
 void
 smtp_talk_say_auth(struct smtp_proto *proto)
 {
 	proto->said = smtp_auth_command(proto->mech, proto->settings, &proto->out) ? 1 : 0;
-	proto->out_secret = proto->said > 0;
+	if (proto->said > 0)
+		hide(proto);
 }
 
 static enum smtp_state
@@ -143,8 +159,8 @@ smtp_talk_heard_auth(struct smtp_proto *proto, const struct smtp_reply *reply)
 void
 smtp_talk_say_auth_message(struct smtp_proto *proto)
 {
-	proto->out_secret = true;
 	smtp_auth_message(proto->mech, proto->said++, proto->settings, &proto->out);
+	hide(proto);
 }
 
 enum smtp_state
@@ -172,8 +188,8 @@ smtp_talk_heard_auth_refusal(struct smtp_proto *proto, const struct smtp_reply *
 void
 smtp_talk_say_auth_answer(struct smtp_proto *proto)
 {
-	proto->out_secret = true;
 	smtp_auth_answer(proto->mech, proto->settings, proto->exchange, &proto->out);
+	hide(proto);
 }
 
 enum smtp_state

@@ -82,6 +82,8 @@ queue_tale_free(struct store_req *req)
 		queue_evidence_done(&req->evidences[i]);
 	free(req->attempts);
 	free(req->evidences);
+	free(req->found_transcript);
+	req->found_transcript = NULL;
 	req->attempts = NULL;
 	req->evidences = NULL;
 	req->attempt_count = req->evidence_count = 0;

@@ -133,6 +133,8 @@ struct store_req {
 	uint8_t duplicate_state;
 	const struct queue_attempt *attempt; /* OUTCOME; may be NULL */
 	struct queue_evidence *evidence;     /* OUTCOME of a delivery to somebody; may be NULL */
+	const char *
+	    transcript; /* OUTCOME of an attempt that failed: its transcript_text; takes the place of the one before. NULL: that stays */
 
 	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then by due; `skip` (sorted ids) are in memory already.
 	 * `orphans`: instead, unfinished jobs whose account is none of `names` (start only; no bodies). Result: jobs, job_count, more, next_due. */
@@ -149,7 +151,7 @@ struct store_req {
 	bool more;        /* there are more that fit */
 	nd_unix next_due; /* of the first queued job of the account after `until`; ND_NEVER none */
 
-	/* SHOW, BODY: `id` whole. Result `found` (the caller frees), attempts and, by SHOW, evidences (queue_tale_free); ND_ENOTFOUND; BODY: ND_EBODYGONE. `tail`: id is the end of one; ND_EAMBIGUOUS */
+	/* SHOW, BODY: `id` whole. Result `found` (the caller frees), attempts and, by SHOW, evidences and transcript (queue_tale_free); ND_ENOTFOUND; BODY: ND_EBODYGONE. `tail`: id is the end of one; ND_EAMBIGUOUS */
 	char id[ND_ULID_LEN + 1];
 	bool tail;
 	struct queue_job *found;
@@ -157,6 +159,8 @@ struct store_req {
 	unsigned attempt_count;
 	struct queue_evidence *evidences;
 	unsigned evidence_count;
+	char *
+	    found_transcript; /* of its last attempt that failed; NULL none. It goes when the job leaves the queue for history */
 
 	/* LIST: filters; result jobs, job_count, more. Newest first. */
 	struct store_filter {
@@ -205,7 +209,7 @@ struct store_ops {
 	void (*submit)(void *store, struct store_req *req);
 };
 
-/* The attempts and evidences of a SHOW. */
+/* The attempts, evidences and transcript of a SHOW. */
 void queue_tale_free(struct store_req *req);
 /* Does the filter mean this job? But for `before` and `tail`, which are of the walk. */
 bool queue_fits(const struct queue_job *job, const struct store_filter *filter);

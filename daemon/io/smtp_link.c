@@ -221,6 +221,7 @@ tell_outcome(struct smtp_link *link)
 	end_mail(link);
 	link->told = link->room_told = false;
 	link->events->outcome(link->owner, link, &outcome);
+	transcript_over(&link->transcript);
 }
 
 /* The machine calls it no fault when a session ends while idle; one nobody could use must not look like success. */
@@ -328,6 +329,7 @@ struct smtp_link *
 smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_link_conf *conf,
     const struct smtp_link_events *events, void *owner)
 {
+	const char *dialed = conf->proxy.kind != PROXY_TALK_NONE ? conf->proxy.host : conf->host;
 	struct smtp_link *link = nd_xalloc(sizeof(*link));
 
 	link->loop = loop;
@@ -338,6 +340,8 @@ smtp_link_new(struct loop *loop, struct resolver *resolver, const struct smtp_li
 	link->settings.loopback = false;
 	make_nonce(link);
 	link->timer = loop_timer_new(loop, on_time, link);
+	transcript_begin(&link->transcript, smtp_link_now(link));
+	transcript_note(&link->transcript, "looking up", dialed, smtp_link_now(link));
 	smtp_link_begin_dialing(link, resolver);
 	return link;
 }
@@ -350,6 +354,7 @@ smtp_link_send(struct smtp_link *link, const struct smtp_link_mail *mail)
 	link->mailing = true;
 	link->at = 0;
 	link->total = mail->head_len + mail->body_len;
+	transcript_mail(&link->transcript, smtp_link_now(link));
 	smtp_proto_mail(link->proto, &link->mail.mail, smtp_link_now(link));
 	smtp_link_due(link);
 }
@@ -375,6 +380,7 @@ smtp_link_ahead(struct smtp_link *link, const struct smtp_link_mail *mail)
 		abort(); /* no memory for 64 KiB */
 	smtp_proto_ahead(link->proto, &mail->mail, nd_buf_text(&content), content.len, smtp_link_now(link));
 	nd_buf_done(&content);
+	transcript_beside(&link->transcript);
 	smtp_link_fly(link);
 	smtp_link_due(link);
 }
@@ -414,6 +420,12 @@ const char *
 smtp_link_tls(const struct smtp_link *link)
 {
 	return link->tls;
+}
+
+const struct transcript *
+smtp_link_transcript(const struct smtp_link *link)
+{
+	return &link->transcript;
 }
 
 const struct smtp_proto *

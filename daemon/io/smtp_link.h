@@ -41,6 +41,7 @@ struct smtp_link_mail {
 	void *given_arg;
 };
 
+struct transcript;
 struct smtp_link;
 struct smtp_link_events {
 	void (*ready)(void *owner, struct smtp_link *link); /* session stands; mail may be given */
@@ -66,7 +67,9 @@ void smtp_link_quit(struct smtp_link *link); /* QUIT, then gone(NULL) */
 void smtp_link_free(struct smtp_link *link); /* at once, without QUIT and without events */
 const char *smtp_link_relay(const struct smtp_link
 	*link); /* "smtp.office365.com[192.0.2.1]:587", "…[by proxy.example:3128]:587"; "" before connected */
-const char *smtp_link_tls(const struct smtp_link *link);                /* "TLSv1.3 …" or "" */
+const char *smtp_link_tls(const struct smtp_link *link); /* "TLSv1.3 …" or "" */
+/* What was said. In `outcome` and `gone`: about that mail, or the opening of the session. */
+const struct transcript *smtp_link_transcript(const struct smtp_link *link);
 const struct smtp_proto *smtp_link_proto(const struct smtp_link *link); /* NULL before connected */
 
 /* What the link waits for. In TALKING: what smtp_proto_stage() says. */

@@ -9,6 +9,7 @@
 #ifndef ND_IO_SMTP_LINK_INNER_H
 #define ND_IO_SMTP_LINK_INNER_H
 
+#include "daemon/core/transcript.h"
 #include "daemon/io/smtp_link.h"
 
 #include <event2/bufferevent.h>
@@ -83,7 +84,8 @@ struct smtp_link {
 	bool room_told;     /* the owner knows that another mail fits */
 	char *piece;        /* owned; of the file */
 	size_t piece_used;  /* octets at its start that are secret */
-	size_t shown;       /* of the machine's output: in the trace already */
+	size_t shown;       /* of the machine's output: in the trace and the transcript already */
+	struct transcript transcript;
 
 	char relay[336], tls[96], session[48];
 };
@@ -112,8 +114,9 @@ void smtp_link_ask_proxy(struct smtp_link *link); /* on the connection that stan
 bool smtp_link_proxying(struct smtp_link *link);
 
 /* smtp_link_wire.c */
-void smtp_link_say(const struct smtp_link *link, const char *what, const char *value); /* one line of the trace */
-void smtp_link_listen(struct smtp_link *link); /* tells the machine what came, and the end of it */
+void smtp_link_say(
+    struct smtp_link *link, const char *what, const char *value); /* one line of the trace, and of the transcript */
+void smtp_link_listen(struct smtp_link *link);                    /* tells the machine what came, and the end of it */
 void smtp_link_tell_lost(struct smtp_link *link);
 void smtp_link_flush(struct smtp_link *link, bool content); /* writes what the machine has to say */
 void smtp_link_fly(struct smtp_link *link);                 /* writes a mail that was said beside others */

@@ -24,8 +24,9 @@ traced(const struct smtp_link *link)
 }
 
 void
-smtp_link_say(const struct smtp_link *link, const char *what, const char *value)
+smtp_link_say(struct smtp_link *link, const char *what, const char *value)
 {
+	transcript_note(&link->transcript, what, value, smtp_link_now(link));
 	if (traced(link))
 		nd_log(ND_LOG_DEBUG, ND_FIELDS({ "SESSION", link->session }), "%s %s", what, value);
 }
@@ -67,6 +68,37 @@ trace_output(const struct smtp_link *link, const struct nd_buf *out, const char 
 	}
 }
 
+/* A command, and the octets of a message behind it. */
+static void
+note_chunk(struct smtp_link *link, const char *octets, size_t len)
+{
+	const char *lf = memchr(octets, '\n', len);
+	const size_t command = lf ? (size_t)(lf + 1 - octets) : len;
+
+	transcript_said(&link->transcript, octets, command, smtp_link_now(link));
+	if (len > command)
+		transcript_gave(&link->transcript, len - command, smtp_link_now(link));
+}
+
+/* The same for the transcript. */
+static void
+note_output(struct smtp_link *link, const struct nd_buf *out, bool secret, bool content)
+{
+	const char *octets = out->octets + link->shown;
+	const size_t len = out->len - link->shown;
+
+	if (len == 0)
+		return;
+	if (secret)
+		transcript_hid(&link->transcript, octets, len, smtp_link_now(link));
+	else if (content && smtp_proto_chunks(link->proto))
+		note_chunk(link, octets, len);
+	else if (content)
+		transcript_gave(&link->transcript, len, smtp_link_now(link));
+	else
+		transcript_said(&link->transcript, octets, len, smtp_link_now(link));
+}
+
 /* The machine takes input now. What comes behind a reply that ends something waits until that is dealt with. */
 static bool
 hears(const struct smtp_link *link)
@@ -81,6 +113,7 @@ hear_line(struct smtp_link *link, const char *octets, size_t len)
 {
 	if (traced(link))
 		trace_line(link, '<', octets, len);
+	transcript_heard(&link->transcript, octets, len, smtp_link_now(link));
 	smtp_proto_input(link->proto, octets, len, smtp_link_now(link));
 }
 
@@ -220,6 +253,10 @@ smtp_link_fly(struct smtp_link *link)
 	const char *bdat = out->len > 0 ? memmem(out->octets, out->len, "\nBDAT ", 6) : NULL;
 	const char *body = bdat ? memchr(bdat + 1, '\n', out->len - (size_t)(bdat + 1 - out->octets)) : NULL;
 
+	if (bdat != NULL) {
+		transcript_said(&link->transcript, out->octets, (size_t)(bdat + 1 - out->octets), smtp_link_now(link));
+		note_chunk(link, bdat + 1, out->len - (size_t)(bdat + 1 - out->octets));
+	}
 	if (body != NULL && traced(link)) {
 		const struct nd_buf commands = { .octets = out->octets, .len = (size_t)(body + 1 - out->octets) };
 
@@ -256,6 +293,7 @@ smtp_link_flush(struct smtp_link *link, bool content)
 		return;
 	if (smtp_proto_holds(link->proto)) { /* one write, one TLS record */
 		trace_output(link, out, NULL);
+		note_output(link, out, false, false);
 		link->shown = out->len;
 		return;
 	}
@@ -268,6 +306,7 @@ smtp_link_flush(struct smtp_link *link, bool content)
 		return;
 	}
 	trace_output(link, out, hidden);
+	note_output(link, out, secret, content);
 	link->shown = 0;
 	if (secret) {
 		done = hand_over(link, out, wipe); /* it is wiped as soon as it is written */

@@ -453,7 +453,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 	if (err == ND_OK) {
 		rc = store_count_open(store);
 		if (rc == SQLITE_OK)
-			rc = store_write_open(store);
+			rc = store_tale_open(store);
 		if (rc != SQLITE_OK) {
 			store_db_note(store, rc);
 			err = nd_fail(why, ND_EDISK, store->trouble_errno, "%s: %s, while counting the jobs",

@@ -10,6 +10,7 @@
  *   store_count.c   how many jobs are in which state, kept in memory
  *   store_owner.c   how much of the queue is whose, kept in memory
  *   store_write.c   PUT OUTCOME MOVE UNCERTAIN
+ *   store_tale.c    the attempts of a job, their evidence and the last transcript
  *   store_read.c    LOAD SHOW BODY TOTALS EXPIRE
  *   store_scan.c    LIST, and SHOW by the end of an id: long reads, in slices
  *   store_prune.c   PRUNE
@@ -136,6 +137,9 @@ enum store_sql {
 	SQL_EVIDENCE_PUT,
 	SQL_EVIDENCE,
 	SQL_EVIDENCE_DROP,
+	SQL_TRANSCRIPT_PUT,
+	SQL_TRANSCRIPT,
+	SQL_TRANSCRIPT_DROP,
 	SQL_HISTORY_PUT,
 	SQL_HISTORY,
 	SQL_HISTORY_IDS,
@@ -312,7 +316,6 @@ struct store_end { /* how a job leaves the queue */
 	size_t data_len;
 };
 int store_write_history(struct store *store, const struct store_end *end);
-int store_write_open(struct store *store);
 
 /* store_read.c */
 int store_read_load(struct store *store, struct store_req *req);
@@ -330,13 +333,19 @@ struct store_get {
 	unsigned attempt_count;
 	struct queue_evidence *evidences;
 	unsigned evidence_count;
+	char *transcript;
 };
-int store_read_tale(
-    struct store *store, struct store_get *get); /* attempts and evidence of a job that is in the queue */
-void store_read_tale_free(struct store_get *get);
 int store_read_get(struct store *store, struct store_get *get);
 void store_read_add(struct store_req *req, struct queue_job *job); /* to req->jobs; takes it */
 void store_read_forget(struct store_req *req);                     /* frees the results */
+
+/* store_tale.c */
+int store_tale_open(struct store *store);
+bool store_tale_any(const struct store *store, int64_t seq);                       /* false: this job surely has none */
+int store_tale_put(struct store *store, const struct store_req *req, int64_t seq); /* of an OUTCOME */
+int store_tale_read(struct store *store, struct store_get *get);                   /* of a job in the queue */
+void store_tale_free(struct store_get *get);
+int store_tale_drop(struct store *store, int64_t seq);
 
 /* store_scan.c */
 bool store_scan_needed(const struct store_req *req);

@@ -76,7 +76,7 @@ retire(struct store *store, struct store_req *req, const char *id, nd_unix ended
 	int rc = store_read_get(store, &get);
 
 	if (rc == SQLITE_OK && get.seq != 0)
-		rc = store_read_tale(store, &get);
+		rc = store_tale_read(store, &get);
 	if (rc == SQLITE_OK && get.seq != 0) {
 		struct store_facts facts = { .job = get.job,
 			.attempts = get.attempts,
@@ -99,7 +99,7 @@ retire(struct store *store, struct store_req *req, const char *id, nd_unix ended
 	}
 	nd_buf_done(&buf);
 	queue_job_free(get.job);
-	store_read_tale_free(&get);
+	store_tale_free(&get);
 	return rc;
 }
 

@@ -88,37 +88,19 @@ store_read_get(struct store *store, struct store_get *get)
 }
 
 int
-store_read_tale(struct store *store, struct store_get *get)
-{
-	int rc = store_row_attempts(store, get->seq, &get->attempts, &get->attempt_count);
-
-	return rc == SQLITE_OK ? store_row_evidence(store, get->seq, &get->evidences, &get->evidence_count) : rc;
-}
-
-void
-store_read_tale_free(struct store_get *get)
-{
-	struct store_req req = { .attempts = get->attempts,
-		.attempt_count = get->attempt_count,
-		.evidences = get->evidences,
-		.evidence_count = get->evidence_count };
-
-	queue_tale_free(&req);
-}
-
-int
 store_read_show(struct store *store, struct store_req *req)
 {
 	struct store_get get = { .id = req->id, .body = req->op == STORE_BODY };
 	int rc = store_read_get(store, &get);
 
 	if (rc == SQLITE_OK && get.seq != 0 && req->op == STORE_SHOW)
-		rc = store_read_tale(store, &get);
+		rc = store_tale_read(store, &get);
 	req->found = get.job;
 	req->attempts = get.attempts;
 	req->attempt_count = get.attempt_count;
 	req->evidences = get.evidences;
 	req->evidence_count = get.evidence_count;
+	req->found_transcript = get.transcript;
 	if (rc != SQLITE_OK)
 		return rc;
 	if (get.job == NULL) {

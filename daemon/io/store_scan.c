@@ -61,7 +61,7 @@ list_one(struct store *store, struct store_scan *scan, const char *id)
 	if (!ends_in(id, req->filter.tail))
 		return SQLITE_OK;
 	rc = store_read_get(store, &get);
-	store_read_tale_free(&get);
+	store_tale_free(&get);
 	if (rc != SQLITE_OK || get.job == NULL)
 		return rc;
 	if (!queue_fits(get.job, &req->filter)) {

@@ -3,6 +3,7 @@
  *
  *   job          unfinished jobs, and failed or expired ones while their message is kept
  *   rcpt         their recipients          attempt   their newest attempts
+ *   transcript   of the last attempt of each that failed: what was said
  *   evidence     of each of their transactions that somebody was reached by: what the relay took, and how it travelled
  *   history      the facts of finished jobs, about 300 octets each
  *   idempotency  keys of the last 24 hours
@@ -74,6 +75,8 @@ const char *const store_schema_versions[] = {
 	 " account TEXT, relay TEXT, PRIMARY KEY(job, at)) STRICT, WITHOUT ROWID;"),
 
 	"ALTER TABLE job ADD COLUMN again INTEGER NOT NULL DEFAULT 0;", /* queued again after a fault of its account */
+
+	"CREATE TABLE transcript(job INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;",
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -150,6 +153,10 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE job=?1",
 
 	/* OR ROLLBACK: a failure ends the transaction in any case, so no way back to the state before this statement is kept. */
+	[SQL_TRANSCRIPT_PUT]  = "INSERT INTO transcript VALUES(?1,?2) ON CONFLICT(job) DO UPDATE SET text=?2",
+	[SQL_TRANSCRIPT]      = "SELECT text FROM transcript WHERE job=?1",
+	[SQL_TRANSCRIPT_DROP] = "DELETE FROM transcript WHERE job=?1",
+
 	[SQL_HISTORY_PUT]  = "INSERT OR ROLLBACK INTO history(" STORE_COLUMNS ",ended,data) SELECT id,?2,severity,resolved,?3,CASE spooled WHEN 2 THEN 2 ELSE 0 END,?4,created,event_time,"
 	                     "not_before,expires,?5,uid,gid,pid,body_len,?6,unit,comm,source,key,?7,?8,?9,sender,facts,?10,?11"
 	                     " FROM job WHERE seq=?1",

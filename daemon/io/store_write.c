@@ -238,37 +238,6 @@ drop(struct store *store, enum store_sql which, int64_t seq)
 	return store_db_run(stmt);
 }
 
-/* Any job of an earlier run may have been tried. */
-int
-store_write_open(struct store *store)
-{
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ATTEMPT_JOB);
-	bool row;
-	int rc = store_db_step(stmt, &row);
-
-	if (row)
-		store->tried_before = sqlite3_column_int64(stmt, 0);
-	(void)sqlite3_reset(stmt);
-	return rc;
-}
-
-static void
-note_tried(struct store *store, int64_t seq)
-{
-	uint64_t bit = (uint64_t)seq % STORE_TRIED_BITS;
-
-	store->tried[bit / 64] |= UINT64_C(1) << (bit % 64);
-}
-
-/* false: it surely has no row in `attempt`. */
-static bool
-tried(const struct store *store, int64_t seq)
-{
-	uint64_t bit = (uint64_t)seq % STORE_TRIED_BITS;
-
-	return seq <= store->tried_before || (store->tried[bit / 64] >> (bit % 64) & 1) != 0;
-}
-
 int
 store_write_history(struct store *store, const struct store_end *end)
 {
@@ -290,10 +259,8 @@ store_write_history(struct store *store, const struct store_end *end)
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = drop(store, SQL_RCPTS_DROP, end->seq);
-	if (rc == SQLITE_OK && tried(store, end->seq))
-		rc = drop(store, SQL_ATTEMPTS_DROP, end->seq);
-	if (rc == SQLITE_OK && tried(store, end->seq))
-		rc = drop(store, SQL_EVIDENCE_DROP, end->seq);
+	if (rc == SQLITE_OK)
+		rc = store_tale_drop(store, end->seq);
 	if (rc == SQLITE_OK)
 		rc = drop(store, SQL_JOB_DROP, end->seq);
 	return rc;
@@ -310,8 +277,8 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 	struct nd_buf buf = { .limit = 0 };
 	int rc = SQLITE_OK;
 
-	if (tried(store, seq))
-		rc = store_read_tale(store, &tale);
+	if (store_tale_any(store, seq))
+		rc = store_tale_read(store, &tale);
 	facts.attempts = tale.attempts;
 	facts.attempt_count = tale.attempt_count;
 	facts.evidences = tale.evidences;
@@ -329,7 +296,7 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 	}
 	nd_buf_done(&buf);
 	queue_job_free(stored_job);
-	store_read_tale_free(&tale);
+	store_tale_free(&tale);
 	return rc;
 }
 
@@ -357,61 +324,6 @@ change_rcpts(struct store *store, const struct queue_job *job, int64_t seq)
 	return rc;
 }
 
-/* Its place in the table is not its n: that starts again when a job is retried by hand. */
-static int
-put_attempt(struct store *store, const struct queue_attempt *attempt, int64_t seq)
-{
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ATTEMPT_LAST);
-	int64_t place = 0;
-	bool row;
-	int rc;
-
-	store_db_int(stmt, 1, seq);
-	rc = store_db_step(stmt, &row);
-	if (row)
-		place = sqlite3_column_int64(stmt, 0) + 1;
-	(void)sqlite3_reset(stmt);
-	if (rc != SQLITE_OK)
-		return rc;
-	note_tried(store, seq);
-	stmt = store_db_stmt(store, SQL_ATTEMPT_PUT);
-	store_db_int(stmt, 1, seq);
-	store_db_int(stmt, 2, place);
-	store_db_int(stmt, 3, attempt->n);
-	store_db_text(stmt, 4, attempt->account);
-	store_db_text(stmt, 5, attempt->relay);
-	store_db_text(stmt, 6, attempt->session);
-	store_db_int(stmt, 7, attempt->start);
-	store_db_int(stmt, 8, attempt->end);
-	store_db_text(stmt, 9, attempt->stage);
-	store_db_text(stmt, 10, attempt->verdict);
-	store_db_int(stmt, 11, attempt->code);
-	store_db_text(stmt, 12, attempt->enhanced);
-	store_db_text(stmt, 13, attempt->text);
-	rc = store_db_run(stmt);
-	if (rc != SQLITE_OK || place <= STORE_ATTEMPTS_KEPT)
-		return rc;
-	stmt = store_db_stmt(store, SQL_ATTEMPT_TRIM);
-	store_db_int(stmt, 1, seq);
-	store_db_int(stmt, 2, place - STORE_ATTEMPTS_KEPT);
-	return store_db_run(stmt);
-}
-
-static int
-put_evidence(struct store *store, const struct queue_evidence *evidence, int64_t seq)
-{
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_EVIDENCE_PUT);
-
-	store_db_int(stmt, 1, seq);
-	store_db_int(stmt, 2, evidence->at);
-	store_db_text(stmt, 3, evidence->sha256);
-	store_db_int(stmt, 4, (int64_t)evidence->octets);
-	store_db_text(stmt, 5, evidence->tls);
-	store_db_text(stmt, 6, evidence->account);
-	store_db_text(stmt, 7, evidence->relay);
-	return store_db_run(stmt);
-}
-
 static int
 stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
 {
@@ -435,11 +347,8 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = change_rcpts(store, job, seq);
-	if (rc == SQLITE_OK && req->op == STORE_OUTCOME && req->attempt != NULL)
-		rc = put_attempt(store, req->attempt, seq);
-	/* Only beside an attempt: that is how it is known whether there is any. */
-	if (rc == SQLITE_OK && req->op == STORE_OUTCOME && req->attempt != NULL && req->evidence != NULL)
-		rc = put_evidence(store, req->evidence, seq);
+	if (rc == SQLITE_OK && req->op == STORE_OUTCOME)
+		rc = store_tale_put(store, req, seq);
 	return rc;
 }
 

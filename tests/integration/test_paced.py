@@ -51,6 +51,55 @@ class Limits(ProgramTest):
                      'a is paced by ' + reason)
 
 
+class DryRun(Limits):
+    def ask(self, d, **more):
+        reply = d.post('/v1/jobs?dry_run=1', dict(JOB, **more), True)
+        self.assertEqual(reply.status, 200, reply)
+        return reply.json, {row['setting']: row for row in reply.json['limits']}
+
+    def test_a_dry_run_tells_what_the_limits_leave_and_when_the_job_could_go(self):
+        d = self.started('messages_per_minute = 6\nrecipients_per_day = 10\nmessages_per_recipient_hour = 2\n')
+        until(lambda: 'left' in self.ask(d)[1]['recipients_per_day'], 'it is known what an earlier run sent')
+        _, limits = self.ask(d, to=['ops@contoso.example', 'duty@contoso.example'])
+        self.assertEqual(limits, {
+            'messages_per_minute': {'setting': 'messages_per_minute', 'limit': 6, 'left': 3},
+            'recipients_per_day': {'setting': 'recipients_per_day', 'limit': 10, 'left': 10},
+            'messages_per_recipient_hour': {'setting': 'messages_per_recipient_hour', 'limit': 2, 'left': 2, 'address': 'ops@contoso.example'}})
+        self.assertEqual(self.ask(d, severity='critical')[1]['messages_per_minute']['left'], 6)
+        for _ in range(2):
+            self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        told, limits = self.ask(d, to=['duty@contoso.example', 'ops@contoso.example'])
+        self.assertEqual([limits[k]['left'] for k in ('messages_per_minute', 'recipients_per_day', 'messages_per_recipient_hour')], [1, 8, 0])
+        self.assertEqual(limits['messages_per_recipient_hour']['address'], 'ops@contoso.example')
+        soon = told['eta']    # to the one who may get it
+        told, limits = self.ask(d)
+        self.assertEqual(told['eta'], limits['messages_per_recipient_hour']['until'])
+        self.assertGreater(told['eta'], soon)
+        self.assertEqual(len(self.relay.mails), 2)
+        shown = run(notifyd.NOTIFYCTL, '--socket', d.socket, 'send', '-t', 'ops@contoso.example', '-s', 'x', '--dry-run')
+        self.assertIn('limit       messages_per_minute: 1 of 6 left\n', shown.stdout, shown)
+        self.assertRegex(shown.stdout, r'messages_per_recipient_hour: 0 of 2 left for ops@contoso\.example, again at 20\d\d-')
+
+    def test_a_severe_job_may_go_at_once_where_others_wait(self):
+        d = self.started('messages_per_minute = 6\n')
+        for _ in range(10):
+            d.submit(**JOB)
+        self.until_paced(d, 'messages_per_minute')
+        until(lambda: d.account('a')['queued'] == 7, 'three have gone')
+        first, limits = self.ask(d)
+        self.assertEqual(limits['messages_per_minute']['left'], 0)
+        self.assertGreater(first['eta'], limits['messages_per_minute']['until'])    # others are before it
+        severe, limits = self.ask(d, severity='critical')
+        self.assertEqual(limits['messages_per_minute']['left'], 3)
+        self.assertLess(severe['eta'], first['eta'])
+        self.assertNotIn('until', limits['messages_per_minute'])
+
+    def test_without_limits_there_are_none(self):
+        told, limits = self.ask(self.started(''))
+        self.assertEqual(limits, {})
+        self.assertIn('eta', told)
+
+
 class Minute(Limits):
     def test_half_of_the_minute_goes_the_rest_waits_and_says_so_and_severe_jobs_overtake(self):
         d = self.started('messages_per_minute = 6\n')

@@ -384,6 +384,58 @@ what_the_loop_need_not_do_is_done_once_before_anything_is_written(void **state)
 }
 
 static void
+outcome_saying(struct queue_job *job, const char *transcript)
+{
+	struct queue_attempt attempt = { .n = 1, .account = job->account, .end = KIT_NOW };
+	struct store_req req = { .op = STORE_OUTCOME, .job = job, .attempt = &attempt, .transcript = transcript };
+
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+}
+
+static void
+expect_transcript(const struct queue_job *job, const char *transcript)
+{
+	struct store_req req;
+
+	assert_int_equal(kit_show(&kit, &req, job->id), ND_OK);
+	if (transcript)
+		assert_string_equal(req.found_transcript, transcript);
+	else
+		assert_null(req.found_transcript);
+	kit_forget(&req);
+}
+
+static void
+the_last_transcript_stays_as_long_as_the_job_is_in_the_queue(void **state)
+{
+	struct queue_job *failed = kit_job(&kit), *later = kit_job(&kit);
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, failed), ND_OK);
+	assert_int_equal(kit_put(&kit, later), ND_OK);
+	expect_transcript(later, NULL);
+	outcome_saying(later, "5\n0 < 451 later\n");
+	outcome_saying(later, "6\n0 < 452 字\n");
+	expect_transcript(later, "6\n0 < 452 字\n");
+	outcome_saying(later, NULL); /* an attempt without one, such as a move to another account */
+	failed->state = JOB_FAILED;
+	outcome_saying(failed, "7\n0 < 550 no\n");
+	kit_stop(&kit);
+	kit_start(&kit);
+	expect_transcript(later, "6\n0 < 452 字\n");
+	expect_transcript(failed, "7\n0 < 550 no\n"); /* as long as its message */
+	later->state = JOB_DELIVERED;
+	outcome_saying(later, NULL);
+	expect_transcript(later, NULL);
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM transcript"), 1);
+	kit_start(&kit);
+	queue_job_free(failed);
+	queue_job_free(later);
+}
+
+static void
 only_the_newest_attempts_are_kept(void **state)
 {
 	struct queue_job *job = kit_job(&kit);
@@ -690,6 +742,7 @@ main(void)
 		TEST(an_attempt_of_an_earlier_run_goes_to_history_with_the_last_one),
 		TEST(evidence_of_each_transaction_stays_until_the_history_goes),
 		TEST(what_the_loop_need_not_do_is_done_once_before_anything_is_written),
+		TEST(the_last_transcript_stays_as_long_as_the_job_is_in_the_queue),
 		TEST(only_the_newest_attempts_are_kept),
 		TEST(a_job_that_is_being_sent_is_queued_on_disk),
 		TEST(many_puts_share_a_commit),

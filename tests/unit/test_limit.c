@@ -105,6 +105,108 @@ half_of_the_minute_is_kept_for_severe_jobs(void **state)
 	limit_free(limit);
 }
 
+static const char *const readers[] = { "a@b", "c@d" };
+
+static void
+expect_left(struct limit *limit, const struct limit_rules *rules, bool severe, nd_ms now, enum limit_why why,
+    uint32_t most, uint32_t left)
+{
+	struct limit_left all[LIMIT_RULES];
+	const unsigned count = limit_left(limit, rules, severe, readers, 2, now, all);
+
+	for (unsigned i = 0; i < count; i++)
+		if (all[i].why == why) {
+			assert_int_equal(all[i].most, most);
+			assert_int_equal(all[i].left, left);
+			assert_int_equal(all[i].until > now, left == 0);
+			return;
+		}
+	fail();
+}
+
+static void
+what_is_left_is_told_by_each_rule(void **state)
+{
+	const struct limit_rules rules = { .minute = 5, .day = 8, .rcpts = 9 };
+	struct limit *limit = fresh();
+	struct limit_left all[LIMIT_RULES];
+
+	(void)state;
+	assert_int_equal(limit_left(limit, &(struct limit_rules){ 0 }, false, readers, 2, 0, all), 0);
+	expect_left(limit, &rules, false, 0, LIMIT_MINUTE, 5, 3);
+	expect_left(limit, &rules, true, 0, LIMIT_MINUTE, 5, 5);
+	assert_true(goes(limit, &rules, false, 4, 0));
+	assert_true(goes(limit, &rules, true, 4, 0));
+	expect_left(limit, &rules, false, 1, LIMIT_MINUTE, 5, 2);
+	expect_left(limit, &rules, true, 1, LIMIT_MINUTE, 5, 3);
+	expect_left(limit, &rules, false, 1, LIMIT_DAY, 8, 6);
+	expect_left(limit, &rules, false, 1, LIMIT_RCPTS_DAY, 9, 1);
+	lease(limit, &rules, 1, 1);
+	limit_begin(limit, false, 1); /* what is under way counts */
+	expect_left(limit, &rules, false, 1, LIMIT_RCPTS_DAY, 9, 0);
+	expect_left(limit, &rules, false, 1, LIMIT_MINUTE, 5, 1);
+	limit_end(limit, false, 1, false, 1);
+	expect_left(limit, &rules, false, ND_MIN(2), LIMIT_MINUTE, 5, 3);
+	limit_free(limit);
+}
+
+static void
+the_time_of_more_room_is_that_of_limit_ask(void **state)
+{
+	const struct limit_rules rules = { .minute = 4 };
+	struct limit *limit = fresh();
+	struct limit_left all[LIMIT_RULES];
+
+	(void)state;
+	assert_int_equal(how_many(limit, &rules, false, 1000), 2);
+	assert_int_equal(limit_left(limit, &rules, false, readers, 2, 2000, all), 1);
+	assert_int_equal(all[0].left, 0);
+	assert_int_equal(all[0].until, limit_ask(limit, &rules, false, 1, 2000).until);
+	assert_int_equal(limit_left(limit, &rules, true, readers, 2, 2000, all), 1);
+	assert_int_equal(all[0].left, 2);
+	limit_free(limit);
+}
+
+static void
+of_the_readers_hours_the_least_is_told_and_one_with_room_lets_it_go(void **state)
+{
+	const struct limit_rules rules = { .rcpt = 2 };
+	struct limit *limit = fresh();
+	struct limit_left all[LIMIT_RULES];
+
+	(void)state;
+	expect_left(limit, &rules, false, 0, LIMIT_RCPT_HOUR, 2, 2);
+	for (unsigned n = 0; n < 2; n++) {
+		limit_rcpt_begin(limit, "c@d", 0);
+		limit_rcpt_end(limit, "c@d", true, 0);
+	}
+	assert_int_equal(limit_left(limit, &rules, false, readers, 2, 1, all), 1);
+	assert_string_equal(all[0].address, "c@d");
+	assert_int_equal(all[0].left, 0);
+	assert_true(all[0].until <= 1); /* to the other one */
+	assert_int_equal(limit_left(limit, &rules, false, readers + 1, 1, 1, all), 1);
+	assert_int_equal(all[0].until, limit_rcpt_when(limit, &rules, "c@d", 1));
+	assert_true(all[0].until > ND_MIN(59));
+	limit_free(limit);
+}
+
+static void
+a_slower_pace_that_the_server_asked_for_is_the_limit(void **state)
+{
+	const struct limit_rules rules = { .minute = 100 };
+	struct limit *limit = fresh();
+	struct limit_left all[LIMIT_RULES];
+
+	(void)state;
+	assert_int_equal(how_many(limit, &rules, true, 0), 100);
+	limit_hurried(limit, &rules, 1);
+	assert_int_equal(limit_left(limit, &rules, true, readers, 2, 2, all), 1);
+	assert_int_equal(all[0].why, LIMIT_RATE);
+	assert_int_equal(all[0].most, limit_rate(limit, 2));
+	assert_int_equal(all[0].left, 0);
+	limit_free(limit);
+}
+
 static void
 severe_jobs_that_take_more_than_their_half_leave_less_to_the_others(void **state)
 {
@@ -708,6 +810,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(half_of_the_minute_is_kept_for_severe_jobs),
+		cmocka_unit_test(what_is_left_is_told_by_each_rule),
+		cmocka_unit_test(the_time_of_more_room_is_that_of_limit_ask),
+		cmocka_unit_test(of_the_readers_hours_the_least_is_told_and_one_with_room_lets_it_go),
+		cmocka_unit_test(a_slower_pace_that_the_server_asked_for_is_the_limit),
 		cmocka_unit_test(severe_jobs_that_take_more_than_their_half_leave_less_to_the_others),
 		cmocka_unit_test(one_a_minute_is_for_everybody),
 		cmocka_unit_test(a_mail_counts_for_as_long_as_it_takes_and_a_minute_more),
