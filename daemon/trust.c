@@ -53,6 +53,8 @@ trust_way(const struct conf *conf, const struct conf_account *account, struct sm
 		    .host = account->host,
 		    .security = securities[account->security],
 		    .auth = SMTP_AUTH_NONE,
+		    .mechanism = conf_mechanism_name(account->auth_mechanism),
+		    .no_initial = account->auth_initial_response == 0,
 		    .user = account->user },
 	};
 	(void)proxy_talk_server(account->smtp_proxy, &out->proxy); /* conf has checked it */

@@ -8,6 +8,7 @@ if HAVE_CMOCKA
 # Unit tests link core and common and nothing else: a core file that used a library of io would not link.
 check_LIBRARIES += libunit.a
 libunit_a_SOURCES = \
+	%D%/unit/conf_kit.h \
 	%D%/unit/dialogue.c \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
@@ -25,6 +26,7 @@ UNIT_TESTS = \
 	%D%/unit/test_command \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
+	%D%/unit/test_conf_preset \
 	%D%/unit/test_ending \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
@@ -33,6 +35,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
 	%D%/unit/test_engine_move \
+	%D%/unit/test_engine_token \
 	%D%/unit/test_engine_world \
 	%D%/unit/test_err \
 	%D%/unit/test_events \

@@ -178,10 +178,21 @@ check_connections(const struct conf_check *check)
 	conf_check_fault(check, "max_connections", NULL, &why);
 }
 
+/* What else a provider is known for. */
+static void
+settle_manners(const struct conf_check *check)
+{
+	if (!conf_check_given(check, "dsn"))
+		check->account->dsn = check->preset->dsn;
+	if (!conf_check_given(check, "token_margin") && check->preset->token_margin > 0)
+		check->account->token_margin = check->preset->token_margin;
+}
+
 static void
 check_account(const struct conf_check *check)
 {
 	settle_host(check);
+	settle_manners(check);
 	settle_names(check);
 	conf_login_settle(check);
 	check_security(check);

@@ -97,7 +97,7 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .choices = "microsoft microsoft-usgov microsoft-dod microsoft-china microsoft-hve google google-relay "
 		     "ses smtp",
 	  .later_choices = "microsoft-graph notifyd", .initial = "smtp",
-	  .text = "Whose presets are used for host, security, auth, token_url, scope, "
+	  .text = "Whose presets are used for host, security, auth, token_url, scope, token_margin, dsn, "
 		  "max_connections and the limits; smtp has none." },
 	{ ACCOUNT("from", from, CONF_KEYS_MAILBOX), .initial = "",
 	  .text = "The sender of this account's mail; must be given." },
@@ -122,6 +122,13 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "The name given in EHLO, when it is not [daemon] hostname." },
 	{ ACCOUNT("auth", auth, CONF_KEYS_CHOICE), .choices = "oauth2 password none", .initial = "",
 	  .text = "How to log in; without it, as the credential that is given, else as the provider's preset." },
+	{ ACCOUNT("auth_mechanism", auth_mechanism, CONF_KEYS_CHOICE),
+	  .log_in = CONF_KEYS_FOR_OAUTH | CONF_KEYS_FOR_PASSWORD,
+	  .choices = "any xoauth2 oauthbearer scram-sha-256 plain login cram-md5", .initial = "any",
+	  .text = "The one mechanism of AUTH that is used; any takes the best that the server offers." },
+	{ ACCOUNT("auth_initial_response", auth_initial_response, CONF_KEYS_CHOICE),
+	  .log_in = CONF_KEYS_FOR_OAUTH | CONF_KEYS_FOR_PASSWORD, .choices = "no yes", .initial = "yes",
+	  .text = "Whether a credential goes with the AUTH command when both fit into 512 octets; no waits to be asked for it." },
 	{ ACCOUNT("user", user, CONF_KEYS_ID), .log_in = CONF_KEYS_FOR_OAUTH | CONF_KEYS_FOR_PASSWORD, .initial = "",
 	  .text = "The mailbox or user to log in as; without it, the address of from." },
 	{ ACCOUNT("password", password, CONF_KEYS_REFERENCE), .log_in = CONF_KEYS_FOR_PASSWORD, .initial = "",
@@ -153,6 +160,9 @@ const struct conf_keys_row conf_keys_rows[] = {
 	{ ACCOUNT("token_auth", token_auth, CONF_KEYS_CHOICE), .log_in = CONF_KEYS_FOR_OAUTH, 
 	  .choices = "post basic", .initial = "post",
 	  .text = "How the secret travels to the token endpoint: in the form, or in an Authorization header." },
+	{ ACCOUNT("token_margin", token_margin, CONF_KEYS_TIME), .log_in = CONF_KEYS_FOR_OAUTH, .min = 1, .max = DAYS(1),
+	  .initial = "5m",
+	  .text = "How long before its end a token is renewed: at least so long, a tenth of its life, and at most half of it." },
 	{ ACCOUNT("token_ca_file", token_ca_file, CONF_KEYS_PATH), .log_in = CONF_KEYS_FOR_OAUTH, .initial = "",
 	  .text = "Certificate authorities (PEM) for token_url; without it, ca_file, else the system's." },
 	{ ACCOUNT("authorize_url", authorize_url, CONF_KEYS_URL), .log_in = CONF_KEYS_FOR_OAUTH,
@@ -215,6 +225,8 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "The most sessions opened in any 60 seconds; 0: no limit." },
 	{ ACCOUNT("share", share, CONF_KEYS_SHARE), .initial = "1/1",
 	  .text = "This host's part of the presets' limits, such as 1/20 for each of twenty hosts." },
+	{ ACCOUNT("dsn", dsn, CONF_KEYS_CHOICE), .choices = "no yes", .initial = "no",
+	  .text = "Whether a server that offers DSN (RFC 3461) is asked to report what fails; without it, as the provider's preset." },
 	{ ACCOUNT("warm", warm, CONF_KEYS_CHOICE), .choices = "no yes", .initial = "no",
 	  .text = "Keeps one session open while there is nothing to send, so that an alert leaves at once." },
 };
