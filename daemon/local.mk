@@ -153,6 +153,8 @@ libio_a_SOURCES = \
 	%D%/io/filer.h \
 	%D%/io/http_client.c \
 	%D%/io/http_client.h \
+	%D%/io/http_client_inner.h \
+	%D%/io/http_client_words.c \
 	%D%/io/http_server.c \
 	%D%/io/http_server.h \
 	%D%/io/http_server_answer.c \

@@ -123,8 +123,8 @@ struct conf_account {
 	int security;
 	char *user;     /* default: address of from */
 	char *password; /* a reference */
-	char *ca_file;
-	char *token_ca_file;         /* default: ca_file */
+	char *ca_file, *ca_dir;
+	char *token_ca_file;         /* "" ca_file and ca_dir */
 	struct conf_list pin_sha256; /* base64 of 32 octets each */
 	char *bind;                  /* an address; "" any */
 	int family;                  /* enum conf_family */

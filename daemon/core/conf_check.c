@@ -158,7 +158,6 @@ settle_names(const struct conf_check *check)
 		replace_empty(&account->envelope_from, account->from_box.address);
 	}
 	replace_empty(&account->tls_name, idn_host(account->host, host)); /* as certificates have it */
-	replace_empty(&account->token_ca_file, account->ca_file);
 	replace_empty(&account->ehlo, check->conf->hostname);
 }
 

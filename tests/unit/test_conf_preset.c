@@ -102,9 +102,9 @@ static void
 a_mechanism_that_cannot_carry_the_credential_is_a_fault(void **state)
 {
 	(void)state;
-	expect_in(
-	    read_account_and("auth_mechanism = plain\n"), "[account m365] auth_mechanism: PLAIN carries a password, "
-							  "but auth = oauth2; one of xoauth2, oauthbearer, any");
+	expect_in(read_account_and("auth_mechanism = plain\n"),
+	    "[account m365] auth_mechanism: PLAIN carries a password, "
+	    "but auth = oauth2; one of xoauth2, oauthbearer, any");
 	expect_in(read_and(by_password, "auth_mechanism = xoauth2\n"),
 	    "XOAUTH2 carries a token, but auth = password; one of scram-sha-256, plain, login, cram-md5, any");
 	expect_in(read_and(relay, "auth_mechanism = plain\n"), "it has no use with auth = none");
