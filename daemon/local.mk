@@ -168,6 +168,8 @@ libio_a_SOURCES = \
 	%D%/io/journal.h \
 	%D%/io/jwt.c \
 	%D%/io/jwt.h \
+	%D%/io/keyring.c \
+	%D%/io/keyring.h \
 	%D%/io/listen.c \
 	%D%/io/listen.h \
 	%D%/io/loop.c \

@@ -134,7 +134,7 @@ const struct conf_keys_row conf_keys_rows[] = {
 	{ ACCOUNT("user", user, CONF_KEYS_ID), .log_in = CONF_KEYS_FOR_OAUTH | CONF_KEYS_FOR_PASSWORD, .initial = "",
 	  .text = "The mailbox or user to log in as; without it, the address of from." },
 	{ ACCOUNT("password", password, CONF_KEYS_REFERENCE), .log_in = CONF_KEYS_FOR_PASSWORD, .initial = "",
-	  .text = "Where the password is: credential:NAME, file:/path, command:/path arguments or env:NAME." },
+	  .text = "Where the password is: credential:NAME, file:/path, command:/path arguments, env:NAME or keyring:NAME." },
 	{ ACCOUNT("grant", grant, CONF_KEYS_CHOICE), .log_in = CONF_KEYS_FOR_OAUTH,
 	  .choices = "client_credentials authorization_code device_code refresh_token jwt_bearer managed_identity",
 	  .initial = "client_credentials",
@@ -147,7 +147,7 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .text = "The application (client) ID." },
 	{ ACCOUNT("client_secret", client_secret, CONF_KEYS_REFERENCE), .log_in = CONF_KEYS_FOR_OAUTH,
 	  .grants = SECRET_GRANTS, .initial = "",
-	  .text = "Where the application's secret is: credential:NAME, file:/path, command:/path arguments or env:NAME. "
+	  .text = "Where the application's secret is: credential:NAME, file:/path, command:/path arguments, env:NAME or keyring:NAME. "
 		  "Google's downloaded client JSON will do as it is." },
 	{ ACCOUNT("client_secret_next", client_secret_next, CONF_KEYS_REFERENCE), .log_in = CONF_KEYS_FOR_OAUTH,
 	  .grants = SECRET_GRANTS, .initial = "",

@@ -424,7 +424,7 @@ a_secret_in_the_file_is_refused_without_being_shown(void **state)
 	}
 	expect_only(read_one("[account m]\nhost = relay\nfrom = a@b.example\npassword = hunter2\nauth = password\n"),
 	    "notifyd.conf:4: [account m] password: secrets are never in the file; write credential:NAME, file:/path, "
-	    "command:/path arguments or env:NAME, and keep the secret there\n");
+	    "command:/path arguments, env:NAME or keyring:NAME, and keep the secret there\n");
 }
 
 static void

@@ -112,6 +112,19 @@ a_mechanism_that_cannot_carry_the_credential_is_a_fault(void **state)
 	expect_in(read_and(by_password, "auth_mechanism = digest-md5\n"), "\"digest-md5\" is not one of: any xoauth2");
 }
 
+static void
+a_secret_may_be_a_key_of_the_kernel(void **state)
+{
+	struct told *told = read_and(relay, "password = keyring:notifyd:relay@1\n");
+
+	(void)state;
+	assert_string_equal(only(told)->password, "keyring:notifyd:relay@1");
+	forget(told);
+	expect_in(read_and(relay, "password = keyring:\n"),
+	    "the name after keyring: may hold letters, digits, . _ : @ and -");
+	expect_in(read_and(relay, "password = keyring:a b\n"), "the name after keyring: may hold");
+}
+
 /* Two tables, of the settings and of the protocol, have the same words. */
 static void
 every_mechanism_that_can_be_named_can_be_used(void **state)
@@ -146,6 +159,7 @@ main(void)
 		cmocka_unit_test(when_a_token_is_renewed_is_the_providers_matter_till_the_account_says_it),
 		cmocka_unit_test(the_form_of_auth_is_free_till_the_account_says_it),
 		cmocka_unit_test(a_mechanism_that_cannot_carry_the_credential_is_a_fault),
+		cmocka_unit_test(a_secret_may_be_a_key_of_the_kernel),
 		cmocka_unit_test(every_mechanism_that_can_be_named_can_be_used),
 	};
 
