@@ -131,6 +131,17 @@ IO_TESTS = \
 	%D%/io/test_trim \
 	%D%/io/test_watch \
 	%D%/io/test_worker
+# Of them, what uses OpenSSL: it must do so under FIPS as well.
+FIPS_TESTS = \
+	%D%/io/test_cert \
+	%D%/io/test_http_client \
+	%D%/io/test_jwt_sign \
+	%D%/io/test_sasl \
+	%D%/io/test_seal \
+	%D%/io/test_smtp_link \
+	%D%/io/test_smtp_link_way \
+	%D%/io/test_tls \
+	%D%/io/test_tls_authorities
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_io_test_cert_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_child_LDADD = $(IO_TEST_LIBS)
