@@ -101,23 +101,28 @@ check_value(enum setup_value value, const char *text, struct nd_why *why)
 	return ND_OK;
 }
 
-/* What is right unless something else is said. Owned. */
+/* Of from, without its name. Owned; NULL none. */
 static char *
-initial(const struct setup *setup, enum setup_value value)
+address_of(const struct setup *setup)
 {
 	const char *from = setup->value[SETUP_FROM];
 	struct nd_mailbox mailbox;
 	char *address = NULL;
 
-	if (value == SETUP_NAME)
-		return nd_xstrdup(setup_ways[setup->way].name);
-	if (value != SETUP_USER || setup->way == SETUP_SES || from == NULL)
-		return NULL;
-	if (nd_str_mailbox(from, strlen(from), &mailbox, NULL) == ND_OK) {
+	if (from != NULL && nd_str_mailbox(from, strlen(from), &mailbox, NULL) == ND_OK) {
 		address = nd_xstrdup(mailbox.address);
 		nd_mailbox_done(&mailbox);
 	}
 	return address;
+}
+
+/* What is right unless something else is said. Owned. */
+static char *
+initial(const struct setup *setup, enum setup_value value)
+{
+	if (value == SETUP_NAME)
+		return nd_xstrdup(setup_ways[setup->way].name);
+	return value != SETUP_USER || setup->way == SETUP_SES ? NULL : address_of(setup);
 }
 
 /* "eu-west-1" is enough of SES. */
@@ -284,6 +289,7 @@ make(struct cmd *cmd, struct setup *setup, const struct args *args)
 		(void)cmd_fail(cmd, &why);
 		return CMD_USAGE;
 	}
+	setup->value[SETUP_ADDRESS] = address_of(setup);
 	(void)snprintf(path, sizeof(path), DROP_INS "/%s.conf", setup->value[SETUP_NAME]);
 	nd_buf_init(&settings, 65536);
 	setup_settings(setup, &settings);

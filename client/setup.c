@@ -3,6 +3,7 @@
 #include "client/setup.h"
 
 #include "client/setup_sheets.h"
+#include "common/str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@ const struct setup_question setup_questions[SETUP_VALUES] = {
 	[SETUP_CLIENT_ID] = { 'c', "client_id", "the application (client) ID", false },
 	[SETUP_HOST]      = { 'h', "host",      "the mail server, with :port when it is not 587", false },
 	[SETUP_CERTIFICATE] = { '\0', "certificate", "", true }, /* made, not asked for */
+	[SETUP_ADDRESS]   = { '\0', "address",   "", true },      /* taken from `from` */
 	[SETUP_EXPIRES]   = { 'e', "expires",   "the last day of the client secret, as 2027-05-01 (empty: not known yet)", true },
 };
 
@@ -101,6 +103,15 @@ setup_settings(const struct setup *setup, struct nd_buf *out)
 		setup_fill(setup, "client_secret_expires = {expires}\n", false, out);
 }
 
+/* Mails come from another address than that of the mailbox which logs in. */
+static bool
+foreign(const struct setup *setup)
+{
+	const char *address = setup->value[SETUP_ADDRESS], *user = setup->value[SETUP_USER];
+
+	return address != NULL && user != NULL && !nd_str_eq_nocase(address, user);
+}
+
 void
 setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start, struct nd_buf *out)
 {
@@ -111,7 +122,7 @@ setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start
 		const char *text = lang == EXPLAIN_JA && line->ja != NULL ? line->ja : line->en;
 		bool script = text[0] == ' ';
 
-		if ((line->ways & 1u << setup->way) == 0)
+		if ((line->ways & 1u << setup->way) == 0 || ((line->ways & SETUP_FOREIGN) != 0 && !foreign(setup)))
 			continue;
 		(void)nd_buf_adds(out, start);
 		if (line->ways & SETUP_STEP)

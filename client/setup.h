@@ -17,6 +17,7 @@ enum setup_value {
 	SETUP_HOST,
 	SETUP_EXPIRES,
 	SETUP_CERTIFICATE,
+	SETUP_ADDRESS, /* of from, without its name */
 	SETUP_VALUES
 };
 

@@ -19,6 +19,7 @@
 #define SMTP (1u << SETUP_SMTP)
 #define OPEN (1u << SETUP_SMTP_OPEN)
 #define STEP SETUP_STEP
+#define FOREIGN SETUP_FOREIGN
 
 /* clang-format off */
 const struct setup_line setup_sheets[] = {
@@ -55,11 +56,13 @@ const struct setup_line setup_sheets[] = {
 	{ APP | RBAC, "    $oid = '<object ID of the enterprise application>'", NULL },
 	{ APP | RBAC, "    New-ServicePrincipal -AppId '{client_id}' -ObjectId $oid -DisplayName 'notifyd'", NULL },
 	{ APP, "    Add-MailboxPermission -Identity '{user}' -User $oid -AccessRights FullAccess", NULL },
-	{ APP, "    # only when mails come from another address than the mailbox's own; verify first in Microsoft's manual how -Trustee names an application:", NULL },
-	{ APP, "    # Add-RecipientPermission -Identity '<sender address>' -AccessRights SendAs -Trustee <principal>", NULL },
 	{ RBAC, "    # a group with {user} in it; DN is its distinguished name", NULL },
 	{ RBAC, "    New-ManagementScope -Name 'notifyd' -RecipientRestrictionFilter \"MemberOfGroup -eq '<DN of the group>'\"", NULL },
 	{ RBAC, "    New-ManagementRoleAssignment -Role 'Application SMTP.SendAsApp' -App '{client_id}' -CustomResourceScope 'notifyd'", NULL },
+	{ MS | FOREIGN, "    # mails come from another address than the mailbox's own: without this right of the mailbox 554 5.2.252 SendAsDenied", NULL },
+	{ MS | FOREIGN, "    Add-RecipientPermission -Identity '{address}' -AccessRights SendAs -Trustee '{user}'", NULL },
+	{ APP | RBAC | FOREIGN, "    # if mails are refused so all the same after 30 minutes, the application too:", NULL },
+	{ APP | RBAC | FOREIGN, "    # Add-RecipientPermission -Identity '{address}' -AccessRights SendAs -Trustee $oid", NULL },
 	{ MS, "    # SMTP AUTH must be on, with OAuth too (else 535 5.7.139). The mailbox's switch wins over the tenant's; $null inherits", NULL },
 	{ MS, "    Get-TransportConfig | Format-List SmtpClientAuthenticationDisabled", NULL },
 	{ MS, "    Set-CASMailbox -Identity '{user}' -SmtpClientAuthenticationDisabled $false", NULL },

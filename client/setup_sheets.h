@@ -3,10 +3,11 @@
 #ifndef ND_CLIENT_SETUP_SHEETS_H
 #define ND_CLIENT_SETUP_SHEETS_H
 
-#define SETUP_STEP 0x10000u /* it has a number */
+#define SETUP_STEP 0x10000u    /* it has a number */
+#define SETUP_FOREIGN 0x20000u /* only where mails come from another address than the mailbox's own */
 
 struct setup_line {
-	unsigned ways;  /* a bit for each way it is about, and SETUP_STEP */
+	unsigned ways;  /* a bit for each way it is about, and these */
 	const char *en; /* beginning with spaces: to be typed, not translated */
 	const char *ja; /* NULL: as in English */
 };

@@ -48,14 +48,20 @@ free_tls(void *tls)
 	tls_free(tls);
 }
 
-/* After the sessions that are being opened: they use context and token. */
+/* After the sessions that are being opened: they use it. */
 static void
-renew(struct app *app, struct app_account *account)
+drop_tls(struct app *app, struct app_account *account)
 {
 	deliver_cut(app, account->engine);
 	if (account->tls)
 		loop_free_later(app->loop, free_tls, account->tls);
 	account->tls = NULL;
+}
+
+static void
+renew(struct app *app, struct app_account *account)
+{
+	drop_tls(app, account);
 	if (account->engine->change == CONF_OTHER)
 		tokens_drop(account);
 	else
@@ -75,7 +81,9 @@ accounts_change(struct app *app)
 			continue;
 		if (engine->change != CONF_SAME)
 			renew(app, account);
-		if (engine->gone) { /* it goes on with the settings it had */
+		else if (engine->conf->ca_file[0] != '\0' || engine->conf->ca_dir[0] != '\0')
+			drop_tls(app, account); /* what they hold may be other authorities now */
+		if (engine->gone) {             /* it goes on with the settings it had */
 			logins_drop(app, account, "the account is not among the settings any more");
 			continue;
 		}

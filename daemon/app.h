@@ -381,6 +381,8 @@ http_handler accounts_list, accounts_show, accounts_pause, accounts_resume, acco
 /* trust.c */
 struct smtp_link_conf;
 struct tls *trust_tls(const struct conf_account *account, struct nd_why *why); /* a context; NULL: why */
+void trust_tokens(
+    const struct conf_account *account, struct http_client_request *out); /* whom its token requests trust */
 /* Everything but the context and the credentials; borrows from both. */
 void trust_way(const struct conf *conf, const struct conf_account *account, struct smtp_link_conf *out);
 http_handler trust_chain;

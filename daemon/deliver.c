@@ -353,7 +353,7 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	err = take_content(delivery, sched_job, &said, &mail, &why);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
-	mail.mail.envid = conf_provider_dsn(session->account->conf->provider) ? job->id : NULL;
+	mail.mail.envid = session->account->conf->dsn ? job->id : NULL;
 	mail.mail.require_tls = sender_requires_tls(job);
 	delivery->said[delivery->said_count++] = said;
 	if (session->job_count == 1 && err != ND_OK) {

@@ -156,6 +156,7 @@ look_at_libraries(struct app_doctor *doctor)
 	look_at_file(doctor, http_client_authorities(), false);
 	for (unsigned i = 0; i < conf->account_count; i++) {
 		look_at_file(doctor, conf->account[i].ca_file, true);
+		look_at_file(doctor, conf->account[i].ca_dir, true);
 		if (strcmp(conf->account[i].ca_file, conf->account[i].token_ca_file) != 0)
 			look_at_file(doctor, conf->account[i].token_ca_file, true);
 	}

@@ -157,6 +157,8 @@ libio_a_SOURCES = \
 	%D%/io/filer.h \
 	%D%/io/http_client.c \
 	%D%/io/http_client.h \
+	%D%/io/http_client_inner.h \
+	%D%/io/http_client_words.c \
 	%D%/io/http_server.c \
 	%D%/io/http_server.h \
 	%D%/io/http_server_answer.c \
@@ -170,6 +172,8 @@ libio_a_SOURCES = \
 	%D%/io/journal.h \
 	%D%/io/jwt.c \
 	%D%/io/jwt.h \
+	%D%/io/keyring.c \
+	%D%/io/keyring.h \
 	%D%/io/listen.c \
 	%D%/io/listen.h \
 	%D%/io/loop.c \

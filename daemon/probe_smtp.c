@@ -89,7 +89,7 @@ look_for_inspection(struct probe *probe, char *path, size_t size)
 	const struct conf_account *conf = probe->conf;
 
 	path[0] = '\0';
-	if (conf->provider == CONF_SMTP || conf->ca_file[0] != '\0' || probe->chain.pinned)
+	if (conf->provider == CONF_SMTP || conf->ca_file[0] != '\0' || conf->ca_dir[0] != '\0' || probe->chain.pinned)
 		return;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && path[0] == '\0'; i++)
 		(void)tls_chain_local(&probe->chain, folders[i], path, size);

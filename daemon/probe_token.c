@@ -124,10 +124,8 @@ ask(struct probe *probe, const struct app_proof *proof)
 	request = (struct http_client_request){ .url = wanted.url,
 		.authorization = wanted.authorization,
 		.body = wanted.body,
-		.body_len = wanted.body_len,
-		.ca_file = conf->token_ca_file[0] ? nd_xstrdup(conf->token_ca_file)
-			   : conf->ca_file[0]     ? nd_xstrdup(conf->ca_file)
-						  : NULL };
+		.body_len = wanted.body_len };
+	trust_tokens(conf, &request);
 	probe->waiting++;
 	http_client_post(probe->app->http_client, &request, answered, probe);
 }

@@ -388,6 +388,15 @@ check_secret(const struct secrets_trial *trial, struct nd_why *why)
 	return ND_OK;
 }
 
+/* Where nobody but its keeper changes a secret. */
+static const struct {
+	const char *prefix, *what, *hint;
+} elsewhere[] = {
+	{ "command:", "a command says", "change it where the command gets it: it is asked again each time" },
+	{ "keyring:", "a key of the kernel holds",
+	    "change the key: sudo -u notifyd keyctl padd user NAME @u; it is read again each time" },
+};
+
 /* The account must be one that uses such a secret; a next one is tried beside any first one. */
 static enum nd_err
 check_use(const struct secrets_trial *trial, struct nd_why *why)
@@ -399,10 +408,12 @@ check_use(const struct secrets_trial *trial, struct nd_why *why)
 		(void)nd_fail(why, ND_ESTATE, 0, OTHER_MACHINE);
 		return nd_fail_at(why, "", 0, OTHER_MACHINE_HINT);
 	}
-	if (strncmp(reference_of(conf, trial->field), "command:", 8) == 0) {
-		(void)nd_fail(why, ND_EBADSECRET, 0, "%s of account %s is what a command says",
-		    field_names[trial->field], conf->name);
-		return nd_fail_at(why, "field", 0, "change it where the command gets it: it is asked again each time");
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+		if (strncmp(reference_of(conf, trial->field), elsewhere[i].prefix, strlen(elsewhere[i].prefix)) != 0)
+			continue;
+		(void)nd_fail(why, ND_EBADSECRET, 0, "%s of account %s is what %s", field_names[trial->field],
+		    conf->name, elsewhere[i].what);
+		return nd_fail_at(why, "field", 0, elsewhere[i].hint);
 	}
 	if ((trial->field == SECRETS_PASSWORD) == (conf->auth == CONF_PASSWORD) && conf->auth != CONF_NO_AUTH &&
 	    reference_of(conf, trial->field == SECRETS_CLIENT_NEXT ? SECRETS_CLIENT : trial->field)[0] != '\0')

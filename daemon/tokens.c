@@ -138,11 +138,9 @@ tokens_post(struct app_account *account, struct oauth_request *wanted, http_clie
 	struct http_client_request request = { .url = wanted->url,
 		.authorization = wanted->authorization,
 		.body = wanted->body,
-		.body_len = wanted->body_len,
-		.ca_file = conf->token_ca_file[0] ? nd_xstrdup(conf->token_ca_file)
-			   : conf->ca_file[0]     ? nd_xstrdup(conf->ca_file)
-						  : NULL };
+		.body_len = wanted->body_len };
 
+	trust_tokens(conf, &request);
 	*wanted = (struct oauth_request){ 0 };
 	http_client_post(account->app->http_client, &request, done, arg);
 }

@@ -31,13 +31,23 @@ static const int families[] = {
 struct tls *
 trust_tls(const struct conf_account *account, struct nd_why *why)
 {
-	struct tls *tls = tls_new(account->ca_file, why);
+	struct tls *tls = tls_new(account->ca_file, account->ca_dir, why);
 
 	if (tls == NULL || account->pin_sha256.count == 0 ||
 	    tls_pin(tls, account->pin_sha256.items, account->pin_sha256.count, why) == ND_OK)
 		return tls;
 	tls_free(tls);
 	return NULL;
+}
+
+void
+trust_tokens(const struct conf_account *account, struct http_client_request *out)
+{
+	const bool own = account->token_ca_file[0] != '\0';
+	const char *file = own ? account->token_ca_file : account->ca_file, *dir = own ? "" : account->ca_dir;
+
+	out->ca_file = file[0] ? nd_xstrdup(file) : NULL;
+	out->ca_dir = dir[0] ? nd_xstrdup(dir) : NULL;
 }
 
 void
@@ -53,6 +63,8 @@ trust_way(const struct conf *conf, const struct conf_account *account, struct sm
 		    .host = account->host,
 		    .security = securities[account->security],
 		    .auth = SMTP_AUTH_NONE,
+		    .mechanism = conf_mechanism_name(account->auth_mechanism),
+		    .no_initial = account->auth_initial_response == 0,
 		    .user = account->user },
 	};
 	(void)proxy_talk_server(account->smtp_proxy, &out->proxy); /* conf has checked it */

@@ -8,6 +8,7 @@ if HAVE_CMOCKA
 # Unit tests link core and common and nothing else: a core file that used a library of io would not link.
 check_LIBRARIES += libunit.a
 libunit_a_SOURCES = \
+	%D%/unit/conf_kit.h \
 	%D%/unit/dialogue.c \
 	%D%/unit/dialogue.h \
 	%D%/unit/dialogue_inner.h \
@@ -26,6 +27,7 @@ UNIT_TESTS = \
 	%D%/unit/test_conf \
 	%D%/unit/test_conf_compare \
 	%D%/unit/test_echo \
+	%D%/unit/test_conf_preset \
 	%D%/unit/test_ending \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
@@ -34,6 +36,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
 	%D%/unit/test_engine_move \
+	%D%/unit/test_engine_token \
 	%D%/unit/test_engine_world \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
@@ -130,6 +133,17 @@ IO_TESTS = \
 	%D%/io/test_trim \
 	%D%/io/test_watch \
 	%D%/io/test_worker
+# Of them, what uses OpenSSL: it must do so under FIPS as well.
+FIPS_TESTS = \
+	%D%/io/test_cert \
+	%D%/io/test_http_client \
+	%D%/io/test_jwt_sign \
+	%D%/io/test_sasl \
+	%D%/io/test_seal \
+	%D%/io/test_smtp_link \
+	%D%/io/test_smtp_link_way \
+	%D%/io/test_tls \
+	%D%/io/test_tls_authorities
 IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_io_test_cert_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_child_LDADD = $(IO_TEST_LIBS)

@@ -37,6 +37,17 @@ enum conf_assertion_alg { CONF_PS256, CONF_RS256 };
 enum conf_identity_source { CONF_IDENTITY_AUTO, CONF_IDENTITY_VM, CONF_IDENTITY_ARC };
 enum conf_family { CONF_ANY_FAMILY, CONF_IPV4, CONF_IPV6 };
 enum conf_token_auth { CONF_TOKEN_POST, CONF_TOKEN_BASIC };
+/* How a credential is said; the first two carry a token, the others a password. */
+enum conf_mechanism {
+	CONF_BY_ANY,
+	CONF_BY_XOAUTH2,
+	CONF_BY_OAUTHBEARER,
+	CONF_BY_SCRAM_SHA_256,
+	CONF_BY_PLAIN,
+	CONF_BY_LOGIN,
+	CONF_BY_CRAM_MD5,
+	CONF_BY_COUNT
+};
 enum conf_from_policy { CONF_FROM_REWRITE, CONF_FROM_FORCE, CONF_FROM_ALLOW };
 enum conf_provider {
 	CONF_MICROSOFT,
@@ -90,6 +101,8 @@ struct conf_account {
 	int from_policy;
 	struct conf_list from_allow; /* wildcard patterns */
 	int auth;                    /* enum conf_auth */
+	int auth_mechanism;          /* enum conf_mechanism */
+	int auth_initial_response;   /* 0: the message never goes with the AUTH command */
 	int grant;
 	int token_auth;
 	char *tenant, *client_id;
@@ -110,8 +123,8 @@ struct conf_account {
 	int security;
 	char *user;     /* default: address of from */
 	char *password; /* a reference */
-	char *ca_file;
-	char *token_ca_file;         /* default: ca_file */
+	char *ca_file, *ca_dir;
+	char *token_ca_file;         /* "" ca_file and ca_dir */
 	struct conf_list pin_sha256; /* base64 of 32 octets each */
 	char *bind;                  /* an address; "" any */
 	int family;                  /* enum conf_family */
@@ -120,7 +133,9 @@ struct conf_account {
 	char *ehlo;                  /* default: [daemon] hostname */
 	int64_t max_connections;
 	int64_t window;
-	int warm; /* 1: one session is kept open */
+	int warm;           /* 1: one session is kept open */
+	int dsn;            /* 1: reports of failure are asked for, where they are offered */
+	nd_ms token_margin; /* at least so long before its end a token is renewed; 0: as usual */
 	/* Limits; 0: none. */
 	int64_t messages_per_minute, messages_per_day, recipients_per_day, messages_per_recipient_hour,
 	    logins_per_minute;
@@ -190,11 +205,9 @@ bool conf_account_given(const struct conf_account *account, const char *key);
 /* [daemon] accounts in order, by index; NULL past the end. */
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);
-bool conf_provider_dsn(int provider); /* it may be asked for reports of failure */
-/* At least so long before its end a token of this provider is renewed; 0: as usual. */
-nd_ms conf_provider_margin(int provider);
 const char *conf_grant_name(int grant);
 const char *conf_auth_name(int auth);
+const char *conf_mechanism_name(int mechanism); /* "XOAUTH2"; NULL: any */
 const char *conf_security_name(int security);
 
 /* The table, for the manual, the sample file and the checks: row n, false past the end. `later`: reserved, not

@@ -158,7 +158,6 @@ settle_names(const struct conf_check *check)
 		replace_empty(&account->envelope_from, account->from_box.address);
 	}
 	replace_empty(&account->tls_name, idn_host(account->host, host)); /* as certificates have it */
-	replace_empty(&account->token_ca_file, account->ca_file);
 	replace_empty(&account->ehlo, check->conf->hostname);
 }
 
@@ -178,10 +177,21 @@ check_connections(const struct conf_check *check)
 	conf_check_fault(check, "max_connections", NULL, &why);
 }
 
+/* What else a provider is known for. */
+static void
+settle_manners(const struct conf_check *check)
+{
+	if (!conf_check_given(check, "dsn"))
+		check->account->dsn = check->preset->dsn;
+	if (!conf_check_given(check, "token_margin") && check->preset->token_margin > 0)
+		check->account->token_margin = check->preset->token_margin;
+}
+
 static void
 check_account(const struct conf_check *check)
 {
 	settle_host(check);
+	settle_manners(check);
 	settle_names(check);
 	conf_login_settle(check);
 	check_security(check);

@@ -53,6 +53,19 @@ conf_auth_name(int auth)
 }
 
 const char *
+conf_mechanism_name(int mechanism)
+{
+	static const char *const words[CONF_BY_COUNT] = { [CONF_BY_XOAUTH2] = "XOAUTH2",
+		[CONF_BY_OAUTHBEARER] = "OAUTHBEARER",
+		[CONF_BY_SCRAM_SHA_256] = "SCRAM-SHA-256",
+		[CONF_BY_PLAIN] = "PLAIN",
+		[CONF_BY_LOGIN] = "LOGIN",
+		[CONF_BY_CRAM_MD5] = "CRAM-MD5" };
+
+	return words[mechanism];
+}
+
+const char *
 conf_security_name(int security)
 {
 	static const char *const words[] = { [CONF_STARTTLS] = "starttls", [CONF_TLS] = "tls", [CONF_PLAIN] = "none" };
@@ -115,6 +128,24 @@ check_missing(const struct conf_check *check, const char *key, const char *hint)
 	else
 		(void)nd_fail(&why, ND_ECONF, 0, "it is missing, and auth = %s needs it", auth_words[account->auth]);
 	conf_check_fault(check, key, hint, &why);
+}
+
+/* A token goes by other mechanisms than a password. */
+static void
+check_mechanism(const struct conf_check *check)
+{
+	const struct conf_account *account = check->account;
+	const bool of_tokens =
+	    account->auth_mechanism == CONF_BY_XOAUTH2 || account->auth_mechanism == CONF_BY_OAUTHBEARER;
+	struct nd_why why;
+
+	if (account->auth == CONF_NO_AUTH || account->auth_mechanism == CONF_BY_ANY ||
+	    of_tokens == (account->auth == CONF_OAUTH2))
+		return;
+	(void)nd_fail(&why, ND_ECONF, 0, "%s carries %s, but auth = %s", conf_mechanism_name(account->auth_mechanism),
+	    of_tokens ? "a token" : "a password", auth_words[account->auth]);
+	conf_check_fault(check, "auth_mechanism",
+	    of_tokens ? "one of scram-sha-256, plain, login, cram-md5, any" : "one of xoauth2, oauthbearer, any", &why);
 }
 
 /* One proof, not two; a certificate and its key together. */
@@ -241,6 +272,7 @@ conf_login_settle(const struct conf_check *check)
 	settle_auth(check);
 	settle_urls(check);
 	check_unused(check);
+	check_mechanism(check);
 	if (check->account->auth == CONF_OAUTH2)
 		check_oauth(check);
 	else if (check->account->auth == CONF_PASSWORD)

@@ -94,20 +94,8 @@ conf_provider_row(int provider)
 	return &providers[provider >= 0 && provider < CONF_PROVIDER_COUNT ? provider : CONF_SMTP];
 }
 
-nd_ms
-conf_provider_margin(int provider)
-{
-	return conf_provider_row(provider)->token_margin;
-}
-
 const char *
 conf_provider_name(int provider)
 {
 	return conf_provider_row(provider)->name;
-}
-
-bool
-conf_provider_dsn(int provider)
-{
-	return conf_provider_row(provider)->dsn;
 }

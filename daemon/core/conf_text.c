@@ -215,8 +215,8 @@ check_recipient(const char *text, struct nd_why *why)
 static enum nd_err
 check_reference(const char *text, struct nd_why *why)
 {
-	static const char hint[] =
-	    "write credential:NAME, file:/path, command:/path arguments or env:NAME, and keep the secret there";
+	static const char hint[] = "write credential:NAME, file:/path, command:/path arguments, env:NAME or "
+				   "keyring:NAME, and keep the secret there";
 
 	if (strncmp(text, "credential:", 11) == 0) {
 		if (all_of(text + 11, strlen(text + 11), "._-") && text[11] != '.' && strlen(text + 11) <= 128)
@@ -232,6 +232,11 @@ check_reference(const char *text, struct nd_why *why)
 		if (all_of(text + 4, strlen(text + 4), "_") && (text[4] < '0' || text[4] > '9'))
 			return ND_OK;
 		return nd_fail(why, ND_ECONF, 0, "the name after env: may hold letters, digits and _");
+	}
+	if (strncmp(text, "keyring:", 8) == 0) {
+		if (all_of(text + 8, strlen(text + 8), "._:@-") && strlen(text + 8) <= 128)
+			return ND_OK;
+		return nd_fail(why, ND_ECONF, 0, "the name after keyring: may hold letters, digits, . _ : @ and -");
 	}
 	if (strncmp(text, "command:", 8) == 0) {
 		if (text[8] == '/')

@@ -248,7 +248,8 @@ doctor_authorities(const char *place, bool own, int count, const char *reason, s
 	find(out, "authorities", DOCTOR_FAIL, "%s: %s: no server is trusted", place,
 	    count < 0 ? reason : "there is no certificate");
 	if (own)
-		cure(out, "ca_file and token_ca_file name PEM files that the user notifyd can read");
+		cure(out,
+		    "ca_file and token_ca_file name PEM files that the user notifyd can read, ca_dir a folder of them");
 	else
 		cure(out, "install the package ca-certificates, or run update-ca-certificates");
 }

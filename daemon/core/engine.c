@@ -53,7 +53,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	sched_init(&account->sched);
 	engine_fit_pool(account, now);
 	account->sched.behind = true; /* what an earlier run or another account left */
-	token_init(&account->token, conf_provider_margin(conf->provider), now);
+	token_init(&account->token, conf->token_margin, now);
 	engine->accounts = nd_xrealloc(engine->accounts, (engine->count + 1) * sizeof(struct engine_account *));
 	engine->accounts[engine->count++] = account;
 }

@@ -169,9 +169,10 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 	if (account->change == CONF_OTHER) {
 		account->breaker = (struct breaker){ 0 };
 		health_renew(&account->health, now);
-		token_renew(&account->token, conf_provider_margin(conf->provider), now);
+		token_renew(&account->token, conf->token_margin, now);
 		account->token_why = (struct nd_why){ 0 };
 	}
+	account->token.margin = conf->token_margin;
 	/* Whatever kept it from sending may have been mended: one session, one request will show. */
 	if (account->change == CONF_CHANGED || account->token.refused)
 		token_want(&account->token, now);

@@ -160,11 +160,15 @@ smtp_auth_choose(const struct smtp_settings *settings, const struct smtp_caps *c
 	for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++) {
 		const struct smtp_auth_mech *mech = &mechanisms[i];
 
-		if (mech->needs == settings->auth && *(const bool *)((const char *)caps + mech->offered))
+		if (mech->needs == settings->auth && *(const bool *)((const char *)caps + mech->offered) &&
+		    (!settings->mechanism || strcmp(mech->name, settings->mechanism) == 0))
 			return mech;
 	}
 	if (caps->auth[0] == '\0')
 		(void)nd_fail(why, ND_EAUTH, 0, "%s offers no way to sign in", settings->host);
+	else if (settings->mechanism)
+		(void)nd_fail(why, ND_EAUTH, 0, "%s offers to sign in by %s, but not by %s, which auth_mechanism names",
+		    settings->host, caps->auth, settings->mechanism);
 	else
 		(void)nd_fail(why, ND_EAUTH, 0, "%s offers to sign in by %s, but not by %s", settings->host, caps->auth,
 		    settings->auth == SMTP_AUTH_OAUTH ? "XOAUTH2 or OAUTHBEARER"
@@ -192,7 +196,7 @@ smtp_auth_command(const struct smtp_auth_mech *mech, const struct smtp_settings 
 	bool whole = false;
 
 	nd_buf_init(&line, COMMAND_MAX_OCTETS);
-	if (mech->message[0] && !mech->message[1]) {
+	if (mech->message[0] && !mech->message[1] && !settings->no_initial) {
 		(void)nd_buf_addf(&line, "AUTH %s ", mech->name);
 		smtp_auth_message(mech, 0, settings, &line);
 		whole = !line.failed;

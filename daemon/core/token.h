@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* token.h - when an access token is asked for.  Layer: core.  Pure machine; holds no token, only times.
  *
- * Asked at expiry - margin; margin = min(max(10 % of the life, 5 min; HVE 11 min), 50 % of the life), jitter only
- * earlier; one request at a time, never two within 2 s. While the endpoint is down the old token serves to its
+ * Asked at expiry - margin; margin = min(max(10 % of the life, token_margin: 5 min, HVE 11 min), 50 % of the life),
+ * jitter only earlier; one request at a time, never two within 2 s. While the endpoint is down the old token serves to its
  * end; back-off 1, 2, 4 … 60 s, then 5 min; Retry-After wins.
  */
 #ifndef ND_CORE_TOKEN_H
@@ -21,7 +21,7 @@ struct token {
 	unsigned failures; /* in a row */
 };
 
-void token_init(struct token *token, nd_ms margin, nd_ms now); /* margin: conf_provider_margin */
+void token_init(struct token *token, nd_ms margin, nd_ms now);
 /* Settings of another identity: as new, but for the 2 s. */
 void token_renew(struct token *token, nd_ms margin, nd_ms now);
 /* A token is at hand, good until `expires` (from the endpoint, or from disk: then obtained may lie in the past). */

@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "daemon/io/http_client_inner.h"
 #include "daemon/io/tls.h"
 
 #include <curl/curl.h>
@@ -84,6 +85,7 @@ free_call(struct call *call)
 	nd_wipe_free(request->body, request->body_len);
 	free(request->url);
 	free(request->ca_file);
+	free(request->ca_dir);
 	free(call->challenge);
 	free(call->proxy);
 	free(call->no_proxy);
@@ -115,82 +117,6 @@ deliver(void *arg)
 	let_go(client);
 }
 
-/* --- failures in words --- */
-
-/* clang-format off */
-static const struct {
-	CURLcode code;
-	enum nd_err err;
-} failures[] = {
-	{ CURLE_COULDNT_RESOLVE_HOST,     ND_ERESOLVE },
-	{ CURLE_COULDNT_RESOLVE_PROXY,    ND_ERESOLVE },
-	{ CURLE_PROXY,                    ND_ECONNECT },
-	{ CURLE_COULDNT_CONNECT,          ND_ECONNECT },
-	{ CURLE_OPERATION_TIMEDOUT,       ND_EDEADLINE },
-	{ CURLE_GOT_NOTHING,              ND_ECLOSED },
-	{ CURLE_SEND_ERROR,               ND_ECLOSED },
-	{ CURLE_RECV_ERROR,               ND_ECLOSED },
-	{ CURLE_PARTIAL_FILE,             ND_ECLOSED },
-	{ CURLE_PEER_FAILED_VERIFICATION, ND_ETLS },
-	{ CURLE_SSL_CONNECT_ERROR,        ND_ETLS },
-	{ CURLE_SSL_CACERT_BADFILE,       ND_ETLS },
-	{ CURLE_SSL_CIPHER,               ND_ETLS },
-	{ CURLE_SSL_ISSUER_ERROR,         ND_ETLS },
-	{ CURLE_SSL_CERTPROBLEM,          ND_ETLS },
-	{ CURLE_SSL_INVALIDCERTSTATUS,    ND_ETLS },
-	{ CURLE_URL_MALFORMAT,            ND_ECONF },
-	{ CURLE_UNSUPPORTED_PROTOCOL,     ND_ECONF },
-	{ CURLE_OUT_OF_MEMORY,            ND_EMEMORY },
-};
-/* clang-format on */
-
-/* The host of a URL, for messages. */
-static int
-host_of(const char *url, const char **host)
-{
-	const char *start = strstr(url, "://");
-
-	*host = start == NULL ? url : start + 3;
-	return (int)strcspn(*host, "/:?");
-}
-
-/* An authority that this host does not know has signed the certificate: often a box on the way, so it is named. */
-static void
-tell_refused(struct call *call, const char *host, int host_len)
-{
-	const struct tls_refused *refused = &call->refused;
-
-	(void)nd_fail(&call->reply.why, ND_ETLS, 0, "%.*s: SSL certificate problem: %s; issuer is %s", host_len, host,
-	    refused->reason, refused->issuer[0] != '\0' ? refused->issuer : "not named");
-}
-
-static void
-tell_failure(struct call *call, CURLcode code)
-{
-	const char *words = call->words[0] != '\0' ? call->words : curl_easy_strerror(code);
-	enum nd_err err = ND_EPROTOCOL;
-	const char *host;
-	int host_len = host_of(call->request.url, &host);
-
-	if (call->refused.reason[0] != '\0') {
-		tell_refused(call, host, host_len);
-		return;
-	}
-	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-		if (failures[i].code == code)
-			err = failures[i].err;
-	}
-	/* a connection that breaks during the handshake says nothing about trust */
-	if (code == CURLE_SSL_CONNECT_ERROR &&
-	    (strstr(words, "SSL_ERROR_SYSCALL") != NULL || strstr(words, "reset by peer") != NULL))
-		err = ND_ECLOSED;
-	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED) {
-		words = "the reply is larger than 64 KiB";
-		err = ND_ETOKEN; /* whoever answers so is no token endpoint: asking again is of no use */
-	}
-	(void)nd_fail(&call->reply.why, err, 0, "%.*s: %s", host_len, host, words);
-}
-
 /* --- on the thread --- */
 
 static size_t
@@ -219,15 +145,16 @@ add_header(struct call *call, const char *name, const char *value)
 }
 
 static CURLcode
-set_trust(CURL *easy, const char *ca_file)
+set_trust(CURL *easy, const struct http_client_request *request)
 {
 	CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 
-	if (code != CURLE_OK || ca_file == NULL || ca_file[0] == '\0')
+	if (code != CURLE_OK || (request->ca_file == NULL && request->ca_dir == NULL))
 		return code;
-	/* instead of the system's: without a path curl would trust those as well */
-	code = curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-	return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	/* Instead of the system's: a file or a path that is not given would leave those. A folder is read by listen_in; named here
+	 * it keeps curl from using a connection that was made under another trust. */
+	code = curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+	return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, request->ca_dir);
 }
 
 /* curl's own words leave out who signed a certificate that is not believed. */
@@ -238,7 +165,10 @@ listen_in(CURL *easy, void *context, void *arg)
 
 	(void)easy;
 	tls_note_refused(context, &call->refused);
-	return CURLE_OK;
+	if (call->request.ca_dir == NULL ||
+	    tls_trust(context, call->request.ca_file, call->request.ca_dir, &call->reply.why) == ND_OK)
+		return CURLE_OK;
+	return CURLE_SSL_CACERT_BADFILE;
 }
 
 static bool
@@ -348,7 +278,7 @@ prepare(struct call *call)
 		code = set_request(call);
 	if (code == CURLE_OK)
 		code = set_way(call);
-	return code == CURLE_OK ? set_trust(call->easy, call->request.ca_file) : code;
+	return code == CURLE_OK ? set_trust(call->easy, &call->request) : code;
 }
 
 /* The header that a challenge is in, for as long as the handle lives: copied. */
@@ -394,7 +324,7 @@ answer(struct call *call, CURLcode code)
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
 			reply->retry_after = wait < RETRY_AFTER_MAX ? (long)wait : RETRY_AFTER_MAX;
 	} else
-		tell_failure(call, code);
+		http_client_failure(call->request.url, (int)code, call->words, &call->refused, &reply->why);
 	/* before the request is wiped: the handle borrows it */
 	curl_easy_cleanup(call->easy);
 	call->easy = NULL;

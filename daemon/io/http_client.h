@@ -27,7 +27,7 @@ struct http_client_request { /* all owned by the client after the call */
 	char *authorization; /* NULL none */
 	char *body;          /* POST, form */
 	size_t body_len;
-	char *ca_file; /* NULL: system CAs */
+	char *ca_file, *ca_dir; /* both NULL: system CAs */
 	bool
 	    metadata; /* a GET with "Metadata: true" to one of the two addresses for which http is allowed; `body` has no use */
 };

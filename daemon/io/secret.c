@@ -7,6 +7,7 @@
 
 #include "common/str.h"
 #include "daemon/io/child.h"
+#include "daemon/io/keyring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -237,6 +238,20 @@ read_command(const char *command, const char *reference, struct nd_secret *out, 
 	return err;
 }
 
+static enum nd_err
+read_keyring(const char *name, const char *reference, struct nd_secret *out, struct nd_why *why)
+{
+	const size_t room = SECRET_MAX + 3; /* as of a file */
+	char *octets = nd_xalloc(room);
+	size_t len;
+	enum nd_err err = keyring_read(name, octets, room, &len, why);
+
+	if (err == ND_OK)
+		err = keep(reference, octets, len, out, why);
+	nd_wipe_free(octets, room);
+	return err;
+}
+
 struct kind {
 	const char *prefix;
 	enum nd_err (*read)(const char *rest, const char *reference, struct nd_secret *out, struct nd_why *why);
@@ -248,6 +263,7 @@ static const struct kind kinds[] = {
 	{ "file:",       read_file },
 	{ "env:",        read_env },
 	{ "command:",    read_command },
+	{ "keyring:",    read_keyring },
 };
 /* clang-format on */
 

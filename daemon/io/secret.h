@@ -5,6 +5,7 @@
  * file:/path       regular, absolute, not readable or writable by group and others
  * command:/path …  what the program prints (io/child.h): up to 10 s, so not on the loop's thread
  * env:NAME
+ * keyring:NAME     a key of the kernel (io/keyring.h)
  * why->sys_errno is ENOENT when there is no such secret, or its folder is shut. One newline at the end is taken off. Empty, with NUL or over 64 KiB: refused. The text of a failure never holds the secret.
  */
 #ifndef ND_IO_SECRET_H

@@ -295,8 +295,8 @@ use_ticket(struct tls *tls, SSL *ssl, const char *name)
 
 /* -- contexts and sessions -- */
 
-static const char *
-reason_of(unsigned long error)
+const char *
+tls_reason(unsigned long error)
 {
 	const char *reason = error ? ERR_reason_error_string(error) : NULL;
 
@@ -305,27 +305,8 @@ reason_of(unsigned long error)
 	return reason ? reason : "unknown fault";
 }
 
-static enum nd_err
-load_trust(SSL_CTX *context, const char *ca_file, struct nd_why *why)
-{
-	int loaded;
-
-	ERR_clear_error();
-	if (ca_file == NULL || ca_file[0] == '\0')
-		loaded = SSL_CTX_set_default_verify_paths(context);
-	else
-		loaded = SSL_CTX_load_verify_file(context, ca_file);
-	if (loaded == 1)
-		return ND_OK;
-	nd_fail(why, ND_ECONF, 0, "the CA certificates in \"%.120s\" cannot be read: %s",
-	    ca_file ? ca_file : "the system's store", reason_of(ERR_peek_error()));
-	ERR_clear_error();
-	(void)nd_fail_at(why, "ca_file", 0, "give a PEM file that holds the CA's certificate");
-	return ND_ECONF;
-}
-
 struct tls *
-tls_new(const char *ca_file, struct nd_why *why)
+tls_new(const char *ca_file, const char *ca_dir, struct nd_why *why)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	struct tls *tls;
@@ -341,7 +322,7 @@ tls_new(const char *ca_file, struct nd_why *why)
 	SSL_CTX_sess_set_new_cb(context, keep_ticket);
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
 		abort();
-	if (load_trust(context, ca_file, why) != ND_OK) {
+	if (tls_trust(context, ca_file, ca_dir, why) != ND_OK) {
 		SSL_CTX_free(context);
 		return NULL;
 	}
@@ -463,7 +444,7 @@ tls_failure(struct bufferevent *bev, const char *name, struct nd_why *why)
 		if (ERR_SYSTEM_ERROR(error) || ERR_GET_LIB(error) == 0)
 			continue;
 		(void)nd_fail(why, err, 0, "%s %.60s: %s", stands ? "the TLS session broke with" : "TLS failed with",
-		    name, reason_of(error));
+		    name, tls_reason(error));
 		return err;
 	}
 	if (sys_errno != ECONNRESET && sys_errno != EPIPE && sys_errno != ETIMEDOUT)

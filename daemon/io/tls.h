@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tls.h - TLS client contexts, verification, words for failures.  Layer: io.  Knows OpenSSL.
  *
- * TLS >= 1.2, always verified: system CAs or `ca_file` instead of them; the name in SubjectAltName only. Or, in place of chain, name and date, by the keys
+ * TLS >= 1.2, always verified: system CAs or `ca_file` and `ca_dir` instead of them; the name in SubjectAltName only. Or, in place of chain, name and date, by the keys
  * that are pinned. No setting turns it off. A context keeps a few
  * tickets of its verified sessions, so that the next one for the same name needs no certificates; each is used once, and within the hour.
  */
@@ -19,14 +19,18 @@ struct tls; /* a context: one for each set of trust settings */
 struct ssl_st;
 struct bufferevent;
 
-struct tls *tls_new(const char *ca_file, struct nd_why *why); /* NULL or "": system CAs */
+/* ca_file and ca_dir NULL or "": system CAs. */
+struct tls *tls_new(const char *ca_file, const char *ca_dir, struct nd_why *why);
 void tls_free(struct tls *tls);
 /* From now on a certificate is trusted when its key is one of these: base64 of the SHA-256 of its SubjectPublicKeyInfo, as in RFC 7469. ND_ECONF. */
 #define TLS_PINS_MAX 16u
 enum nd_err tls_pin(struct tls *tls, char *const *pins, unsigned count, struct nd_why *why) ND_MUST_CHECK;
 bool tls_fips(void); /* this process's OpenSSL offers FIPS algorithms only */
 
-/* How many certificates of authorities a PEM file gives; file NULL: those that OpenSSL finds by itself. -1: it cannot be read, and `reason` says why. */
+/* What a context (SSL_CTX, also of another library) trusts, instead of what it did: the authorities of the file and of the folder's files
+ * NAME.pem, NAME.crt and NAME.cer; neither given: the system's. ND_ECONF names the file that cannot be read. */
+enum nd_err tls_trust(void *context, const char *ca_file, const char *ca_dir, struct nd_why *why) ND_MUST_CHECK;
+/* How many certificates of authorities a PEM file gives, or a folder of such; file NULL: those that OpenSSL finds by itself. -1: it cannot be read, and `reason` says why. */
 int tls_authorities(const char *file, char *reason, size_t size);
 const char *tls_authorities_place(void); /* where OpenSSL looks for them */
 const char *tls_version(void);           /* "OpenSSL 3.0.17 1 Jul 2025" */

@@ -3,6 +3,7 @@
  *
  *   tls.c        contexts, verification, sessions, words
  *   tls_chain.c  what certificates say
+ *   tls_authorities.c  whom a context and this host trust
  */
 #ifndef ND_IO_TLS_INNER_H
 #define ND_IO_TLS_INNER_H
@@ -31,6 +32,9 @@ struct refused {
 	char names[96];
 	char pin[48]; /* of a key that is not pinned; "" pins do not rule */
 };
+
+/* tls.c */
+const char *tls_reason(unsigned long error); /* of OpenSSL's error queue, in its words */
 
 /* tls_chain.c */
 void tls_chain_name(const X509_NAME *name, char *out, size_t size); /* "C=DE, O=Contoso, CN=Contoso CA", UTF-8 */

@@ -31,6 +31,13 @@ password = credential:relay
 '''
 
 
+def relay_that_knows(password):
+    """This password of alerts and no other."""
+    good = base64.b64encode(('\0alerts\0' + password).encode()).decode()
+    return relay.Lenient(('AUTH PLAIN',), faults={
+        'AUTH': lambda rest: None if rest == 'PLAIN ' + good else '535 5.7.8 Error: authentication failed'})
+
+
 class Secrets(ProgramTest):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -54,10 +61,8 @@ class Secrets(ProgramTest):
         self.write(self.fake.facts['secret'], secret)
 
     def mail_server(self, password):
-        """A relay that knows this password alone; the settings of its account."""
-        good = base64.b64encode(('\0alerts\0' + password).encode()).decode()
-        self.relay = relay.Lenient(('AUTH PLAIN',), faults={
-            'AUTH': lambda rest: None if rest == 'PLAIN ' + good else '535 5.7.8 Error: authentication failed'})
+        """The settings of an account at a relay that knows this password alone."""
+        self.relay = relay_that_knows(password)
         self.addCleanup(self.relay.close)
         return RELAY % self.relay.port
 

@@ -59,8 +59,22 @@ class Setup(ProgramTest):
                 for word in words:
                     self.assertIn(word, done.stdout)
                 self.assertIn('setup --resume', done.stdout)
-                for placeholder in ('{', '<name>', '<from>', '<user>', '<tenant>', '<client_id>', '<host>'):
+                for placeholder in ('{', '<name>', '<from>', '<user>', '<tenant>', '<client_id>', '<host>', '<address>', '<principal>'):
                     self.assertNotIn(placeholder, done.stdout)
+                self.assertNotIn('Add-RecipientPermission', done.stdout)    # from is the mailbox
+
+    def test_send_as_is_asked_for_where_mails_come_from_another_address(self):
+        right = "Add-RecipientPermission -Identity 'alerts@contoso.example' -AccessRights SendAs -Trustee 'o''brien@contoso.example'"
+        for grant in ('client_credentials', 'rbac', 'authorization_code', 'device_code'):
+            with self.subTest(grant):
+                done = self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '--user', "o'brien@contoso.example", '-o', '-')
+                self.assertEqual(done.returncode, 0, done)
+                self.assertIn(right, done.stdout)
+                self.assertEqual('-Trustee $oid' in done.stdout, grant in ('client_credentials', 'rbac'))    # a person has none
+                self.assertIn("Set-CASMailbox -Identity 'o''brien@contoso.example'", done.stdout)
+                self.assertNotIn('SendAs', self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '--user', 'Alerts@Contoso.example',
+                                                          '-o', '-').stdout.replace('SMTP.SendAsApp', ''))
+        self.assertNotIn('SendAs', self.run_setup('smtp', *MAIL, '--host', 'relay.example.com', '--user', 'x', '-o', '-').stdout)
 
     def test_the_order_is_said_plainly(self):
         sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout

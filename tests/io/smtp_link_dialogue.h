@@ -111,6 +111,9 @@ set_account(struct reader *reader, const char *line)
 		play.conf.settings.security = (enum smtp_security)choose(value, securities);
 	if ((value = value_of(line, "auth")) != NULL)
 		play.conf.settings.auth = (enum smtp_auth)choose(value, auths);
+	if ((value = value_of(line, "mechanism")) != NULL)
+		play.conf.settings.mechanism = value;
+	play.conf.settings.no_initial = play.conf.settings.no_initial || strcmp(line, "initial-response no") == 0;
 	if ((value = value_of(line, "password")) != NULL || (value = value_of(line, "token")) != NULL)
 		nd_secret_set(&play.secret, value, strlen(value));
 	if ((value = value_of(line, "token-octets")) != NULL)

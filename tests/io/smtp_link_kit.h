@@ -498,7 +498,7 @@ begin(void **state)
 	nd_buf_init(&play.did, 65536);
 	play.loop = loop_new();
 	play.resolver = resolver_new(play.loop);
-	play.tls = tls_new(certs_file("ca.pem"), &why);
+	play.tls = tls_new(certs_file("ca.pem"), NULL, &why);
 	play.conf.host = "127.0.0.1";
 	play.conf.tls_name = "relay.example";
 	play.conf.tls = play.tls;

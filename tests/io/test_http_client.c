@@ -132,6 +132,8 @@ give_up(void *arg)
 	loop_stop(heard->loop);
 }
 
+static const char *ca_dir; /* of the next requests */
+
 static void
 post(struct http_client *client, const char *url, const char *ca, const char *authorization, struct heard *heard)
 {
@@ -140,6 +142,7 @@ post(struct http_client *client, const char *url, const char *ca, const char *au
 		.body = nd_xstrdup("a=b&c=d%20e"),
 		.body_len = strlen("a=b&c=d%20e"),
 		.ca_file = nd_xstrdup(ca),
+		.ca_dir = nd_xstrdup(ca_dir),
 		.metadata = metadata };
 
 	http_client_post(client, &request, hear, heard);
@@ -275,6 +278,24 @@ an_authority_that_is_not_trusted_is_a_failure_of_tls_in_words(void **state)
 	ask(url, "/nonexistent/ca.crt", NULL, &heard);
 	assert_int_equal(heard.why.err, ND_ETLS);
 	nd_buf_done(&heard.body);
+}
+
+static void
+the_authorities_may_be_in_a_folder(void **state)
+{
+	const struct server *server = *state;
+	struct heard heard;
+
+	ca_dir = server->folder;
+	ask_path(server, "echo", &heard);
+	assert_int_equal(heard.status, 200);
+	nd_buf_done(&heard.body);
+	ca_dir = "/nonexistent";
+	ask_path(server, "echo", &heard);
+	assert_int_equal(heard.why.err, ND_ECONF);
+	assert_string_equal(heard.why.field, "ca_dir");
+	nd_buf_done(&heard.body);
+	ca_dir = NULL;
 }
 
 static void
@@ -462,6 +483,7 @@ main(void)
 		cmocka_unit_test(a_reply_has_at_most_64_kib),
 		cmocka_unit_test(a_connection_that_breaks_is_a_transient_failure),
 		cmocka_unit_test(an_authority_that_is_not_trusted_is_a_failure_of_tls_in_words),
+		cmocka_unit_test(the_authorities_may_be_in_a_folder),
 		cmocka_unit_test(a_certificate_for_another_name_is_refused),
 		cmocka_unit_test(only_https_is_spoken),
 		cmocka_unit_test(a_challenge_comes_with_its_reply),

@@ -76,12 +76,16 @@ cram_md5_is_that_of_rfc_2195(void **state)
 	struct nd_why why;
 
 	(void)state;
+	if (tls_fips()) { /* the test after this one is about that */
+		nd_secret_done(&password);
+		skip();
+	}
 	assert_int_equal(sasl_answer(&question, &password, &answer, &why), ND_OK);
 	assert_memory_equal(answer.proof, digest, sizeof(digest));
 	nd_secret_done(&password);
 }
 
-/* The default provider offers nothing with that property: what a fetch that is not prepared for it would meet. */
+/* The default provider offers nothing with that property: what a fetch that is not prepared for it would meet. Under tests/fips it is the real one. */
 static void
 cram_md5_is_refused_in_words_where_fips_rules(void **state)
 {
@@ -90,14 +94,15 @@ cram_md5_is_refused_in_words_where_fips_rules(void **state)
 	struct smtp_answer answer;
 	struct nd_why why;
 
+	const bool real = tls_fips();
+
 	(void)state;
-	assert_false(tls_fips());
-	assert_int_equal(EVP_set_default_properties(NULL, "fips=yes"), 1);
+	assert_int_equal(real ? 1 : EVP_set_default_properties(NULL, "fips=yes"), 1);
 	assert_true(tls_fips());
 	assert_int_equal(sasl_answer(&question, &password, &answer, &why), ND_EAUTH);
 	assert_non_null(strstr(why.text, "FIPS"));
-	assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
-	assert_false(tls_fips());
+	assert_int_equal(real ? 1 : EVP_set_default_properties(NULL, ""), 1);
+	assert_int_equal(tls_fips(), real);
 	nd_secret_done(&password);
 }
 

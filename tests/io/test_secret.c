@@ -9,11 +9,14 @@
 
 #include "daemon/io/secret.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/notifyd-secret-XXXXXX";
@@ -249,6 +252,79 @@ a_failure_leaves_the_old_secret(void **state)
 	nd_secret_done(&secret);
 }
 
+/* As systemd starts a service: a session keyring of its own, from which no way leads to the user's. */
+static void
+own_session(void)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0) {
+		print_message("skipped: keyrings cannot be had here: %s\n", strerror(errno));
+		skip();
+	}
+}
+
+static long
+add_key(const char *name, const void *octets, size_t len, int ring)
+{
+	long key = syscall(SYS_add_key, "user", name, octets, len, ring);
+
+	assert_true(key > 0);
+	return key;
+}
+
+static void
+a_key_of_the_session_is_read(void **state)
+{
+	long key;
+
+	(void)state;
+	own_session();
+	key = add_key("nd:test@1", "sesame\n", 7, KEY_SPEC_SESSION_KEYRING);
+	check("keyring:nd:test@1", "sesame", NULL);
+	(void)add_key("nd:test@1", "open sesame", 11, KEY_SPEC_SESSION_KEYRING);
+	check("keyring:nd:test@1", "open sesame", NULL); /* read anew */
+	check("keyring:nd:test@2", NULL, "has a key of type user with this description");
+	check("keyring:nd:test@2", NULL, "sudo -u notifyd keyctl padd user 'nd:test@2' @u");
+	(void)add_key("nd:test@1", "ses\0ame", 7, KEY_SPEC_SESSION_KEYRING);
+	check("keyring:nd:test@1", NULL, "NUL");
+	assert_int_equal(syscall(SYS_keyctl, KEYCTL_REVOKE, key), 0);
+	check("keyring:nd:test@1", NULL, "revoked");
+}
+
+static void
+a_key_of_the_user_is_read_though_the_session_does_not_lead_to_it(void **state)
+{
+	struct nd_secret secret = { NULL, 0 };
+	struct nd_why why;
+	char name[40], reference[60];
+	long key;
+
+	(void)state;
+	own_session();
+	(void)snprintf(name, sizeof(name), "nd-test-%ld", (long)getpid());
+	(void)snprintf(reference, sizeof(reference), "keyring:%s", name);
+	assert_int_equal(secret_read(reference, &secret, &why), ND_ESECRET);
+	assert_int_equal(why.sys_errno, ENOENT);
+	key = add_key(name, "sesame", 6, KEY_SPEC_USER_KEYRING);
+	check(reference, "sesame", NULL);
+	check(reference, "sesame", NULL); /* nothing was left that the second time could find */
+	assert_int_equal(syscall(SYS_keyctl, KEYCTL_READ, key, name, 0), -1);
+	assert_int_equal(errno, EACCES);
+	assert_int_equal(syscall(SYS_keyctl, KEYCTL_UNLINK, key, KEY_SPEC_USER_KEYRING), 0);
+}
+
+static void
+a_key_that_must_not_be_read_is_told_from_one_that_is_not_there(void **state)
+{
+	long key;
+
+	(void)state;
+	own_session();
+	key = add_key("nd-test", "sesame", 6, KEY_SPEC_SESSION_KEYRING);
+	assert_int_equal(
+	    syscall(SYS_keyctl, KEYCTL_SETPERM, key, 0x01000000), 0); /* its possessor may look at it, no more */
+	check("keyring:nd-test", NULL, "must not be read");
+}
+
 static int
 begin(void **state)
 {
@@ -282,6 +358,9 @@ main(void)
 		cmocka_unit_test(what_is_no_reference_is_refused_without_repeating_it),
 		cmocka_unit_test(a_failure_leaves_the_old_secret),
 		cmocka_unit_test(a_command_prints_one),
+		cmocka_unit_test(a_key_of_the_session_is_read),
+		cmocka_unit_test(a_key_of_the_user_is_read_though_the_session_does_not_lead_to_it),
+		cmocka_unit_test(a_key_that_must_not_be_read_is_told_from_one_that_is_not_there),
 		cmocka_unit_test(modes_below_the_folder_of_credentials_are_systemd_s_affair),
 		cmocka_unit_test(the_file_of_a_reference_is_told),
 	};

@@ -37,7 +37,8 @@ struct server {
 static void
 shake_hands(struct server *server)
 {
-	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	OSSL_LIB_CTX *old = server->manner == SERVES_OLD ? OSSL_LIB_CTX_new() : NULL; /* under FIPS ours is too young */
+	SSL_CTX *context = SSL_CTX_new_ex(old, NULL, TLS_server_method());
 	SSL *ssl;
 	char octets[16];
 
@@ -61,6 +62,7 @@ shake_hands(struct server *server)
 	}
 	SSL_free(ssl);
 	SSL_CTX_free(context);
+	OSSL_LIB_CTX_free(old);
 }
 
 static void *
@@ -125,7 +127,7 @@ try_name(const char *ca_file, const char *name, const char *pem, enum manner man
 	memset(&tried, 0, sizeof(tried));
 	tried.loop = loop_new();
 	tried.name = name;
-	tls = tls_new(ca_file, &tried.why);
+	tls = tls_new(ca_file, NULL, &tried.why);
 	assert_non_null(tls);
 	if (next_pin_count > 0)
 		assert_int_equal(tls_pin(tls, next_pins, next_pin_count, &tried.why), ND_OK);
@@ -275,11 +277,11 @@ a_ca_file_that_cannot_be_read_is_a_fault_of_the_configuration(void **state)
 	struct nd_why why;
 
 	(void)state;
-	assert_null(tls_new(certs_file("none.pem"), &why));
+	assert_null(tls_new(certs_file("none.pem"), NULL, &why));
 	assert_int_equal(why.err, ND_ECONF);
 	assert_string_equal(why.field, "ca_file");
 	assert_non_null(strstr(why.text, "none.pem"));
-	assert_null(tls_new(certs_file("good.key"), &why)); /* no certificate in it */
+	assert_null(tls_new(certs_file("good.key"), NULL, &why)); /* no certificate in it */
 	assert_int_equal(why.err, ND_ECONF);
 }
 
@@ -359,7 +361,7 @@ a_pin_that_is_no_digest_is_refused_and_changes_nothing(void **state)
 {
 	char *bad[] = { pin_of("good.pem"), (char[]){ "abc=" } };
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 
 	(void)state;
 	assert_int_equal(tls_pin(tls, bad, 2, &why), ND_ECONF);
@@ -485,7 +487,7 @@ static void
 try_tickets(int version)
 {
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 	SSL_CTX *server = make_server(version);
 
 	assert_int_equal(meet(tls, server, "relay.example", LEAVES_IN_ORDER), 0);
@@ -513,7 +515,7 @@ static void
 a_ticket_is_used_once(void **state)
 {
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 	SSL_CTX *server = make_server(TLS1_3_VERSION);
 
 	(void)state;
@@ -529,7 +531,7 @@ static void
 sessions_that_continue_one_another_still_see_a_certificate_each_hour(void **state)
 {
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 	SSL_CTX *server = make_server(TLS1_3_VERSION);
 	time_t verified;
 
@@ -551,7 +553,7 @@ static void
 a_session_that_was_not_left_in_order_is_not_continued(void **state)
 {
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 	SSL_CTX *server = make_server(TLS1_2_VERSION);
 
 	(void)state;
@@ -566,7 +568,7 @@ static void
 more_tickets_than_are_kept_do_no_harm(void **state)
 {
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 	SSL_CTX *server = make_server(TLS1_3_VERSION);
 
 	(void)state;
@@ -583,7 +585,7 @@ a_session_that_was_not_pinned_is_not_continued_by_a_pinned_one(void **state)
 {
 	char *wrong[] = { pin_of("other.pem") }, *right[] = { pin_of("good.pem") };
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 	SSL_CTX *server = make_server(TLS1_3_VERSION);
 
 	(void)state;
@@ -601,7 +603,7 @@ static void
 a_session_without_a_name_is_refused(void **state)
 {
 	struct nd_why why;
-	struct tls *tls = tls_new(certs_file("ca.pem"), &why);
+	struct tls *tls = tls_new(certs_file("ca.pem"), NULL, &why);
 
 	(void)state;
 	assert_null(tls_session(tls, "", &why));

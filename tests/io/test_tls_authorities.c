@@ -34,7 +34,9 @@ make(void **state)
 	}
 	return shell_run(
 	    "cat corp other > both; echo nothing > none; mkdir local; openssl x509 -in corp -out local/corp.crt; "
-	    "echo x > local/broken.crt; cp other local/other.pem");
+	    "echo x > local/broken.crt; cp other local/other.pem; mkdir own empty; cp corp own/corp.pem; cp other "
+	    "own/other.crt; "
+	    "echo x > own/README; echo x > own/.hidden.pem; mkfifo own/pipe; echo x > empty/ca.txt");
 }
 
 static int
@@ -56,6 +58,45 @@ certificates_of_a_file_are_counted(void **state)
 	assert_string_equal(reason, "it holds no certificate that can be read");
 	assert_int_equal(tls_authorities(shell_path("gone"), reason, sizeof(reason)), -1);
 	assert_string_equal(reason, "No such file or directory");
+}
+
+static void
+expect_untrusted(const char *file, const char *folder, const char *words, const char *field)
+{
+	struct nd_why why;
+
+	assert_null(tls_new(file, folder, &why));
+	assert_int_equal(why.err, ND_ECONF);
+	assert_string_equal(why.field, field);
+	if (strstr(why.text, words) == NULL)
+		fail_msg("\"%s\" is not in: %s", words, why.text);
+}
+
+static void
+a_folder_of_ones_own_needs_no_hashed_names_and_tells_which_file_is_bad(void **state)
+{
+	char reason[300] = "", folder[200];
+	struct nd_why why;
+	struct tls *tls;
+
+	(void)state;
+	(void)snprintf(folder, sizeof(folder), "%s", shell_path("own"));
+	assert_int_equal(tls_authorities(folder, reason, sizeof(reason)), 2);
+	tls = tls_new(shell_path("both"), folder, &why);
+	assert_non_null(tls);
+	tls_free(tls);
+	expect_untrusted(shell_path("gone"), folder, "No such file or directory", "ca_file");
+	expect_untrusted(NULL, shell_path("gone"), "gone\" cannot be read: No such file or directory", "ca_dir");
+	expect_untrusted(NULL, shell_path("empty"), "empty\" cannot be read: there is none", "ca_dir");
+	expect_untrusted(NULL, shell_path("local"), "local/broken.crt\" cannot be read", "ca_dir");
+	assert_int_equal(tls_authorities(shell_path("local"), reason, sizeof(reason)), -1);
+	assert_non_null(strstr(reason, "broken.crt"));
+	assert_int_equal(shell_run("mv own/pipe own/pipe.pem"), 0);
+	expect_untrusted(NULL, folder, "own/pipe.pem\" cannot be read: it is not a regular file", "ca_dir");
+	assert_int_equal(shell_run("rm own/pipe.pem; head -c 1048577 /dev/zero > own/big.pem"), 0);
+	expect_untrusted(NULL, folder, "own/big.pem\" cannot be read: it is larger than 1 MiB", "ca_dir");
+	assert_int_equal(shell_run("rm own/big.pem; for i in $(seq 1000); do ln -s corp.pem own/$i.pem; done"), 0);
+	expect_untrusted(NULL, folder, "own\" cannot be read: there are more than 1000", "ca_dir");
 }
 
 static void
@@ -90,6 +131,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates_of_a_file_are_counted),
+		cmocka_unit_test(a_folder_of_ones_own_needs_no_hashed_names_and_tells_which_file_is_bad),
 		cmocka_unit_test(those_of_the_system_are_found_where_openssl_looks),
 		cmocka_unit_test(an_authority_that_was_added_is_recognised),
 	};

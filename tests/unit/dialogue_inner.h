@@ -39,6 +39,7 @@ struct play {
 	struct smtp_settings settings;
 	struct nd_secret secret;
 	char user[256], ehlo[256], host[256];
+	char mechanism[32];
 	enum smtp_pace pace;
 	bool trial, eight;
 	unsigned without;

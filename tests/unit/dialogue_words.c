@@ -140,6 +140,13 @@ set_mail(struct play *p, const char *name, const char *value)
 	return true;
 }
 
+static void
+set_mechanism(struct play *p, const char *value)
+{
+	dialogue_set_text(p, p->mechanism, sizeof(p->mechanism), value);
+	p->settings.mechanism = p->mechanism;
+}
+
 void
 dialogue_set(struct play *p, const char *name, const char *value)
 {
@@ -151,6 +158,10 @@ dialogue_set(struct play *p, const char *name, const char *value)
 		p->settings.security = (enum smtp_security)choose(p, "starttls tls none", value);
 	else if (strcmp(name, "auth") == 0)
 		p->settings.auth = (enum smtp_auth)choose(p, "none password oauth", value);
+	else if (strcmp(name, "mechanism") == 0)
+		set_mechanism(p, value);
+	else if (strcmp(name, "initial-response") == 0)
+		p->settings.no_initial = choose(p, "no yes", value) == 0;
 	else if (strcmp(name, "user") == 0)
 		dialogue_set_text(p, p->user, sizeof(p->user), value);
 	else if (strcmp(name, "token") == 0 || strcmp(name, "password") == 0)

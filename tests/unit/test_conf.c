@@ -8,92 +8,11 @@
 #include <cmocka.h>
 
 #include "common/mem.h"
-#include "daemon/core/conf.h"
+#include "tests/unit/conf_kit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct conf_host this_host = { "web01", "web01.contoso.com" };
-
-/* The settings of up to two files, and what was wrong with them. */
-struct told {
-	struct conf conf;
-	struct conf_faults faults;
-	char lines[16384]; /* every fault as a line */
-};
-
-static void
-tell(struct told *told)
-{
-	char line[900];
-	size_t len = 0;
-
-	told->lines[0] = '\0';
-	for (unsigned i = 0; i < told->faults.count && len + sizeof(line) < sizeof(told->lines); i++) {
-		conf_fault_line(&told->faults.fault[i], line, sizeof(line));
-		len += (size_t)snprintf(told->lines + len, sizeof(told->lines) - len, "%s\n", line);
-	}
-}
-
-static struct told *
-read_two(const char *first, const char *second)
-{
-	struct told *told = nd_xalloc(sizeof(*told));
-
-	conf_init(&told->conf, &this_host);
-	conf_read(&told->conf, "notifyd.conf", first, strlen(first), &told->faults);
-	if (second != NULL)
-		conf_read(&told->conf, "conf.d/10.conf", second, strlen(second), &told->faults);
-	conf_finish(&told->conf, &told->faults);
-	tell(told);
-	return told;
-}
-
-static struct told *
-read_one(const char *text)
-{
-	return read_two(text, NULL);
-}
-
-static void
-forget(struct told *told)
-{
-	conf_done(&told->conf);
-	conf_faults_done(&told->faults);
-	free(told);
-}
-
-static const char good_account[] = "[account m365]\n"
-				   "provider = microsoft\n"
-				   "from = \"Alerts ${host}\" <alerts@contoso.com>\n"
-				   "tenant = 1f3c0000-0000-0000-0000-000000000000\n"
-				   "client_id = 9ab20000-0000-0000-0000-000000000000\n"
-				   "client_secret = credential:m365\n";
-
-static struct told *
-read_account_and(const char *more)
-{
-	char text[4096];
-
-	(void)snprintf(text, sizeof(text), "%s%s", good_account, more);
-	return read_one(text);
-}
-
-static void
-expect_only(struct told *told, const char *line)
-{
-	assert_string_equal(told->lines, line);
-	forget(told);
-}
-
-static void
-expect_in(struct told *told, const char *part)
-{
-	if (strstr(told->lines, part) == NULL)
-		fail_msg("\"%s\" is not in:\n%s", part, told->lines);
-	forget(told);
-}
 
 static void
 nothing_set_gives_the_documented_defaults(void **state)
@@ -234,8 +153,8 @@ the_clouds_of_microsoft_have_their_own_servers(void **state)
 		assert_string_equal(told->conf.account[0].host, clouds[i].host);
 		assert_string_equal(told->conf.account[0].token_url, clouds[i].token_url);
 		assert_string_equal(told->conf.account[0].scope, clouds[i].scope);
-		assert_int_equal(conf_provider_margin(told->conf.account[0].provider),
-		    strcmp(clouds[i].provider, "microsoft-hve") == 0 ? ND_MIN(11) : 0);
+		assert_int_equal(told->conf.account[0].token_margin,
+		    strcmp(clouds[i].provider, "microsoft-hve") == 0 ? ND_MIN(11) : ND_MIN(5));
 		forget(told);
 	}
 }
@@ -505,7 +424,7 @@ a_secret_in_the_file_is_refused_without_being_shown(void **state)
 	}
 	expect_only(read_one("[account m]\nhost = relay\nfrom = a@b.example\npassword = hunter2\nauth = password\n"),
 	    "notifyd.conf:4: [account m] password: secrets are never in the file; write credential:NAME, file:/path, "
-	    "command:/path arguments or env:NAME, and keep the secret there\n");
+	    "command:/path arguments, env:NAME or keyring:NAME, and keep the secret there\n");
 }
 
 static void

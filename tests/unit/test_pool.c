@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/core/conf.h"
+#include "daemon/core/conf_inner.h"
 #include "daemon/core/pool.h"
 
 static void
@@ -73,7 +73,7 @@ static void
 no_session_outlives_the_token_it_signed_in_with(void **state)
 {
 	(void)state;
-	assert_true(POOL_AGE < conf_provider_margin(CONF_MICROSOFT_HVE));
+	assert_true(POOL_AGE < conf_provider_row(CONF_MICROSOFT_HVE)->token_margin);
 }
 
 static void
