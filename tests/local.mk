@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
 	%D%/unit/test_engine_move \
+	%D%/unit/test_engine_token \
 	%D%/unit/test_engine_world \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
