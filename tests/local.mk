@@ -120,6 +120,7 @@ IO_TESTS = \
 	%D%/io/test_seal \
 	%D%/io/test_secret \
 	%D%/io/test_smtp_link \
+	%D%/io/test_smtp_link_records \
 	%D%/io/test_smtp_link_way \
 	%D%/io/test_spool \
 	%D%/io/test_store \
@@ -164,6 +165,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_seal_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_secret_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_smtp_link_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_smtp_link_records_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_smtp_link_way_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_spool_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_LDADD = $(IO_TEST_LIBS)

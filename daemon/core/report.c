@@ -50,12 +50,17 @@ put_cut(const char *text, size_t most, struct nd_buf *out)
 static void
 put_rcpt(const struct queue_job *job, const struct queue_rcpt *rcpt, struct nd_buf *out)
 {
+	const char *words = rcpt->code != 0 ? rcpt->text : job->reason;
+
+	/* Held, or its account was in trouble all the time: nobody has said anything of it. */
+	if (!words && rcpt->code == 0 && rcpt->state == RCPT_EXPIRED && job->attempt_count == 0)
+		words = "its time was over before it was tried";
 	(void)nd_buf_addf(out, "  %s: %s", rcpt->address, job_rcpt_state_name(rcpt->state));
 	if (rcpt->code != 0)
 		(void)nd_buf_addf(out, ": %d%s%s ", rcpt->code, rcpt->enhanced[0] ? " " : "", rcpt->enhanced);
-	else if (job->reason)
+	else if (words)
 		(void)nd_buf_adds(out, ": ");
-	put_cut(rcpt->code != 0 ? (rcpt->text ? rcpt->text : "") : job->reason ? job->reason : "", 400, out);
+	put_cut(words ? words : "", 400, out);
 	(void)nd_buf_addc(out, '\n');
 }
 

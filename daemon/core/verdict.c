@@ -143,6 +143,8 @@ static const struct row rows[] = {
 
 	/* Another transaction. Old servers say 552 (RFC 5321 4.5.3.1.10): class lies. */
 	{ ALL, RCPT, 452, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 450, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 451, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 552, NO_NEED, "?.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 452, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 552, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },

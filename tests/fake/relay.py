@@ -3,7 +3,7 @@
 """relay.py - a fake SMTP relay: plays the server's half of tests/dialogues/*.smtp over a real socket.
 
     relay.py [--host 127.0.0.1] [--port 0] [--cert FILE] [--key FILE]
-             [--any-content] [--save FILE] [--reset] [--last-words TEXT] FILE...
+             [--any-content] [--save FILE] [--records FILE] [--reset] [--last-words TEXT] FILE...
 
 One FILE for each connection, in the order given. The first line it prints is "port N". Ends with 0 when every client
 kept to its dialogue; else it says file:line, what was expected and what came, and ends with 1. The format is described
@@ -87,7 +87,7 @@ class Session:
         self.relay = relay
         self.buffer = b""
         self.heard = []
-        self.fills = 0  # reads since the relay spoke
+        self.fills = 0  # reads since the relay spoke; over TLS each gives one record
         self.at = 0
 
     # -- octets
@@ -114,11 +114,17 @@ class Session:
         return text
 
     def send(self, octets):
+        self.count_records()
         self.fills = 0
         try:
             self.sock.sendall(octets)
         except (ConnectionError, ssl.SSLError) as error:
             raise ClientGone(str(error)) from error
+
+    def count_records(self):
+        """How many records of application data the client needed for what it said in its turn, a flight is one: a line for each."""
+        if self.relay.records and self.fills and isinstance(self.sock, ssl.SSLSocket):
+            self.relay.records.write(b"%d\n" % self.fills)
 
     def close(self):
         """Ends it as the steps want; with reset, by RST at once."""
@@ -177,6 +183,7 @@ class Session:
         if self.relay.save:
             self.relay.save.write(self.buffer[:size])
         self.buffer = self.buffer[size:]
+        self.count_records()
         self.fills = 0  # the next mail is a record of its own
         if self.buffer and self.following() in SERVER_STEPS + ("TLS", None):
             raise Mismatch(f"more came behind the content: {self.buffer[:80]!r}")
@@ -278,11 +285,12 @@ class Relay:
     """Listens; the n-th connection plays the n-th file."""
 
     def __init__(self, files, cert=None, key=None, host="127.0.0.1", port=0, **options):
-        """Options: any_content (a run of D: lines is any content), save (a binary file for the contents), reset (EOF
-        resets the connection), last_words (octets sent before EOF PART)."""
+        """Options: any_content (a run of D: lines is any content), save (a binary file for the contents), records (a binary file for the
+        counts of TLS records), reset (EOF resets the connection), last_words (octets sent before EOF PART)."""
         self.dialogues = [Dialogue(path) for path in files]
         self.any_content = options.pop("any_content", False)
         self.save = options.pop("save", None)
+        self.records = options.pop("records", None)
         self.reset = options.pop("reset", False)
         self.last_words = options.pop("last_words", b"")
         if options:
@@ -310,8 +318,9 @@ class Relay:
             complaint = session.play()
             if complaint:
                 self.complaints.append(complaint)
-            if self.save:
-                self.save.flush()
+            for file in (self.save, self.records):
+                if file:
+                    file.flush()
         self.listener.close()
 
     def start(self):
@@ -500,12 +509,13 @@ def main():
     parser.add_argument("--reset", action="store_true", help="EOF resets the connection")
     parser.add_argument("--any-content", action="store_true", help="a run of D: lines stands for any content")
     parser.add_argument("--save", type=argparse.FileType("wb"), help="the contents, as they came")
+    parser.add_argument("--records", type=argparse.FileType("wb"), help="TLS records of each turn of the client")
     parser.add_argument("--last-words", default="", help="a line said before EOF PART")
     parser.add_argument("files", nargs="+", metavar="FILE")
     args = parser.parse_args()
     last_words = args.last_words.encode() + b"\r\n" if args.last_words else b""
     relay = Relay(args.files, args.cert, args.key, args.host, args.port, any_content=args.any_content, save=args.save,
-                  reset=args.reset, last_words=last_words)
+                  records=args.records, reset=args.reset, last_words=last_words)
     print(f"port {relay.port}", flush=True)
     relay.play_all()
     for complaint in relay.complaints:

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """notifyctl account login for tests: started, read and ended; and what a browser does after the sign-in."""
+import os
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
 
 import leaks
 from notifyd import NOTIFYCTL
+
+NOBODY = 65534
 
 
 class Browser:
@@ -25,11 +29,19 @@ class Browser:
 class LoginProgram:
     """For tests whose daemon is self.d."""
 
-    def start(self, *words, stdin=subprocess.DEVNULL):
-        program = subprocess.Popen([NOTIFYCTL, '--socket', self.d.socket, 'account', *words],
-                                   stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(self, *words, stdin=subprocess.DEVNULL, notifyctl=NOTIFYCTL, **how):
+        program = subprocess.Popen([notifyctl, '--socket', self.d.socket, 'account', *words],
+                                   stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
         self.addCleanup(self.drop, program)
         return program
+
+    def start_as_a_user(self, *words, **how):
+        """As one who is not root but may do what an operator may; whoever runs the tests, when that is not root."""
+        if os.getuid() != 0:
+            return self.start(*words, **how)
+        os.chown(self.d.admin, NOBODY, NOBODY)
+        copy = shutil.copy(NOTIFYCTL, self.d.folder)    # where it was built, nobody else may have access
+        return self.start(*words, notifyctl=copy, user=NOBODY, group=NOBODY, extra_groups=[], **how)
 
     @staticmethod
     def drop(program):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""notifyctl account login where a configured redirect URI leads: to its port and path, to one that is taken, to port 80; and codes to scan."""
+"""notifyctl account login where a configured redirect URI leads: to its port and path, to one that is taken, to port 80; the browser that is
+opened; and codes to scan."""
 import contextlib
 import ctypes
 import ctypes.util
@@ -19,7 +20,7 @@ import urllib.parse
 
 import leaks
 import test_signin
-from login import Browser, LoginProgram
+from login import NOBODY, Browser, LoginProgram
 from notifyd import NOTIFYCTL, until
 
 DEVICE_PAGE = 'https://microsoft.example/devicelogin'
@@ -76,6 +77,27 @@ class Configured(LoginTest):
             with self.assertRaises(BlockingIOError):
                 other.accept()    # nobody was sent there
 
+    def test_a_port_that_is_for_root_is_not_needed_either(self):
+        with open('/proc/sys/net/ipv4/ip_unprivileged_port_start', encoding='ascii') as file:
+            first = int(file.read())
+        if first <= 80:
+            self.skipTest('here anybody may listen at port 80 (net.ipv4.ip_unprivileged_port_start = %d)' % first)
+        self.open(more='redirect_uri = http://localhost/MxMail/')
+        program = self.start_as_a_user('login', 'm365', stdin=subprocess.PIPE)
+        url = self.address(program)
+        self.assertIn('redirect_uri=' + urllib.parse.quote('http://localhost/MxMail/', safe=''), url)
+        obstacle = self.line(program, 'port 80 of this machine cannot be listened at')
+        self.assertIn(os.strerror(errno.EACCES), obstacle)
+        self.assertIn("so the browser's last address is needed", obstacle)
+        what_to_do = self.line(program, 'After the sign-in')    # at once: nothing was pasted yet
+        for words in ('the browser goes to http://localhost/MxMail/. ', '"connection refused" or "cannot be reached": that is expected.',
+                      'Copy the whole address of that page', 'paste it here'):
+            self.assertIn(words, what_to_do)
+        out, _ = self.paste(program, self.consent(url))
+        self.assertNotIn('Waiting at', out)
+        self.assertIn('signed in as ' + self.facts['user'], out)
+        until(lambda: self.d.account('m365')['state'] == 'ok', 'the account is ok')
+
     @unittest.skipUnless(os.getuid() == 0, 'port 80 is for root')
     def test_root_listens_at_port_80(self):
         for address in (('127.0.0.1', 80), ('::1', 80)):
@@ -86,6 +108,45 @@ class Configured(LoginTest):
                     if why.errno == errno.EADDRINUSE:
                         self.skipTest('something listens at port 80 of this host')
         self.signed_in_at('http://localhost/MxMail/')
+
+
+class Opened(LoginTest):
+    """A browser is opened where somebody is at the screen, and never as root."""
+
+    def opened(self, start, **screen):
+        """What an xdg-open was given, and the address that was printed. What it says goes to a pipe that is at its end when it and notifyctl are."""
+        told, tell = os.pipe()
+        os.fchown(tell, *[NOBODY if os.getuid() == 0 else -1] * 2)
+        folder = os.path.join(self.d.folder, 'bin')
+        os.mkdir(folder)
+        with open(os.path.join(folder, 'xdg-open'), 'w', encoding='utf-8') as file:
+            file.write('#!/bin/sh\nprintf "%s\\n" "$#" "$@" > "/proc/self/fd/$TELL"\n')
+        os.chmod(file.name, 0o755)
+        environ = {name: value for name, value in os.environ.items() if name not in ('DISPLAY', 'WAYLAND_DISPLAY')}
+        program = start('login', 'm365', pass_fds=[tell], env=dict(environ, PATH=folder + ':' + environ['PATH'], TELL=str(tell), **screen))
+        os.close(tell)
+        url = self.address(program)
+        Browser.get(self.consent(url))
+        self.finish(program)
+        with open(told, encoding='utf-8') as file:
+            return file.read().splitlines(), url
+
+    def test_the_browser_of_who_is_at_the_screen_gets_exactly_the_address(self):
+        for screen in ({'DISPLAY': ':0'}, {'WAYLAND_DISPLAY': 'wayland-0'}):
+            with self.subTest(screen):
+                self.open()
+                opened, url = self.opened(self.start_as_a_user, **screen)
+                self.assertTrue(url.startswith('https://'), url)
+                self.assertEqual(opened, ['1', url])
+
+    def test_without_a_screen_none_is_opened(self):
+        self.open()
+        self.assertEqual(self.opened(self.start_as_a_user)[0], [])
+
+    @unittest.skipUnless(os.getuid() == 0, 'needs root')
+    def test_root_opens_none(self):
+        self.open()
+        self.assertEqual(self.opened(self.start, DISPLAY=':0', WAYLAND_DISPLAY='wayland-0')[0], [])
 
 
 def modules_of(library, text):

@@ -94,5 +94,25 @@ class Alike(Limits):
         self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
 
 
+class TooMany(Limits):
+    def test_what_is_too_many_for_one_transaction_goes_in_the_next_of_the_session(self):
+        taken = []
+
+        def two_at_a_time(rest):
+            since = [stage for stage, _ in self.relay.heard]
+            if since[::-1].index('MAIL') <= 2:    # behind MAIL: this one, and one before
+                taken.append(rest)
+                return None
+            return '452 4.5.3 Error: too many recipients' if len(taken) < 4 else '552 too many recipients'
+        d = self.started('', self.lenient(faults={'RCPT': two_at_a_time}))
+        readers = ['r%d@contoso.example' % n for n in range(5)]
+        job = d.final(d.submit(**dict(JOB, to=readers)))
+        self.assertEqual((job['state'], job['attempt_count']), ('delivered', 3), job)
+        self.assertEqual([r['state'] for r in job['recipients']], 5 * ['delivered'])
+        self.assertEqual([rcpts for rcpts, _ in self.relay.mails], [readers[:2], readers[2:4], readers[4:]])
+        self.assertEqual(self.relay.sessions, 1)
+        self.assertEqual(d.account('a')['state'], 'ok')
+
+
 if __name__ == '__main__':
     unittest.main()

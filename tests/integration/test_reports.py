@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What could not be delivered is told to admin_to by one mail, and about that mail there is none."""
+import email
+import email.policy
 import signal
 import unittest
 
@@ -28,6 +30,44 @@ class Reports(Limits):
         for word in (both, 'Disk', 'gone@contoso.example: refused: 550 5.1.1 no such user', 'What to do:'):
             self.assertIn(word, text.replace('=\r\n', ''))
         self.assertNotIn('ops@contoso.example:', text)
+
+    def until_expired(self, d, job):
+        """A reload looks for jobs whose time is over."""
+        def look():
+            self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+            return d.job(job)['state'] == 'expired'
+        until(look, 'it expires')
+
+    def told(self, d):
+        """The one report, and what a person reads of it."""
+        report = d.final(until(lambda: self.own(d), 'a report')[0]['id'])
+        self.assertEqual((report['state'], report['subject'], [r['address'] for r in report['recipients']]),
+                         ('delivered', 'notifyd: 1 message could not be delivered', ['admin@contoso.example']), report)
+        (content,) = [content for rcpts, content in self.relay.mails if rcpts == ['admin@contoso.example']]
+        return email.message_from_bytes(content, policy=email.policy.default).get_body().get_content()
+
+    def test_a_job_whose_time_is_over_is_told_with_the_last_words_of_the_relay(self):
+        d = self.refusing(lambda rest: False)
+        self.relay.faults['RCPT'] = lambda rest: '451 4.3.0 try again later' if 'ops@' in rest else None
+        job = d.submit(**dict(JOB, expires_in='5s'))
+        until(lambda: d.job(job)['attempt_count'], 'it was tried')
+        d.stop()    # its next try is not due: after the start it is in the store alone
+        d.start()
+        self.until_expired(d, job)
+        text = self.told(d)
+        for word in (job + '  Disk', 'ops@contoso.example: expired: 451 4.3.0 try again later', 'What to do: '):
+            self.assertIn(word, text)
+
+    def test_a_held_job_whose_time_is_over_is_told_too(self):
+        d = self.refusing(lambda rest: False)
+        self.assertEqual(d.post('/v1/queue/pause', None, True).status, 200)
+        job = d.submit(**dict(JOB, expires_in='2s'))
+        self.assertEqual(d.post('/v1/jobs/%s/hold' % job, None, True).status, 200)
+        self.assertEqual(d.post('/v1/queue/resume', None, True).status, 200)
+        self.until_expired(d, job)
+        text = self.told(d)
+        for word in (job + '  Disk', 'ops@contoso.example: expired: its time was over before it was tried'):
+            self.assertIn(word, text)
 
     def test_about_a_report_there_is_none(self):
         d = self.refusing(lambda rest: True)

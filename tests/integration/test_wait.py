@@ -7,6 +7,7 @@ import unittest
 
 import notifyd
 from notifyd import until
+from test_intake import LINED, MAIL
 from test_paced import CONFIG, JOB, Limits, run
 
 REFUSED, LATER = '550 5.1.1 <ops@contoso.example>: Recipient address rejected', '451 4.3.0 try again later'
@@ -32,6 +33,25 @@ class Waiting(Limits):
         self.assertEqual(self.send_and_wait(d, '60s').returncode, 69)
         self.relay.faults.clear()
         self.assertEqual(self.send_and_wait(d, '60s').returncode, 0)
+
+    def test_a_ready_message_is_waited_for_too(self):
+        d = self.started('')
+        message = b'To: ops@contoso.example\nSubject: backup\n\nall well\n'
+        for headers, query, body in ((MAIL, '?to=ops@contoso.example&severity=error&wait=60', message),
+                                     (LINED, '?wait=60', b'{"to": ["ops@contoso.example"]}\n' + message),
+                                     (MAIL, '?to=ops@contoso.example&wait=60', message + 30_000 * (70 * b'x' + b'\n'))):    # read by another thread
+            reply = d.post('/v1/messages' + query, body, True, headers=headers, timeout=120)
+            job = reply.json
+            self.assertEqual((reply.status, job['state'], job.get('attempt_count')), (200, 'delivered', 1), job)
+            self.assertEqual((job['subject'], job['recipients'][0]['state']), ('backup', 'delivered'), job)
+        self.relay.faults['RCPT'] = REFUSED
+        reply = d.post('/v1/messages?to=ops@contoso.example&wait=60', message, True, headers=MAIL, timeout=120)
+        self.assertEqual((reply.status, reply.json['state']), (200, 'failed'), reply)
+        self.assertIn('5.1.1', json.dumps(reply.json))
+        self.relay.faults['RCPT'] = LATER
+        reply = d.post('/v1/messages?to=ops@contoso.example&wait=1', message, True, headers=MAIL, timeout=120)
+        self.assertEqual((reply.status, reply.json['state']), (202, 'queued'), reply)
+        self.assert_problem(d.post('/v1/messages?to=ops@contoso.example&wait=0', message, True, headers=MAIL), 400, 'invalid-value', 'wait')
 
     def test_when_the_time_is_up_the_next_try_and_its_reason_are_told(self):
         d = self.started('', self.lenient(faults={'RCPT': LATER}))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_engine_faults.c - the engine among relays and token endpoints that fail, and clocks that leap. */
+/* test_engine_faults.c - the engine among relays and token endpoints that fail or take a part, and clocks that leap. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -477,6 +477,51 @@ a_token_refused_for_a_mail_is_renewed_once_and_no_session_proves_the_new_one(voi
 	finish(engine, &conf);
 }
 
+/* Both are said; the relay takes one of them in a transaction. */
+static void
+tell_first_only(struct world *world, const struct engine_action *send, unsigned rcpts, int code)
+{
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+	struct settle_mail *mail = settle_mail_new(send->job->job);
+	struct engine_told told = { &outcome, mail, "relay", 0 };
+
+	assert_int_equal(mail->mail.rcpt_count, rcpts);
+	for (unsigned k = 0; k < rcpts; k++)
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true,
+			.reply = { .code = k == 0 ? 250 : code, .text = "too many recipients" } };
+	engine_outcome(world->engine, send->session, &told, at(world->now));
+	free(mail);
+	engine_ready(world->engine, send->session, at(world->now));
+}
+
+static void
+what_is_too_many_for_one_transaction_goes_at_once_in_the_next(void **state)
+{
+	static const int codes[] = { 452, 552 };
+	struct engine_action action;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	run(&world);
+	engine_accepted(world.engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 3), at(0));
+	action = expect(world.engine, ENGINE_OPEN, 0);
+	engine_ready(world.engine, action.session, at(0));
+	for (unsigned left = 3; left > 0; left--) {
+		action = expect(world.engine, ENGINE_SEND, 0); /* no time has passed, and it is the same session */
+		tell_first_only(&world, &action, left, codes[left % 2]);
+		action = expect(world.engine, ENGINE_STORE, 0);
+		assert_int_equal(action.job->job->state, left > 1 ? JOB_QUEUED : JOB_DELIVERED);
+		assert_int_equal(action.job->job->attempt_count, 4 - left);
+		queue_attempt_done(action.attempt);
+		free(action.attempt);
+		engine_stored(world.engine, action.account, action.job, at(0));
+	}
+	expect_rest(world.engine, 0);
+	assert_int_equal(account(&world)->health.state, HEALTH_OK);
+	end(&world);
+}
+
 int
 main(void)
 {
@@ -491,6 +536,7 @@ main(void)
 		cmocka_unit_test(a_clock_that_leaps_changes_nothing_about_tokens_and_waits),
 		cmocka_unit_test(a_leap_of_the_clock_makes_no_job_older),
 		cmocka_unit_test(after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes),
+		cmocka_unit_test(what_is_too_many_for_one_transaction_goes_at_once_in_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

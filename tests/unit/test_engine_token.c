@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_engine_token.c - when the engine renews the token of an account: as its settings say, also new ones. */
+/* test_engine_token.c - when a token is renewed, and when one that was refused is asked for again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,81 @@
 #define LIFE ND_MIN(60)
 
 static const char *const one[] = { "a", NULL };
+
+/* An account with a job, whose first request for a token is under way. */
+static struct engine *
+begin(struct conf *conf, struct engine_account **account)
+{
+	struct engine *engine;
+
+	rows_conf(conf, one, 2);
+	conf->account[0].auth = CONF_OAUTH2;
+	engine = engine_new(conf, 7, at(0));
+	*account = engine_account_nth(engine, 0);
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	(void)expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, *account, NULL, 0, false, ND_NEVER, at(0));
+	engine_accepted(engine, row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	expect_rest(engine, 0);
+	return engine;
+}
+
+static void
+refuse(struct engine *engine, struct engine_account *account, nd_ms now)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_ETOKEN, 0, "invalid_client: AADSTS7000215");
+	engine_token_refused(engine, account, &why, at(now));
+}
+
+static void
+a_refused_token_is_asked_for_again_after_half_an_hour(void **state)
+{
+	const nd_ms first = ND_SEC(3), second = first + ND_MIN(30) + ND_SEC(1);
+	struct engine_account *account;
+	struct engine *engine;
+	struct conf conf;
+
+	(void)state;
+	engine = begin(&conf, &account);
+	refuse(engine, account, first);
+	(void)expect(engine, ENGINE_STATE, first);
+	assert_int_equal(account->health.state, HEALTH_HELD);
+	expect_rest(engine, first);
+	assert_int_equal(engine_deadline(engine, at(first)), first + ND_MIN(30));
+	expect_rest(engine, first + ND_MIN(30) - 1);
+	(void)expect(engine, ENGINE_TOKEN, first + ND_MIN(30));
+	expect_rest(engine, first + ND_MIN(30)); /* one request, and no session without a token */
+	refuse(engine, account, second);         /* as often as it is refused, neither sooner nor later */
+	expect_rest(engine, second + ND_MIN(30) - 1);
+	(void)expect(engine, ENGINE_TOKEN, second + ND_MIN(30));
+	engine_token_got(
+	    engine, account, second + ND_MIN(30), second + ND_MIN(90), at(second + ND_MIN(30) + ND_SEC(1)));
+	(void)expect(engine, ENGINE_OPEN, second + ND_MIN(30) + ND_SEC(1));
+	finish(engine, &conf);
+}
+
+/* Not now: that is another thing than no. */
+static void
+an_endpoint_in_trouble_is_asked_again_much_sooner(void **state)
+{
+	struct engine_account *account;
+	struct engine *engine;
+	struct nd_why why;
+	struct conf conf;
+
+	(void)state;
+	engine = begin(&conf, &account);
+	(void)nd_fail(&why, ND_ETOKEN, 0, "HTTP status 503");
+	engine_token_later(engine, account, 0, &why, at(ND_SEC(3)));
+	(void)expect(engine, ENGINE_STATE, ND_SEC(3));
+	assert_int_equal(account->health.state, HEALTH_FAILING);
+	expect_rest(engine, ND_SEC(3));
+	assert_in_range(engine_deadline(engine, at(ND_SEC(3))), ND_SEC(4), ND_SEC(5));
+	(void)expect(engine, ENGINE_TOKEN, ND_SEC(5));
+	finish(engine, &conf);
+}
 
 /* What a token that was given now will be renewed before its end, without the dice. */
 static nd_ms
@@ -58,6 +133,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_is_renewed_as_long_before_its_end_as_the_settings_say),
+		cmocka_unit_test(a_refused_token_is_asked_for_again_after_half_an_hour),
+		cmocka_unit_test(an_endpoint_in_trouble_is_asked_again_much_sooner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,28 @@ long_words_are_cut_between_characters(void **state)
 }
 
 static void
+one_whose_time_was_over_is_told_with_what_is_known_of_it(void **state)
+{
+	static char subject[2 * REPORT_OCTETS], text[2 * REPORT_OCTETS];
+	struct queue_job *never = row_make(1, "a", 1, JOB_WARNING, 1), *tried = row_make(2, "a", 1, JOB_WARNING, 1);
+	struct report report = { 0 };
+
+	(void)state;
+	never->state = tried->state = JOB_EXPIRED;
+	never->rcpts[0].state = tried->rcpts[0].state = RCPT_EXPIRED;
+	tried->attempt_count = 1;
+	tried->reason = nd_xstrdup("connection-lost: the connection was lost");
+	report_add(&report, never, "Disk", "");
+	report_add(&report, tried, "Fan", "");
+	take(&report, 0, subject, text, sizeof(text));
+	assert_non_null(strstr(text, "  Disk\n  r0@b.example: expired: its time was over before it was tried\n\n"));
+	assert_non_null(strstr(text, "  Fan\n  r0@b.example: expired: connection-lost: the connection was lost\n\n"));
+	queue_job_free(never);
+	queue_job_free(tried);
+	report_done(&report);
+}
+
+static void
 a_storm_is_counted_not_told(void **state)
 {
 	static char subject[2 * REPORT_OCTETS], text[2 * REPORT_OCTETS];
@@ -184,6 +206,7 @@ main(void)
 		cmocka_unit_test(it_tells_who_has_not_got_what_and_what_to_do),
 		cmocka_unit_test(what_was_told_stays_until_the_mail_is_accepted),
 		cmocka_unit_test(long_words_are_cut_between_characters),
+		cmocka_unit_test(one_whose_time_was_over_is_told_with_what_is_known_of_it),
 		cmocka_unit_test(a_storm_is_counted_not_told),
 		cmocka_unit_test(there_is_one_in_a_while_and_six_an_hour),
 	};

@@ -254,6 +254,40 @@ a_recipient_put_off_alone_is_tried_later_not_at_once(void **state)
 }
 
 static void
+too_many_for_one_transaction_are_delivered_in_the_next_at_once(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 4);
+	rcpt(&play, 0, 250, "2.1.5", "ok");
+	rcpt(&play, 1, 452, "4.5.3", "Error: too many recipients");
+	rcpt(&play, 2, 552, "", "too many recipients");
+	rcpt(&play, 3, 451, "4.5.3", "no more in this one");
+	reply(&play.outcome.reply, 250, "2.0.0", "OK queued");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	assert_true(play.word.delivered && !play.word.account_fault);
+	assert_string_equal(play.word.cause.reason, "too-many-recipients");
+	assert_int_equal(play.job->rcpts[0].state, RCPT_DELIVERED);
+	for (unsigned k = 1; k < 4; k++)
+		assert_int_equal(play.job->rcpts[k].state, RCPT_PENDING);
+	free(play.mail);
+	play.mail = settle_mail_new(play.job);
+	assert_int_equal(play.mail->mail.rcpt_count, 3);
+	for (unsigned k = 0; k < 3; k++) {
+		assert_int_equal(play.mail->index[k], k + 1);
+		rcpt(&play, k, 250, "2.1.5", "ok");
+	}
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_DELIVERED);
+	assert_int_equal(play.job->attempt_count, 2);
+	assert_null(play.job->reason);
+	end(&play);
+}
+
+static void
 many_recipients_go_in_several_transactions(void **state)
 {
 	struct play play;
@@ -571,6 +605,7 @@ main(void)
 		cmocka_unit_test(a_reused_session_that_dies_costs_no_attempt),
 		cmocka_unit_test(a_fault_of_the_account_leaves_the_job_as_it_was),
 		cmocka_unit_test(a_recipient_put_off_alone_is_tried_later_not_at_once),
+		cmocka_unit_test(too_many_for_one_transaction_are_delivered_in_the_next_at_once),
 		cmocka_unit_test(many_recipients_go_in_several_transactions),
 		cmocka_unit_test(when_the_time_is_over_pending_recipients_expire),
 		cmocka_unit_test(a_manner_that_was_refused_costs_the_mail_nothing),
