@@ -26,6 +26,8 @@ libcore_a_SOURCES = \
 	%D%/core/conf_warn.c \
 	%D%/core/downtime.c \
 	%D%/core/downtime.h \
+	%D%/core/declined.c \
+	%D%/core/declined.h \
 	%D%/core/doctor.c \
 	%D%/core/doctor.h \
 	%D%/core/engine.c \
@@ -110,6 +112,7 @@ libcore_a_SOURCES = \
 	%D%/core/refusals.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
+	%D%/core/settle_mail.c \
 	%D%/core/spread.c \
 	%D%/core/spread.h \
 	%D%/core/signin.c \

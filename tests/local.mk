@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	%D%/unit/test_ending \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
+	%D%/unit/test_declined \
 	%D%/unit/test_doctor \
 	%D%/unit/test_engine \
 	%D%/unit/test_engine_faults \

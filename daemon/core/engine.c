@@ -390,7 +390,11 @@ void
 engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
 	engine->settling--;
-	if (!fulfil(engine, account, job, now) && !engine_moved(engine, account, job, now))
+	if (fulfil(engine, account, job, now) || engine_moved(engine, account, job, now))
+		return;
+	if (engine_leaves(account, job->job, now.unix_ms))
+		engine_to_store(engine, account, job, NULL);
+	else
 		sched_settled(&account->sched, job, now);
 }
 

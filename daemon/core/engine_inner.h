@@ -67,6 +67,12 @@ void engine_mind_age(const struct engine *engine, struct engine_account *account
 void engine_mind_way(struct engine *engine, struct engine_account *account, struct nd_now now);
 bool engine_move_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
+/* What its account cannot take of it another one may. */
+bool engine_elsewhere(struct engine *engine, const struct engine_account *account, const struct queue_job *job);
+/* Its account has declined it, and it is time to go on. */
+bool engine_leaves(const struct engine_account *account, const struct queue_job *job, nd_unix now);
+/* Of such a job, whose row is to be stored: with another account, or at its end. */
+void engine_leave(struct engine *engine, struct nd_now now, struct engine_action *action);
 /* Its row is committed; true: as another account's, and it went there. */
 bool engine_moved(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
 nd_ms engine_move_deadline(struct engine *engine, const struct engine_account *account, nd_ms now);

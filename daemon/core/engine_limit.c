@@ -197,6 +197,10 @@ candidate(struct engine *engine, struct engine_account *account, struct nd_now n
 	const char *who;
 
 	while ((job = sched_first(&account->sched)) != NULL) {
+		if (engine_leaves(account, job->job, now.unix_ms)) {
+			engine_to_store(engine, account, job, NULL);
+			continue;
+		}
 		who = choose_rcpts(account, job->job, now.ms);
 		smtp_habits_rcpts(&account->habits, (unsigned)account->conf->recipients_per_message, &job->job->most,
 		    &job->job->domains);

@@ -169,7 +169,7 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 }
 
 static bool
-next_note(struct engine *engine, struct engine_action *action)
+next_note(struct engine *engine, struct nd_now now, struct engine_action *action)
 {
 	struct engine_note *note = engine->notes;
 
@@ -181,6 +181,8 @@ next_note(struct engine *engine, struct engine_action *action)
 	engine->notes = note->next;
 	if (!engine->notes)
 		engine->notes_end = &engine->notes;
+	if (!note->attempt && engine_leaves(note->account, note->job->job, now.unix_ms))
+		engine_leave(engine, now, action);
 	free(note);
 	return true;
 }
@@ -191,12 +193,12 @@ engine_next(struct engine *engine, struct nd_now now, struct engine_action *acti
 	unsigned i;
 
 	*action = (struct engine_action){ 0 };
-	if (next_note(engine, action))
+	if (next_note(engine, now, action))
 		return true;
 	for (i = 0; i < engine->count; i++)
 		if (next_of(engine, engine->accounts[i], now, action))
 			return true;
-	return next_note(engine, action); /* of jobs that were put off just now */
+	return next_note(engine, now, action); /* of jobs that were put off just now */
 }
 
 /* What was due already has been done, or waits for something else than time. */

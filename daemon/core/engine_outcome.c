@@ -134,18 +134,41 @@ engine_mind_doubt(struct engine_account *account)
 		sched_last(&account->sched, job, account->wary && job->job->again);
 }
 
+/* Nearly all of them are taken, and nothing more needs to be known of them. */
+static bool
+plainly_taken(const struct engine_told *told)
+{
+	unsigned k = 0;
+
+	while (k < told->mail->mail.rcpt_count && told->mail->results[k].reply.code / 100 == 2)
+		k++;
+	return told->outcome->end == SMTP_ENDED_REPLY && told->outcome->reply.code / 100 == 2 &&
+	       k == told->mail->mail.rcpt_count;
+}
+
+/* Was it the server that refused the message for its size? Of a recipient's mailbox that says nothing about others. */
+static bool
+too_big(const struct smtp_outcome *outcome, const struct settle_word *word)
+{
+	return outcome->end == SMTP_ENDED_REPLY && outcome->reply.lines > 0 && outcome->reply.code >= 500 &&
+	       outcome->stage != SMTP_AT_RCPT && word->cause.reason && strcmp(word->cause.reason, "too-big") == 0;
+}
+
 enum smtp_ext
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
 	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
-		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals };
+		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals,
+		!plainly_taken(told) && engine_elsewhere(engine, account, session->jobs[0]->job) };
 	struct sched_job *job = session->jobs[0];
 	enum smtp_ext left_out = SMTP_EXT_NONE;
 	struct settle_word word;
 
 	engine_limit_end(account, job, told->outcome, now.ms);
 	settle_outcome(job->job, &c, &word);
+	if (word.elsewhere && job->job->uncertain) /* if it was taken before, its reader has it by then */
+		job->job->due = now.unix_ms + engine->conf->uncertain_wait;
 	session->mails++;
 	if (told->outcome->uncertain)
 		job->doubted = now.ms;
@@ -153,6 +176,8 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		breaker_delivered(&account->breaker);
 	if (!session->old) { /* settings that hold no more say nothing about the new ones */
 		left_out = smtp_habits_learn(&account->habits, told->outcome, now.ms);
+		if (too_big(told->outcome, &word))
+			smtp_habits_refused(&account->habits, job->octets, now.ms);
 		judge(engine, session, told->outcome, &word, now);
 		count_refusal(account, job->job, &word, now.unix_ms);
 	}
