@@ -38,6 +38,7 @@ libcore_a_SOURCES = \
 	%D%/core/engine_move.c \
 	%D%/core/engine_next.c \
 	%D%/core/engine_outcome.c \
+	%D%/core/engine_share.c \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
@@ -47,6 +48,8 @@ libcore_a_SOURCES = \
 	%D%/core/expiry.h \
 	%D%/core/grant.c \
 	%D%/core/grant.h \
+	%D%/core/growth.c \
+	%D%/core/growth.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
 	%D%/core/hint.c \

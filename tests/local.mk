@@ -34,12 +34,14 @@ UNIT_TESTS = \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
 	%D%/unit/test_engine_move \
+	%D%/unit/test_engine_share \
 	%D%/unit/test_engine_world \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
 	%D%/unit/test_grant \
+	%D%/unit/test_growth \
 	%D%/unit/test_health \
 	%D%/unit/test_hint \
 	%D%/unit/test_identity \

@@ -48,6 +48,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 
 	account->conf = conf;
 	account->change = CONF_OTHER;
+	account->waits = ND_NEVER;
 	health_init(&account->health, now);
 	engine_limit_join(engine, account);
 	sched_init(&account->sched);
@@ -311,13 +312,14 @@ static bool
 not_so_many(struct engine *engine, struct engine_account *account, struct verdict_word *word, struct nd_now now)
 {
 	const unsigned others = account->pool.count[POOL_IDLE_SESSION] + account->pool.count[POOL_BUSY];
+	const unsigned mates = account->limit->open - pool_total(&account->pool);
 	nd_ms until = now.ms + OPEN_PAUSE;
 
 	if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-logins") == 0)
 		until = limit_login_refused(account->limit, word->wait, now.ms);
 	else if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-sessions") == 0)
-		until = now.ms + limit_crowded(account->limit, others + 1, (unsigned)account->conf->max_connections,
-				     engine_roll(engine), now.ms);
+		until = now.ms + limit_crowded(account->limit, others + mates + 1,
+				     (unsigned)account->conf->max_connections, engine_roll(engine), now.ms);
 	else if (word->verdict == VERDICT_THROTTLED)
 		return false;
 	if (word->verdict == VERDICT_THROTTLED)
@@ -358,6 +360,8 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 	}
 	if (word.verdict != VERDICT_HELD && word.verdict != VERDICT_THROTTLED)
 		word.verdict = VERDICT_FAILING;
+	if (word.verdict == VERDICT_FAILING) /* a server that says how many are too many: limit_crowded */
+		growth_failed(&account->limit->growth, (unsigned)account->conf->max_connections, now.ms);
 	if (word.verdict != VERDICT_HELD && not_so_many(engine, account, &word, now))
 		return;
 	engine_blame(engine, account, engine_fault_of(&word, fault->stage), &fault->reply, &fault->why, now);
@@ -384,6 +388,7 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	if (probe)
 		health_unproved(&account->health, engine_roll(engine), now.ms);
 	pool_remove(&account->pool, session);
+	account->limit->open--;
 }
 
 void

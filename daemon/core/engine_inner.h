@@ -8,6 +8,7 @@
  *   engine_move.c   which account a job goes to
  *   engine_token.c  tokens
  *   engine_limit.c  how much of it the limits allow
+ *   engine_share.c  which account of a mailbox has its sessions
  */
 #ifndef ND_CORE_ENGINE_INNER_H
 #define ND_CORE_ENGINE_INNER_H
@@ -30,6 +31,7 @@ struct engine {
 	unsigned session_number;
 	uint32_t dice;
 	bool stopping, held;
+	bool stirred;  /* an account waits now for what another one may have to give */
 	nd_unix epoch; /* when CLOCK_BOOTTIME was 0, by the wall clock as it was last believed */
 	struct downtime leaps;
 	unsigned bars;        /* enum engine_bar */
@@ -91,6 +93,11 @@ void engine_limit_mind(struct engine *engine, struct engine_account *account, st
 bool engine_limit_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
 void engine_limit_leapt(struct engine *engine);
+/* May it open another session now? If not, and it is urgent, it waits for one from now on. */
+bool engine_share_take(struct engine *engine, struct engine_account *account, bool urgent, nd_ms now);
+/* Shall one of its sessions end, for another account of the mailbox? */
+bool engine_share_yields(const struct engine *engine, const struct engine_account *account, nd_ms now);
+nd_ms engine_share_deadline(const struct engine *engine, const struct engine_account *account, nd_ms now);
 bool engine_limit_busy(const struct engine *engine); /* a record is being written */
 nd_ms engine_limit_deadline(const struct engine_account *account, nd_ms now);
 

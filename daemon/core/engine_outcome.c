@@ -45,12 +45,16 @@ note_suspect(struct engine_account *account, const struct settle_word *word)
 
 /* All that were under way on one session are lost at once: that is one loss. */
 static unsigned
-count_lost(struct pool_session *session)
+count_lost(struct pool_session *session, nd_ms now)
 {
-	if (!session->lost)
-		session->account->lost_in_row++;
+	struct engine_account *account = session->account;
+
+	if (!session->lost) {
+		account->lost_in_row++;
+		growth_failed(&account->limit->growth, (unsigned)account->conf->max_connections, now);
+	}
 	session->lost = true;
-	return session->account->lost_in_row;
+	return account->lost_in_row;
 }
 
 /* "Too many": what the server says of sessions and messages changes how many there are. */
@@ -58,7 +62,7 @@ static void
 heed(struct engine *engine, struct pool_session *session, struct settle_word *word, struct nd_now now)
 {
 	struct engine_account *account = session->account;
-	const unsigned open = pool_total(&account->pool);
+	const unsigned open = account->limit->open;
 	nd_ms wait;
 
 	if (word->fault.verdict != VERDICT_THROTTLED)
@@ -76,6 +80,19 @@ heed(struct engine *engine, struct pool_session *session, struct settle_word *wo
 	/* The others go on. */
 	account->pool.open_after = now.ms + wait;
 	word->account_fault = false;
+}
+
+/* How many sessions there may be. What a server says itself of too many is heeded elsewhere. */
+static void
+grow(struct engine_account *account, const struct smtp_outcome *outcome, const struct settle_word *word, nd_ms now)
+{
+	const unsigned max = (unsigned)account->conf->max_connections;
+
+	if (word->delivered)
+		growth_took(&account->limit->growth, max, now);
+	else if (outcome->end == SMTP_ENDED_REPLY && outcome->reply.code == 421 &&
+		 word->fault.verdict != VERDICT_THROTTLED)
+		growth_failed(&account->limit->growth, max, now);
 }
 
 /* What an outcome says about the account. */
@@ -97,11 +114,12 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		if (!word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
 	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
-		   count_lost(session) >= LOST_LIMIT) {
+		   count_lost(session, now.ms) >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
 	}
+	grow(account, outcome, word, now.ms);
 	if (word->account_fault)
 		heed(engine, session, word, now);
 	if (word->account_fault)
