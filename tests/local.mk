@@ -13,6 +13,8 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
 	%D%/unit/engine_kit.h \
+	%D%/unit/engine_pair.h \
+	%D%/unit/engine_world.h \
 	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
@@ -31,6 +33,7 @@ UNIT_TESTS = \
 	%D%/unit/test_declined \
 	%D%/unit/test_doctor \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_elsewhere \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
 	%D%/unit/test_engine_move \

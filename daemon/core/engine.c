@@ -397,7 +397,7 @@ engine_stored(struct engine *engine, struct engine_account *account, struct sche
 	engine->settling--;
 	if (fulfil(engine, account, job, now) || engine_moved(engine, account, job, now))
 		return;
-	if (engine_leaves(account, job->job, now.unix_ms))
+	if (job->job->due <= now.unix_ms && engine_leaves(account, job->job))
 		engine_to_store(engine, account, job, NULL);
 	else
 		sched_settled(&account->sched, job, now);

@@ -71,8 +71,8 @@ bool engine_move_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
 /* What its account cannot take of it another one may. */
 bool engine_elsewhere(struct engine *engine, const struct engine_account *account, const struct queue_job *job);
-/* Its account has declined it, and it is time to go on. */
-bool engine_leaves(const struct engine_account *account, const struct queue_job *job, nd_unix now);
+/* Its account has declined it. */
+bool engine_leaves(const struct engine_account *account, const struct queue_job *job);
 /* Of such a job, whose row is to be stored: with another account, or at its end. */
 void engine_leave(struct engine *engine, struct nd_now now, struct engine_action *action);
 /* Its row is committed; true: as another account's, and it went there. */

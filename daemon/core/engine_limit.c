@@ -200,7 +200,7 @@ candidate(struct engine *engine, struct engine_account *account, struct nd_now n
 	const char *who;
 
 	while ((job = sched_first(&account->sched)) != NULL) {
-		if (engine_leaves(account, job->job, now.unix_ms)) {
+		if (engine_leaves(account, job->job)) {
 			engine_to_store(engine, account, job, NULL);
 			continue;
 		}

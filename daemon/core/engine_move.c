@@ -107,9 +107,9 @@ engine_elsewhere(struct engine *engine, const struct engine_account *account, co
 }
 
 bool
-engine_leaves(const struct engine_account *account, const struct queue_job *job, nd_unix now)
+engine_leaves(const struct engine_account *account, const struct queue_job *job)
 {
-	return job->declined && job->state == JOB_QUEUED && job->due <= now && declined_by(job, account->conf->name);
+	return job->declined && job->state == JOB_QUEUED && declined_by(job, account->conf->name);
 }
 
 void
@@ -200,7 +200,8 @@ void
 engine_stays(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
 	job->stays = true;
-	engine_stored(engine, account, job, now);
+	engine->settling--;
+	engine_put_back(engine, account, job, job->due, now);
 }
 
 bool

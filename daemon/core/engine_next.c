@@ -195,7 +195,7 @@ next_note(struct engine *engine, struct nd_now now, struct engine_action *action
 	engine->notes = note->next;
 	if (!engine->notes)
 		engine->notes_end = &engine->notes;
-	if (!note->attempt && engine_leaves(note->account, note->job->job, now.unix_ms))
+	if (!note->attempt && engine_leaves(note->account, note->job->job))
 		engine_leave(engine, now, action);
 	free(note);
 	return true;
