@@ -178,6 +178,35 @@ an_idle_session_makes_room_at_once(void **state)
 	finish(world.engine, &world.conf);
 }
 
+/* Its end takes a while. */
+static void
+one_place_is_made_for_one_who_waits(void **state)
+{
+	struct engine_action action;
+	struct world world;
+	unsigned closed = 0, sent = 0;
+
+	(void)state;
+	begin(&world, 3);
+	accept(&world, 0, 30);
+	run(&world);
+	assert_int_equal(world.open, 3);
+	accept(&world, 1, 1);
+	run(&world);
+	world.now = ND_SEC(1);
+	while (world.count > 0)
+		take_one(&world);
+	while (engine_next(world.engine, at(world.now), &action)) {
+		closed += action.act == ENGINE_CLOSE;
+		sent += action.act == ENGINE_SEND;
+		if (action.act != ENGINE_CLOSE)
+			play(&world, &action);
+	}
+	assert_int_equal(closed, 1);
+	assert_int_equal(sent, 2); /* the others go on */
+	finish(world.engine, &world.conf);
+}
+
 /* Both are to be kept warm, and there is one session: it stays where it is. */
 static void
 warm_accounts_do_not_take_it_from_each_other(void **state)
@@ -267,6 +296,7 @@ main(void)
 		cmocka_unit_test(two_accounts_of_a_mailbox_have_its_sessions_together),
 		cmocka_unit_test(with_more_accounts_than_sessions_each_has_its_turn),
 		cmocka_unit_test(an_idle_session_makes_room_at_once),
+		cmocka_unit_test(one_place_is_made_for_one_who_waits),
 		cmocka_unit_test(warm_accounts_do_not_take_it_from_each_other),
 		cmocka_unit_test(other_mailboxes_have_their_own),
 		cmocka_unit_test(sessions_grow_by_what_comes_of_them),
