@@ -456,8 +456,7 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
  * be named as one. */
 /* Its rendition for another account, and whether it wants none. */
-#define SENDER_PINNED "pinned" /* the fact that it named its account itself */
-#define SENDER_UTF8 "utf8"     /* the fact that its header names somebody whose address has no ASCII form */
+#define SENDER_UTF8 "utf8" /* the fact that its header names somebody whose address has no ASCII form */
 bool sender_pinned(const struct queue_job *job);
 bool sender_utf8(const struct queue_job *job);
 bool sender_requires_tls(const struct queue_job *job);

@@ -166,6 +166,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct engine_told told = { outcome, said.mail, smtp_link_relay(link), said.start };
 	struct engine_account *account = delivery->session->account;
 	const bool sealed = job->job->sealed;
+	const uint64_t too_big = account->habits.too_big;
 	enum smtp_ext left_out;
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
@@ -176,6 +177,11 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	if (left_out != SMTP_EXT_NONE)
 		tell_left_out(account, left_out, &told, sealed);
 	transcripts_outcome(app, delivery->session, job, link, outcome);
+	if (account->habits.too_big != too_big)
+		nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
+		    "%s refused a message of %llu octets for its size: for %d h nothing as large is tried there",
+		    account->conf->host, (unsigned long long)account->habits.too_big,
+		    (int)(SMTP_EXT_SHUN / ND_HOUR(1)));
 	if (job->place != SCHED_SETTLING && job->slot >= 0) {
 		inflight_drop(app->inflight, job->slot);
 		job->slot = -1;
@@ -352,6 +358,7 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	}
 	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	err = take_content(delivery, sched_job, &said, &mail, &why);
+	mail.mail.too_big = smtp_habits_too_big(&session->account->habits, loop_now(app->loop).ms);
 	mail.mail.pace = smtp_habits_pace(&session->account->habits, loop_now(app->loop).ms);
 	mail.mail.envid = session->account->conf->dsn ? job->id : NULL;
 	mail.mail.require_tls = sender_requires_tls(job);

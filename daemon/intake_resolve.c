@@ -105,7 +105,7 @@ set_facts(struct queue_job *row, const struct job_draft *draft, const struct rea
 	if (operator_right)
 		add_fact(&facts, "operator");
 	if (draft->account)
-		add_fact(&facts, SENDER_PINNED);
+		add_fact(&facts, QUEUE_PINNED);
 	if (header_utf8(draft, ready))
 		add_fact(&facts, SENDER_UTF8);
 	row->facts = nd_buf_take(&facts, NULL);

@@ -26,6 +26,8 @@ libcore_a_SOURCES = \
 	%D%/core/conf_warn.c \
 	%D%/core/downtime.c \
 	%D%/core/downtime.h \
+	%D%/core/declined.c \
+	%D%/core/declined.h \
 	%D%/core/doctor.c \
 	%D%/core/doctor.h \
 	%D%/core/engine.c \
@@ -36,6 +38,7 @@ libcore_a_SOURCES = \
 	%D%/core/engine_move.c \
 	%D%/core/engine_next.c \
 	%D%/core/engine_outcome.c \
+	%D%/core/engine_share.c \
 	%D%/core/engine_token.c \
 	%D%/core/events.c \
 	%D%/core/events.h \
@@ -47,6 +50,8 @@ libcore_a_SOURCES = \
 	%D%/core/expiry.h \
 	%D%/core/grant.c \
 	%D%/core/grant.h \
+	%D%/core/growth.c \
+	%D%/core/growth.h \
 	%D%/core/health.c \
 	%D%/core/health.h \
 	%D%/core/hint.c \
@@ -112,6 +117,7 @@ libcore_a_SOURCES = \
 	%D%/core/refusals.h \
 	%D%/core/settle.c \
 	%D%/core/settle.h \
+	%D%/core/settle_mail.c \
 	%D%/core/spread.c \
 	%D%/core/spread.h \
 	%D%/core/signin.c \

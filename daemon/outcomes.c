@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/core/declined.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,8 +180,12 @@ outcomes_move(struct app *app, const struct engine_action *action)
 		return;
 	}
 	nd_buf_init(&words, 2048);
-	(void)nd_buf_addf(&words, "account %s is %s: %s%s%s; goes on by %s", from, health_state_name(health->state),
-	    health->reason, detail[0] ? ": " : "", detail, action->to->name);
+	if (declined_by(row, from))
+		(void)nd_buf_addf(&words, "account %s cannot take it: %s; goes on by %s", from,
+		    row->reason ? row->reason : "", action->to->name);
+	else
+		(void)nd_buf_addf(&words, "account %s is %s: %s%s%s; goes on by %s", from,
+		    health_state_name(health->state), health->reason, detail[0] ? ": " : "", detail, action->to->name);
 	attempt = nd_xalloc(sizeof(*attempt));
 	attempt->n = row->attempt_count;
 	attempt->account = nd_xstrdup(from);

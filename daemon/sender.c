@@ -2,7 +2,6 @@
 /* sender.c - the part of a message that depends on the account: who sends it. */
 #include "daemon/app.h"
 
-#include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/core/mime.h"
@@ -51,42 +50,28 @@ sender_write(struct queue_job *job, const struct conf_account *account, bool has
 		job->envelope_from = nd_xstrdup("");
 }
 
-/* Was this said of it when it came? */
-static bool
-has_fact(const struct queue_job *job, const char *name)
-{
-	struct json_tree facts = { 0 };
-	/* Most jobs have none of those that are asked for. */
-	bool has = job->facts && strstr(job->facts, name) &&
-		   json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK &&
-		   json_get(facts.root, name);
-
-	json_done(&facts);
-	return has;
-}
-
 bool
 sender_pinned(const struct queue_job *job)
 {
-	return has_fact(job, SENDER_PINNED);
+	return queue_says(job, QUEUE_PINNED);
 }
 
 bool
 sender_utf8(const struct queue_job *job)
 {
-	return has_fact(job, SENDER_UTF8);
+	return queue_says(job, SENDER_UTF8);
 }
 
 bool
 sender_requires_tls(const struct queue_job *job)
 {
-	return has_fact(job, "require_tls");
+	return queue_says(job, "require_tls");
 }
 
 void
 sender_move(struct queue_job *job, const struct conf_account *account)
 {
-	sender_write(job, account, has_fact(job, "reply_to"), false);
+	sender_write(job, account, queue_says(job, "reply_to"), false);
 	free(job->account);
 	job->account = nd_xstrdup(account->name);
 }

@@ -14,6 +14,8 @@ libunit_a_SOURCES = \
 	%D%/unit/dialogue_inner.h \
 	%D%/unit/dialogue_words.c \
 	%D%/unit/engine_kit.h \
+	%D%/unit/engine_pair.h \
+	%D%/unit/engine_world.h \
 	%D%/unit/explain_texts.def \
 	%D%/unit/rows.h
 UNIT_TESTS = \
@@ -31,18 +33,22 @@ UNIT_TESTS = \
 	%D%/unit/test_ending \
 	%D%/unit/test_expiry \
 	%D%/unit/test_downtime \
+	%D%/unit/test_declined \
 	%D%/unit/test_doctor \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_elsewhere \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
 	%D%/unit/test_engine_move \
 	%D%/unit/test_engine_token \
+	%D%/unit/test_engine_share \
 	%D%/unit/test_engine_world \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
 	%D%/unit/test_form \
 	%D%/unit/test_grant \
+	%D%/unit/test_growth \
 	%D%/unit/test_health \
 	%D%/unit/test_hint \
 	%D%/unit/test_identity \

@@ -40,6 +40,8 @@ act_on(struct queue_job *job, enum job_action action, nd_unix now, struct nd_why
 		job->attempt_count = 0;
 		job->expires = 0; /* a time that is over must not end it again */
 		job->again = false;
+		free(job->declined);
+		job->declined = NULL;
 	}
 	if (action == JOB_CANCEL)
 		move_rcpts(job, 1u << RCPT_PENDING, RCPT_CANCELLED, now);

@@ -48,6 +48,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 
 	account->conf = conf;
 	account->change = CONF_OTHER;
+	account->waits = ND_NEVER;
 	health_init(&account->health, now);
 	engine_limit_join(engine, account);
 	sched_init(&account->sched);
@@ -313,13 +314,14 @@ static bool
 not_so_many(struct engine *engine, struct engine_account *account, struct verdict_word *word, struct nd_now now)
 {
 	const unsigned others = account->pool.count[POOL_IDLE_SESSION] + account->pool.count[POOL_BUSY];
+	const unsigned mates = account->limit->open - pool_total(&account->pool);
 	nd_ms until = now.ms + OPEN_PAUSE;
 
 	if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-logins") == 0)
 		until = limit_login_refused(account->limit, word->wait, now.ms);
 	else if (word->verdict == VERDICT_THROTTLED && strcmp(word->reason, "too-many-sessions") == 0)
-		until = now.ms + limit_crowded(account->limit, others + 1, (unsigned)account->conf->max_connections,
-				     engine_roll(engine), now.ms);
+		until = now.ms + limit_crowded(account->limit, others + mates + 1,
+				     (unsigned)account->conf->max_connections, engine_roll(engine), now.ms);
 	else if (word->verdict == VERDICT_THROTTLED)
 		return false;
 	if (word->verdict == VERDICT_THROTTLED)
@@ -360,6 +362,8 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 	}
 	if (word.verdict != VERDICT_HELD && word.verdict != VERDICT_THROTTLED)
 		word.verdict = VERDICT_FAILING;
+	if (word.verdict == VERDICT_FAILING) /* a server that says how many are too many: limit_crowded */
+		growth_failed(&account->limit->growth, (unsigned)account->conf->max_connections, now.ms);
 	if (word.verdict != VERDICT_HELD && not_so_many(engine, account, &word, now))
 		return;
 	engine_blame(engine, account, engine_fault_of(&word, fault->stage), &fault->reply, &fault->why, now);
@@ -386,13 +390,18 @@ engine_gone(struct engine *engine, struct pool_session *session, const struct sm
 	if (probe)
 		health_unproved(&account->health, engine_roll(engine), now.ms);
 	pool_remove(&account->pool, session);
+	account->limit->open--;
 }
 
 void
 engine_stored(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
 	engine->settling--;
-	if (!fulfil(engine, account, job, now) && !engine_moved(engine, account, job, now))
+	if (fulfil(engine, account, job, now) || engine_moved(engine, account, job, now))
+		return;
+	if (job->job->due <= now.unix_ms && engine_leaves(account, job->job))
+		engine_to_store(engine, account, job, NULL);
+	else
 		sched_settled(&account->sched, job, now);
 }
 

@@ -57,6 +57,7 @@ struct engine_account {
 	struct limit_word word; /* on the job that is next */
 	unsigned wanted;        /* recipients of that */
 	nd_ms readers_until;    /* till then some jobs wait for the hour of their readers */
+	nd_ms waits;            /* since then for a session of its mailbox; ND_NEVER it does not */
 };
 
 enum engine_act {

@@ -141,6 +141,7 @@ static void
 retire(struct engine_account *account)
 {
 	account->gone = true;
+	account->waits = ND_NEVER;
 	account->change = CONF_OTHER;
 	pool_age(&account->pool);
 	sched_drop(&account->sched);

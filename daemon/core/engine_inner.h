@@ -8,6 +8,7 @@
  *   engine_move.c   which account a job goes to
  *   engine_token.c  tokens
  *   engine_limit.c  how much of it the limits allow
+ *   engine_share.c  which account of a mailbox has its sessions
  */
 #ifndef ND_CORE_ENGINE_INNER_H
 #define ND_CORE_ENGINE_INNER_H
@@ -30,6 +31,7 @@ struct engine {
 	unsigned session_number;
 	uint32_t dice;
 	bool stopping, held;
+	bool stirred;  /* an account waits now for what another one may have to give */
 	nd_unix epoch; /* when CLOCK_BOOTTIME was 0, by the wall clock as it was last believed */
 	struct downtime leaps;
 	unsigned bars;        /* enum engine_bar */
@@ -67,6 +69,12 @@ void engine_mind_age(const struct engine *engine, struct engine_account *account
 void engine_mind_way(struct engine *engine, struct engine_account *account, struct nd_now now);
 bool engine_move_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
+/* What its account cannot take of it another one may. */
+bool engine_elsewhere(struct engine *engine, const struct engine_account *account, const struct queue_job *job);
+/* Its account has declined it. */
+bool engine_leaves(const struct engine_account *account, const struct queue_job *job);
+/* Of such a job, whose row is to be stored: with another account, or at its end. */
+void engine_leave(struct engine *engine, struct nd_now now, struct engine_action *action);
 /* Its row is committed; true: as another account's, and it went there. */
 bool engine_moved(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now);
 nd_ms engine_move_deadline(struct engine *engine, const struct engine_account *account, nd_ms now);
@@ -85,6 +93,11 @@ void engine_limit_mind(struct engine *engine, struct engine_account *account, st
 bool engine_limit_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
 void engine_limit_leapt(struct engine *engine);
+/* May it open another session now? If not, and it is urgent, it waits for one from now on. */
+bool engine_share_take(struct engine *engine, struct engine_account *account, bool urgent, nd_ms now);
+/* Shall one of its sessions end, for another account of the mailbox? */
+bool engine_share_yields(const struct engine *engine, const struct engine_account *account, nd_ms now);
+nd_ms engine_share_deadline(const struct engine *engine, const struct engine_account *account, nd_ms now);
 bool engine_limit_busy(const struct engine *engine); /* a record is being written */
 nd_ms engine_limit_deadline(const struct engine_account *account, nd_ms now);
 

@@ -42,8 +42,10 @@ find(const struct engine *engine, const char *name)
 void
 engine_limit_leave(struct engine_account *account)
 {
-	if (account->limit)
+	if (account->limit) {
 		account->limit->users--;
+		account->limit->open -= pool_total(&account->pool);
+	}
 	account->limit = NULL;
 }
 
@@ -65,6 +67,7 @@ engine_limit_join(struct engine *engine, struct engine_account *account)
 	limit->users++;
 	engine_limit_leave(account);
 	account->limit = limit;
+	limit->open += pool_total(&account->pool);
 	engine_limit_tidy(engine);
 }
 
@@ -197,6 +200,10 @@ candidate(struct engine *engine, struct engine_account *account, struct nd_now n
 	const char *who;
 
 	while ((job = sched_first(&account->sched)) != NULL) {
+		if (engine_leaves(account, job->job)) {
+			engine_to_store(engine, account, job, NULL);
+			continue;
+		}
 		who = choose_rcpts(account, job->job, now.ms);
 		smtp_habits_rcpts(&account->habits, (unsigned)account->conf->recipients_per_message, &job->job->most,
 		    &job->job->domains);

@@ -3,6 +3,7 @@
 #include "daemon/core/engine_inner.h"
 
 #include "common/str.h"
+#include "daemon/core/declined.h"
 
 #include <stdlib.h>
 
@@ -60,18 +61,73 @@ engine_route(struct engine *engine, bool severe, struct nd_now now)
 	return conf_account_nth(engine->conf, 0);
 }
 
-/* Where the jobs of an account in trouble go: the first of the order that works. */
+static bool
+may_take(const struct engine_account *account, const struct engine_account *from, const struct queue_job *job)
+{
+	return account != from && !account->gone && !declined_by(job, account->conf->name);
+}
+
+static bool
+works(const struct engine_account *account)
+{
+	return usable(account) && account->breaker.state != BREAKER_OPEN;
+}
+
+/* Where a job goes from an account that is in trouble, or cannot take it: the first of the order that works. */
 static struct engine_account *
-next_account(struct engine *engine, const struct engine_account *from, nd_ms now)
+next_account(struct engine *engine, const struct engine_account *from, const struct queue_job *job, nd_ms now)
 {
 	struct engine_account *account;
 	unsigned n;
 
 	for (n = 0; (account = in_order(engine, n)) != NULL; n++)
-		if (account != from && !account->gone && usable(account) && account->breaker.state != BREAKER_OPEN &&
-		    breaker_take(&account->breaker, now))
+		if (may_take(account, from, job) && works(account) && breaker_take(&account->breaker, now))
 			return account;
 	return NULL;
+}
+
+/* The first of the order that has not declined it, in trouble or not; with `working`: that works. */
+static struct engine_account *
+any_account(struct engine *engine, const struct engine_account *from, const struct queue_job *job, bool working)
+{
+	struct engine_account *account;
+	unsigned n;
+
+	for (n = 0; (account = in_order(engine, n)) != NULL; n++)
+		if (may_take(account, from, job) && (!working || works(account)))
+			return account;
+	return NULL;
+}
+
+bool
+engine_elsewhere(struct engine *engine, const struct engine_account *account, const struct queue_job *job)
+{
+	return engine->conf->failover_after > 0 && any_account(engine, account, job, false) != NULL &&
+	       !queue_says(job, QUEUE_PINNED);
+}
+
+bool
+engine_leaves(const struct engine_account *account, const struct queue_job *job)
+{
+	return job->declined && job->state == JOB_QUEUED && declined_by(job, account->conf->name);
+}
+
+void
+engine_leave(struct engine *engine, struct nd_now now, struct engine_action *action)
+{
+	struct queue_job *job = action->job->job;
+	struct engine_account *to = NULL;
+
+	if (engine_elsewhere(engine, action->account, job))
+		to = next_account(engine, action->account, job, now.ms);
+	if (!to && engine_elsewhere(engine, action->account, job))
+		to = any_account(engine, action->account, job, false); /* it waits there till that is well */
+	if (!to) {
+		settle_declined(job, now.unix_ms);
+		return;
+	}
+	action->act = ENGINE_MOVE;
+	action->to = to->conf;
 }
 
 /* The relay may have taken an uncertain one: if it did, its reader has it by then. */
@@ -84,16 +140,18 @@ moves_from(const struct engine *engine, const struct engine_account *account, co
 }
 
 static bool
-may_move(const struct engine *engine, const struct engine_account *account, const struct sched_job *job, nd_ms now)
+may_move(struct engine *engine, const struct engine_account *account, const struct sched_job *job, nd_ms now)
 {
 	if (job->place != SCHED_READY || job->stays)
 		return false;
+	if (job->job->declined && !any_account(engine, account, job->job, true))
+		return false; /* it keeps no other one here */
 	return !job->job->uncertain || now >= moves_from(engine, account, job);
 }
 
 /* The most severe, of these the oldest. One is left for a probe that only a mail can pass. */
 static struct sched_job *
-next_job(const struct engine *engine, struct engine_account *account, nd_ms now)
+next_job(struct engine *engine, struct engine_account *account, nd_ms now)
 {
 	const bool probe =
 	    account->health.in_mail && account->sched.sending == 0 && health_leave(&account->health, now) == HEALTH_ONE;
@@ -127,7 +185,7 @@ engine_move_next(struct engine *engine, struct engine_account *account, struct n
 	if (!moving(engine, account) || account->sched.settling >= MOVES)
 		return false;
 	job = next_job(engine, account, now.ms);
-	to = job ? next_account(engine, account, now.ms) : NULL;
+	to = job ? next_account(engine, account, job->job, now.ms) : NULL;
 	if (!to)
 		return false;
 	sched_settle(&account->sched, job);
@@ -142,7 +200,8 @@ void
 engine_stays(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
 	job->stays = true;
-	engine_stored(engine, account, job, now);
+	engine->settling--;
+	engine_put_back(engine, account, job, job->due, now);
 }
 
 bool

@@ -35,24 +35,36 @@ engine_mind_age(const struct engine *engine, struct engine_account *account, str
 
 /* Open another session? A probe goes out even without a job: so a mended account is seen to be well again. */
 static bool
-next_session(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+wants_session(
+    const struct engine *engine, const struct engine_account *account, enum health_leave leave, struct nd_now now)
 {
-	enum health_leave leave = health_leave(&account->health, now.ms);
-	struct pool *pool = &account->pool;
-	bool open;
+	const struct pool *pool = &account->pool;
 
 	if (quiet(engine) || engine->bars != 0 || leave == HEALTH_NOTHING ||
 	    (engine_by_token(account) && !token_usable(&account->token, now.ms)))
 		return false;
 	if (leave == HEALTH_ONE)
-		open = !account->health.probing && pool_total(pool) < pool->max && !engine_wants_mail(account);
-	else /* not for jobs that the limits keep waiting */
-		open = account->word.why == LIMIT_GO && pool_needs(pool, sched_ready(&account->sched), now.ms);
-	if (!open || limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now.ms) > now.ms)
+		return !account->health.probing && pool_total(pool) < pool->max && !engine_wants_mail(account);
+	/* not for jobs that the limits keep waiting */
+	return account->word.why == LIMIT_GO && pool_needs(pool, sched_ready(&account->sched), now.ms);
+}
+
+static bool
+next_session(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
+{
+	enum health_leave leave = health_leave(&account->health, now.ms);
+
+	if (!wants_session(engine, account, leave, now) ||
+	    limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now.ms) > now.ms) {
+		account->waits = ND_NEVER;
+		return false;
+	}
+	if (!engine_share_take(engine, account, leave == HEALTH_ONE || sched_ready(&account->sched) > 0, now.ms))
 		return false;
 	limit_login_begin(account->limit, now.ms);
+	account->limit->open++;
 	action->act = ENGINE_OPEN;
-	action->session = pool_add(pool, ++engine->session_number, now.ms);
+	action->session = pool_add(&account->pool, ++engine->session_number, now.ms);
 	action->session->account = account;
 	action->session->token_obtained = account->token.obtained;
 	action->session->probe = leave == HEALTH_ONE;
@@ -87,7 +99,7 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 	/* What is sent but not yet committed is what a crash would send twice. */
 	if (account->sched.settling >= (SETTLING_MAX + 2 * (unsigned)account->conf->window) * account->pool.max)
 		return false;
-	if (account->word.why != LIMIT_GO)
+	if (account->word.why != LIMIT_GO || engine_share_yields(engine, account, now.ms))
 		return false;
 	job = sched_take(&account->sched);
 	if (!job)
@@ -106,8 +118,10 @@ next_close(struct engine *engine, struct engine_account *account, struct nd_now 
 	enum health_leave leave = health_leave(&account->health, now.ms);
 	struct pool_session *session;
 
-	session = pool_stale(
-	    &account->pool, quiet(engine) || account->gone || engine->bars != 0 || leave == HEALTH_NOTHING, now.ms);
+	session = pool_stale(&account->pool,
+	    quiet(engine) || account->gone || engine->bars != 0 || leave == HEALTH_NOTHING ||
+		engine_share_yields(engine, account, now.ms),
+	    now.ms);
 	if (!session)
 		return false;
 	pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
@@ -169,7 +183,7 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 }
 
 static bool
-next_note(struct engine *engine, struct engine_action *action)
+next_note(struct engine *engine, struct nd_now now, struct engine_action *action)
 {
 	struct engine_note *note = engine->notes;
 
@@ -181,6 +195,8 @@ next_note(struct engine *engine, struct engine_action *action)
 	engine->notes = note->next;
 	if (!engine->notes)
 		engine->notes_end = &engine->notes;
+	if (!note->attempt && engine_leaves(note->account, note->job->job))
+		engine_leave(engine, now, action);
 	free(note);
 	return true;
 }
@@ -191,12 +207,15 @@ engine_next(struct engine *engine, struct nd_now now, struct engine_action *acti
 	unsigned i;
 
 	*action = (struct engine_action){ 0 };
-	if (next_note(engine, action))
+	if (next_note(engine, now, action))
 		return true;
-	for (i = 0; i < engine->count; i++)
-		if (next_of(engine, engine->accounts[i], now, action))
-			return true;
-	return next_note(engine, action); /* of jobs that were put off just now */
+	do {
+		engine->stirred = false;
+		for (i = 0; i < engine->count; i++)
+			if (next_of(engine, engine->accounts[i], now, action))
+				return true;
+	} while (engine->stirred);
+	return next_note(engine, now, action); /* of jobs that were put off just now */
 }
 
 /* What was due already has been done, or waits for something else than time. */
@@ -223,6 +242,7 @@ engine_deadline(struct engine *engine, struct nd_now now)
 		at = sooner(at, engine_move_deadline(engine, account, now.ms), now.ms);
 		at = sooner(at, engine_limit_deadline(account, now.ms), now.ms);
 		at = sooner(at, account->readers_until, now.ms);
+		at = sooner(at, engine_share_deadline(engine, account, now.ms), now.ms);
 		if (engine_by_token(account))
 			at = sooner(at, token_deadline(&account->token), now.ms);
 		if (engine_by_token(account) && account->token_why.err != ND_OK && account->token.have)

@@ -45,12 +45,16 @@ note_suspect(struct engine_account *account, const struct settle_word *word)
 
 /* All that were under way on one session are lost at once: that is one loss. */
 static unsigned
-count_lost(struct pool_session *session)
+count_lost(struct pool_session *session, nd_ms now)
 {
-	if (!session->lost)
-		session->account->lost_in_row++;
+	struct engine_account *account = session->account;
+
+	if (!session->lost) {
+		account->lost_in_row++;
+		growth_failed(&account->limit->growth, (unsigned)account->conf->max_connections, now);
+	}
 	session->lost = true;
-	return session->account->lost_in_row;
+	return account->lost_in_row;
 }
 
 /* "Too many": what the server says of sessions and messages changes how many there are. */
@@ -58,7 +62,7 @@ static void
 heed(struct engine *engine, struct pool_session *session, struct settle_word *word, struct nd_now now)
 {
 	struct engine_account *account = session->account;
-	const unsigned open = pool_total(&account->pool);
+	const unsigned open = account->limit->open;
 	nd_ms wait;
 
 	if (word->fault.verdict != VERDICT_THROTTLED)
@@ -76,6 +80,19 @@ heed(struct engine *engine, struct pool_session *session, struct settle_word *wo
 	/* The others go on. */
 	account->pool.open_after = now.ms + wait;
 	word->account_fault = false;
+}
+
+/* How many sessions there may be. What a server says itself of too many is heeded elsewhere. */
+static void
+grow(struct engine_account *account, const struct smtp_outcome *outcome, const struct settle_word *word, nd_ms now)
+{
+	const unsigned max = (unsigned)account->conf->max_connections;
+
+	if (word->delivered)
+		growth_took(&account->limit->growth, max, now);
+	else if (outcome->end == SMTP_ENDED_REPLY && outcome->reply.code == 421 &&
+		 word->fault.verdict != VERDICT_THROTTLED)
+		growth_failed(&account->limit->growth, max, now);
 }
 
 /* What an outcome says about the account. */
@@ -100,11 +117,12 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		if (!refused && !word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
 	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
-		   count_lost(session) >= LOST_LIMIT) {
+		   count_lost(session, now.ms) >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
 	}
+	grow(account, outcome, word, now.ms);
 	if (word->account_fault)
 		heed(engine, session, word, now);
 	if (word->account_fault)
@@ -137,18 +155,41 @@ engine_mind_doubt(struct engine_account *account)
 		sched_last(&account->sched, job, account->wary && job->job->again);
 }
 
+/* Nearly all of them are taken, and nothing more needs to be known of them. */
+static bool
+plainly_taken(const struct engine_told *told)
+{
+	unsigned k = 0;
+
+	while (k < told->mail->mail.rcpt_count && told->mail->results[k].reply.code / 100 == 2)
+		k++;
+	return told->outcome->end == SMTP_ENDED_REPLY && told->outcome->reply.code / 100 == 2 &&
+	       k == told->mail->mail.rcpt_count;
+}
+
+/* Was it the server that refused the message for its size? Of a recipient's mailbox that says nothing about others. */
+static bool
+too_big(const struct smtp_outcome *outcome, const struct settle_word *word)
+{
+	return outcome->end == SMTP_ENDED_REPLY && outcome->reply.lines > 0 && outcome->reply.code >= 500 &&
+	       outcome->stage != SMTP_AT_RCPT && word->cause.reason && strcmp(word->cause.reason, "too-big") == 0;
+}
+
 enum smtp_ext
 engine_outcome(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct nd_now now)
 {
 	struct engine_account *account = session->account;
 	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
-		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals };
+		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals,
+		!plainly_taken(told) && engine_elsewhere(engine, account, session->jobs[0]->job) };
 	struct sched_job *job = session->jobs[0];
 	enum smtp_ext left_out = SMTP_EXT_NONE;
 	struct settle_word word;
 
 	engine_limit_end(account, job, told->outcome, now.ms);
 	settle_outcome(job->job, &c, &word);
+	if (word.elsewhere && job->job->uncertain) /* if it was taken before, its reader has it by then */
+		job->job->due = now.unix_ms + engine->conf->uncertain_wait;
 	session->mails++;
 	if (told->outcome->uncertain)
 		job->doubted = now.ms;
@@ -156,6 +197,8 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		breaker_delivered(&account->breaker);
 	if (!session->old) { /* settings that hold no more say nothing about the new ones */
 		left_out = smtp_habits_learn(&account->habits, told->outcome, now.ms);
+		if (too_big(told->outcome, &word))
+			smtp_habits_refused(&account->habits, job->octets, now.ms);
 		judge(engine, session, told->outcome, &word, now);
 		count_refusal(account, job->job, &word, now.unix_ms);
 	}

@@ -14,6 +14,7 @@
 #ifndef ND_CORE_LIMIT_H
 #define ND_CORE_LIMIT_H
 
+#include "daemon/core/growth.h"
 #include "daemon/core/limit_window.h"
 
 #include <stdbool.h>
@@ -59,6 +60,8 @@ struct limit {
 	uint32_t next_left, next_left_rcpts; /* saving: of the one that is written */
 	nd_ms kept, next_kept;               /* when the one on disk was written, and the one that is being */
 
+	unsigned open; /* sessions, of all its accounts */
+	struct growth growth;
 	uint32_t login_refusals; /* in a row */
 	nd_ms login_after;
 	unsigned crowd, crowd_goal; /* the most sessions for now; 0: as many as are set */

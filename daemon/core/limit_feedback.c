@@ -63,6 +63,7 @@ limit_sessions(struct limit *limit, unsigned max, nd_ms now)
 		if (++limit->crowd >= limit->crowd_goal)
 			limit->crowd = 0;
 	}
+	max = growth_allowed(&limit->growth, max, limit->open == 0, now);
 	/* Nothing ends here because of `max`: another account of the mailbox may have a larger one. */
 	return limit->crowd > 0 && limit->crowd < max ? limit->crowd : max;
 }

@@ -257,12 +257,16 @@ sched_hurry(struct sched *sched, struct nd_now now)
 {
 	struct sched_job *job;
 
-	for (job = sched->all; job; job = job->next)
+	for (job = sched->all; job; job = job->next) {
+		/* The wall clock went back: it takes its time along when it goes to another account. */
+		if (job->place == SCHED_READY && job->job->due > now.unix_ms)
+			job->job->due = now.unix_ms;
 		if (job->place == SCHED_WAITING && job->job->not_before <= now.unix_ms) {
 			job->job->due = now.unix_ms;
 			job->due = now.ms;
 			enter(sched, job, SCHED_READY);
 		}
+	}
 	sched->behind = true; /* the store's jobs are due now too */
 }
 

@@ -3,114 +3,13 @@
 #include "daemon/core/settle.h"
 
 #include "common/mem.h"
-#include "common/str.h"
+#include "daemon/core/declined.h"
 #include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool
-may_go(const struct queue_rcpt *rcpt)
-{
-	return rcpt->state == RCPT_PENDING && !rcpt->wait;
-}
-
-static bool
-goes_along(const struct queue_rcpt *rcpt)
-{
-	return may_go(rcpt) && !rcpt->alone;
-}
-
-/* The domains of one transaction. */
-struct domains {
-	const char *seen[SETTLE_DOMAINS];
-	unsigned count;
-};
-
-/* The server may not take so many domains at once: then those of the first ones go. */
-static bool
-joins(struct domains *domains, const struct queue_job *job, const struct queue_rcpt *rcpt)
-{
-	const unsigned most = job->domains < SETTLE_DOMAINS ? job->domains : SETTLE_DOMAINS;
-	const char *at, *domain;
-
-	if (!goes_along(rcpt))
-		return false;
-	if (most == 0)
-		return true;
-	at = strrchr(rcpt->address, '@');
-	domain = at ? at + 1 : "";
-	for (unsigned n = 0; n < domains->count; n++)
-		if (nd_str_eq_nocase(domains->seen[n], domain))
-			return true;
-	if (domains->count == most)
-		return false;
-	domains->seen[domains->count++] = domain;
-	return true;
-}
-
-/* How many go in one transaction; 0: only such as go alone are left. */
-static unsigned
-together(const struct queue_job *job)
-{
-	struct domains domains = { .count = 0 };
-	unsigned i, count = 0, most = job->most > 0 ? job->most : SETTLE_RCPTS;
-
-	for (i = 0; i < job->rcpt_count && count < most; i++)
-		count += joins(&domains, job, &job->rcpts[i]);
-	return count;
-}
-
-/* Of those that go alone, another one at each attempt; rcpt_count: nobody is left. */
-static unsigned
-whose_turn(const struct queue_job *job)
-{
-	unsigned i, left = 0, turn;
-
-	for (i = 0; i < job->rcpt_count; i++)
-		left += may_go(&job->rcpts[i]);
-	turn = left > 0 ? job->attempt_count % left : 0;
-	for (i = 0; i < job->rcpt_count; i++)
-		if (may_go(&job->rcpts[i]) && turn-- == 0)
-			break;
-	return i;
-}
-
-unsigned
-settle_mail_size(const struct queue_job *job)
-{
-	const unsigned most = together(job);
-
-	return most > 0 ? most : whose_turn(job) < job->rcpt_count;
-}
-
-struct settle_mail *
-settle_mail_new(const struct queue_job *job)
-{
-	struct domains domains = { .count = 0 };
-	struct settle_mail *mail;
-	unsigned i, n = 0, most = together(job), lone = most == 0 ? whose_turn(job) : job->rcpt_count;
-
-	if (lone < job->rcpt_count)
-		most = 1;
-	/* One block: this is done for every mail. */
-	mail = nd_xalloc(sizeof(*mail) + most * (sizeof(*mail->results) + sizeof(*mail->rcpts) + sizeof(*mail->index)));
-	mail->rcpts = (const char **)(mail + 1);
-	mail->results = (struct smtp_rcpt_result *)(mail->rcpts + most);
-	mail->index = (unsigned *)(mail->results + most);
-	for (i = 0; i < job->rcpt_count && n < most; i++)
-		if (i == lone || joins(&domains, job, &job->rcpts[i])) {
-			mail->rcpts[n] = job->rcpts[i].address;
-			mail->index[n++] = i;
-		}
-	mail->mail.from = job->envelope_from;
-	mail->mail.rcpts = mail->rcpts;
-	mail->mail.rcpt_count = n;
-	mail->mail.results = mail->results;
-	return mail;
-}
 
 void
 settle_reply_words(const struct smtp_reply *reply, char *out, size_t size)
@@ -272,11 +171,12 @@ weight(enum verdict verdict)
 		[VERDICT_SPLIT] = 1,
 		[VERDICT_REFUSED] = 2,
 		[VERDICT_RETRY] = 3,
-		[VERDICT_DELIVERED] = 4,
-		[VERDICT_THROTTLED] = 5,
-		[VERDICT_FAILING] = 5,
-		[VERDICT_REFRESH] = 5,
-		[VERDICT_HELD] = 5,
+		[VERDICT_ELSEWHERE] = 4,
+		[VERDICT_DELIVERED] = 5,
+		[VERDICT_THROTTLED] = 6,
+		[VERDICT_FAILING] = 6,
+		[VERDICT_REFRESH] = 6,
+		[VERDICT_HELD] = 6,
 	};
 
 	return weights[verdict];
@@ -369,8 +269,12 @@ settle_one(
 	bool refused = result->asked && result->reply.code >= 400;
 	const struct smtp_reply *reply = reply_of(c, result, refused, word);
 	struct verdict_word verdict = refused ? judge_rcpt(job, c, k, word) : mail;
+	bool lacks = false;
 
-	if (verdict.verdict == VERDICT_REFUSED && reply && reply->code != 0) {
+	if (verdict.verdict == VERDICT_ELSEWHERE && !c->elsewhere) {
+		verdict.verdict = VERDICT_REFUSED;
+		word->lacks = lacks = true;
+	} else if (verdict.verdict == VERDICT_REFUSED && reply && reply->code != 0) {
 		struct verdict_word alike = own_or_alike(c, job, refused ? rcpt->address : "", reply, word);
 
 		if (alike.verdict == VERDICT_HELD)
@@ -384,7 +288,7 @@ settle_one(
 		word->fault = verdict;
 		word->fault_stage = refused ? SMTP_AT_RCPT : c->outcome->stage;
 		word->fault_reply = reply;
-	} else {
+	} else if (!lacks || !job->declined || rcpt->code / 100 != 5) { /* the first account's words stay */
 		write_down(rcpt, reply);
 	}
 	if (verdict.verdict == VERDICT_DELIVERED)
@@ -417,8 +321,8 @@ settle_expire(struct queue_job *job, nd_unix now)
 }
 
 /* The state that follows from the recipients. */
-static void
-settle_job(struct queue_job *job, const struct settle_case *c, const struct settle_word *word, nd_ms wait, bool at_once)
+static enum job_state
+state_of(const struct queue_job *job)
 {
 	unsigned i, pending = 0, delivered = 0;
 
@@ -426,7 +330,25 @@ settle_job(struct queue_job *job, const struct settle_case *c, const struct sett
 		pending += job->rcpts[i].state == RCPT_PENDING;
 		delivered += job->rcpts[i].state == RCPT_DELIVERED;
 	}
-	job->state = pending > 0 ? JOB_QUEUED : delivered > 0 ? JOB_DELIVERED : JOB_FAILED;
+	return pending > 0 ? JOB_QUEUED : delivered > 0 ? JOB_DELIVERED : JOB_FAILED;
+}
+
+void
+settle_declined(struct queue_job *job, nd_unix now)
+{
+	unsigned i;
+
+	for (i = 0; i < job->rcpt_count; i++)
+		if (job->rcpts[i].state == RCPT_PENDING)
+			end_rcpt(&job->rcpts[i], RCPT_REFUSED, now);
+	job->state = (uint8_t)state_of(job);
+	declined_tell(job);
+}
+
+static void
+settle_job(struct queue_job *job, const struct settle_case *c, const struct settle_word *word, nd_ms wait, bool at_once)
+{
+	job->state = (uint8_t)state_of(job);
 	if (job->state != JOB_QUEUED)
 		return;
 	job->due = c->now;
@@ -457,6 +379,10 @@ tell(struct queue_job *job, const struct settle_case *c, const struct settle_wor
 	nd_buf_init(&hint, HINT_LIMIT);
 	settle_reason(job, word->cause.reason, words, hint_of(c->account, HINT_OWNER, words, NULL, &hint));
 	nd_buf_done(&hint);
+	if (word->elsewhere && job->state == JOB_QUEUED)
+		declined_note(job, c->account->name);
+	else if (word->lacks && word->cause.verdict == VERDICT_REFUSED)
+		declined_tell(job);
 }
 
 void
@@ -473,8 +399,9 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 	for (k = 0; k < c->mail->mail.rcpt_count; k++) {
 		one = settle_one(job, c, k, mail, word);
 		resend = resend || one.verdict == VERDICT_RESEND;
-		changed +=
-		    one.verdict == VERDICT_DELIVERED || one.verdict == VERDICT_REFUSED || one.verdict == VERDICT_RETRY;
+		changed += one.verdict == VERDICT_DELIVERED || one.verdict == VERDICT_REFUSED ||
+			   one.verdict == VERDICT_RETRY || one.verdict == VERDICT_ELSEWHERE;
+		word->elsewhere = word->elsewhere || one.verdict == VERDICT_ELSEWHERE;
 		word->delivered = word->delivered || one.verdict == VERDICT_DELIVERED;
 		if (one.verdict == VERDICT_RETRY) {
 			later = true;
@@ -494,6 +421,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 	job->attempt_count++;
 	job->uncertain = job->uncertain || c->outcome->uncertain;
 	/* Those that go alone do not keep the others waiting. */
-	settle_job(job, c, word, wait, !later || (ended_by_rcpt(c->outcome) && together(job) > 0));
+	settle_job(job, c, word, wait,
+	    !later || word->elsewhere || (ended_by_rcpt(c->outcome) && settle_mail_together(job) > 0));
 	tell(job, c, word);
 }

@@ -28,7 +28,8 @@ struct settle_mail {
 };
 /* Borrows the addresses of the job; free() it. */
 struct settle_mail *settle_mail_new(const struct queue_job *job);
-unsigned settle_mail_size(const struct queue_job *job); /* how many recipients that would be */
+unsigned settle_mail_size(const struct queue_job *job);     /* how many recipients that would be */
+unsigned settle_mail_together(const struct queue_job *job); /* the same; 0: only such as go alone are left */
 
 /* Whose mail met what would be a fault of the account, since the last mail that passed. */
 struct settle_suspect {
@@ -44,11 +45,14 @@ struct settle_case {
 	nd_unix now;
 	const struct settle_suspect *suspect; /* of the account */
 	const struct refusals *refusals;      /* of the account; NULL: no matter */
+	bool elsewhere;                       /* what this account cannot take another one may */
 };
 struct settle_word {
 	bool counted;       /* an attempt of the job: `attempt` tells it, the store must know */
 	bool delivered;     /* the relay took the mail for somebody */
 	bool account_fault; /* then fault_* */
+	bool elsewhere;     /* the job goes on by another account */
+	bool lacks;         /* somebody was refused by what another account might have taken, and there is none */
 	struct verdict_word fault;
 	enum smtp_stage fault_stage;
 	const struct smtp_reply *fault_reply; /* borrowed of the case; NULL none */
@@ -63,6 +67,8 @@ struct settle_word {
 };
 /* Changes the job: recipients, state, due, attempt_count, reason, hint, uncertain. */
 void settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle_word *word);
+/* Every account that is left has declined it (declined.h). */
+void settle_declined(struct queue_job *job, nd_unix now);
 /* Time ran out: pending recipients expire. */
 void settle_expire(struct queue_job *job, nd_unix now);
 /* When the job's time is over: its own end, or created + max_age. */

@@ -17,15 +17,19 @@ refuse(struct smtp_reply *refusal, int code, const char *enhanced, const struct 
 }
 
 static bool
-check_size(uint64_t size, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
+check_size(const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
 {
+	const bool announced = caps->size_max > 0 && mail->size > caps->size_max;
 	struct nd_buf text;
 
-	if (caps->size_max == 0 || size <= caps->size_max)
+	if (!announced && (mail->too_big == 0 || mail->size < mail->too_big))
 		return true;
 	nd_buf_init(&text, SMTP_REPLY_TEXT);
-	(void)nd_buf_addf(&text, "notifyd did not ask: the message has %" PRIu64 " octets, %.200s takes %" PRIu64, size,
-	    host, caps->size_max);
+	(void)nd_buf_addf(&text, "notifyd did not ask: the message has %" PRIu64 " octets, %.200s ", mail->size, host);
+	if (announced)
+		(void)nd_buf_addf(&text, "takes %" PRIu64, caps->size_max);
+	else
+		(void)nd_buf_addf(&text, "has refused one of %" PRIu64 " for its size", mail->too_big);
 	refuse(refusal, 552, "5.3.4", &text);
 	nd_buf_done(&text);
 	return false;
@@ -60,7 +64,7 @@ bool
 smtp_check_mail(
     const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
 {
-	return check_size(mail->size, caps, host, refusal) && check_tls(mail, caps, host, refusal) &&
+	return check_size(mail, caps, host, refusal) && check_tls(mail, caps, host, refusal) &&
 	       check_sender(mail, caps, host, refusal);
 }
 

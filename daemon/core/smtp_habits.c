@@ -49,6 +49,23 @@ smtp_habits_rcpts(const struct smtp_habits *habits, unsigned allowed, unsigned *
 	*domains = habits->rcpt_domain_max;
 }
 
+void
+smtp_habits_refused(struct smtp_habits *habits, uint64_t octets, nd_ms now)
+{
+	const uint64_t known = smtp_habits_too_big(habits, now);
+
+	if (octets == 0 || (known > 0 && known <= octets))
+		return;
+	habits->too_big = octets;
+	habits->too_big_until = now + SMTP_EXT_SHUN;
+}
+
+uint64_t
+smtp_habits_too_big(const struct smtp_habits *habits, nd_ms now)
+{
+	return now < habits->too_big_until ? habits->too_big : 0;
+}
+
 /* What broke a session by something that is not SMTP: the boldest of what was tried. */
 static enum smtp_ext
 boldest(const struct smtp_outcome *outcome)

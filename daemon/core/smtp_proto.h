@@ -111,6 +111,7 @@ struct smtp_mail {
 	struct smtp_rcpt_result *results; /* rcpt_count of them, filled by the machine */
 	uint64_t size;                    /* octets of the content, dot-stuffing not counted (RFC 1870) */
 	enum smtp_pace pace;              /* at most */
+	uint64_t too_big;                 /* the server refused a message of so many octets; 0 it did not */
 	bool utf8;                        /* the header holds addresses in UTF-8 (RFC 6532) */
 	unsigned without;  /* a set of SMTP_EXT_BIT: what the server offers and is not asked all the same */
 	const char *envid; /* what a failure report shall name (RFC 3461); NULL: none is asked for */

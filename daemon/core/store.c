@@ -5,6 +5,7 @@
  */
 #include "daemon/core/store.h"
 
+#include "common/json.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ queue_job_free(struct queue_job *job)
 	free(job->rcpts);
 	free(job->reason);
 	free(job->hint);
+	free(job->declined);
 	free(job->account);
 	free(job->unit);
 	free(job->comm);
@@ -41,6 +43,19 @@ queue_job_free(struct queue_job *job)
 	else
 		free(job->body);
 	free(job);
+}
+
+bool
+queue_says(const struct queue_job *job, const char *fact)
+{
+	struct json_tree facts = { 0 };
+	/* Most jobs have none of those that are asked for. */
+	bool says = job->facts && strstr(job->facts, fact) &&
+		    json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK &&
+		    json_get(facts.root, fact);
+
+	json_done(&facts);
+	return says;
 }
 
 void

@@ -37,6 +37,7 @@ struct queue_job {
 	bool resolved, uncertain;
 	bool again;          /* it failed by what was a fault of its account, and was queued again */
 	char *reason, *hint; /* why it is held, waiting or failed; NULL none */
+	char *declined;      /* accounts that it cannot go by: declined.h; NULL none */
 	nd_unix created, event_time, not_before; /* 0: none */
 	nd_unix expires;                         /* explicit end, 0: the defaults rule */
 	nd_unix due;                             /* next attempt */
@@ -59,7 +60,9 @@ struct queue_job {
 	unsigned most;    /* recipients of the next transaction; 0: no matter. Not stored */
 	unsigned domains; /* of these; 0: no matter. Not stored */
 };
-void queue_job_free(struct queue_job *job); /* NULL is fine */
+void queue_job_free(struct queue_job *job);                     /* NULL is fine */
+#define QUEUE_PINNED "pinned"                                   /* the fact that it named its account itself */
+bool queue_says(const struct queue_job *job, const char *fact); /* was this said of it when it came? */
 
 struct queue_attempt {
 	uint32_t n;
@@ -123,7 +126,7 @@ struct store_req {
 	/* PUT: the job (borrowed until done). Idempotency: digest over the request when key != NULL; a known key with the same digest gives
 	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
 	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
-	 * and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a sealed one in
+	 * again declined and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a sealed one in
 	 * any final state. */
 	struct queue_job *job;
 	const char *idempotency_key;

@@ -58,7 +58,7 @@ static const struct row rows[] = {
 	{ ALL, AT(SMTP_AT_END), CLASS(2), NO_NEED, NULL, NULL, { VERDICT_DELIVERED, 0, "delivered" } },
 
 	/* 5.7.30 is said of passwords too: below. */
-	{ ALL, MAILING, CLASS(5), NO_NEED, NULL, "REQUIRETLS", { VERDICT_REFUSED, 0, "needs-requiretls" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, NULL, "REQUIRETLS", { VERDICT_ELSEWHERE, 0, "needs-requiretls" } },
 
 	/* Signing in. 5.7.139 says that a switch is off: no other token helps. */
 	{ ALL, AUTH, 535, NO_NEED, "5.7.139", "STS", { VERDICT_FAILING, 0, "sign-in-service" } },
@@ -134,12 +134,14 @@ static const struct row rows[] = {
 	{ SES, ANY, 554, NO_NEED, NULL, "is not authorized to perform", { VERDICT_HELD, 0, "permission" } },
 	{ SES, ANY, 554, NO_NEED, NULL, "address is not verified", { VERDICT_HELD, 0, "not-verified" } },
 
-	/* This message, whatever the account. */
+	/* This message, whatever it is sent for; servers differ in what they take. */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.703", NULL, { VERDICT_REFUSED, 0, "recipient-refused" } },
-	{ ALL, MAILING, CLASS(5), NO_NEED, "5.3.4", NULL, { VERDICT_REFUSED, 0, "too-big" } },
-	{ ALL, MAIL | END, CLASS(5), NO_NEED, "5.2.3", NULL, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.3.4", NULL, { VERDICT_ELSEWHERE, 0, "too-big" } },
+	{ ALL, MAIL | END, CLASS(5), NO_NEED, "5.2.3", NULL, { VERDICT_ELSEWHERE, 0, "too-big" } },
 	{ ALL, MAIL, 553, NO_NEED, "5.6.7", "notifyd did not ask", { VERDICT_HELD, 0, "sender-needs-smtputf8" } },
-	{ ALL, MAILING, CLASS(5), NO_NEED, "5.6.7", NULL, { VERDICT_REFUSED, 0, "needs-smtputf8" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.6.7", NULL, { VERDICT_ELSEWHERE, 0, "needs-smtputf8" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.6.9", NULL, { VERDICT_ELSEWHERE, 0, "needs-smtputf8" } },
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.6.3", NULL, { VERDICT_ELSEWHERE, 0, "needs-8bitmime" } },
 
 	/* Another transaction. Old servers say 552 (RFC 5321 4.5.3.1.10): class lies. */
 	{ ALL, RCPT, 452, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
@@ -149,12 +151,13 @@ static const struct row rows[] = {
 	{ ALL, RCPT, 452, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 552, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ GOOGLE, RCPT, 451, NO_NEED, "4.3.0", "Multiple destination domains", { VERDICT_SPLIT, 0, "split-domains" } },
-	{ ALL, MAIL | END, 552, NO_NEED, NULL, NULL, { VERDICT_REFUSED, 0, "too-big" } },
+	{ ALL, MAIL | END, 552, NO_NEED, NULL, NULL, { VERDICT_ELSEWHERE, 0, "too-big" } },
 
 	/* Out of step: a new session starts afresh. */
 	{ ALL, ANY, 503, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },
 	{ ALL, ANY, 500, NO_NEED, "5.3.3", NULL, { VERDICT_FAILING, 0, "protocol" } },
 	{ GOOGLE, ANY, ANY_CODE, NO_NEED, NULL, "pipeline after STARTTLS", { VERDICT_FAILING, 0, "protocol" } },
+	{ ALL, MAIL | END, 523, NO_NEED, "", NULL, { VERDICT_ELSEWHERE, 0, "too-big" } },
 
 	/* The general rules, by stage and class. */
 	{ ALL, ANY, 421, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "service-unavailable" } },
@@ -200,7 +203,8 @@ verdict_name(enum verdict verdict)
 	/* clang-format off */
 	static const char *const names[] = {
 		[VERDICT_DELIVERED] = "delivered", [VERDICT_RETRY] = "retry", [VERDICT_REFUSED] = "refused",
-		[VERDICT_RESEND] = "resend", [VERDICT_SPLIT] = "split", [VERDICT_THROTTLED] = "throttled",
+		[VERDICT_RESEND] = "resend", [VERDICT_SPLIT] = "split",
+		[VERDICT_ELSEWHERE] = "elsewhere", [VERDICT_THROTTLED] = "throttled",
 		[VERDICT_FAILING] = "failing", [VERDICT_REFRESH] = "refresh", [VERDICT_HELD] = "held",
 	};
 	/* clang-format on */

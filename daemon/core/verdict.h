@@ -18,6 +18,7 @@ enum verdict {
 	VERDICT_REFUSED,   /* this message or recipient: never */
 	VERDICT_RESEND,    /* at once, on a new session; no attempt counted */
 	VERDICT_SPLIT,     /* this recipient in another transaction, at once */
+	VERDICT_ELSEWHERE, /* this message or recipient: never by this account; by another one perhaps */
 	VERDICT_THROTTLED, /* account: nothing for `wait` */
 	VERDICT_FAILING,   /* account: connection-like fault; probes at growing intervals */
 	VERDICT_REFRESH,   /* account: one forced token refresh and a new connection, then held */

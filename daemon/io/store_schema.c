@@ -77,10 +77,12 @@ const char *const store_schema_versions[] = {
 	"ALTER TABLE job ADD COLUMN again INTEGER NOT NULL DEFAULT 0;", /* queued again after a fault of its account */
 
 	"CREATE TABLE transcript(job INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;",
+
+	"ALTER TABLE job ADD COLUMN declined TEXT;", /* accounts that it cannot go by */
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
-#define JOB "SELECT " STORE_COLUMNS ",seq,again"
+#define JOB "SELECT " STORE_COLUMNS ",seq,again,declined"
 const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_BEGIN]        = "BEGIN",
 	[SQL_COMMIT]       = "COMMIT",
@@ -114,7 +116,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	                     "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
 	/* A row that was read without its head keeps the one it has. */
 	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,"
-	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13 WHERE seq=?1",
+	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14 WHERE seq=?1",
 	[SQL_JOB_HURRY]    = "UPDATE job SET due=?1 WHERE state=?2 AND due>?1 AND not_before<=?1",
 	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1 WHERE id=?1 AND state=?2",
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",

@@ -344,6 +344,7 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 	store_db_int(stmt, 11, ended);
 	store_db_int(stmt, 12, job->expires);
 	store_db_int(stmt, 13, job->again);
+	store_db_text(stmt, 14, job->declined);
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = change_rcpts(store, job, seq);

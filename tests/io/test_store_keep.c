@@ -237,6 +237,7 @@ a_queue_of_the_first_version_is_counted_once(void **state)
 	(void)kit_sql(&kit, "DROP TABLE evidence");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN again");
 	(void)kit_sql(&kit, "DROP TABLE transcript");
+	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN declined");
 	(void)kit_sql(&kit, "PRAGMA user_version=1");
 	kit_start(&kit);
 	expect_size(0, NULL, 1, one);

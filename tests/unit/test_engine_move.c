@@ -7,168 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/core/engine.h"
-#include "tests/unit/rows.h"
-
-static const char *const two[] = { "a", "b", NULL };
-
-static struct nd_now
-at(nd_ms ms)
-{
-	return (struct nd_now){ ms, 1000000000 + ms };
-}
-
-/* Two accounts; those in `down` cannot be connected to, those in `bad` refuse every sender. */
-struct world {
-	struct conf conf;
-	char *order[3];
-	struct engine *engine;
-	nd_ms now;
-	bool down[2], bad[2];
-	unsigned delivered[2][10], moved, pinned;
-};
-
-static void
-begin(struct world *world)
-{
-	*world = (struct world){ 0 };
-	rows_conf(&world->conf, two, 1);
-	world->order[0] = world->conf.account[0].name;
-	world->order[1] = world->conf.account[1].name;
-	world->conf.accounts = (struct conf_list){ world->order, 2 };
-	world->conf.failover_after = ND_MIN(2);
-	world->conf.uncertain_wait = ND_MIN(15);
-	world->engine = engine_new(&world->conf, 7, at(0));
-}
-
-static void
-end(struct world *world)
-{
-	engine_free(world->engine);
-	world->conf.accounts = (struct conf_list){ NULL, 0 };
-	rows_conf_done(&world->conf);
-}
-
-static unsigned
-number(const struct engine_account *account)
-{
-	return account->conf->name[0] == 'b';
-}
-
-static struct engine_account *
-account(struct world *world, unsigned n)
-{
-	return engine_account_nth(world->engine, n);
-}
-
-static unsigned
-job_number(const struct queue_job *job)
-{
-	return (unsigned)strtoul(job->id + 19, NULL, 10);
-}
-
-static void
-accept(struct world *world, unsigned n, const char *name, bool uncertain)
-{
-	struct queue_job *job = row_make(n, name, at(world->now).unix_ms, JOB_WARNING, 1);
-
-	job->uncertain = uncertain;
-	engine_accepted(world->engine, job, at(world->now));
-}
-
-static void
-play_open(struct world *world, struct pool_session *session)
-{
-	static const struct smtp_fault fault = { .stage = SMTP_AT_CONNECT,
-		.why = { .err = ND_ECONNECT, .text = "refused" } };
-
-	if (world->down[number(session->account)])
-		engine_gone(world->engine, session, &fault, at(world->now));
-	else
-		engine_ready(world->engine, session, at(world->now));
-}
-
-static void
-play_mail(struct world *world, const struct engine_action *send)
-{
-	const unsigned n = number(send->account);
-	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
-		.stage = world->bad[n] ? SMTP_AT_MAIL : SMTP_AT_END,
-		.reply = { .code = world->bad[n] ? 550 : 250 } };
-	struct settle_mail *mail = settle_mail_new(send->job->job);
-	struct engine_told told = { &outcome, mail, "relay", 0 };
-
-	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
-	world->delivered[n][job_number(send->job->job)] += !world->bad[n];
-	engine_outcome(world->engine, send->session, &told, at(world->now));
-	free(mail);
-	engine_ready(world->engine, send->session, at(world->now));
-}
-
-static void
-play_move(struct world *world, const struct engine_action *move)
-{
-	struct queue_job *row = move->job->job;
-
-	if (world->pinned & 1u << job_number(row)) {
-		engine_stays(world->engine, move->account, move->job, at(world->now));
-		return;
-	}
-	world->moved++;
-	free(row->account);
-	row->account = nd_xstrdup(move->to->name);
-	engine_stored(world->engine, move->account, move->job, at(world->now));
-}
-
-static void
-play(struct world *world, struct engine_action *action)
-{
-	if (action->act == ENGINE_LOAD)
-		engine_loaded(world->engine, action->account, NULL, 0, false, ND_NEVER, at(world->now));
-	else if (action->act == ENGINE_OPEN)
-		play_open(world, action->session);
-	else if (action->act == ENGINE_CLOSE)
-		engine_gone(world->engine, action->session, NULL, at(world->now));
-	else if (action->act == ENGINE_SEND)
-		play_mail(world, action);
-	else if (action->act == ENGINE_MOVE)
-		play_move(world, action);
-	else if (action->act == ENGINE_STORE) {
-		if (action->attempt)
-			queue_attempt_done(action->attempt);
-		free(action->attempt);
-		engine_stored(world->engine, action->account, action->job, at(world->now));
-	}
-}
-
-static void
-run(struct world *world)
-{
-	struct engine_action action;
-	unsigned guard = 0;
-
-	while (engine_next(world->engine, at(world->now), &action)) {
-		assert_true(++guard < 1000);
-		play(world, &action);
-	}
-}
-
-static void
-run_to(struct world *world, nd_ms until)
-{
-	nd_ms next;
-
-	for (run(world); (next = engine_deadline(world->engine, at(world->now))) <= until; run(world))
-		world->now = next;
-	world->now = until;
-	run(world);
-}
-
-static const char *
-route(struct world *world)
-{
-	return engine_route(world->engine, false, at(world->now))->name;
-}
+#include "tests/unit/engine_pair.h"
 
 static void
 jobs_go_on_by_the_next_account_after_a_time(void **state)
@@ -377,6 +216,52 @@ a_probe_that_fails_again_keeps_no_mail(void **state)
 	end(&world);
 }
 
+/* By the wall clock both would be due in a day. */
+static void
+a_clock_that_went_back_delays_neither_who_moves_nor_who_stays(void **state)
+{
+	struct nd_now late = at(ND_MIN(1));
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.down[0] = true;
+	world.pinned = 1u << 1;
+	accept(&world, 1, "a", false);
+	accept(&world, 2, "a", false);
+	run_to(&world, ND_MIN(1));
+	late.unix_ms -= ND_DAY(1);
+	assert_true(engine_leap(world.engine, late));
+	engine_flush(world.engine, late);
+	assert_true(sched_find(&account(&world, 0)->sched, "01K00000000000000000000001")->job->due <= late.unix_ms);
+	assert_true(sched_find(&account(&world, 0)->sched, "01K00000000000000000000002")->job->due <= late.unix_ms);
+	run_to(&world, ND_MIN(3));
+	assert_int_equal(world.delivered[1][2], 1);
+	assert_non_null(sched_find(&account(&world, 0)->sched, "01K00000000000000000000001"));
+	world.down[0] = false;
+	run_to(&world, ND_HOUR(1));
+	assert_int_equal(world.delivered[0][1], 1);
+	end(&world);
+}
+
+/* It asked for its account; by its row it would be due in a day. */
+static void
+who_stays_is_not_sent_back_to_the_store(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.down[0] = true;
+	world.pinned = 1u << 1;
+	accept(&world, 1, "a", false);
+	run_to(&world, ND_MIN(1));
+	sched_find(&account(&world, 0)->sched, "01K00000000000000000000001")->job->due += ND_DAY(1);
+	run_to(&world, ND_MIN(3));
+	assert_non_null(sched_find(&account(&world, 0)->sched, "01K00000000000000000000001"));
+	end(&world);
+}
+
 int
 main(void)
 {
@@ -389,6 +274,8 @@ main(void)
 		cmocka_unit_test(one_that_has_got_its_share_is_asked_again_after_its_minute),
 		cmocka_unit_test(a_fault_met_in_a_mail_is_probed_by_one_new_mail_and_trust_grows),
 		cmocka_unit_test(a_probe_that_fails_again_keeps_no_mail),
+		cmocka_unit_test(a_clock_that_went_back_delays_neither_who_moves_nor_who_stays),
+		cmocka_unit_test(who_stays_is_not_sent_back_to_the_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_engine_world.c - the engine in a world of outages, crashes and leaping clocks: each job ends once, and no limit is passed.
  *
- * What the engine wants is answered later, so that a crash, a suspended host, a cancelled job meet sessions that are being opened, mails under way
- * and outcomes on their way to the disk. A relay may take a mail from the moment its job is noted in flight. ND_SEED=N plays one world alone.
+ * ND_SEED=N plays one world alone.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,371 +10,17 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/engine_kit.h"
+#include "tests/unit/engine_world.h"
 
-#define JOBS 240u
-#define ACCOUNTS 3u
-#define RCPTS 4u
-#define EVENTS 4000u
 #define SEEDS 30u
+#define SESSIONS 3u
 #define WEEKS 6u            /* worlds that last for about a week, with limits by day and hour */
 #define WAIT_MAX ND_MIN(10) /* of a job that is ready, while its account is well */
 #define CALM_MAX ND_MIN(2)  /* of a job of the account that nothing happens to, from its acceptance to its end */
 
-enum { CHECKERED, TOKENS, CALM }; /* the accounts */
-static const char *const names[] = { "checkered", "tokens", "calm", NULL };
-
-enum what { OPENED, NOTED, ROOM, OUTCOME, TOKEN, STORED };
-struct event {
-	enum what what;
-	nd_ms at;
-	struct pool_session *session;
-	struct engine_account *account;
-	struct sched_job *job;
-};
-
-struct world {
-	struct conf conf;
-	struct engine *engine;
-	struct queue_job *disk[JOBS]; /* what the store holds */
-	char *kept[ACCOUNTS];         /* records of limits */
-	unsigned delivered[JOBS][RCPTS];
-	bool withdrawn[JOBS];
-	unsigned then[JOBS][RCPTS]; /* delivered when it was withdrawn */
-	nd_ms accepted[JOBS], ended[JOBS];
-	struct event events[EVENTS]; /* in the order in which they were wanted */
-	unsigned event_count;
-	nd_ms begun[ACCOUNTS][JOBS * 40]; /* when data began */
-	unsigned begun_rcpts[ACCOUNTS][JOBS * 40];
-	nd_ms written[RCPTS][JOBS * 40]; /* to each reader, by the account that has a limit for that */
-	unsigned written_count[RCPTS];
-	unsigned begun_count[ACCOUNTS];
-	nd_ms well_since[ACCOUNTS];
-	uint32_t dice;
-	nd_ms now, skew, swept, asleep; /* asleep: when the host woke up last */
-	bool down[ACCOUNTS];            /* the relay */
-	unsigned crashes, twice, paced;
-	bool week;
-};
+enum kind { PLAIN, WEEK, ORDERED };
 
 static uint32_t seed_played; /* 0: all went well */
-
-static unsigned
-roll(struct world *world, unsigned sides)
-{
-	world->dice = world->dice * 1664525u + 1013904223u;
-	return (world->dice >> 16) % sides;
-}
-
-static struct nd_now
-clock_of(const struct world *world)
-{
-	return (struct nd_now){ world->now, at(world->now).unix_ms + ND_DAY(30) + world->skew };
-}
-
-static unsigned
-number_of(const struct queue_job *job)
-{
-	return (unsigned)strtoul(job->id + 19, NULL, 10);
-}
-
-static unsigned
-index_of(const char *account)
-{
-	unsigned i = 0;
-
-	while (strcmp(names[i], account) != 0)
-		i++;
-	return i;
-}
-
-static void
-plan(struct world *world, struct event event, nd_ms wait)
-{
-	nd_ms last = 0;
-
-	/* Of one session, in order. */
-	for (unsigned i = 0; i < world->event_count && event.session; i++)
-		if (world->events[i].session == event.session && world->events[i].at > last)
-			last = world->events[i].at;
-	event.at = world->now + wait > last ? world->now + wait : last;
-	assert_true(world->event_count < EVENTS);
-	world->events[world->event_count++] = event;
-}
-
-static void
-unplan(struct world *world, unsigned i)
-{
-	world->event_count--;
-	memmove(&world->events[i], &world->events[i + 1], (world->event_count - i) * sizeof(struct event));
-}
-
-static void
-forget_session(struct world *world, const struct pool_session *session)
-{
-	for (unsigned i = world->event_count; i > 0; i--)
-		if (world->events[i - 1].session == session)
-			unplan(world, i - 1);
-}
-
-/* ---- the disk ---- */
-
-static struct queue_job *
-copy_row(const struct queue_job *job)
-{
-	struct queue_job *copy =
-	    row_make(number_of(job), job->account, job->due, (enum job_severity)job->severity, job->rcpt_count);
-
-	copy->state = job->state;
-	copy->created = job->created;
-	copy->expires = job->expires;
-	copy->attempt_count = job->attempt_count;
-	copy->uncertain = job->uncertain;
-	for (unsigned i = 0; i < job->rcpt_count; i++)
-		copy->rcpts[i].state = job->rcpts[i].state;
-	return copy;
-}
-
-static void
-to_disk(struct world *world, const struct queue_job *job)
-{
-	unsigned n = number_of(job);
-
-	assert_true(!world->disk[n] || !job_state_final((enum job_state)world->disk[n]->state)); /* it ends once */
-	queue_job_free(world->disk[n]);
-	world->disk[n] = copy_row(job);
-	if (job_state_final((enum job_state)job->state))
-		world->ended[n] = world->now;
-}
-
-static void
-load(struct world *world, struct engine_account *account)
-{
-	struct queue_job *jobs[JOBS];
-	nd_unix next = ND_NEVER;
-	unsigned count = 0;
-
-	for (unsigned n = 0; n < JOBS; n++) {
-		struct queue_job *row = world->disk[n];
-
-		if (!row || row->state != JOB_QUEUED || strcmp(row->account, account->conf->name) != 0 ||
-		    sched_find(&account->sched, row->id))
-			continue;
-		if (row->due <= clock_of(world).unix_ms)
-			jobs[count++] = copy_row(row);
-		else if (row->due < next)
-			next = row->due;
-	}
-	engine_loaded(world->engine, account, jobs, count, false, next, clock_of(world));
-}
-
-/* Jobs whose own time is over. */
-static void
-sweep(struct world *world)
-{
-	if (world->now - world->swept < ND_MIN(1))
-		return;
-	world->swept = world->now;
-	for (unsigned n = 0; n < JOBS; n++) {
-		struct queue_job *row = world->disk[n], *ended;
-
-		if (!row || row->state != JOB_QUEUED || row->expires == 0 || row->expires > clock_of(world).unix_ms ||
-		    engine_expire(world->engine, row, clock_of(world)))
-			continue;
-		ended = copy_row(row);
-		settle_expire(ended, clock_of(world).unix_ms);
-		to_disk(world, ended);
-		queue_job_free(ended);
-	}
-}
-
-/* ---- the relay ---- */
-
-static void
-take(struct world *world, const struct settle_mail *mail, unsigned n)
-{
-	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		if (mail->results[k].reply.code == 250)
-			world->twice += ++world->delivered[n][mail->index[k]] > 1;
-}
-
-/* No day has more recipients than it may. */
-static void
-check_day(const struct world *world, unsigned i)
-{
-	unsigned rcpts = 0, n = world->begun_count[i];
-
-	if (world->conf.account[i].recipients_per_day == 0)
-		return;
-	while (n > 0 && world->now - world->begun[i][n - 1] < ND_DAY(1))
-		rcpts += world->begun_rcpts[i][--n];
-	assert_true(rcpts <= world->conf.account[i].recipients_per_day);
-}
-
-/* And no hour of a reader. */
-static void
-check_hour(struct world *world, const struct sched_job *job, unsigned i)
-{
-	const int64_t at_most = world->conf.account[i].messages_per_recipient_hour;
-	struct settle_mail *mail;
-
-	if (at_most == 0)
-		return;
-	mail = settle_mail_new(job->job);
-	for (unsigned k = 0; k < mail->mail.rcpt_count; k++) {
-		const unsigned reader = mail->index[k];
-		unsigned *count = &world->written_count[reader];
-
-		world->written[reader][(*count)++] = world->now;
-		assert_true(*count < JOBS * 40);
-		if (*count > at_most)
-			assert_true(world->now - world->written[reader][*count - 1 - at_most] >= ND_HOUR(1));
-	}
-	free(mail);
-}
-
-/* From now on the relay may have it, and its data counts for the limits. */
-static void
-note(struct world *world, struct sched_job *job)
-{
-	const unsigned i = index_of(job->job->account), at_most = (unsigned)world->conf.account[i].messages_per_minute;
-	unsigned *count = &world->begun_count[i];
-
-	job->slot = 0;
-	world->begun_rcpts[i][*count] = job->rcpts;
-	world->begun[i][(*count)++] = world->now;
-	assert_true(*count < JOBS * 40);
-	check_day(world, i);
-	check_hour(world, job, i);
-	if (at_most > 0 && *count > at_most)
-		assert_true(world->now - world->begun[i][*count - 1 - at_most] >= ND_MIN(1));
-}
-
-static void
-tell(struct world *world, struct pool_session *session, struct smtp_outcome *outcome, unsigned no_rcpt)
-{
-	struct sched_job *job = session->jobs[0];
-	struct settle_mail *mail = settle_mail_new(job->job);
-	struct engine_told told = { outcome, mail, "relay", clock_of(world).unix_ms };
-	unsigned n = number_of(job->job);
-	bool lost = outcome->end == SMTP_ENDED_LOST, taken;
-
-	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ .asked = true,
-			.reply = { .code = no_rcpt > 0 && roll(world, no_rcpt) == 0 ? 550 : 250 } };
-	if (lost)
-		outcome->uncertain = job->slot >= 0;
-	taken = lost ? outcome->uncertain && roll(world, 2) == 0 : outcome->reply.code == 250;
-	if (taken)
-		take(world, mail, n);
-	engine_outcome(world->engine, session, &told, clock_of(world));
-	if (job->place != SCHED_SETTLING)
-		job->slot = -1;
-	free(mail);
-}
-
-static void
-lose(struct world *world, struct pool_session *session)
-{
-	while (session->job_count > 0) {
-		struct smtp_outcome lost = { .end = SMTP_ENDED_LOST,
-			.stage = session->jobs[0]->slot >= 0 ? SMTP_AT_END : SMTP_AT_MAIL,
-			.company = session->job_count > 1 };
-
-		(void)nd_fail(&lost.why, ND_ECLOSED, 0, "lost");
-		tell(world, session, &lost, 0);
-	}
-	forget_session(world, session);
-	engine_gone(world->engine, session, NULL, clock_of(world));
-}
-
-static void
-play_outcome(struct world *world, struct pool_session *session)
-{
-	static const struct smtp_reply replies[] = { { .code = 250 }, { .code = 451 }, { .code = 421, .text = "busy" },
-		{ .code = 432, .text = "4.3.2 Concurrent connections limit exceeded." }, { .code = 550 } };
-	static const unsigned char odds[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 3, 4 };
-	const bool calm = index_of(session->account->conf->name) == CALM;
-	unsigned luck = calm ? 0 : odds[roll(world, sizeof(odds))];
-	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = replies[luck] };
-
-	if (session->jobs[0]->slot < 0 || (!calm && roll(world, 12) == 0)) {
-		lose(world, session);
-		return;
-	}
-	if (outcome.reply.code == 421 && session->job_count > 1) {
-		lose(world, session);
-		return;
-	}
-	tell(world, session, &outcome, calm ? 0 : 30);
-	if (outcome.reply.code == 421) {
-		forget_session(world, session);
-		engine_gone(world->engine, session, NULL, clock_of(world));
-	} else if (session->job_count == 0) {
-		engine_ready(world->engine, session, clock_of(world));
-	}
-}
-
-static void
-play_opened(struct world *world, struct pool_session *session)
-{
-	static const struct smtp_fault closed = { .stage = SMTP_AT_CONNECT,
-		.why = { .err = ND_ECONNECT, .text = "refused" } },
-				       no_token = { .stage = SMTP_AT_AUTH,
-					       .reply = { .code = 535, .text = "5.7.3 Authentication unsuccessful" },
-					       .token_refused = true };
-	const unsigned i = index_of(session->account->conf->name);
-
-	if (world->down[i])
-		engine_gone(world->engine, session, &closed, clock_of(world));
-	else if (i == TOKENS && roll(world, 10) == 0)
-		engine_gone(world->engine, session, &no_token, clock_of(world));
-	else
-		engine_ready(world->engine, session, clock_of(world));
-}
-
-static void
-play_token(struct world *world, struct engine_account *account)
-{
-	const unsigned luck = roll(world, 10);
-	struct nd_why why;
-
-	(void)nd_fail(&why, luck == 0 ? ND_ETOKEN : ND_ETOKENLATER, 0, "no token");
-	if (luck == 0)
-		engine_token_refused(world->engine, account, &why, clock_of(world));
-	else if (luck == 1)
-		engine_token_later(world->engine, account, 0, &why, clock_of(world));
-	else
-		engine_token_got(world->engine, account, world->now, world->now + ND_HOUR(1), clock_of(world));
-}
-
-static void
-play(struct world *world, const struct event *event)
-{
-	switch (event->what) {
-	case OPENED:
-		play_opened(world, event->session);
-		break;
-	case NOTED:
-		note(world, event->job);
-		break;
-	case ROOM:
-		if (event->session->job_count > 0)
-			engine_room(world->engine, event->session);
-		break;
-	case OUTCOME:
-		play_outcome(world, event->session);
-		break;
-	case TOKEN:
-		play_token(world, event->account);
-		break;
-	case STORED:
-		to_disk(world, event->job->job);
-		event->job->slot = -1;
-		engine_stored(world->engine, event->account, event->job, clock_of(world));
-		break;
-	}
-}
 
 /* ---- the daemon ---- */
 
@@ -428,6 +73,7 @@ send(struct world *world, const struct engine_action *action)
 	for (const struct sched_job *job = action->account->sched.all; job && !sched_severe(action->job->job);
 	     job = job->next)
 		assert_false(job->place == SCHED_READY && sched_severe(job->job) && !job->last);
+	assert_false(declined_by(world->disk[number_of(action->job->job)], action->account->conf->name));
 	/* Those beside others are noted before they are said. */
 	if (action->session->job_count > 1)
 		note(world, action->job);
@@ -437,6 +83,37 @@ send(struct world *world, const struct engine_action *action)
 	if (action->account->conf->window > 1)
 		plan(world, (struct event){ .what = ROOM, .session = action->session }, roll(world, 50));
 	plan(world, (struct event){ .what = OUTCOME, .session = action->session }, roll(world, (unsigned)slow));
+}
+
+/* As the driver does it: the row is another account's from now on, and is on its way to the disk. */
+static void
+move(struct world *world, const struct engine_action *action)
+{
+	struct queue_job *row = action->job->job;
+
+	assert_int_equal(row->state, JOB_QUEUED);
+	assert_string_not_equal(action->to->name, row->account);
+	assert_false(declined_by(row, action->to->name));
+	if (queue_says(row, QUEUE_PINNED)) {
+		engine_stays(world->engine, action->account, action->job, clock_of(world));
+		return;
+	}
+	world->moved++;
+	world->came[number_of(row)] = world->now;
+	free(row->account);
+	row->account = nd_xstrdup(action->to->name);
+	plan(world, (struct event){ .what = STORED, .account = action->account, .job = action->job }, roll(world, 20));
+}
+
+/* Of the mailbox that two accounts may have in common. */
+static void
+check_sessions(const struct world *world)
+{
+	const struct engine_account *account = engine_account_named(world->engine, names[CHECKERED]);
+	const struct engine_account *other = engine_account_named(world->engine, names[TOKENS]);
+
+	if (account->limit == other->limit)
+		assert_true(pool_total(&account->pool) + pool_total(&other->pool) <= SESSIONS);
 }
 
 static void
@@ -478,6 +155,9 @@ obey(struct world *world)
 			plan(world, (struct event){ .what = TOKEN, .account = action.account }, roll(world, 2000));
 		else if (action.act == ENGINE_RECALL || action.act == ENGINE_KEEP)
 			keep(world, &action);
+		else if (action.act == ENGINE_MOVE)
+			move(world, &action);
+		check_sessions(world);
 		if (action.act == ENGINE_STORE) {
 			if (action.attempt)
 				queue_attempt_done(action.attempt);
@@ -566,6 +246,8 @@ check_waits(struct world *world)
 			world->well_since[i] = world->now;
 		for (const struct sched_job *job = account->sched.all; job; job = job->next) {
 			since = job->due > world->well_since[i] ? job->due : world->well_since[i];
+			if (world->came[number_of(job->job)] > since)
+				since = world->came[number_of(job->job)];
 			if (job->place == SCHED_READY && world->now - since > WAIT_MAX)
 				fail_msg("job %s of %s waits for %lld s", job->job->id, names[i],
 				    (long long)(world->now - since) / 1000);
@@ -576,10 +258,15 @@ check_waits(struct world *world)
 static void
 accept(struct world *world, unsigned n)
 {
-	const unsigned i = roll(world, ACCOUNTS);
-	struct queue_job *job =
-	    row_make(n, names[i], clock_of(world).unix_ms, (enum job_severity)roll(world, 8), 1 + roll(world, RCPTS));
+	unsigned i = roll(world, ACCOUNTS);
+	struct queue_job *job;
 
+	if (world->ordered && n % 2 == 0)
+		i = index_of(engine_route(world->engine, false, clock_of(world))->name);
+	job = row_make(n, names[i], clock_of(world).unix_ms, (enum job_severity)roll(world, 8), 1 + roll(world, RCPTS));
+	world->first[n] = i;
+	if (world->ordered && n % 10 == 1)
+		job->facts = nd_xstrdup("{\"" QUEUE_PINNED "\":true}");
 	if (i != CALM && roll(world, 10) == 0)
 		job->expires = job->created + ND_MIN(1 + roll(world, 20));
 	world->accepted[n] = world->now;
@@ -607,6 +294,8 @@ check_end(struct world *world, unsigned n)
 	const struct queue_job *job = world->disk[n];
 
 	assert_true(job_state_final((enum job_state)job->state));
+	if (queue_says(job, QUEUE_PINNED))
+		assert_int_equal(index_of(job->account), world->first[n]);
 	for (unsigned k = 0; k < job->rcpt_count; k++) {
 		assert_int_not_equal(job->rcpts[k].state, RCPT_PENDING);
 		if (world->delivered[n][k] > 1)
@@ -618,17 +307,19 @@ check_end(struct world *world, unsigned n)
 		if (world->withdrawn[n])
 			assert_int_equal(world->delivered[n][k], world->then[n][k]);
 	}
-	if (index_of(job->account) == CALM && world->accepted[n] > world->asleep)
+	if (index_of(job->account) == CALM && world->first[n] == CALM && world->accepted[n] > world->asleep)
 		assert_true(world->ended[n] - world->accepted[n] < CALM_MAX);
 }
 
 static void
-open_world(struct world *world, uint32_t seed, bool week)
+open_world(struct world *world, uint32_t seed, enum kind kind)
 {
 	static char users[ACCOUNTS][2] = { "x", "y", "z" };
+	static char *order[ACCOUNTS];
+	const bool week = kind == WEEK;
 
-	*world = (struct world){ .dice = seed, .week = week };
-	rows_conf(&world->conf, names, 3);
+	*world = (struct world){ .dice = seed, .week = week, .ordered = kind == ORDERED };
+	rows_conf(&world->conf, names, SESSIONS);
 	for (unsigned i = 0; i < ACCOUNTS; i++)
 		world->conf.account[i].user = users[i];
 	world->conf.account[CHECKERED].window = seed % 3 == 0 ? 1 : 4;
@@ -637,6 +328,15 @@ open_world(struct world *world, uint32_t seed, bool week)
 	world->conf.account[TOKENS].messages_per_minute = seed % 5 ? 0 : 8;
 	world->conf.account[CHECKERED].recipients_per_day = week ? 30 : 0;
 	world->conf.account[CHECKERED].messages_per_recipient_hour = week ? 4 : 0;
+	if (world->ordered) {
+		for (unsigned i = 0; i < ACCOUNTS; i++)
+			order[i] = world->conf.account[i].name;
+		world->conf.accounts = (struct conf_list){ order, ACCOUNTS };
+		world->conf.failover_after = ND_MIN(2);
+		world->conf.uncertain_wait = ND_MIN(15);
+		if (seed % 2 == 0 && seed % 5 > 0) /* neither has limits */
+			world->conf.account[TOKENS].user = users[CHECKERED];
+	}
 	begin(world);
 }
 
@@ -650,14 +350,14 @@ unfinished(const struct world *world)
 }
 
 static void
-run_world(struct world *world, uint32_t seed, bool week)
+run_world(struct world *world, uint32_t seed, enum kind kind)
 {
 	unsigned n = 0, turns = 0;
 
-	open_world(world, seed, week);
+	open_world(world, seed, kind);
 	while (unfinished(world)) {
 		assert_true(++turns < 200000);
-		if (n < JOBS && roll(world, week ? 40 : 3) == 0)
+		if (n < JOBS && roll(world, world->week ? 40 : 3) == 0)
 			accept(world, n++);
 		befall(world);
 		for (unsigned i = 0; i < world->event_count;) {
@@ -686,39 +386,49 @@ run_world(struct world *world, uint32_t seed, bool week)
 }
 
 static void
-run_worlds(unsigned seeds, bool week)
+run_worlds(unsigned seeds, enum kind kind)
 {
 	static struct world world;
 	const char *one = getenv("ND_SEED");
-	unsigned crashes = 0, twice = 0, paced = 0;
+	unsigned crashes = 0, twice = 0, paced = 0, moved = 0, declined = 0;
 
 	for (uint32_t seed = one ? (uint32_t)strtoul(one, NULL, 10) : 1; seed <= seeds || one; seed++) {
 		seed_played = seed;
-		run_world(&world, seed, week);
+		run_world(&world, seed, kind);
 		crashes += world.crashes;
 		twice += world.twice;
 		paced += world.paced;
-		assert_true(!week || world.now > ND_DAY(5));
+		moved += world.moved;
+		declined += world.declined;
+		assert_true(kind != WEEK || world.now > ND_DAY(5));
 		if (one)
 			break;
 	}
 	seed_played = 0;
-	assert_true(one || (crashes > seeds && twice > seeds &&
-			       (!week || paced > seeds))); /* else nothing was put to the test */
+	assert_true(one || (crashes > seeds && twice > seeds && (kind != WEEK || paced > seeds) &&
+			       (kind != ORDERED || (moved > 10 * seeds &&
+						       declined > 10 * seeds)))); /* else nothing was put to the test */
 }
 
 static void
 in_a_world_of_outages_each_job_ends_once(void **state)
 {
 	(void)state;
-	run_worlds(SEEDS, false);
+	run_worlds(SEEDS, PLAIN);
 }
 
 static void
 in_weeks_with_a_daily_quota_too_and_no_day_has_more(void **state)
 {
 	(void)state;
-	run_worlds(WEEKS, true);
+	run_worlds(WEEKS, WEEK);
+}
+
+static void
+with_failover_each_job_ends_once_by_an_account_that_can_take_it(void **state)
+{
+	(void)state;
+	run_worlds(SEEDS, ORDERED);
 }
 
 static int
@@ -735,6 +445,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(in_a_world_of_outages_each_job_ends_once, say_seed),
+		cmocka_unit_test_teardown(with_failover_each_job_ends_once_by_an_account_that_can_take_it, say_seed),
 		cmocka_unit_test_teardown(in_weeks_with_a_daily_quota_too_and_no_day_has_more, say_seed),
 	};
 

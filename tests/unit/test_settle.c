@@ -12,13 +12,14 @@
 
 #define NOW 1000000
 
-static struct conf_account account = { .provider = CONF_SMTP, .auth = CONF_PASSWORD };
+static struct conf_account account = { .name = (char[]){ "a" }, .provider = CONF_SMTP, .auth = CONF_PASSWORD };
 
 struct play {
 	struct queue_job *job;
 	struct settle_mail *mail;
 	struct smtp_outcome outcome;
 	struct settle_word word;
+	bool elsewhere;
 };
 
 static void
@@ -49,7 +50,8 @@ static struct settle_suspect nobody;
 static void
 settle(struct play *play)
 {
-	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW, &nobody, NULL };
+	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW, &nobody, NULL,
+		play->elsewhere };
 
 	settle_outcome(play->job, &c, &play->word);
 }
@@ -120,6 +122,62 @@ all_refused_is_failed_with_the_relays_words(void **state)
 	settle(&play);
 	assert_int_equal(play.job->state, JOB_FAILED);
 	assert_non_null(strstr(play.job->reason, "550 5.1.1 no such user"));
+	end(&play);
+}
+
+static void
+too_big_for_this_account_is_for_another_one(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2);
+	play.elsewhere = true;
+	play.outcome.stage = SMTP_AT_MAIL;
+	reply(&play.outcome.reply, 552, "5.3.4", "too big for a");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	assert_true(play.word.counted && play.word.elsewhere && !play.word.account_fault);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_PENDING);
+	assert_string_equal(play.job->declined, "too-big: 552 5.3.4 too big for a\na");
+	/* The last one there is refuses it as well. */
+	account.name[0] = 'b';
+	play.elsewhere = false;
+	reply(&play.outcome.reply, 552, "5.3.4", "too big for b");
+	settle(&play);
+	account.name[0] = 'a';
+	assert_int_equal(play.job->state, JOB_FAILED);
+	assert_string_equal(play.job->reason, "too-big: 552 5.3.4 too big for a");
+	assert_string_equal(play.job->rcpts[0].text, "too big for a");
+	assert_int_equal(play.job->attempt_count, 2);
+	assert_int_equal(play.word.refused.job[0], 0); /* no matter of the account */
+	end(&play);
+}
+
+static void
+only_who_cannot_be_named_here_goes_elsewhere(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 3);
+	play.elsewhere = true;
+	rcpt(&play, 0, 250, "2.1.5", "ok");
+	rcpt(&play, 1, 553, "5.6.7", "needs SMTPUTF8");
+	rcpt(&play, 2, 550, "5.1.1", "no such user");
+	reply(&play.outcome.reply, 250, "2.0.0", "OK queued");
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_PENDING);
+	assert_int_equal(play.job->rcpts[2].state, RCPT_REFUSED);
+	assert_true(play.word.elsewhere && play.word.delivered);
+	assert_non_null(strstr(play.job->reason, "needs-smtputf8"));
+	settle_declined(play.job, NOW + 1); /* whoever was left has gone meanwhile */
+	assert_int_equal(play.job->state, JOB_DELIVERED);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_REFUSED);
+	assert_int_equal(play.job->rcpts[1].at, NOW + 1);
 	end(&play);
 }
 
@@ -599,6 +657,8 @@ main(void)
 		cmocka_unit_test(a_refused_recipient_does_not_stop_the_others),
 		cmocka_unit_test(only_the_undelivered_are_tried_again),
 		cmocka_unit_test(all_refused_is_failed_with_the_relays_words),
+		cmocka_unit_test(too_big_for_this_account_is_for_another_one),
+		cmocka_unit_test(only_who_cannot_be_named_here_goes_elsewhere),
 		cmocka_unit_test(what_a_filter_says_of_a_sensitive_message_is_judged_and_not_kept),
 		cmocka_unit_test(a_message_that_is_found_damaged_amid_its_content_fails),
 		cmocka_unit_test(a_lost_end_of_data_is_uncertain_and_tried_again),

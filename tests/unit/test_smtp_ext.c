@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/core/smtp_check.h"
 #include "daemon/core/smtp_ext.h"
 
 #include <stdio.h>
@@ -135,6 +136,31 @@ what_is_left_out_keeps_its_limits(void **state)
 	assert_int_equal(caps.size_max, 1000);
 }
 
+static void
+a_size_that_the_server_refused_is_not_asked_for(void **state)
+{
+	const struct smtp_mail mail = { .from = "a@example.com", .size = 2000, .too_big = 2000 };
+	struct smtp_mail smaller = mail, unknown = mail;
+	struct smtp_caps caps = everything;
+	struct smtp_reply refusal;
+
+	(void)state;
+	caps.size_max = 5000; /* whatever it announces */
+	assert_false(smtp_check_mail(&mail, &caps, "relay.example", &refusal));
+	assert_int_equal(refusal.code, 552);
+	assert_int_equal(refusal.lines, 0);
+	assert_string_equal(refusal.enhanced, "5.3.4");
+	assert_string_equal(refusal.text,
+	    "notifyd did not ask: the message has 2000 octets, relay.example has refused one of 2000 for its size");
+	smaller.size = 1999;
+	assert_true(smtp_check_mail(&smaller, &caps, "relay.example", &refusal));
+	unknown.too_big = 0;
+	assert_true(smtp_check_mail(&unknown, &caps, "relay.example", &refusal));
+	unknown.size = 5001;
+	assert_false(smtp_check_mail(&unknown, &caps, "relay.example", &refusal));
+	assert_non_null(strstr(refusal.text, "takes 5000"));
+}
+
 struct accusation {
 	const char *reply;
 	enum smtp_stage stage;
@@ -209,6 +235,7 @@ main(void)
 		cmocka_unit_test(only_what_is_offered_and_wanted_is_added_to_mail),
 		cmocka_unit_test(a_report_of_failure_is_asked_for_each_recipient),
 		cmocka_unit_test(what_is_left_out_keeps_its_limits),
+		cmocka_unit_test(a_size_that_the_server_refused_is_not_asked_for),
 		cmocka_unit_test(a_refusal_accuses_what_it_speaks_of),
 	};
 

@@ -239,6 +239,26 @@ a_refusal_beside_others_is_the_mails_own_matter(void **state)
 	assert_int_equal(smtp_habits_window(&habits, 8, 0), 8);
 }
 
+static void
+a_size_that_was_refused_is_not_tried_for_four_hours(void **state)
+{
+	struct smtp_habits habits = { 0 };
+
+	(void)state;
+	assert_int_equal(smtp_habits_too_big(&habits, 0), 0);
+	smtp_habits_refused(&habits, 0, 1000); /* not known */
+	assert_int_equal(smtp_habits_too_big(&habits, 1000), 0);
+	smtp_habits_refused(&habits, 5000, 1000);
+	assert_int_equal(smtp_habits_too_big(&habits, 1000), 5000);
+	smtp_habits_refused(&habits, 6000, 2000); /* of another session, begun before: the smallest counts */
+	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4) - 1), 5000);
+	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4)), 0);
+	smtp_habits_refused(&habits, 4000, 3000);
+	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4)), 4000);
+	smtp_habits_refused(&habits, 7000, ND_HOUR(9)); /* what was known is over */
+	assert_int_equal(smtp_habits_too_big(&habits, ND_HOUR(9)), 7000);
+}
+
 int
 main(void)
 {
@@ -254,6 +274,7 @@ main(void)
 		cmocka_unit_test(a_recipient_that_was_refused_for_an_extension_tells_of_it_too),
 		cmocka_unit_test(a_host_that_gets_out_of_step_is_spoken_to_more_plainly),
 		cmocka_unit_test(after_a_flight_that_is_uncertain_trust_is_to_be_won_again),
+		cmocka_unit_test(a_size_that_was_refused_is_not_tried_for_four_hours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

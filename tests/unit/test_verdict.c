@@ -43,6 +43,7 @@ struct seen {
 #define THROTTLED VERDICT_THROTTLED
 #define RETRY VERDICT_RETRY
 #define REFUSED VERDICT_REFUSED
+#define ELSEWHERE VERDICT_ELSEWHERE
 #define REFRESH VERDICT_REFRESH
 #define SPLIT VERDICT_SPLIT
 
@@ -218,8 +219,8 @@ static const struct seen google[] = {
 	{ GR, MAIL, "550 5.7.1 Invalid credentials for relay [192.0.2.1]. - gsmtp", HELD, 0, "relay-denied" },
 	{ GG, RCPT, "550 5.1.1 The email account that you tried to reach does not exist. - gsmtp", REFUSED, 0, "recipient-refused" },
 	{ GG, RCPT, "550 5.2.1 The email account that you tried to reach is disabled. - gsmtp", REFUSED, 0, "recipient-refused" },
-	{ GG, END, "552 5.2.3 Your message exceeded Google's message size limits. - gsmtp", REFUSED, 0, "too-big" },
-	{ GG, MAIL, "552 5.3.4 Your message exceeded Google's message size limits. - gsmtp", REFUSED, 0, "too-big" },
+	{ GG, END, "552 5.2.3 Your message exceeded Google's message size limits. - gsmtp", ELSEWHERE, 0, "too-big" },
+	{ GG, MAIL, "552 5.3.4 Your message exceeded Google's message size limits. - gsmtp", ELSEWHERE, 0, "too-big" },
 };
 
 static const struct seen amazon[] = {
@@ -231,18 +232,18 @@ static const struct seen amazon[] = {
 	{ SES, AUTH, "454 Temporary authentication failure", FAILING, 0, "service-unavailable" },
 	{ SES, DATA, "454 Temporary service failure", FAILING, 0, "service-unavailable" },
 	{ SES, MAIL, "530 Authentication required", HELD, 0, "not-authenticated" },
-	{ SES, END, "552 Message is too long.", REFUSED, 0, "too-big" },
+	{ SES, END, "552 Message is too long.", ELSEWHERE, 0, "too-big" },
 	{ SES, END, "554 Access denied: User 'arn:aws:iam::1:user/x' is not authorized to perform 'ses:SendRawEmail' on resource", HELD, 0, "permission" },
 	{ SES, END, "554 Message rejected: Email address is not verified. The following identities failed the check", HELD, 0, "not-verified" },
 	{ SES, END, "250 Ok 0102018f", VERDICT_DELIVERED, 0, "delivered" },
 };
 
 static const struct seen ordinary[] = {
-	{ ANY, END, "554 5.3.4 Message too big", REFUSED, 0, "too-big" },
-	{ ANY, MAIL, "550 5.7.30 notifyd did not ask: x does not offer REQUIRETLS on this session", REFUSED, 0, "needs-requiretls" },
-	{ ANY, MAIL, "555 REQUIRETLS is not supported", REFUSED, 0, "needs-requiretls" },
-	{ ANY, RCPT, "550 5.7.30 REQUIRETLS support required", REFUSED, 0, "needs-requiretls" },
-	{ ANY, END, "550 5.2.3 Message too long", REFUSED, 0, "too-big" },
+	{ ANY, END, "554 5.3.4 Message too big", ELSEWHERE, 0, "too-big" },
+	{ ANY, MAIL, "550 5.7.30 notifyd did not ask: x does not offer REQUIRETLS on this session", ELSEWHERE, 0, "needs-requiretls" },
+	{ ANY, MAIL, "555 REQUIRETLS is not supported", ELSEWHERE, 0, "needs-requiretls" },
+	{ ANY, RCPT, "550 5.7.30 REQUIRETLS support required", ELSEWHERE, 0, "needs-requiretls" },
+	{ ANY, END, "550 5.2.3 Message too long", ELSEWHERE, 0, "too-big" },
 	{ ANY, RCPT, "452 4.5.3 no more", SPLIT, 0, "too-many-recipients" },
 	{ ANY, RCPT, "450 4.5.3 no more", SPLIT, 0, "too-many-recipients" },
 	{ ANY, RCPT, "451 4.5.3 no more", SPLIT, 0, "too-many-recipients" },
@@ -260,12 +261,17 @@ static const struct seen ordinary[] = {
 	{ ANY, END, "421 4.3.0 Mail system error", FAILING, 0, "service-unavailable" },
 	{ ANY, MAIL, "452 4.3.1 Insufficient system storage", RETRY, 0, "message-deferred" },
 	{ ANY, MAIL, "451 4.3.0 try again", RETRY, 0, "message-deferred" },
-	{ ANY, MAIL, "552 5.3.4 Message size exceeds fixed limit", REFUSED, 0, "too-big" },
-	{ ANY, MAIL, "552 message too large", REFUSED, 0, "too-big" },
-	{ ANY, MAIL, "553 5.6.7 Must declare SMTPUTF8 to send unicode address", REFUSED, 0, "needs-smtputf8" },
+	{ ANY, MAIL, "552 5.3.4 Message size exceeds fixed limit", ELSEWHERE, 0, "too-big" },
+	{ ANY, MAIL, "552 message too large", ELSEWHERE, 0, "too-big" },
+	{ ANY, MAIL, "523 5.2.3 Message length exceeds administrative limit", ELSEWHERE, 0, "too-big" },
+	{ ANY, END, "523 message too big", ELSEWHERE, 0, "too-big" },
+	{ ANY, END, "523 5.7.10 encryption needed", REFUSED, 0, "message-refused" },
+	{ ANY, END, "554 5.6.3 conversion required but not supported", ELSEWHERE, 0, "needs-8bitmime" },
+	{ ANY, RCPT, "550 5.6.9 UTF-8 header message cannot be transferred", ELSEWHERE, 0, "needs-smtputf8" },
+	{ ANY, MAIL, "553 5.6.7 Must declare SMTPUTF8 to send unicode address", ELSEWHERE, 0, "needs-smtputf8" },
 	{ ANY, MAIL, "553 5.6.7 notifyd did not ask: <größe@example.com> needs SMTPUTF8, which relay.example does not offer", HELD, 0,
 	  "sender-needs-smtputf8" },
-	{ ANY, RCPT, "553 5.6.7 notifyd did not ask: <größe@example.com> needs SMTPUTF8, which relay.example does not offer", REFUSED, 0,
+	{ ANY, RCPT, "553 5.6.7 notifyd did not ask: <größe@example.com> needs SMTPUTF8, which relay.example does not offer", ELSEWHERE, 0,
 	  "needs-smtputf8" },
 	{ ANY, MAIL, "553 5.7.1 sender address rejected: not owned by user", HELD, 0, "sender-refused" },
 	{ ANY, MAIL, "550 5.1.0 sender rejected", HELD, 0, "sender-refused" },
@@ -452,8 +458,8 @@ a_recipient_is_refused_without_harm_to_the_account(void **state)
 static void
 each_verdict_has_the_name_the_api_shows(void **state)
 {
-	static const char *const names[] = { "delivered", "retry", "refused", "resend", "split", "throttled", "failing",
-		"refresh", "held" };
+	static const char *const names[] = { "delivered", "retry", "refused", "resend", "split", "elsewhere",
+		"throttled", "failing", "refresh", "held" };
 
 	(void)state;
 	for (int n = 0; n <= VERDICT_HELD; n++)

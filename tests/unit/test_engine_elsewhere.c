@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_engine_elsewhere.c - what one account cannot take goes by another one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/engine_pair.h"
+
+static void
+what_one_account_cannot_take_goes_by_the_other_one_at_once(void **state)
+{
+	struct queue_job *job;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.small[0] = true;
+	accept(&world, 1, "a", false);
+	run(&world);
+	assert_int_equal(world.moved, 1);
+	assert_int_equal(world.delivered[1][1], 1);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_OK); /* no fault of the account */
+	assert_string_equal(route(&world), "a");
+	world.conf.uncertain_wait = ND_SEC(50);
+	accept(&world, 2, "a", true); /* it may have been taken before */
+	run_to(&world, ND_SEC(50) - 1);
+	assert_int_equal(world.delivered[1][2], 0);
+	run_to(&world, ND_SEC(50));
+	assert_int_equal(world.delivered[1][2], 1);
+	/* One that comes back from the store with it written on it is not even tried. */
+	job = row_make(3, "a", at(world.now).unix_ms, JOB_WARNING, 1);
+	job->declined = nd_xstrdup("too-big: 552\na");
+	engine_accepted(world.engine, job, at(world.now));
+	run(&world);
+	assert_int_equal(world.delivered[1][3], 1);
+	assert_int_equal(world.tried[0], 2);
+	end(&world);
+}
+
+static void
+each_account_is_asked_once_and_the_first_one_has_the_last_word(void **state)
+{
+	struct queue_job *job;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.small[0] = world.small[1] = true;
+	accept(&world, 1, "b", false); /* from the second to the first */
+	run_to(&world, ND_DAY(1));
+	assert_int_equal(world.tried[0], 1);
+	assert_int_equal(world.tried[1], 1);
+	assert_int_equal(world.failed, 1);
+	assert_string_equal(world.reason, "too-big: 552 5.3.4 too big for b");
+	/* All have declined it, and settings brought it back to one of them. */
+	job = row_make(2, "a", at(world.now).unix_ms, JOB_WARNING, 1);
+	job->declined = nd_xstrdup("too-big: first\na\nb");
+	engine_accepted(world.engine, job, at(world.now));
+	run(&world);
+	assert_int_equal(world.failed, 2);
+	assert_string_equal(world.reason, "too-big: first");
+	assert_int_equal(world.tried[0] + world.tried[1], 2);
+	end(&world);
+}
+
+static void
+who_named_its_account_or_has_no_failover_fails(void **state)
+{
+	struct queue_job *job;
+	struct world world;
+
+	(void)state;
+	for (unsigned pinned = 0; pinned < 2; pinned++) {
+		begin(&world);
+		world.small[0] = true;
+		job = row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1);
+		if (pinned)
+			job->facts = nd_xstrdup("{\"pinned\":true}");
+		else
+			world.conf.failover_after = 0;
+		engine_accepted(world.engine, job, at(0));
+		run(&world);
+		assert_int_equal(world.failed, 1);
+		assert_int_equal(world.moved, 0);
+		assert_string_equal(world.reason, "too-big: 552 5.3.4 too big for a");
+		end(&world);
+	}
+}
+
+/* The other one is in trouble: it waits there, and when this one is in trouble too it keeps nobody from nowhere. */
+static void
+it_waits_where_it_may_be_taken_and_never_comes_back(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.small[0] = true;
+	world.down[1] = true;
+	accept(&world, 1, "b", false);
+	run(&world);
+	assert_int_equal(account(&world, 1)->health.state, HEALTH_FAILING);
+	accept(&world, 2, "a", false);
+	run_to(&world, ND_MIN(1));
+	assert_int_equal(world.moved, 1);
+	assert_int_equal(world.tried[0], 1);
+	world.small[0] = false;
+	run_to(&world, ND_MIN(3)); /* the other one of b goes on by a */
+	assert_int_equal(world.delivered[0][1], 1);
+	assert_int_equal(world.tried[0], 2);
+	run_to(&world, ND_HOUR(1));
+	assert_int_equal(world.tried[0], 2);
+	world.down[1] = false;
+	run_to(&world, ND_HOUR(2));
+	assert_int_equal(world.delivered[1][2], 1);
+	end(&world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_one_account_cannot_take_goes_by_the_other_one_at_once),
+		cmocka_unit_test(each_account_is_asked_once_and_the_first_one_has_the_last_word),
+		cmocka_unit_test(who_named_its_account_or_has_no_failover_fails),
+		cmocka_unit_test(it_waits_where_it_may_be_taken_and_never_comes_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
