@@ -69,7 +69,7 @@ mind_digest(struct sched_job *sched_job)
 		    "job %s was taken, but not all of its message had left: its evidence has no digest", job->id);
 		return;
 	}
-	if (sched_job->plain && deliver_head_plain(NULL, job, &head, &why) != ND_OK)
+	if (deliver_head_make(NULL, job, sched_job->plain, &head, &why) != ND_OK)
 		return;
 	sum = evidence_sum_new(job, sched_job->octets);
 	evidence_sum_add(sum, head.octets ? head.octets : job->head, head.octets ? head.len : strlen(job->head));

@@ -55,6 +55,8 @@ libcore_a_SOURCES = \
 	%D%/core/intake_limit.h \
 	%D%/core/jwt.c \
 	%D%/core/jwt.h \
+	%D%/core/late.c \
+	%D%/core/late.h \
 	%D%/core/limit.c \
 	%D%/core/limit.h \
 	%D%/core/limit_feedback.c \
@@ -72,6 +74,8 @@ libcore_a_SOURCES = \
 	%D%/core/mime_head.c \
 	%D%/core/mime_header.c \
 	%D%/core/mime_header.h \
+	%D%/core/mime_notice.c \
+	%D%/core/mime_notice.h \
 	%D%/core/mime_parts.c \
 	%D%/core/mime_parts.h \
 	%D%/core/mime_plain.c \

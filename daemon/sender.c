@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/late.h"
 #include "daemon/core/mime.h"
 
 #include <stdio.h>
@@ -87,6 +88,8 @@ void
 sender_move(struct queue_job *job, const struct conf_account *account)
 {
 	sender_write(job, account, has_fact(job, "reply_to"), false);
+	if (job->late != LATE_NEVER)
+		job->late = LATE_OPEN;
 	free(job->account);
 	job->account = nd_xstrdup(account->name);
 }

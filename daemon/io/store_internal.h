@@ -79,6 +79,7 @@ enum store_row {
 	ROW_COMMON,           /* how many these are */
 	ROW_SEQ = ROW_COMMON, /* of job */
 	ROW_AGAIN,
+	ROW_LATE,
 	ROW_HEAD,
 	ROW_BODY,
 	ROW_DATA = ROW_COMMON, /* of history */

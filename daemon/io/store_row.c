@@ -97,6 +97,7 @@ store_row_job(const struct store *store, sqlite3_stmt *stmt, struct queue_job **
 	job->body = copy(stmt, ROW_BODY, &short_of_memory);
 	job->body_kept = true;
 	job->again = sqlite3_column_int(stmt, ROW_AGAIN) != 0;
+	job->late = (uint32_t)sqlite3_column_int64(stmt, ROW_LATE);
 	if (job->state == JOB_QUEUED && sqlite3_column_int64(stmt, ROW_SEQ) <= store->new_uncertain_seq &&
 	    job->due <= store->new_uncertain_due)
 		job->uncertain = true;

@@ -162,6 +162,7 @@ put_job(struct store *store, const struct queue_job *job)
 		(void)sqlite3_bind_null(stmt, ROW_COMMON + 4);
 	else
 		(void)sqlite3_bind_blob64(stmt, ROW_COMMON + 4, job->body, job->body_len, SQLITE_STATIC);
+	store_db_int(stmt, ROW_COMMON + 5, job->late);
 	return store_db_run(stmt);
 }
 
@@ -432,6 +433,7 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 	store_db_int(stmt, 11, ended);
 	store_db_int(stmt, 12, job->expires);
 	store_db_int(stmt, 13, job->again);
+	store_db_int(stmt, 14, job->late);
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = change_rcpts(store, job, seq);
@@ -541,6 +543,7 @@ store_write_uncertain(struct store *store, struct store_req *req)
 		stmt = store_db_stmt(store, SQL_JOB_UNCERTAIN);
 		store_db_text(stmt, 1, req->ids[i]);
 		store_db_int(stmt, 2, JOB_QUEUED);
+		store_db_int(stmt, 3, req->lates ? req->lates[i] : 0);
 		rc = store_db_run(stmt);
 	}
 	if (rc == SQLITE_OK && req->all_due)
