@@ -13,7 +13,7 @@
 struct giving {
 	struct http_request *request;
 	struct queue_job *job;
-	struct spool_body body; /* of a spooled job */
+	struct spool_body body;   /* of a spooled job */
 	struct deliver_head head; /* octets NULL: the job's own */
 	size_t head_len, head_at;
 	char piece[PIECE];

@@ -92,21 +92,23 @@ add_span(struct nd_buf *out, nd_ms span)
 void
 late_words(const struct queue_job *job, struct nd_buf *out)
 {
+	/* To the minute, as all times are that it tells. */
 	const nd_unix sent = (nd_unix)(job->late / LATE_FIRST) * ND_MIN(1), event = happened(job);
-	const bool slow = sent - meant(job) >= LATE_AFTER - ND_MIN(1); /* `sent` has lost its seconds */
+	const bool slow = sent - meant(job) >= LATE_AFTER - ND_MIN(1);
 
 	(void)nd_buf_adds(out, "This message ");
 	if (event < meant(job)) {
 		(void)nd_buf_adds(out, "comes ");
-		add_span(out, sent - event);
+		add_span(out, sent - event / ND_MIN(1) * ND_MIN(1));
 		(void)nd_buf_adds(out, " after what it tells of: that was at ");
 		add_time(out, event, 0);
 		(void)nd_buf_adds(out, ", and it was accepted at ");
 		add_time(out, job->created, event);
 	} else {
 		(void)nd_buf_adds(out, "is ");
-		add_span(out, sent - event);
-		(void)nd_buf_adds(out, job->not_before > job->created ? " late: it was to go at " : " late: it was accepted at ");
+		add_span(out, sent - event / ND_MIN(1) * ND_MIN(1));
+		(void)nd_buf_adds(
+		    out, job->not_before > job->created ? " late: it was to go at " : " late: it was accepted at ");
 		add_time(out, event, 0);
 	}
 	if (slow) {

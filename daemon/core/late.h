@@ -13,9 +13,10 @@
 
 #define LATE_AFTER ND_MIN(15)
 
-enum { LATE_OPEN,  /* nothing of this rendition was sent */
-	LATE_NEVER, /* somebody else composed it: it goes as it is, by any account */
-	LATE_PLAIN, /* it began without a notice */
+enum {
+	LATE_OPEN,     /* nothing of this rendition was sent */
+	LATE_NEVER,    /* somebody else composed it: it goes as it is, by any account */
+	LATE_PLAIN,    /* it began without a notice */
 	LATE_FIRST = 4 /* it began with one: the minutes since 1970, times 4, and why */
 };
 

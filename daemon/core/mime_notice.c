@@ -10,14 +10,13 @@
 #include <string.h>
 #include <strings.h>
 
-#define ROW 76	    /* of every encoding */
-#define WORDS_ROW 70 /* of the notice */
+#define ROW 76           /* of every encoding */
+#define WORDS_ROW 70     /* of the notice */
 #define LOOKED_AT 65536u /* octets of the HTML, for where its body begins */
 
-static const char before_words[] =
-    "<div style=\"margin:0 0 12px 0; padding:8px 12px; font-family:sans-serif;\r\n"
-    " font-size:14px; color:#431407; background-color:#fff7ed;\r\n"
-    " border-left:4px solid #b45309\">\r\n";
+static const char before_words[] = "<div style=\"margin:0 0 12px 0; padding:8px 12px; font-family:sans-serif;\r\n"
+				   " font-size:14px; color:#431407; background-color:#fff7ed;\r\n"
+				   " border-left:4px solid #b45309\">\r\n";
 static const char after_words[] = "</div>";
 
 enum encoding { SEVEN_BIT, QUOTED, BASE64 };
@@ -142,8 +141,7 @@ bound(struct parts *parts, const char *id)
 
 	if (parts->count < 2)
 		return;
-	found = memmem(last->at - 2, (size_t)(last->end - last->at + 2), line,
-	    boundary(line, id, 'a', "--\r\n"));
+	found = memmem(last->at - 2, (size_t)(last->end - last->at + 2), line, boundary(line, id, 'a', "--\r\n"));
 	if (found != NULL)
 		last->end = found > last->at ? found : last->at;
 }

@@ -23,7 +23,7 @@ unsigned inflight_left(
     const struct inflight *inflight, const char (**ids)[ND_ULID_LEN + 1], const uint32_t **lates, bool *reboot);
 /* An id of this run of the host; "" not known. */
 const char *inflight_boot(const struct inflight *inflight);
-void inflight_begin(struct inflight *inflight);               /* forgets what was left: its jobs are marked now */
+void inflight_begin(struct inflight *inflight); /* forgets what was left: its jobs are marked now */
 /* late: what its rendition began as, not 0. Slot, or -1 when all are taken. */
 int inflight_note(struct inflight *inflight, const char *id, uint32_t late);
 void inflight_drop(struct inflight *inflight, int slot);

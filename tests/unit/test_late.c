@@ -59,16 +59,20 @@ a_late_mail_says_since_when(void **state)
 static void
 it_says_why_when_that_is_known(void **state)
 {
-	struct queue_job job = { .created = EIGHT, .attempt_count = 1, .reason = (char *)(uintptr_t) "busy: 451 <script>" };
+	struct queue_job job = {
+		.created = EIGHT, .attempt_count = 1, .reason = (char *)(uintptr_t) "busy: 451 <script>"
+	};
 	struct downtime down = { 0 };
 
 	(void)state;
 	assert_words(&job, &well, EIGHT + ND_HOUR(3),
-	    "This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:00 UTC. The mail server had put it "
+	    "This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:00 UTC. The mail "
+	    "server had put it "
 	    "off.");
 	downtime_begin(&down, EIGHT - ND_HOUR(9));
 	assert_words(&job, &down, EIGHT + ND_HOUR(3),
-	    "This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:00 UTC. Meanwhile its mail account "
+	    "This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:00 UTC. Meanwhile "
+	    "its mail account "
 	    "could not be used, or notifyd was not running.");
 	downtime_end(&down, EIGHT + ND_HOUR(1)); /* less than half of the time */
 	job.attempt_count = 0;
@@ -76,7 +80,8 @@ it_says_why_when_that_is_known(void **state)
 	    "This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:00 UTC.");
 	job.reason = (char *)(uintptr_t) "moved: account a is held";
 	assert_words(&job, &down, EIGHT + ND_HOUR(3),
-	    "This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:00 UTC. The mail account that it was "
+	    "This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:00 UTC. The mail "
+	    "account that it was "
 	    "meant for could not be used.");
 }
 
@@ -99,9 +104,11 @@ what_is_told_late_says_when_it_happened(void **state)
 
 	(void)state;
 	assert_words(&job, &well, EIGHT + 5,
-	    "This message comes 3 hours after what it tells of: that was at 2026-11-21 05:00 UTC, and it was accepted at 08:00 UTC.");
+	    "This message comes 3 hours after what it tells of: that was at 2026-11-21 05:00 UTC, and it was accepted "
+	    "at 08:00 UTC.");
 	assert_words(&job, &well, EIGHT + ND_HOUR(1),
-	    "This message comes 4 hours after what it tells of: that was at 2026-11-21 05:00 UTC, and it was accepted at 08:00 UTC and "
+	    "This message comes 4 hours after what it tells of: that was at 2026-11-21 05:00 UTC, and it was accepted "
+	    "at 08:00 UTC and "
 	    "left at 09:00 UTC.");
 	assert_int_equal(late_begin(&coming, &well, EIGHT + 5), LATE_PLAIN);
 }

@@ -54,7 +54,8 @@ static void
 what_looks_like_a_part_and_is_none_stays(void **state)
 {
 	(void)state;
-	assert_added("Subject: Content-Type: text/html\r\n" TEXT_7BIT HTML_7BIT "x\r\n", "Late.\r\n\r\n" HTML_7BIT "x\r\n");
+	assert_added(
+	    "Subject: Content-Type: text/html\r\n" TEXT_7BIT HTML_7BIT "x\r\n", "Late.\r\n\r\n" HTML_7BIT "x\r\n");
 	assert_added("X: y\r\n" BOTH NEXT TEXT_7BIT "\r\n--=_another_a\r\n" HTML_7BIT "x\r\n",
 	    &(NEXT TEXT_7BIT "Late.\r\n\r\n\r\n--=_another_a\r\n" HTML_7BIT "x\r\n")[2]); /* the header ends in front */
 }
@@ -63,7 +64,8 @@ static void
 a_message_of_another_kind_stays_as_it_is(void **state)
 {
 	(void)state;
-	assert_added("Subject: s\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nQQ==\r\n", "QQ==\r\n");
+	assert_added(
+	    "Subject: s\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nQQ==\r\n", "QQ==\r\n");
 	assert_added("Subject: s\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n\r\nx\r\n", "x\r\n");
 	assert_added("Subject: s\r\n\r\nx\r\n", "x\r\n");
 	assert_added("", "");
