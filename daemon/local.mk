@@ -247,6 +247,7 @@ notifyd_SOURCES = \
 	%D%/handlers_metrics.c \
 	%D%/identity.c \
 	%D%/intake.c \
+	%D%/intake_digest.c \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \

@@ -85,6 +85,11 @@ struct queue_evidence {
 };
 void queue_evidence_done(struct queue_evidence *evidence);
 
+/* Of a request. `kept` beside its idempotency key; what an older notifyd kept may be the other one, and is the same request then. */
+struct store_digest {
+	uint8_t kept[32], plain[32];
+};
+
 enum store_op {
 	STORE_PUT,       /* a new job */
 	STORE_OUTCOME,   /* what an attempt came to */
@@ -126,7 +131,7 @@ struct store_req {
 	 * any final state. */
 	struct queue_job *job;
 	const char *idempotency_key;
-	uint8_t digest[32];
+	struct store_digest digest;
 	bool duplicate;
 	char duplicate_id[ND_ULID_LEN + 1];
 	uint8_t duplicate_state;
