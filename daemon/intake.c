@@ -100,7 +100,6 @@ answer_array(struct submission *submission)
 	unsigned i, accepted = 0;
 	struct nd_buf buf, problem;
 	struct json_out out;
-	int status;
 
 	nd_buf_init(&buf, INTAKE_MESSAGE_MAX);
 	nd_buf_init(&problem, 8192);
@@ -117,10 +116,7 @@ answer_array(struct submission *submission)
 		}
 	}
 	json_out_array_end(&out);
-	(void)nd_buf_addc(&buf, '\n');
-	status = accepted == submission->count ? 202 : accepted > 0 ? 207 : 422;
-	http_server_reply(submission->request, status, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	handlers_reply(submission->request, accepted == submission->count ? 202 : accepted > 0 ? 207 : 422, &buf);
 	nd_buf_done(&problem);
 }
 
