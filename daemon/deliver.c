@@ -22,6 +22,7 @@ struct said {                     /* one mail */
 	struct deliver_head head; /* owned; octets NULL: the job's own */
 	struct evidence_sum *sum; /* owned; of a spooled one; NULL none */
 	bool begins, given;       /* nothing of this rendition was sent before; some of it was now */
+	uint32_t late;            /* of the job, before it began */
 };
 
 struct delivery { /* one session; pool_session.link */
@@ -77,7 +78,7 @@ static void
 take_back(const struct said *said, struct queue_job *job)
 {
 	if (said->begins && !said->given)
-		job->late = LATE_OPEN;
+		job->late = said->late;
 }
 
 /* The session is over, by a fault or as asked. */
@@ -369,8 +370,9 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 		engine_unfit(app->engine, session, loop_now(app->loop));
 		return;
 	}
-	if (job->late == LATE_OPEN) {
+	if (late_open(job->late)) {
 		said.begins = true;
+		said.late = job->late;
 		sched_job->job->late = late_begin(job, &session->account->downtime, said.start);
 	}
 	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);

@@ -89,7 +89,7 @@ sender_move(struct queue_job *job, const struct conf_account *account)
 {
 	sender_write(job, account, has_fact(job, "reply_to"), false);
 	if (job->late != LATE_NEVER)
-		job->late = LATE_OPEN;
+		job->late = LATE_FRESH;
 	free(job->account);
 	job->account = nd_xstrdup(account->name);
 }

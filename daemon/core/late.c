@@ -44,13 +44,19 @@ why_of(const struct queue_job *job, const struct downtime *downtime, nd_unix now
 	return job->attempt_count > 0 ? WHY_PUT_OFF : WHY_UNKNOWN;
 }
 
+bool
+late_open(uint32_t late)
+{
+	return late == LATE_OPEN || late == LATE_FRESH;
+}
+
 uint32_t
 late_begin(const struct queue_job *job, const struct downtime *downtime, nd_unix now)
 {
 	if (now - happened(job) < LATE_AFTER)
 		return LATE_PLAIN;
 	/* A relay may have it already, as it was when the host went down. */
-	if (job->uncertain)
+	if (job->uncertain && job->late != LATE_FRESH)
 		return LATE_PLAIN;
 	return (uint32_t)(now / ND_MIN(1)) * LATE_FIRST + why_of(job, downtime, now);
 }

@@ -17,10 +17,12 @@ enum {
 	LATE_OPEN,     /* nothing of this rendition was sent */
 	LATE_NEVER,    /* somebody else composed it: it goes as it is, by any account */
 	LATE_PLAIN,    /* it began without a notice */
+	LATE_FRESH,    /* nothing of this rendition was sent, but another account may have sent its own */
 	LATE_FIRST = 4 /* it began with one: the minutes since 1970, times 4, and why */
 };
 
 /* What a rendition begins as now. `downtime`: of its account. */
+bool late_open(uint32_t late); /* it is still to be decided */
 uint32_t late_begin(const struct queue_job *job, const struct downtime *downtime, nd_unix now);
 bool late_told(uint32_t late); /* it has a notice */
 /* The notice: ASCII, a sentence or a few. */

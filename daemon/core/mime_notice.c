@@ -251,8 +251,9 @@ static size_t
 html_begins(const char *html, size_t len)
 {
 	static const char *const marks[] = { "<!doctype", "<html", "</head", "<body" };
-	const char *end = html + len, *at = html, *best = html, *behind;
-	unsigned rank = 0;
+	enum { MARKS = sizeof(marks) / sizeof(marks[0]) };
+	const char *end = html + len, *at = html, *best = html;
+	unsigned rank = 0, i;
 
 	while ((at = memchr(at, '<', (size_t)(end - at))) != NULL) {
 		if (end - at >= 4 && memcmp(at, "<!--", 4) == 0) {
@@ -261,13 +262,16 @@ html_begins(const char *html, size_t len)
 				break;
 			continue;
 		}
-		for (unsigned i = rank; i < sizeof(marks) / sizeof(marks[0]); i++)
-			if (is_tag(at, end, marks[i]) && (behind = behind_tag(at, end)) != NULL) {
-				best = behind;
-				rank = i + 1;
-				break;
-			}
-		at++;
+		for (i = rank; i < MARKS && !is_tag(at, end, marks[i]); i++)
+			continue;
+		if (i < MARKS && (at = behind_tag(at, end)) == NULL)
+			break; /* no tag behind it ends either */
+		if (i < MARKS) {
+			best = at;
+			rank = i + 1;
+		} else {
+			at++;
+		}
 	}
 	return (size_t)(best - html);
 }

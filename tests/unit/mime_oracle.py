@@ -199,6 +199,11 @@ class Oracle(unittest.TestCase):
                 self.assertEqual("".join(self.check_notice(parse(compose(subject="s", html=page, **extra)), message).split()),
                                  "".join(before.split()), page)
 
+    def test_a_notice_is_not_hidden_by_tags_that_never_end(self):
+        for page in ("<p>x</p><body <body <html ", "<!-- <body>", "<body a='>", "<body <body>x", "<" * 70000, "<body " * 11000):
+            message = self.check_octets(compose(NOTICE, subject="s", text="t", html=page))
+            self.check_notice(parse(compose(subject="s", text="t", html=page)), message)
+
     def test_a_notice_keeps_the_place_of_every_mark_whatever_stands_before_it(self):
         for letter in "xé日":
             for n in range(64):

@@ -120,6 +120,13 @@ what_a_relay_may_have_already_goes_as_it_was(void **state)
 
 	(void)state;
 	assert_int_equal(late_begin(&job, &well, EIGHT + ND_DAY(1)), LATE_PLAIN);
+	job.late = LATE_FRESH; /* but not from this account */
+	assert_true(late_told(late_begin(&job, &well, EIGHT + ND_DAY(1))));
+	assert_true(late_open(LATE_OPEN));
+	assert_true(late_open(LATE_FRESH));
+	assert_false(late_open(LATE_NEVER));
+	assert_false(late_open(LATE_PLAIN));
+	assert_false(late_told(LATE_FRESH));
 }
 
 int
