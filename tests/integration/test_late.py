@@ -92,6 +92,24 @@ class Late(ProgramTest):
             sent = email.message_from_bytes(mail, policy=email.policy.default)['Date'].datetime
             self.assertLess(abs(sent.timestamp() - time.time()), 600)    # of the acceptance
 
+    def test_several_at_once_say_it_too(self):
+        d = self.started()
+        self.relay.offer += ['PIPELINING', 'CHUNKING']
+        d.stop()
+        d.configure(HEAD + ACCOUNT % ('a', self.relay.port) + 'window = 4\nmax_connections = 1\n')
+        d.start()
+        d.final(d.submit(**JOB, text='first\n'))
+        d.post('/v1/accounts/a/pause', None, True)
+        jobs = [d.submit(**JOB, text='%d\n' % n, event_time=stamp(HOURS)) for n in range(12)]
+        d.post('/v1/accounts/a/resume', None, True)
+        taken = {hashlib.sha256(content).hexdigest(): texts(content)[0] for _, content in self.until_mails(13)}
+        for n, job in enumerate(jobs):
+            evidence, = d.final(job)['evidence']
+            self.assertRegex(taken[evidence['sha256']], r'^This message comes 3 hours(.|\n)*\n\n%d\n$' % n)
+
+    def until_mails(self, count):
+        return until(lambda: self.relay.mails if len(self.relay.mails) >= count else None, 'the relay has %d mails' % count)
+
     def test_in_time_nothing_is_said(self):
         d = self.started()
         d.final(d.submit(**JOB, text='full\n', event_time=stamp(60)))
