@@ -247,5 +247,4 @@ api_openapi(const char *version, struct nd_buf *out)
 	json_out_object_end(&json);
 	json_out_object_end(&json);
 	json_out_object_end(&json);
-	(void)nd_buf_addc(out, '\n');
 }

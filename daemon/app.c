@@ -294,6 +294,7 @@ open_state(struct app *app, struct nd_why *why)
 	app->inflight = inflight_open(app->options.state_dir, why);
 	if (!app->inflight)
 		return why->err;
+	intake_digest_open(app);
 	app->spool = spool_open(app->options.state_dir, app->loop, app->files, why);
 	return app->spool ? ND_OK : why->err;
 }

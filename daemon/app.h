@@ -8,7 +8,7 @@
  *   acts*.c     retry, hold, release, cancel, one or many; flush, pause, resume
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
  *   intake_stream.c several jobs one after another    intake_large.c what is too large for the loop
- *   intake_message.c a ready message => such a job
+ *   intake_message.c a ready message => such a job    intake_digest.c whether it is the same as before
  *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
  *   settings.c  the files                             reload.c   new settings in place of the old ones
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
@@ -49,6 +49,7 @@
 #include "daemon/io/listen.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/resolve.h"
+#include "daemon/io/seal.h"
 #include "daemon/io/spool.h"
 #include "daemon/io/store.h"
 #include "daemon/io/tls.h"
@@ -161,6 +162,7 @@ struct app {
 	uint64_t admitted, admitted_octets; /* let in and not yet committed */
 	int64_t disk_free;                  /* as of disk_looked; -1 not known */
 	nd_ms disk_looked;
+	uint8_t request_key[SEAL_KEY];    /* intake_digest.c; not changed once it runs */
 	char machine[MACHINE_ID_LEN + 1]; /* this one's id; "" not known */
 	bool another_machine;             /* the state is another one's: nothing is sent */
 	char border[ND_ULID_LEN + 1];     /* jobs below it came with that state */
@@ -403,6 +405,9 @@ void doctor_end(struct app *app);  /* all are answered: notifyd stops */
 void intake_submit(void *owner, struct http_request *request);
 void intake_message(void *owner, struct http_request *request);
 enum nd_err intake_open(struct app *app, struct nd_why *why); /* whether jobs are taken now */
+
+/* intake_digest.c */
+void intake_digest_open(struct app *app); /* reads its key, or makes one */
 
 /* intake_own.c */
 /* Once, when it is known: err ND_OK it is accepted. Maybe at once; maybe at the very end (app->down). */

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "daemon/core/late.h"
 #include "daemon/core/smtp_check.h"
 #include "daemon/io/smtp_link.h"
 
@@ -21,6 +22,8 @@ struct said {                     /* one mail */
 	nd_unix start;
 	struct deliver_head head; /* owned; octets NULL: the job's own */
 	struct evidence_sum *sum; /* owned; of a spooled one; NULL none */
+	bool begins, given;       /* nothing of this rendition was sent before; some of it was now */
+	uint32_t late;            /* of the job, before it began */
 };
 
 struct delivery { /* one session; pool_session.link */
@@ -71,6 +74,14 @@ free_delivery(struct delivery *delivery)
 	loop_free_later(delivery->app->loop, free_late, delivery); /* as the link is, which borrows from it */
 }
 
+/* What never began to leave may begin otherwise the next time. */
+static void
+take_back(const struct said *said, struct queue_job *job)
+{
+	if (said->begins && !said->given)
+		job->late = said->late;
+}
+
 /* The session is over, by a fault or as asked. */
 static void
 end_session(struct delivery *delivery, const struct smtp_fault *fault)
@@ -88,6 +99,8 @@ end_session(struct delivery *delivery, const struct smtp_fault *fault)
 		    session->account->conf->name, smtp_proto_stage_name(fault->stage), fault->why.text,
 		    fault->challenge[0] ? "; the server added " : "", fault->challenge);
 	}
+	for (unsigned i = 0; i < delivery->said_count; i++)
+		take_back(&delivery->said[i], session->jobs[i]->job);
 	engine_gone(app->engine, session, fault, loop_now(app->loop));
 	free_delivery(delivery);
 	loop_soon(app->loop, app_pump, app);
@@ -112,7 +125,7 @@ static bool
 note(struct app *app, struct sched_job *job)
 {
 	if (job->slot < 0)
-		job->slot = inflight_note(app->inflight, job->job->id);
+		job->slot = inflight_note(app->inflight, job->job->id, job->job->late);
 	return job->slot >= 0;
 }
 
@@ -172,6 +185,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
 	evidence_sum_end(said.sum, job);
 	said.sum = NULL;
+	take_back(&said, job->job);
 	/* Whatever the engine makes of it: without a doubt about the relay's word there is nothing to note. */
 	left_out = engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
 	if (left_out != SMTP_EXT_NONE)
@@ -283,6 +297,17 @@ fail_mail(struct delivery *delivery, const struct nd_why *why)
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 }
 
+/* Of the first of those under way. */
+static void
+on_given(void *arg, const char *octets, size_t len)
+{
+	struct said *said = arg;
+
+	said->given = true;
+	if (said->sum)
+		evidence_sum_add(said->sum, octets, len);
+}
+
 static void
 send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct queue_job *job)
 {
@@ -298,9 +323,9 @@ send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct 
 		mail->fd = body.fd;
 		mail->seal = body.seal;
 		said->sum = evidence_sum_new(job, mail->mail.size);
-		mail->given = said->sum ? evidence_sum_add : NULL;
-		mail->given_arg = said->sum;
 	}
+	mail->given = on_given;
+	mail->given_arg = said;
 	smtp_link_send(delivery->link, mail);
 }
 
@@ -311,6 +336,7 @@ send_beside(struct delivery *delivery, const struct smtp_link_mail *mail, struct
 	if (!smtp_link_fits(delivery->link, mail) || !note(delivery->app, job))
 		return false;
 	smtp_link_ahead(delivery->link, mail);
+	delivery->said[delivery->said_count - 1].given = true;
 	return true;
 }
 
@@ -323,9 +349,9 @@ take_content(struct delivery *delivery, struct sched_job *sched_job, struct said
 	const bool utf8 = deliver_head_utf8(job);
 	const bool left_out = (mail->mail.without & SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8)) != 0;
 	const bool plain = utf8 && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
-	enum nd_err err = plain ? deliver_head_plain(delivery->app->spool, job, &said->head, why) : ND_OK;
+	enum nd_err err = deliver_head_make(delivery->app->spool, job, plain, &said->head, why);
 
-	if (plain != sched_job->plain)
+	if (plain != sched_job->plain || said->begins)
 		sched_job->sha256[0] = '\0';
 	sched_job->plain = plain;
 	mail->mail.utf8 = utf8 && !plain;
@@ -356,6 +382,11 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 		engine_unfit(app->engine, session, loop_now(app->loop));
 		return;
 	}
+	if (late_open(job->late)) {
+		said.begins = true;
+		said.late = job->late;
+		sched_job->job->late = late_begin(job, &session->account->downtime, said.start);
+	}
 	mail.mail.without = smtp_habits_without(&session->account->habits, loop_now(app->loop).ms);
 	err = take_content(delivery, sched_job, &said, &mail, &why);
 	mail.mail.too_big = smtp_habits_too_big(&session->account->habits, loop_now(app->loop).ms);
@@ -368,7 +399,8 @@ deliver_send(struct app *app, struct pool_session *session, struct sched_job *sc
 	} else if (session->job_count == 1) {
 		send_first(delivery, &mail, job);
 	} else if (err != ND_OK || !send_beside(delivery, &mail, sched_job)) {
-		free_said(&delivery->said[--delivery->said_count]);
+		take_back(&delivery->said[--delivery->said_count], sched_job->job);
+		free_said(&delivery->said[delivery->said_count]);
 		engine_unfit(app->engine, session, loop_now(app->loop));
 	}
 }

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deliver_head.c - the header of a mail as this relay takes it. */
+/* deliver_head.c - a mail as this relay takes it, and as late as it is. */
 #include "daemon/deliver_head.h"
 
 #include "common/buf.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/app.h"
+#include "daemon/core/late.h"
+#include "daemon/core/mime_encode.h"
+#include "daemon/core/mime_notice.h"
 #include "daemon/core/mime_plain.h"
 #include "daemon/core/smtp_check.h"
 
 #include <string.h>
 
-#define HEADER_MAX (4u * 1024 * 1024) /* a thousand recipients with long names are far less */
+#define START_LEAST (256u * 1024)
+#define START_MOST (4u * 1024 * 1024) /* a header with a thousand recipients with long names is far less */
+#define ROOM 16384u
+#define NO_ROOM "there is no room for the header of the message"
 
 bool
 deliver_head_utf8(const struct queue_job *job)
@@ -24,18 +30,18 @@ deliver_head_utf8(const struct queue_job *job)
 	       mime_plain_needed(job->body, mime_plain_header_len(job->body, (size_t)job->body_len));
 }
 
-/* The start of the body up to the end of its header, or a little more. */
+/* The start of the body: its first `wanted` octets. */
 static enum nd_err
-read_header(struct spool *spool, const struct queue_job *job, struct nd_buf *out, struct nd_why *why)
+read_start(struct spool *spool, const struct queue_job *job, size_t wanted, struct nd_buf *out, struct nd_why *why)
 {
-	char piece[16384];
+	char piece[ROOM];
 	struct spool_body body;
 	enum nd_err err = spool_body_open(spool, job, &body, why);
 	ssize_t got = 1;
 
 	if (err != ND_OK)
 		return err;
-	while (got > 0 && mime_plain_header_len(nd_buf_text(out), out->len) == out->len) {
+	while (got > 0 && out->len < wanted) {
 		got = spool_body_read(&body, piece, sizeof(piece), why);
 		if (got > 0 && !nd_buf_add(out, piece, (size_t)got))
 			break;
@@ -45,33 +51,81 @@ read_header(struct spool *spool, const struct queue_job *job, struct nd_buf *out
 	return got < 0 ? why->err : ND_OK;
 }
 
-enum nd_err
-deliver_head_plain(struct spool *spool, const struct queue_job *job, struct deliver_head *out, struct nd_why *why)
+static void
+add_header(struct nd_buf *out, bool plain, const char *octets, size_t len)
 {
-	struct nd_buf start, head;
-	enum nd_err err = ND_OK;
-	const char *body = job->body;
-	size_t len = (size_t)job->body_len;
+	if (plain)
+		mime_plain_add(out, octets, len);
+	else
+		(void)nd_buf_add(out, octets, len);
+}
 
-	nd_buf_init(&start, HEADER_MAX);
-	nd_buf_init(&head, 8 * (size_t)HEADER_MAX);
-	if (job->spooled) {
-		err = read_header(spool, job, &start, why);
-		body = nd_buf_text(&start);
-		len = start.len;
+/* Adds what of the body, or of its `start`, is to be said otherwise; the length of that. 0: there is too little of it. */
+static size_t
+rewrite(const struct queue_job *job, bool plain, const struct mime_piece *start, bool whole, struct nd_buf *out)
+{
+	const size_t header = mime_plain_header_len(start->octets, start->len);
+	struct nd_buf words;
+	bool enough;
+
+	if (header == start->len && !whole)
+		return 0;
+	(void)nd_buf_reserve(out, start->len + ROOM); /* it may be secret: no copies are left behind */
+	add_header(out, plain, start->octets, header);
+	if (!late_told(job->late))
+		return header;
+	nd_buf_init(&words, 2048);
+	late_words(job, &words);
+	enough = mime_notice_add(
+	    out, job->id, start->octets, start->len, whole || start->len >= START_MOST, nd_buf_text(&words));
+	nd_buf_done(&words);
+	return enough ? start->len : 0;
+}
+
+/* Most often what is looked for stands in the first octets of a message in the spool. */
+static enum nd_err
+rewrite_spooled(struct spool *spool, const struct queue_job *job, bool plain, struct nd_buf *out, uint64_t *skip,
+    struct nd_why *why)
+{
+	const size_t begun = out->len;
+	enum nd_err err = ND_OK;
+	struct nd_buf start;
+
+	for (size_t wanted = START_LEAST; *skip == 0 && err == ND_OK && wanted <= START_MOST; wanted *= 4) {
+		nd_buf_init(&start, 2 * (size_t)START_MOST);
+		(void)nd_buf_reserve(&start, wanted + ROOM);
+		err = read_start(spool, job, wanted, &start, why);
+		out->len = begun;
+		if (err == ND_OK && !start.failed)
+			*skip = rewrite(
+			    job, plain, &(struct mime_piece){ start.octets, start.len }, start.len < wanted, out);
+		nd_buf_wipe(&start);
 	}
+	return err == ND_OK && *skip == 0 ? nd_fail(why, ND_EMEMORY, 0, NO_ROOM) : err;
+}
+
+enum nd_err
+deliver_head_make(
+    struct spool *spool, const struct queue_job *job, bool plain, struct deliver_head *out, struct nd_why *why)
+{
+	enum nd_err err = ND_OK;
+	struct nd_buf head;
+	uint64_t skip = 0;
+
+	if (!plain && !late_told(job->late))
+		return ND_OK;
+	nd_buf_init(&head, 8 * (size_t)START_MOST);
+	add_header(&head, plain, job->head, strlen(job->head));
+	if (job->spooled)
+		err = rewrite_spooled(spool, job, plain, &head, &skip, why);
+	else
+		skip = rewrite(job, plain, &(struct mime_piece){ job->body, (size_t)job->body_len }, true, &head);
+	if (err == ND_OK && head.failed)
+		err = nd_fail(why, ND_EMEMORY, 0, NO_ROOM);
 	if (err == ND_OK) {
-		len = mime_plain_header_len(body, len);
-		mime_plain_add(&head, job->head, strlen(job->head));
-		mime_plain_add(&head, body, len);
-		if (start.failed || head.failed)
-			err = nd_fail(why, ND_EMEMORY, 0, "there is no room for the header of the message");
-	}
-	if (err == ND_OK) {
-		out->skip = len;
+		out->skip = skip;
 		out->octets = nd_buf_take(&head, &out->len);
 	}
-	nd_buf_wipe(&start);
-	nd_buf_done(&head);
+	nd_buf_wipe(&head);
 	return err;
 }

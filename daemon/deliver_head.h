@@ -15,9 +15,9 @@ struct deliver_head {
 
 /* The header names somebody whose address has no ASCII form. */
 bool deliver_head_utf8(const struct queue_job *job);
-/* The same mail for a relay without SMTPUTF8: its head and the header of its body, rewritten (mime_plain.h). spool may be NULL for what is not
- * in it. */
-enum nd_err deliver_head_plain(
-    struct spool *spool, const struct queue_job *job, struct deliver_head *out, struct nd_why *why) ND_MUST_CHECK;
+/* Its head and the start of its body, where they do not go as they are kept: with the notice that it is late (late.h), and `plain` for a relay without
+ * SMTPUTF8 (mime_plain.h). Else nothing. spool may be NULL for what is not in it. */
+enum nd_err deliver_head_make(struct spool *spool, const struct queue_job *job, bool plain, struct deliver_head *out,
+    struct nd_why *why) ND_MUST_CHECK;
 
 #endif

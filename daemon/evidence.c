@@ -74,15 +74,20 @@ digest_later(struct store_req *req)
 	digest(req->job, req->job->head, strlen(req->job->head), 0, req->evidence->sha256);
 }
 
-/* It went with another header than the job's own. */
+/* One that went with a head of its own is looked at here and now: what it is made from may change. */
 static void
-digest_plain(const struct queue_job *job, char out[65])
+digest_now_or_later(const struct sched_job *sched_job, struct store_req *req)
 {
+	const struct queue_job *job = sched_job->job;
 	struct deliver_head head = { NULL, 0, 0 };
 	struct nd_why why;
 
-	if (deliver_head_plain(NULL, job, &head, &why) == ND_OK)
-		digest(job, head.octets, head.len, head.skip, out);
+	if (deliver_head_make(NULL, job, sched_job->plain, &head, &why) != ND_OK)
+		return;
+	if (head.octets)
+		digest(job, head.octets, head.len, head.skip, req->evidence->sha256);
+	else
+		req->before = digest_later;
 	nd_wipe_free(head.octets, head.len);
 }
 
@@ -99,10 +104,8 @@ mind_digest(const struct sched_job *sched_job, struct store_req *req)
 	else if (!job->body && job->body_len > 0)
 		nd_log(ND_LOG_WARNING, ND_FIELDS({ "JOB", job->id }),
 		    "job %s was taken, but not all of its message had left: its evidence has no digest", job->id);
-	else if (sched_job->plain)
-		digest_plain(job, req->evidence->sha256);
 	else
-		req->before = digest_later;
+		digest_now_or_later(sched_job, req);
 }
 
 void

@@ -3,6 +3,7 @@
 #include "daemon/app.h"
 
 #include "common/mem.h"
+#include "daemon/deliver_head.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 struct giving {
 	struct http_request *request;
 	struct queue_job *job;
-	struct spool_body body; /* of a spooled job */
+	struct spool_body body;   /* of a spooled job */
+	struct deliver_head head; /* octets NULL: the job's own */
 	size_t head_len, head_at;
 	char piece[PIECE];
 	size_t len; /* of the piece */
@@ -26,6 +28,7 @@ end_giving(void *context)
 
 	if (giving->job->spooled)
 		spool_body_close(&giving->body);
+	nd_wipe_free(giving->head.octets, giving->head.len);
 	queue_job_free(giving->job);
 	explicit_bzero(giving->piece, sizeof(giving->piece));
 	free(giving);
@@ -56,7 +59,8 @@ static bool
 give_head(struct giving *giving)
 {
 	size_t left = giving->head_len - giving->head_at, len = left < PIECE ? left : PIECE;
-	bool written = http_server_stream_write(giving->request, giving->job->head + giving->head_at, len);
+	const char *head = giving->head.octets ? giving->head.octets : giving->job->head;
+	bool written = http_server_stream_write(giving->request, head + giving->head_at, len);
 
 	if (written)
 		giving->head_at += len;
@@ -94,13 +98,19 @@ handlers_give(struct app *app, struct http_request *request, struct queue_job *j
 
 	giving->request = request;
 	giving->job = job;
-	giving->head_len = strlen(job->head);
-	if (job->spooled && spool_body_open(app->spool, job, &giving->body, &why) != ND_OK) {
+	err = deliver_head_make(app->spool, job, false, &giving->head, &why);
+	giving->head_len = giving->head.octets ? giving->head.len : strlen(job->head);
+	giving->at = giving->head.skip;
+	if (err == ND_OK && job->spooled)
+		err = spool_body_open(app->spool, job, &giving->body, &why);
+	if (err != ND_OK) {
 		http_server_problem(request, &why);
+		nd_wipe_free(giving->head.octets, giving->head.len);
 		queue_job_free(job);
 		free(giving);
 		return;
 	}
+	giving->body.at += giving->at;
 	err = take_piece(giving, &why); /* what can be wrong is mostly seen here, and told */
 	if (err == ND_OK)
 		err = http_server_stream_begin(request, 200, "message/rfc822", give, &why);

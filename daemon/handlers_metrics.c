@@ -168,6 +168,5 @@ handlers_openapi(void *owner, struct http_request *request)
 	}
 	nd_buf_init(&out, REPLY_LIMIT);
 	api_openapi(PACKAGE_VERSION, &out);
-	http_server_reply(request, 200, "application/json", nd_buf_text(&out), out.len, NULL);
-	nd_buf_done(&out);
+	handlers_reply(request, 200, &out);
 }

@@ -100,7 +100,6 @@ answer_array(struct submission *submission)
 	unsigned i, accepted = 0;
 	struct nd_buf buf, problem;
 	struct json_out out;
-	int status;
 
 	nd_buf_init(&buf, INTAKE_MESSAGE_MAX);
 	nd_buf_init(&problem, 8192);
@@ -117,10 +116,7 @@ answer_array(struct submission *submission)
 		}
 	}
 	json_out_array_end(&out);
-	(void)nd_buf_addc(&buf, '\n');
-	status = accepted == submission->count ? 202 : accepted > 0 ? 207 : 422;
-	http_server_reply(submission->request, status, "application/json", nd_buf_text(&buf), buf.len, NULL);
-	nd_buf_done(&buf);
+	handlers_reply(submission->request, accepted == submission->count ? 202 : accepted > 0 ? 207 : 422, &buf);
 	nd_buf_done(&problem);
 }
 
@@ -225,7 +221,7 @@ commit(struct intake_job *job)
 	req->owner = job;
 	req->job = job->row;
 	req->idempotency_key = job->key;
-	memcpy(req->digest, job->digest, sizeof(req->digest));
+	req->digest = job->digest;
 	store_submit(job->submission->app->store, req);
 }
 
@@ -269,34 +265,6 @@ compose_here(struct submission *submission, const struct job_draft *draft, struc
 	return err;
 }
 
-static bool
-add_to_digest(void *digest, const char *octets, size_t len)
-{
-	tls_digest_add(digest, octets, len);
-	return true;
-}
-
-static void
-digest_of(const struct json_node *value, const struct ready *ready, uint8_t out[32])
-{
-	struct tls_digest *digest = tls_digest_new();
-	struct nd_buf buf;
-	struct json_out json;
-
-	nd_buf_init_sink(&buf, 4 * (size_t)JOB_MAX_OCTETS, add_to_digest, digest);
-	json_out_init(&json, &buf);
-	json_out_node(&json, NULL, value);
-	(void)nd_buf_flush(&buf);
-	nd_buf_done(&buf);
-	if (ready) {
-		uint8_t message[32];
-
-		tls_sha256(ready->octets, ready->len, message);
-		tls_digest_add(digest, message, sizeof(message));
-	}
-	tls_digest_end(digest, out);
-}
-
 static enum nd_err
 read_key(const struct submission *submission, const struct job_draft *draft, struct intake_job *job, struct nd_why *why)
 {
@@ -320,7 +288,7 @@ intake_check(struct intake_job *job, const struct json_node *value, struct job_d
 	if (err == ND_OK)
 		err = read_key(job->submission, draft, job, &job->why);
 	if (err == ND_OK && job->key)
-		digest_of(value, job->submission->ready, job->digest);
+		intake_digest(job->submission->app, value, job->submission->ready, draft->sensitive, &job->digest);
 	return err;
 }
 

@@ -25,7 +25,7 @@ struct intake_job { /* one job between check and commit */
 	struct submission *submission;
 	struct queue_job *row; /* NULL once committed, or refused */
 	char *key;             /* idempotency */
-	uint8_t digest[32];
+	struct store_digest digest;
 	enum job_state state;
 	char id[ND_ULID_LEN + 1];
 	bool duplicate;
@@ -101,6 +101,11 @@ void intake_large_one(struct intake_job *job, const struct json_node *value);
 /* A large job that is not read yet; read(job, used, lines) tells how far it went, 0: it cannot be read. */
 void intake_large_value(struct intake_job *job, char *octets, size_t len,
     void (*read)(struct intake_job *job, size_t used, unsigned lines));
+
+/* intake_digest.c */
+/* Of the request, on any thread. */
+void intake_digest(const struct app *app, const struct json_node *value, const struct ready *ready, bool sensitive,
+    struct store_digest *out);
 
 /* intake_read.c */
 /* `ours`: the parameters that are no fields (NULL-terminated). */

@@ -4,6 +4,7 @@
 
 #include "common/idn.h"
 #include "common/mem.h"
+#include "daemon/core/late.h"
 #include "daemon/core/mime.h"
 #include "daemon/core/mime_plain.h"
 
@@ -113,7 +114,8 @@ set_facts(struct queue_job *row, const struct job_draft *draft, const struct rea
 }
 
 static void
-set_row(struct app *app, const struct access_peer *peer, const struct job_draft *draft, struct queue_job *row)
+set_row(struct app *app, const struct access_peer *peer, const struct job_draft *draft, const struct ready *ready,
+    struct queue_job *row)
 {
 	nd_unix now = loop_now(app->loop).unix_ms;
 	uint8_t fresh[10] = { 0 };
@@ -137,6 +139,7 @@ set_row(struct app *app, const struct access_peer *peer, const struct job_draft 
 	row->key = nd_xstrdup(draft->key);
 	row->body_kept = true;
 	row->sealed = draft->sensitive;
+	row->late = ready ? LATE_NEVER : LATE_OPEN;
 }
 
 static void
@@ -178,7 +181,7 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 	set_rcpts(draft, row);
 	if ((err = check_rights(app->conf, peer, row, why)) != ND_OK)
 		return err;
-	set_row(app, peer, draft, row);
+	set_row(app, peer, draft, ready, row);
 	if (ready && ready->from)
 		row->from = nd_xstrdup(ready->from);
 	else

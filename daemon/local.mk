@@ -62,6 +62,8 @@ libcore_a_SOURCES = \
 	%D%/core/intake_limit.h \
 	%D%/core/jwt.c \
 	%D%/core/jwt.h \
+	%D%/core/late.c \
+	%D%/core/late.h \
 	%D%/core/limit.c \
 	%D%/core/limit.h \
 	%D%/core/limit_feedback.c \
@@ -79,6 +81,8 @@ libcore_a_SOURCES = \
 	%D%/core/mime_head.c \
 	%D%/core/mime_header.c \
 	%D%/core/mime_header.h \
+	%D%/core/mime_notice.c \
+	%D%/core/mime_notice.h \
 	%D%/core/mime_parts.c \
 	%D%/core/mime_parts.h \
 	%D%/core/mime_plain.c \
@@ -258,6 +262,7 @@ notifyd_SOURCES = \
 	%D%/handlers_metrics.c \
 	%D%/identity.c \
 	%D%/intake.c \
+	%D%/intake_digest.c \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \

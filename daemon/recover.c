@@ -45,7 +45,7 @@ mark_uncertain(struct app *app)
 	req->op = STORE_UNCERTAIN;
 	req->done = marked;
 	req->owner = app;
-	req->id_count = inflight_left(app->inflight, &req->ids, &req->all_due);
+	req->id_count = inflight_left(app->inflight, &req->ids, &req->lates, &req->all_due);
 	req->until = app->started;
 	store_submit(app->store, req);
 }
@@ -54,8 +54,9 @@ static void
 say_what_was_left(struct app *app)
 {
 	const char(*ids)[ND_ULID_LEN + 1];
+	const uint32_t *lates;
 	bool reboot;
-	unsigned count = inflight_left(app->inflight, &ids, &reboot);
+	unsigned count = inflight_left(app->inflight, &ids, &lates, &reboot);
 
 	if (count > 0 || reboot)
 		nd_log(ND_LOG_NOTICE, NULL,

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/late.h"
 #include "daemon/core/mime.h"
 
 #include <stdio.h>
@@ -72,6 +73,8 @@ void
 sender_move(struct queue_job *job, const struct conf_account *account)
 {
 	sender_write(job, account, queue_says(job, "reply_to"), false);
+	if (job->late != LATE_NEVER)
+		job->late = LATE_FRESH;
 	free(job->account);
 	job->account = nd_xstrdup(account->name);
 }

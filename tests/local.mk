@@ -58,10 +58,12 @@ UNIT_TESTS = \
 	%D%/unit/test_json \
 	%D%/unit/test_jwt \
 	%D%/unit/test_keyfile \
+	%D%/unit/test_late \
 	%D%/unit/test_limit \
 	%D%/unit/test_log \
 	%D%/unit/test_machine \
 	%D%/unit/test_mime \
+	%D%/unit/test_mime_notice \
 	%D%/unit/test_mime_plain \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \

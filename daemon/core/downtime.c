@@ -85,6 +85,26 @@ downtime_cutoff(const struct downtime *downtime, nd_ms usable, nd_unix now)
 	return end - usable;
 }
 
+static nd_ms
+common_part(struct downtime_span a, nd_unix from, nd_unix to)
+{
+	const nd_unix begin = a.from > from ? a.from : from, end = a.to < to ? a.to : to;
+
+	return end > begin ? end - begin : 0;
+}
+
+nd_ms
+downtime_within(const struct downtime *downtime, nd_unix from, nd_unix to)
+{
+	nd_ms sum = 0;
+
+	for (unsigned i = 0; i < downtime->count; i++)
+		sum += common_part(downtime->span[i], from, to);
+	if (downtime->since != 0)
+		sum += common_part((struct downtime_span){ downtime->since, to }, from, to);
+	return sum;
+}
+
 void
 downtime_write(const struct downtime *downtime, const char *key, nd_unix now, struct json_out *out)
 {

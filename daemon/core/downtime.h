@@ -28,6 +28,8 @@ void downtime_end(struct downtime *downtime, nd_unix now);
 void downtime_leap(struct downtime *downtime, nd_unix before, nd_unix now);
 /* The latest time T such that the account could be used for `usable` between T and now: jobs accepted by then have had their time. */
 nd_unix downtime_cutoff(const struct downtime *downtime, nd_ms usable, nd_unix now);
+/* How much of the time between the two it could not be used. */
+nd_ms downtime_within(const struct downtime *downtime, nd_unix from, nd_unix to);
 /* As a JSON array of [from, to]; reading takes what is well-formed and in order, and joins it before what is there. */
 void downtime_write(const struct downtime *downtime, const char *key, nd_unix now, struct json_out *out);
 void downtime_read(struct downtime *downtime, const struct json_node *array);

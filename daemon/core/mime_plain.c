@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define FOLD_FROM 24 /* nothing is gained by a fold right behind the name of the field */
+#define LITERAL 64   /* [IPv6:…] is shorter */
 
 static const char *const fields[] = { "To", "Cc", "Reply-To", "From", "Sender", "X-Original-From" };
 
@@ -22,16 +23,13 @@ mime_plain_header_len(const char *octets, size_t len)
 	return len;
 }
 
-/* Whether the line names a field of addresses; a line that begins with white space goes on with the field before. */
 static bool
-of_addresses(const char *line, size_t len, bool before)
+of_addresses(const char *field, size_t len)
 {
-	const char *colon = memchr(line, ':', len);
+	const char *colon = memchr(field, ':', len);
 
-	if (len > 0 && (*line == ' ' || *line == '\t'))
-		return before;
 	for (size_t i = 0; colon != NULL && i < sizeof(fields) / sizeof(fields[0]); i++)
-		if ((size_t)(colon - line) == strlen(fields[i]) && nd_str_starts_nocase(line, fields[i]))
+		if ((size_t)(colon - field) == strlen(fields[i]) && nd_str_starts_nocase(field, fields[i]))
 			return true;
 	return false;
 }
@@ -64,16 +62,18 @@ add_before(struct nd_buf *out, const char *octets, size_t len, bool fold)
 		(void)nd_buf_addc(out, ' ');
 }
 
-/* What is open in a field, which may go on in its next line. */
+/* What is open in a field. */
 struct walk {
 	bool quoted;
 	unsigned comments; /* they nest */
 };
 
-/* The first of `octet` that stands in no quotes and no comment; NULL none. */
+/* The first of `octets` that stands in no quotes, comment or brackets; NULL none. */
 static const char *
-find(const char *at, const char *end, char octet, struct walk *walk)
+find(const char *at, const char *end, const char *octets, struct walk *walk)
 {
+	const char *shut;
+
 	for (; at < end; at++) {
 		if (*at == '\\' && (walk->quoted || walk->comments > 0))
 			at += at + 1 < end;
@@ -83,75 +83,163 @@ find(const char *at, const char *end, char octet, struct walk *walk)
 			walk->comments++;
 		else if (*at == ')' && !walk->quoted && walk->comments > 0)
 			walk->comments--;
-		else if (*at == octet && !walk->quoted && walk->comments == 0)
+		else if (walk->quoted || walk->comments > 0)
+			continue;
+		else if (*at == '[' &&
+			 (shut = memchr(at, ']', end - at < LITERAL ? (size_t)(end - at) : LITERAL)) != NULL)
+			at = shut;
+		else if (*at != '\0' && strchr(octets, *at) != NULL)
 			return at;
 	}
 	return NULL;
 }
 
-/* The address between `open` and `shut`, with what stands before it since `at`. */
-static void
-add_address(struct nd_buf *out, const char *at, const char *open, const char *shut, bool fold)
-{
-	char address[IDN_ADDRESS_SIZE], wire[IDN_ADDRESS_SIZE];
-	const size_t len = (size_t)(shut - open) - 1;
+/* A field that is looked through, and written anew as far as needed. */
+struct field {
+	struct nd_buf *out; /* NULL: only looks */
+	const char *at;     /* all before it is written */
+	const char *end;
+	bool any;
+};
 
-	memcpy(address, open + 1, len);
-	address[len] = '\0';
-	if (idn_local(address)) {
-		add_before(out, at, (size_t)(open - at), fold);
-		add_group(out, address, len);
-		return;
-	}
-	(void)nd_buf_add(out, at, (size_t)(open - at));
-	(void)nd_buf_addf(out, "<%s>", idn_wire(address, wire));
+static void
+keep(struct field *field, const char *upto)
+{
+	if (field->out != NULL)
+		(void)nd_buf_add(field->out, field->at, (size_t)(upto - field->at));
+	field->at = upto;
 }
 
-/* `out` NULL: only looks. Whether there is such an address in the line. */
+/* How far a place is from the start of its line, which is not in front of `from`. */
 static bool
-add_line(struct nd_buf *out, const char *line, size_t len, struct walk *walk)
+is_far(const char *from, const char *place)
 {
-	const char *end = line + len, *at = line, *open, *shut;
-	bool any = false;
+	const char *feed = memrchr(from, '\n', (size_t)(place - from));
 
-	while ((open = find(at, end, '<', walk)) != NULL &&
-	       (shut = find(open + 1, end, '>', &(struct walk){ false, 0 })) != NULL) {
-		const size_t inside = (size_t)(shut - open) - 1;
+	return place - (feed != NULL ? feed + 1 : from) > FOLD_FROM;
+}
 
-		if (!nd_str_eight(open, inside + 1) || inside >= IDN_ADDRESS_SIZE || !nd_str_utf8(open + 1, inside)) {
-			if (out != NULL)
-				(void)nd_buf_add(out, at, (size_t)(shut + 1 - at));
-		} else {
-			any = true;
-			if (out != NULL)
-				add_address(out, at, open, shut, open - line > FOLD_FROM);
-		}
-		at = shut + 1;
+/* The address between the two; `begin` and `end` are where it stands with its < and >, if it has them. */
+static void
+say(struct field *field, const char *line, const char *begin, const char *address, size_t len, const char *end)
+{
+	char text[IDN_ADDRESS_SIZE], wire[IDN_ADDRESS_SIZE];
+	const char *said;
+
+	if (len >= sizeof(text) || !nd_str_eight(address, len) || !nd_str_utf8(address, len))
+		return;
+	field->any = true;
+	if (field->out == NULL)
+		return;
+	memcpy(text, address, len);
+	text[len] = '\0';
+	said = idn_wire(text, wire);
+	if (idn_local(text) || nd_str_eight(said, strlen(said))) {
+		add_before(field->out, field->at, (size_t)(begin - field->at), is_far(line, begin));
+		add_group(field->out, address, len);
+	} else {
+		keep(field, address);
+		(void)nd_buf_adds(field->out, said);
+		(void)nd_buf_add(field->out, address + len, (size_t)(end - address) - len);
 	}
-	if (out != NULL)
-		(void)nd_buf_add(out, at, (size_t)(end - at));
-	return any;
+	field->at = end;
+}
+
+/* Behind blanks, ends of lines and comments. */
+static const char *
+skip_space(const char *at, const char *end)
+{
+	unsigned comments = 0;
+
+	for (; at < end; at++) {
+		if (*at == '\\' && comments > 0)
+			at += at + 1 < end;
+		else if (*at == '(')
+			comments++;
+		else if (*at == ')' && comments > 0)
+			comments--;
+		else if (comments == 0 && strchr(" \t\r\n", *at) == NULL)
+			break;
+	}
+	return at;
+}
+
+/* A mailbox without < and >, from field->at on: one word with an '@', and nothing beside it. */
+static void
+say_bare(struct field *field, const char *line, const char *end)
+{
+	const char *begin = skip_space(field->at, end), *stop = begin;
+	bool quoted = false, at = false;
+
+	for (; stop < end && (quoted || strchr(" \t\r\n(", *stop) == NULL); stop++) {
+		if (*stop == '\\' && quoted)
+			stop += stop + 1 < end;
+		else if (*stop == '"')
+			quoted = !quoted;
+		at = at || (*stop == '@' && !quoted);
+	}
+	if (at && !quoted && skip_space(stop, end) == end)
+		say(field, line, begin, begin, (size_t)(stop - begin), stop);
+}
+
+/* Mailbox by mailbox. Whether there is such an address. */
+static bool
+add_field(struct nd_buf *out, const char *line, size_t len)
+{
+	struct field field = { .out = out, .at = line, .end = line + len };
+	const char *at = line, *stop, *shut;
+	struct walk walk = { false, 0 };
+
+	keep(&field, (const char *)memchr(line, ':', len) + 1);
+	for (at = field.at; (stop = find(at, field.end, "<,;:", &walk)) != NULL; at = stop + 1) {
+		if (*stop != '<') {
+			if (*stop != ':') /* what stands before it names a group */
+				say_bare(&field, line, stop);
+			keep(&field, stop + 1);
+			continue;
+		}
+		shut = find(stop + 1, field.end, ">", &(struct walk){ false, 0 });
+		if (shut == NULL)
+			break;
+		say(&field, line, stop, stop + 1, (size_t)(shut - stop) - 1, shut + 1);
+		stop = find(shut + 1, field.end, ",;", &walk);
+		if (stop == NULL)
+			break;
+		keep(&field, stop + 1);
+	}
+	if (stop == NULL && at == field.at && !walk.quoted && walk.comments == 0)
+		say_bare(&field, line, field.end);
+	keep(&field, field.end);
+	return field.any;
+}
+
+/* With the lines that go on with it. */
+static size_t
+field_len(const char *field, const char *end)
+{
+	const char *at = field, *feed;
+
+	do {
+		feed = memchr(at, '\n', (size_t)(end - at));
+		at = feed != NULL ? feed + 1 : end;
+	} while (at < end && (*at == ' ' || *at == '\t'));
+	return (size_t)(at - field);
 }
 
 static bool
 add(struct nd_buf *out, const char *header, size_t len)
 {
 	const char *end = header + len;
-	bool addresses = false, any = false;
-	struct walk walk = { false, 0 };
+	bool any = false;
 
 	while (header < end) {
-		const char *feed = memchr(header, '\n', (size_t)(end - header));
-		const size_t line = feed != NULL ? (size_t)(feed + 1 - header) : (size_t)(end - header);
+		const size_t field = field_len(header, end);
 
-		if (*header != ' ' && *header != '\t')
-			walk = (struct walk){ false, 0 };
-		addresses = of_addresses(header, line, addresses);
-		if (addresses)
-			any = add_line(out, header, line, &walk) || any;
+		if (of_addresses(header, field))
+			any = add_field(out, header, field) || any;
 		else if (out != NULL)
-			(void)nd_buf_add(out, header, line);
-		header += line;
+			(void)nd_buf_add(out, header, field);
+		header += field;
 	}
 	return any;
 }

@@ -3,7 +3,8 @@
  *
  * An address whose local part is outside ASCII stands in the header as it is (RFC 6532). Where the relay does not take such a header the others still
  * get their mail, and see who else was meant: the address becomes an empty group whose name it is (RFC 6857 3.1.8), which nobody can answer to. One whose
- * domain alone is outside ASCII is said with A-labels. Looked for between < and >, outside of quotes and comments.
+ * domain alone is outside ASCII is said with A-labels. Looked for outside of quotes and comments, between < and > and, where a mailbox has none, as the
+ * one word that it is.
  */
 #ifndef ND_CORE_MIME_PLAIN_H
 #define ND_CORE_MIME_PLAIN_H

@@ -49,6 +49,7 @@ struct queue_job {
 	char *head; /* header lines that depend on the account (From, Sender …), CRLF each; NULL without account */
 	char *envelope_from; /* NULL without account */
 	char *from;          /* the sender the job asked for, as written; NULL none: needed when it changes accounts */
+	uint32_t late;       /* what this rendition began as: late.h */
 	char *body;          /* the rest of the message; NULL when spooled or not loaded */
 	uint64_t body_len;
 	bool spooled; /* the rest lies in spool/ID */
@@ -86,6 +87,11 @@ struct queue_evidence {
 	uint64_t octets;
 };
 void queue_evidence_done(struct queue_evidence *evidence);
+
+/* Of a request. `kept` beside its idempotency key; what an older notifyd kept may be the other one, and is the same request then. */
+struct store_digest {
+	uint8_t kept[32], plain[32];
+};
 
 enum store_op {
 	STORE_PUT,       /* a new job */
@@ -126,11 +132,12 @@ struct store_req {
 	/* PUT: the job (borrowed until done). Idempotency: digest over the request when key != NULL; a known key with the same digest gives
 	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
 	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
-	 * again declined and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a sealed one in
+	 * again declined late and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
+	 * sealed one in
 	 * any final state. */
 	struct queue_job *job;
 	const char *idempotency_key;
-	uint8_t digest[32];
+	struct store_digest digest;
 	bool duplicate;
 	char duplicate_id[ND_ULID_LEN + 1];
 	uint8_t duplicate_state;
@@ -188,6 +195,7 @@ struct store_req {
 
 	/* UNCERTAIN: these ids (queued ones get uncertain=true; array borrowed); all_due: every queued job with due <= until. */
 	const char (*ids)[ND_ULID_LEN + 1];
+	const uint32_t *lates; /* what each began as, where the row does not say it yet; NULL: not known */
 	unsigned id_count;
 	bool all_due;
 

@@ -2,7 +2,7 @@
 /* inflight.c - slots that outlive SIGKILL.  Layer: io.
  *
  *   header (64 octets)  magic, version, clean, id of the boot
- *   slot (32 octets)    id of a job, used; 4096 of them
+ *   slot (32 octets)    id of a job, what its rendition began as (core/late.h; 0: the slot is free); 4096 of them
  *
  * A slot is a plain store into a shared mapping: the kernel keeps it whatever becomes of the process. What a power cut may lose does not matter, because
  * then the boot id differs and every job that was due is uncertain. Only `clean` must be on disk before anything is sent: a stale "clean" would hide the cut.
@@ -30,7 +30,7 @@
 
 struct slot {
 	char id[ND_ULID_LEN + 2];
-	_Atomic uint32_t used; /* set last, cleared first */
+	_Atomic uint32_t late; /* 0: the slot is free. Set last, cleared first */
 };
 
 struct image { /* of the file */
@@ -47,6 +47,7 @@ struct inflight {
 	struct image *image; /* mapped */
 	char boot[BOOT_LEN + 1];
 	char (*left)[ND_ULID_LEN + 1];
+	uint32_t *left_late;
 	unsigned left_count;
 	bool unclean, reboot, begun;
 	uint16_t idle[INFLIGHT_SLOTS]; /* free slots, a stack */
@@ -129,10 +130,12 @@ read_left(struct inflight *inflight)
 		return;
 	inflight->reboot = inflight->boot[0] == '\0' || strncmp(image->boot, inflight->boot, sizeof(image->boot)) != 0;
 	inflight->left = nd_xalloc(INFLIGHT_SLOTS * sizeof(*inflight->left));
+	inflight->left_late = nd_xalloc(INFLIGHT_SLOTS * sizeof(*inflight->left_late));
 	for (i = 0; i < INFLIGHT_SLOTS; i++) {
 		char *id = inflight->left[inflight->left_count];
 
-		if (atomic_load(&image->slots[i].used) == 0)
+		inflight->left_late[inflight->left_count] = atomic_load(&image->slots[i].late);
+		if (inflight->left_late[inflight->left_count] == 0)
 			continue;
 		memcpy(id, image->slots[i].id, ND_ULID_LEN);
 		id[ND_ULID_LEN] = '\0';
@@ -177,8 +180,10 @@ inflight_open(const char *state_dir, struct nd_why *why)
 }
 
 unsigned
-inflight_left(const struct inflight *inflight, const char (**ids)[ND_ULID_LEN + 1], bool *reboot)
+inflight_left(
+    const struct inflight *inflight, const char (**ids)[ND_ULID_LEN + 1], const uint32_t **lates, bool *reboot)
 {
+	*lates = inflight->left_late;
 	*ids = (const char(*)[ND_ULID_LEN + 1]) inflight->left;
 	*reboot = inflight->reboot;
 	return inflight->left_count;
@@ -197,7 +202,7 @@ inflight_begin(struct inflight *inflight)
 	unsigned i;
 
 	for (i = 0; i < INFLIGHT_SLOTS; i++) {
-		atomic_store(&image->slots[i].used, 0);
+		atomic_store(&image->slots[i].late, 0);
 		inflight->idle[i] = (uint16_t)(INFLIGHT_SLOTS - 1 - i);
 	}
 	inflight->idle_count = INFLIGHT_SLOTS;
@@ -205,14 +210,16 @@ inflight_begin(struct inflight *inflight)
 	memcpy(image->boot, inflight->boot, sizeof(inflight->boot));
 	sync_image(inflight);
 	free(inflight->left);
+	free(inflight->left_late);
 	inflight->left = NULL;
+	inflight->left_late = NULL;
 	inflight->left_count = 0;
 	inflight->reboot = false;
 	inflight->begun = true;
 }
 
 int
-inflight_note(struct inflight *inflight, const char *id)
+inflight_note(struct inflight *inflight, const char *id, uint32_t late)
 {
 	unsigned slot;
 
@@ -220,7 +227,7 @@ inflight_note(struct inflight *inflight, const char *id)
 		return -1;
 	slot = inflight->idle[--inflight->idle_count];
 	memcpy(inflight->image->slots[slot].id, id, ND_ULID_LEN);
-	atomic_store(&inflight->image->slots[slot].used, 1);
+	atomic_store(&inflight->image->slots[slot].late, late);
 	return (int)slot;
 }
 
@@ -229,7 +236,7 @@ inflight_drop(struct inflight *inflight, int slot)
 {
 	if (slot < 0)
 		return;
-	atomic_store(&inflight->image->slots[slot].used, 0);
+	atomic_store(&inflight->image->slots[slot].late, 0);
 	inflight->idle[inflight->idle_count++] = (uint16_t)slot;
 }
 
@@ -244,5 +251,6 @@ inflight_close(struct inflight *inflight)
 	sync_image(inflight);
 	(void)munmap(inflight->image, sizeof(*inflight->image));
 	free(inflight->left);
+	free(inflight->left_late);
 	free(inflight);
 }

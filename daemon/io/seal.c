@@ -63,6 +63,12 @@ seal_fresh(uint8_t key[SEAL_KEY])
 	must(RAND_priv_bytes(key, SEAL_KEY) == 1);
 }
 
+void
+seal_digest(const uint8_t key[SEAL_KEY], const void *octets, size_t len, uint8_t out[32])
+{
+	must(HMAC(EVP_sha256(), key, SEAL_KEY, octets, len, out, NULL) != NULL);
+}
+
 struct seal *
 seal_new(const uint8_t key[SEAL_KEY], const char *id, uint64_t len)
 {

@@ -31,6 +31,9 @@ int seal_end(struct seal *seal, int fd) ND_MUST_CHECK;
  * cannot be read. */
 ssize_t seal_read(struct seal *seal, int fd, uint64_t at, void *out, size_t len, struct nd_why *why) ND_MUST_CHECK;
 
+/* HMAC-SHA-256: a digest that nobody can try guesses against who has not got the key. */
+void seal_digest(const uint8_t key[SEAL_KEY], const void *octets, size_t len, uint8_t out[32]);
+
 /* A short text for a file, sealed under a secret that many such texts share: each has a key of its own, made of the secret and of what stands in front of
  * it, and is bound to `name`. */
 #define SEAL_SECRET_MIN 16u /* octets of the secret; 32 random ones are advised */

@@ -81,6 +81,7 @@ enum store_row {
 	ROW_SEQ = ROW_COMMON, /* of job */
 	ROW_AGAIN,
 	ROW_DECLINED,
+	ROW_LATE,
 	ROW_HEAD,
 	ROW_BODY,
 	ROW_DATA = ROW_COMMON, /* of history */

@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/core/late.h"
 #include "daemon/io/store_internal.h"
 
 #include <stdlib.h>
@@ -98,9 +99,12 @@ store_row_job(const struct store *store, sqlite3_stmt *stmt, struct queue_job **
 	job->body_kept = true;
 	job->again = sqlite3_column_int(stmt, ROW_AGAIN) != 0;
 	job->declined = copy(stmt, ROW_DECLINED, &short_of_memory);
+	job->late = (uint32_t)sqlite3_column_int64(stmt, ROW_LATE);
 	if (job->state == JOB_QUEUED && sqlite3_column_int64(stmt, ROW_SEQ) <= store->new_uncertain_seq &&
-	    job->due <= store->new_uncertain_due)
+	    job->due <= store->new_uncertain_due) {
 		job->uncertain = true;
+		job->late = job->late == LATE_FRESH ? LATE_OPEN : job->late; /* it may have been sent since */
+	}
 	if (short_of_memory) {
 		queue_job_free(job);
 		return SQLITE_NOMEM;

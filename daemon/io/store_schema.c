@@ -79,10 +79,12 @@ const char *const store_schema_versions[] = {
 	"CREATE TABLE transcript(job INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;",
 
 	"ALTER TABLE job ADD COLUMN declined TEXT;", /* accounts that it cannot go by */
+
+	"ALTER TABLE job ADD COLUMN late INTEGER NOT NULL DEFAULT 1;", /* what its rendition began as (late.h); of an older one that is not known */
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
-#define JOB "SELECT " STORE_COLUMNS ",seq,again,declined"
+#define JOB "SELECT " STORE_COLUMNS ",seq,again,declined,late"
 const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_BEGIN]        = "BEGIN",
 	[SQL_COMMIT]       = "COMMIT",
@@ -112,13 +114,13 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_KEYS_OLD]     = "DELETE FROM idempotency WHERE seq IN (SELECT seq FROM idempotency ORDER BY seq LIMIT ?3)"
 	                     " AND (created<=?1 OR created>?2)",
 
-	[SQL_JOB_PUT]      = "INSERT INTO job(" STORE_COLUMNS ",rank,ended,head,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-	                     "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
+	[SQL_JOB_PUT]      = "INSERT INTO job(" STORE_COLUMNS ",rank,ended,head,body,late) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+	                     "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31)",
 	/* A row that was read without its head keeps the one it has. */
 	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,"
-	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14 WHERE seq=?1",
+	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14,late=?15 WHERE seq=?1",
 	[SQL_JOB_HURRY]    = "UPDATE job SET due=?1 WHERE state=?2 AND due>?1 AND not_before<=?1",
-	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1 WHERE id=?1 AND state=?2",
+	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1,late=CASE WHEN late IN (0,3) THEN ?3 ELSE late END WHERE id=?1 AND state=?2",
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",
 	/* CASE: a body that is not asked for is not read. */
 	[SQL_JOB]          = JOB ",CASE WHEN ?2 THEN head END,CASE WHEN ?2 THEN body END FROM job WHERE id=?1",

@@ -34,6 +34,13 @@ state_of(struct store *store, const char *id, uint8_t *state)
 	return rc;
 }
 
+static bool
+is_same(const struct store_digest *digest, const void *kept, int len)
+{
+	return len == (int)sizeof(digest->kept) && (memcmp(kept, digest->kept, sizeof(digest->kept)) == 0 ||
+						       memcmp(kept, digest->plain, sizeof(digest->plain)) == 0);
+}
+
 /* Has this key been used? Then the request is answered: *answered. */
 static int
 look_up_key(struct store *store, struct store_req *req, bool *answered)
@@ -56,8 +63,7 @@ look_up_key(struct store *store, struct store_req *req, bool *answered)
 		return store_db_run(stmt);
 	}
 	*answered = true;
-	same = sqlite3_column_bytes(stmt, 0) == (int)sizeof(req->digest) &&
-	       memcmp(sqlite3_column_blob(stmt, 0), req->digest, sizeof(req->digest)) == 0;
+	same = is_same(&req->digest, sqlite3_column_blob(stmt, 0), sqlite3_column_bytes(stmt, 0));
 	id = (const char *)sqlite3_column_text(stmt, 1);
 	if (same && id != NULL) {
 		req->duplicate = true;
@@ -82,7 +88,7 @@ put_key(struct store *store, const struct store_req *req)
 
 	store_db_int(stmt, 1, req->job->uid);
 	store_db_text(stmt, 2, req->idempotency_key);
-	(void)sqlite3_bind_blob(stmt, 3, req->digest, (int)sizeof(req->digest), SQLITE_STATIC);
+	(void)sqlite3_bind_blob(stmt, 3, req->digest.kept, (int)sizeof(req->digest.kept), SQLITE_STATIC);
 	store_db_text(stmt, 4, req->job->id);
 	store_db_int(stmt, 5, req->job->created);
 	return store_db_run(stmt);
@@ -162,6 +168,7 @@ put_job(struct store *store, const struct queue_job *job)
 		(void)sqlite3_bind_null(stmt, ROW_COMMON + 4);
 	else
 		(void)sqlite3_bind_blob64(stmt, ROW_COMMON + 4, job->body, job->body_len, SQLITE_STATIC);
+	store_db_int(stmt, ROW_COMMON + 5, job->late);
 	return store_db_run(stmt);
 }
 
@@ -345,6 +352,7 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 	store_db_int(stmt, 12, job->expires);
 	store_db_int(stmt, 13, job->again);
 	store_db_text(stmt, 14, job->declined);
+	store_db_int(stmt, 15, job->late);
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = change_rcpts(store, job, seq);
@@ -451,6 +459,7 @@ store_write_uncertain(struct store *store, struct store_req *req)
 		stmt = store_db_stmt(store, SQL_JOB_UNCERTAIN);
 		store_db_text(stmt, 1, req->ids[i]);
 		store_db_int(stmt, 2, JOB_QUEUED);
+		store_db_int(stmt, 3, req->lates ? req->lates[i] : 0);
 		rc = store_db_run(stmt);
 	}
 	if (rc == SQLITE_OK && req->all_due)

@@ -2,12 +2,14 @@
 """Sensitive jobs: nothing of their message is on disk in the open, shown or logged, and nothing is left when they end. The relay is the
 stand-in provider, or a paused queue."""
 import base64
+import contextlib
 import glob
 import hashlib
 import json
 import os
 import secrets
 import shutil
+import sqlite3
 import subprocess
 import tarfile
 
@@ -116,6 +118,42 @@ class Sensitive(ProgramTest):
             with open(name, 'rb') as file:
                 found.append(file.read())
         return found
+
+    def test_what_is_kept_beside_an_idempotency_key_cannot_be_compared_with_guesses(self):
+        def send(key, **more):
+            return self.d.post('/v1/jobs', dict({'to': TO, 'text': '4711', 'sensitive': True, 'idempotency_key': key}, **more), True)
+
+        def kept():
+            with contextlib.closing(sqlite3.connect('file:%s?mode=ro' % os.path.join(self.d.state, 'queue.db'), uri=True)) as queue:
+                return dict(queue.execute('SELECT key, digest FROM idempotency'))
+        self.pause()
+        first = send('one')
+        self.assertEqual(first.status, 202, first)
+        self.d.kill()
+        path = os.path.join(self.d.state, 'request-key')
+        self.assertEqual((os.stat(path).st_mode & 0o7777, os.path.getsize(path)), (0o600, 32))
+        digest = kept()['one']
+        self.d.start()
+        again = send('one')
+        self.assertEqual((again.status, again.json['id'], again.json['duplicate']), (200, first.json['id'], True))
+        self.assert_problem(send('one', text='4712'), 409, 'idempotency-mismatch')
+        # The request decides, and the key.
+        with open(path, 'rb') as file:
+            key = file.read()
+        self.d.stop()
+        os.unlink(path)
+        self.d.start()
+        self.assert_problem(send('one'), 409, 'idempotency-mismatch')
+        self.assertEqual(self.d.post('/v1/backup', b'', True).status, 200)
+        for folder, _, names in os.walk(os.path.join(self.d.state, 'backup/')):
+            for name in names:
+                with open(os.path.join(folder, name), 'rb') as file:
+                    self.assertNotIn(key, file.read())
+        plain = [self.d.post('/v1/jobs', {'to': TO, 'text': '4711', 'idempotency_key': 'two'}, True).status for _ in range(2)]
+        self.assertEqual(plain, [202, 200])
+        self.d.stop()
+        self.assertEqual(kept()['one'], digest)
+        self.assertNotEqual(kept()['two'], digest)
 
     def test_small_and_large_ones_are_hidden_survive_a_kill_and_are_sent_as_they_were(self):
         self.pause()

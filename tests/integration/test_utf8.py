@@ -141,6 +141,21 @@ class AllScripts(ProgramTest):
             self.assertEqual(self.said('MAIL')[-1].endswith('SMTPUTF8'), offer)
             self.assert_evidence(d, job)
 
+    def test_a_ready_message_may_name_people_without_brackets(self):
+        d = self.started('8BITMIME')
+        message = 'From: alerts@bücher.example\r\nTo: größe@example.com, ops@müller.example\r\nCc: Ops <ops@müller.example>\r\nSubject: x\r\n\r\nx\r\n'
+        reply = d.post('/v1/messages?t=1', message.encode(), True, headers={'Content-Type': 'message/rfc822'})
+        self.assertEqual(reply.status, 202, reply)
+        job = d.final(reply.json['id'])
+        self.assertEqual(self.states(job), {'größe@example.com': ('refused', 553), 'ops@müller.example': ('delivered', 250)}, job)
+        self.assertIn('SMTPUTF8', job['recipients'][0]['text'])
+        group = '=?utf-8?B?%s?= :;' % base64.b64encode('größe@example.com'.encode()).decode()
+        for line in ('From: Alerts <alerts@xn--bcher-kva.example>',
+                     'To: %s, ops@xn--mller-kva.example' % group, 'Cc: Ops <ops@xn--mller-kva.example>'):
+            self.assertIn(line + '\r\n', self.header() + '\r\n')
+        self.assertTrue(self.relay.mails[-1][1].isascii())
+        self.assert_evidence(d, job)
+
     def test_a_host_is_asked_for_and_proved_by_its_ascii_form(self):
         name, files = 'smtp.xn--bcher-kva.example', tempfile.TemporaryDirectory()
         self.addCleanup(files.cleanup)

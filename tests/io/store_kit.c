@@ -211,7 +211,7 @@ enum nd_err
 kit_put_keyed(struct kit *kit, struct queue_job *job, uint8_t digest, struct store_req *req)
 {
 	*req = (struct store_req){ .op = STORE_PUT, .job = job, .idempotency_key = "k-1" };
-	memset(req->digest, digest, sizeof(req->digest));
+	memset(req->digest.kept, digest, sizeof(req->digest.kept));
 	kit_ask(kit, req);
 	return req->err;
 }

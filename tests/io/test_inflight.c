@@ -25,6 +25,7 @@
 
 static char folder[64], path[128];
 static struct inflight *inflight;
+static const uint32_t *lates;
 
 static int
 set_up(void **state)
@@ -55,7 +56,7 @@ opened(const char (**ids)[ND_ULID_LEN + 1], bool *reboot)
 
 	inflight = inflight_open(folder, &why);
 	assert_non_null(inflight);
-	return inflight_left(inflight, ids, reboot);
+	return inflight_left(inflight, ids, &lates, reboot);
 }
 
 static void
@@ -79,9 +80,9 @@ run_and_die(void)
 		if (own == NULL)
 			abort();
 		inflight_begin(own);
-		(void)inflight_note(own, A);
-		slot = inflight_note(own, B);
-		(void)inflight_note(own, C);
+		(void)inflight_note(own, A, 2);
+		slot = inflight_note(own, B, 2);
+		(void)inflight_note(own, C, 119683204);
 		inflight_drop(own, slot);
 		(void)raise(SIGKILL);
 	}
@@ -112,9 +113,9 @@ a_clean_run_leaves_nothing(void **state)
 	assert_false(reboot);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(inflight_note(inflight, A), -1); /* not begun */
+	assert_int_equal(inflight_note(inflight, A, 2), -1); /* not begun */
 	inflight_begin(inflight);
-	inflight_drop(inflight, inflight_note(inflight, A));
+	inflight_drop(inflight, inflight_note(inflight, A, 2));
 	again();
 	assert_int_equal(opened(&ids, &reboot), 0);
 	assert_false(reboot);
@@ -136,11 +137,13 @@ notes_survive_sigkill(void **state)
 	assert_false(reboot);
 	assert_string_equal(ids[0], A);
 	assert_string_equal(ids[1], C);
+	assert_int_equal(lates[0], 2);
+	assert_int_equal(lates[1], 119683204);
 	/* A start that dies before it could act on them leaves them to the next. */
 	again();
 	assert_int_equal(opened(&ids, &reboot), 2);
 	inflight_begin(inflight);
-	assert_int_equal(inflight_left(inflight, &ids, &reboot), 0);
+	assert_int_equal(inflight_left(inflight, &ids, &lates, &reboot), 0);
 	again();
 	assert_int_equal(opened(&ids, &reboot), 0);
 }
@@ -175,7 +178,7 @@ a_stop_with_a_job_under_way_is_not_clean(void **state)
 	(void)state;
 	assert_int_equal(opened(&ids, &reboot), 0);
 	inflight_begin(inflight);
-	assert_true(inflight_note(inflight, B) >= 0);
+	assert_true(inflight_note(inflight, B, 2) >= 0);
 	again();
 	assert_int_equal(opened(&ids, &reboot), 1);
 	assert_string_equal(ids[0], B);
@@ -192,12 +195,12 @@ all_slots_can_be_used_and_used_again(void **state)
 	(void)opened(&ids, &reboot);
 	inflight_begin(inflight);
 	for (i = 0; i < INFLIGHT_SLOTS; i++)
-		assert_true(inflight_note(inflight, A) >= 0);
-	assert_int_equal(inflight_note(inflight, B), -1);
+		assert_true(inflight_note(inflight, A, 2) >= 0);
+	assert_int_equal(inflight_note(inflight, B, 2), -1);
 	inflight_drop(inflight, -1); /* of the one that got none */
-	assert_int_equal(inflight_note(inflight, B), -1);
+	assert_int_equal(inflight_note(inflight, B, 2), -1);
 	inflight_drop(inflight, 77);
-	assert_int_equal(inflight_note(inflight, B), 77);
+	assert_int_equal(inflight_note(inflight, B, 2), 77);
 }
 
 static void

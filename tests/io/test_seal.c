@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/mem.h"
+#include "common/str.h"
 #include "daemon/io/seal.h"
 
 #include <fcntl.h>
@@ -258,6 +259,24 @@ a_short_text_opens_with_its_secret_and_name_only(void **state)
 	nd_secret_done(&other);
 }
 
+static void
+a_digest_depends_on_the_key(void **state)
+{
+	uint8_t key[SEAL_KEY], digest[32], again[32];
+	char hex[65];
+
+	(void)state;
+	for (unsigned i = 0; i < SEAL_KEY; i++)
+		key[i] = (uint8_t)i;
+	seal_digest(key, "text", 4, digest);
+	nd_str_hex(hex, digest, sizeof(digest));
+	assert_string_equal(
+	    hex, "27a0eabaf34a3623827e82713f146e82e8c1a889564c6df9e5045f5fc6f61709"); /* Python's hmac */
+	key[31] ^= 1;
+	seal_digest(key, "text", 4, again);
+	assert_memory_not_equal(digest, again, sizeof(digest));
+}
+
 int
 main(void)
 {
@@ -266,6 +285,7 @@ main(void)
 		TEST(a_short_text_opens_with_its_secret_and_name_only),
 		TEST(what_was_sealed_comes_back_in_any_pieces),
 		TEST(nothing_of_the_message_is_in_the_file),
+		TEST(a_digest_depends_on_the_key),
 		TEST(equal_messages_of_two_jobs_look_different),
 		TEST(another_key_or_job_opens_nothing_and_another_length_not_the_end),
 		TEST(a_changed_octet_is_noticed_before_its_chunk_is_given_out),

@@ -233,12 +233,14 @@ a_failed_job_keeps_its_message_and_can_be_queued_again(void **state)
 	job->rcpts[0].state = RCPT_PENDING;
 	job->again = true;
 	job->declined = nd_xstrdup("too-big: 552\nm365");
+	job->late = 4294967292;
 	assert_int_equal(kit_move(&kit, job), ND_OK);
 	req = (struct store_req){ .op = STORE_LOAD };
 	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW + 100), ND_OK);
 	assert_int_equal(req.job_count, 1);
 	assert_true(req.jobs[0]->again);
 	assert_string_equal(req.jobs[0]->declined, job->declined);
+	assert_int_equal(req.jobs[0]->late, 4294967292);
 	assert_int_equal(req.jobs[0]->rcpts[0].state, RCPT_PENDING);
 	kit_forget(&req);
 	/* Its attempts begin with 1 again; the old ones stay. */
@@ -564,6 +566,23 @@ counts_follow_every_move_and_survive_a_restart(void **state)
 }
 
 static void
+a_request_whose_digest_was_kept_without_a_key_is_known(void **state)
+{
+	struct queue_job *first = kit_job(&kit), *again = kit_job(&kit);
+	struct store_req req, keyed = { .op = STORE_PUT, .job = again, .idempotency_key = "k-1" };
+
+	(void)state;
+	assert_int_equal(kit_put_keyed(&kit, first, 7, &req), ND_OK);
+	memset(keyed.digest.kept, 9, sizeof(keyed.digest.kept));
+	memset(keyed.digest.plain, 7, sizeof(keyed.digest.plain));
+	kit_ask(&kit, &keyed);
+	assert_true(keyed.duplicate);
+	assert_string_equal(keyed.duplicate_id, first->id);
+	queue_job_free(first);
+	queue_job_free(again);
+}
+
+static void
 a_request_that_comes_twice_is_accepted_once(void **state)
 {
 	struct queue_job *first = kit_job(&kit), *again = kit_job(&kit), *other = kit_job(&kit);
@@ -751,6 +770,7 @@ main(void)
 		TEST(reading_alone_commits_nothing),
 		TEST(counts_follow_every_move_and_survive_a_restart),
 		TEST(a_request_that_comes_twice_is_accepted_once),
+		TEST(a_request_whose_digest_was_kept_without_a_key_is_known),
 		TEST(one_bad_request_fails_alone),
 		TEST(a_restart_keeps_everything),
 		TEST(closing_serves_what_was_submitted_and_refuses_what_comes_after),

@@ -111,7 +111,8 @@ noted_jobs_become_uncertain(void **state)
 {
 	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit), *held = kit_job(&kit);
 	char ids[3][ND_ULID_LEN + 1];
-	struct store_req req = { .op = STORE_UNCERTAIN, .ids = ids, .id_count = 3 };
+	const uint32_t lates[3] = { 1234, 1, 1 };
+	struct store_req req = { .op = STORE_UNCERTAIN, .ids = ids, .lates = lates, .id_count = 3 };
 
 	(void)state;
 	held->state = JOB_HELD;
@@ -128,6 +129,7 @@ noted_jobs_become_uncertain(void **state)
 	kit_forget(&req);
 	kit_show(&kit, &req, b->id);
 	assert_true(req.found->uncertain);
+	assert_int_equal(req.found->late, 1234);
 	kit_forget(&req);
 	kit_show(&kit, &req, held->id);
 	assert_false(req.found->uncertain);
@@ -238,6 +240,7 @@ a_queue_of_the_first_version_is_counted_once(void **state)
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN again");
 	(void)kit_sql(&kit, "DROP TABLE transcript");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN declined");
+	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN late");
 	(void)kit_sql(&kit, "PRAGMA user_version=1");
 	kit_start(&kit);
 	expect_size(0, NULL, 1, one);

@@ -19,11 +19,13 @@ import unittest
 
 PROGRAM = os.environ.get("MIME_PRINT") or os.path.join(os.environ.get("top_builddir", "."), "tests/unit/mime_print")
 RANDOM_JOBS = 150
+NOTICE = ("This message is 3 hours late: it was accepted at 2026-11-21 08:00 UTC and left at 11:02 UTC. "
+          "Meanwhile its mail account could not be used, or notifyd was not running.")
 
 
-def compose(**job):
+def compose(*words, **job):
     job.setdefault("to", "ops@contoso.com")
-    done = subprocess.run([PROGRAM], input=json.dumps(job).encode(), capture_output=True, timeout=60, check=False)
+    done = subprocess.run([PROGRAM, *words], input=json.dumps(job).encode(), capture_output=True, timeout=60, check=False)
     if done.returncode:
         raise AssertionError(done.stderr.decode())
     return done.stdout
@@ -163,6 +165,59 @@ class Oracle(unittest.TestCase):
         for name, value in headers.items():
             self.assertEqual(str(message[name]), value)
 
+    def check_notice(self, without, message, text=True):
+        """It stands in front of all text and of all that the HTML shows, and nothing else is changed."""
+        if text:
+            first, rest = text_of(message).split("\n\n", 1)
+            self.assertEqual(" ".join(line.strip() for line in first.split("\n")), NOTICE)
+            self.assertEqual(rest, text_of(without))
+        page = message.get_body(("html",))
+        if not page:
+            return
+        shown = content(page)
+        begin, end = shown.index("<div style="), shown.index("</div>") + len("</div>")
+        self.assertEqual(" ".join(shown[begin:end].split(">", 1)[1].split("<")[0].split()), NOTICE)
+        was = text_of(without, "html")
+        self.assertEqual("".join((shown[:begin] + shown[end:]).split()), "".join(was.split()))
+        return shown[:begin]
+
+    def test_a_notice_stands_at_the_top_in_every_encoding(self):
+        texts = ["one\n", "no end", "\n\ntwo lines down\n", "é" * 40, "日本語\n" * 400, "a = b\n" * 50, "x" * 5000, " \n", "<body>\n"]
+        for text in texts:
+            for extra in ({}, {"attachments": [{"name": "a", "content": "QQ=="}]}):
+                message = self.check_octets(compose(NOTICE, subject="s", text=text, **extra))
+                self.check_notice(parse(compose(subject="s", text=text, **extra)), message)
+
+    def test_a_notice_is_shown_where_html_begins(self):
+        for before, page in (("", "<p>h</p>"), ("", "Grüße"), ("", "日本語" * 100), ("<body>", "<body>h"), ("<BODY\nclass='a>b'>", "<p>é = ä</p>"),
+                             ("<!DOCTYPE html>", "h"), ("<html lang=ja><head><title>件名</title></head>", "<p>h</p>"),
+                             ("<!DOCTYPE html>\n<!-- <body> -->\n<html><head><style>p{color:red}</style></head>\n<body bgcolor=\"#fff\">", "日本語" * 50),
+                             ("<body style=\"" + "a:b;" * 40 + "\">", "日本語" * 50), ("<body>" + "", ""), ("日本語<body>", "")):
+            page = page if page.startswith(before) else before + page
+            for extra in ({}, {"text": "日本"}, {"attachments": [{"name": "a", "content": "QQ=="}]}):
+                message = self.check_octets(compose(NOTICE, subject="s", html=page, **extra))
+                self.assertEqual("".join(self.check_notice(parse(compose(subject="s", html=page, **extra)), message).split()),
+                                 "".join(before.split()), page)
+
+    def test_a_notice_is_not_hidden_by_tags_that_never_end(self):
+        for page in ("<p>x</p><body <body <html ", "<!-- <body>", "<body a='>", "<body <body>x", "<" * 70000, "<body " * 11000):
+            message = self.check_octets(compose(NOTICE, subject="s", text="t", html=page))
+            self.check_notice(parse(compose(subject="s", text="t", html=page)), message)
+
+    def test_a_notice_keeps_the_place_of_every_mark_whatever_stands_before_it(self):
+        for letter in "xé日":
+            for n in range(64):
+                page = "<html><title>" + letter * n + "</title><body>" + "日本 x\n" * 9
+                message = self.check_octets(compose(NOTICE, subject="s", html=page))
+                self.assertTrue(self.check_notice(parse(compose(subject="s", html=page)), message).rstrip().endswith("<body>"))
+
+    def test_a_notice_needs_the_start_of_a_large_message_only(self):
+        job = {"subject": "s", "text": "x\n" * 20000, "html": "<body>" + "<p>é</p>\n" * 40000,
+               "attachments": [{"name": "a", "content": "QUFB" * 40000}]}
+        whole = compose(NOTICE, **job)
+        for length in (100, 300, 30000, 60000, 200000, 262144):
+            self.assertEqual(compose(NOTICE, str(length), **job), whole)
+
     def test_random_jobs_survive(self):
         dice = random.Random(7)
         letters = "ab =.\n\r\t-_<>&\"'\\,;:é日🔥\x7f\x0b" + "etaoinshrdlu" * 3
@@ -178,6 +233,8 @@ class Oracle(unittest.TestCase):
             self.assertEqual(str(message["Subject"]), subject)
             self.assertEqual(text_of(message), normal(text))
             self.assertEqual(text_of(message, "html"), normal(page))
+            late = self.check_octets(compose(NOTICE, subject=subject, text=text, html=page))
+            self.check_notice(message, late)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,23 @@ a_full_list_errs_towards_keeping_jobs(void **state)
 }
 
 static void
+so_much_of_a_time_was_trouble(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	assert_int_equal(downtime_within(&downtime, 0, 1000), 0);
+	downtime_begin(&downtime, 500);
+	downtime_end(&downtime, 700);
+	downtime_begin(&downtime, 900);
+	assert_int_equal(downtime_within(&downtime, 0, 1000), 300);
+	assert_int_equal(downtime_within(&downtime, 600, 650), 50);
+	assert_int_equal(downtime_within(&downtime, 650, 800), 50);
+	assert_int_equal(downtime_within(&downtime, 700, 900), 0);
+	assert_int_equal(downtime_within(&downtime, 950, 1000), 50);
+}
+
+static void
 it_survives_a_restart(void **state)
 {
 	struct downtime downtime = { 0 }, again = { 0 };
@@ -146,6 +163,7 @@ main(void)
 		cmocka_unit_test(time_in_trouble_does_not_count),
 		cmocka_unit_test(trouble_that_goes_on_stops_the_clock),
 		cmocka_unit_test(a_full_list_errs_towards_keeping_jobs),
+		cmocka_unit_test(so_much_of_a_time_was_trouble),
 		cmocka_unit_test(it_survives_a_restart),
 		cmocka_unit_test(a_clock_that_steps_back_harms_nothing),
 		cmocka_unit_test(a_clock_that_leaps_ahead_makes_nothing_older),

@@ -74,6 +74,50 @@ quotes_and_comments_are_no_addresses(void **state)
 }
 
 static void
+an_address_needs_no_brackets(void **state)
+{
+	(void)state;
+	assert_plain("To: größe@example.com\r\n", "To: " GROUP "\r\n");
+	assert_plain("To:größe@example.com", "To: " GROUP);
+	assert_plain("To: ops@example.com, größe@example.com, night@example.com\r\n",
+	    "To: ops@example.com, " GROUP ", night@example.com\r\n");
+	assert_plain("Cc: ops@müller.example,ops@MÜLLER.example\r\n",
+	    "Cc: ops@xn--mller-kva.example,ops@xn--mller-kva.example\r\n");
+	assert_plain("To: a@b,\r\n\tgröße@example.com (Größe (x))\r\n", "To: a@b,\r\n\t" GROUP " (Größe (x))\r\n");
+	assert_plain("To: (ö@b) ops@müller.example (ö@b)\r\nX: ö@b\r\n",
+	    "To: (ö@b) ops@xn--mller-kva.example (ö@b)\r\nX: ö@b\r\n");
+	assert_plain("To: Team: größe@example.com;, ops@müller.example\r\n",
+	    "To: Team: " GROUP ";, ops@xn--mller-kva.example\r\n");
+	assert_plain("Reply-To: \"a, b\"@müller.example\r\n", "Reply-To: \"a, b\"@xn--mller-kva.example\r\n");
+	assert_plain("To: x@[IPv6:2001:db8::1], größe@example.com\r\n", "To: x@[IPv6:2001:db8::1],\r\n " GROUP "\r\n");
+	/* Both kinds in one field. */
+	assert_plain("To: Ops <ops@müller.example>, größe@example.com, <größe@example.com>\r\n",
+	    "To: Ops <ops@xn--mller-kva.example>,\r\n " GROUP ",\r\n " GROUP "\r\n");
+}
+
+static void
+words_with_an_at_are_no_addresses(void **state)
+{
+	(void)state;
+	assert_plain("To: größe@home <ops@example.com>\r\n", "To: größe@home <ops@example.com>\r\n");
+	assert_plain("To: größe@home\r\n <ops@example.com>\r\n", "To: größe@home\r\n <ops@example.com>\r\n");
+	assert_plain("To: <ops@example.com> größe@home, x@y\r\n", "To: <ops@example.com> größe@home, x@y\r\n");
+	assert_plain("To: größe@home and away\r\n", "To: größe@home and away\r\n");
+	assert_plain("To: größe@home: ops@example.com;\r\n", "To: größe@home: ops@example.com;\r\n");
+	assert_plain("To: größe, \"größe@home\", Größe\r\n", "To: größe, \"größe@home\", Größe\r\n");
+	assert_plain("To: größe@home (never closed\r\n", "To: größe@home (never closed\r\n");
+	assert_plain("To: a@\xf6\xdf, b\r\n", "To: a@\xf6\xdf, b\r\n");
+}
+
+static void
+what_no_name_may_have_is_said_as_a_group(void **state)
+{
+	(void)state;
+	assert_plain("To: ops@i❤.ws\r\n", "To: =?utf-8?B?b3BzQGninaQud3M=?= :;\r\n");
+	assert_plain("To: <ops@i❤.ws>\r\n", "To: =?utf-8?B?b3BzQGninaQud3M=?= :;\r\n");
+}
+
+static void
 a_domain_is_said_with_a_labels(void **state)
 {
 	(void)state;
@@ -119,6 +163,9 @@ main(void)
 		cmocka_unit_test(an_address_that_cannot_be_said_becomes_an_empty_group),
 		cmocka_unit_test(what_can_be_said_stays_as_it_is),
 		cmocka_unit_test(quotes_and_comments_are_no_addresses),
+		cmocka_unit_test(an_address_needs_no_brackets),
+		cmocka_unit_test(words_with_an_at_are_no_addresses),
+		cmocka_unit_test(what_no_name_may_have_is_said_as_a_group),
 		cmocka_unit_test(a_domain_is_said_with_a_labels),
 		cmocka_unit_test(a_long_address_is_several_words),
 		cmocka_unit_test(the_header_ends_at_its_empty_line),
