@@ -123,6 +123,7 @@ IO_TESTS = \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_log \
 	%D%/io/test_store_read \
+	%D%/io/test_store_upgrade \
 	%D%/io/test_tls \
 	%D%/io/test_tls_authorities \
 	%D%/io/test_trim \
@@ -156,6 +157,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_log_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_upgrade_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_authorities_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_trim_LDADD = $(IO_TEST_LIBS)
@@ -290,6 +292,6 @@ EXTRA_DIST += $(LINTS) %D%/lint/lib.sh %D%/lint/code.pl %D%/lint/cover.py %D%/li
 	%D%/fuzz/run.sh
 
 # What is run by scripts/test, beside "make check".
-EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/opinions %D%/fips %D%/systemd \
+EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/opinions %D%/fips %D%/systemd %D%/old \
 	%D%/lab/README.md %D%/lab/approve.py %D%/lab/exact.py %D%/lab/lab %D%/lab/oidc.mjs %D%/lab/package.json \
 	%D%/lab/package-lock.json %D%/lab/probe.py %D%/lab/selftest.sh
