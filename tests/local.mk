@@ -85,11 +85,13 @@ LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 # Tests of io use real sockets and files, on this machine only.
 check_LIBRARIES += libiotest.a
 libiotest_a_SOURCES = \
+	%D%/io/ahead.h \
 	%D%/io/certs.h \
 	%D%/io/explained.h \
 	%D%/io/http_bench.h \
 	%D%/io/http_link.h \
 	%D%/io/shell.h \
+	%D%/io/names.h \
 	%D%/io/smtp_link_dialogue.h \
 	%D%/io/smtp_link_kit.h \
 	%D%/io/store_shim.c \
