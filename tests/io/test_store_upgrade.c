@@ -121,7 +121,8 @@ an_upgrade_that_breaks_off_leaves_the_queue_of_before(void **state)
 	assert_null(store_open(kit.folder, kit.loop, &why));
 	assert_int_not_equal(why.err, ND_OK);
 	assert_int_equal(kit_sql(&kit, VERSION), 1);
-	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM sqlite_schema WHERE name IN ('owner','limits','evidence')"), 0);
+	assert_int_equal(
+	    kit_sql(&kit, "SELECT count(*) FROM sqlite_schema WHERE name IN ('owner','limits','evidence')"), 0);
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN again");
 	kit_start(&kit);
 	assert_int_equal(store_size(kit.store).jobs, 4);
