@@ -155,6 +155,7 @@ class Watchdog(Process):
         d.stop()
 
 
+@unittest.skipIf(sanitized() or notifyd.UNDER, 'what looks for races and faults has wake-ups of its own')
 class Idle(Process):
     def woken(self, d, looks):
         """How often each thread went to sleep again in so many looks of the watchdog; one that came or went did too."""

@@ -9,6 +9,7 @@
 
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
+#include "tests/io/certs.h"
 #include "tests/io/store_kit.h"
 
 #include <sqlite3.h>
@@ -24,15 +25,12 @@
 static struct kit kit;
 
 static char *
-read_old(const char *name)
+read_text(const char *name)
 {
-	const char *top = getenv("top_srcdir"); /* by make check; else the sources are here */
-	char path[512], *text;
-	FILE *file;
+	FILE *file = fopen(certs_source(name), "re");
+	char *text;
 	long size;
 
-	(void)snprintf(path, sizeof(path), "%s/tests/old/%s", top != NULL ? top : ".", name);
-	file = fopen(path, "re");
 	assert_non_null(file);
 	assert_int_equal(fseek(file, 0, SEEK_END), 0);
 	size = ftell(file);
@@ -49,7 +47,7 @@ static int
 set_up(void **state)
 {
 	static const char *const files[] = { "queue.db", "queue.db-wal", "queue.db-shm" };
-	char path[128], *sql = read_old("schema-1.sql");
+	char path[128], *sql = read_text("tests/old/schema-1.sql");
 	sqlite3 *db = NULL;
 
 	(void)state;
