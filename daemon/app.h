@@ -101,6 +101,8 @@ struct app_account {
 	struct secrets_given given[SECRETS_FIELDS];
 	struct secrets_trial *trials; /* secrets that are being tried */
 	struct app_secrets secrets;
+	uint64_t files_print; /* of the key, password and certificate in files; in memory alone */
+	bool files_known;
 	int64_t moved;     /* jobs that went on to another account */
 	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
@@ -312,11 +314,15 @@ void proof_fill(const struct app_proof *proof, struct oauth_ask *ask); /* points
 /* The endpoint's answer to a request with a proof. true: it refused the secret and another one is there: prove it once more, and ask again. */
 bool proof_refused(struct app_account *account, bool next, const struct oauth_reply *reply);
 void proof_accepted(struct app_account *account, bool next);
-void proof_open(struct app_account
-	*account); /* a new account, or new settings: looks at the certificate, forgets what was learned */
-void proof_watch(struct app *app); /* for the files that the settings name now */
 /* When the application's secret or certificate ends; false: not known. */
 bool proof_expires(const struct app_account *account, nd_unix *when);
+
+/* proof_files.c */
+void proof_open(
+    struct app_account *account);  /* a new account, or new settings: looks at its files, forgets what was learned */
+void proof_watch(struct app *app); /* for the files that the settings name now */
+/* The certificate's end, read when there had been so many changes; 0 not known. */
+void proof_dated(struct app_account *account, unsigned changes, nd_unix not_after);
 
 /* identity.c */
 typedef void identity_done(

@@ -286,6 +286,7 @@ notifyd_SOURCES = \
 	%D%/probe_smtp.c \
 	%D%/probe_token.c \
 	%D%/proof.c \
+	%D%/proof_files.c \
 	%D%/changes.c \
 	%D%/recover.c \
 	%D%/reload.c \

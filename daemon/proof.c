@@ -14,7 +14,6 @@
 #include "daemon/core/smtp_auth.h"
 #include "daemon/io/jwt.h"
 #include "daemon/io/secret.h"
-#include "daemon/io/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,6 @@
 #define ASSERTION_MAX 65536u
 #define ASSERTION_LIFE ND_MIN(10) /* Microsoft: five to ten minutes */
 #define SERVICE_LIFE ND_MIN(60)   /* Google: one hour at the most */
-#define PATH_SIZE 4096
 
 struct proof_reading {
 	struct worker_task task; /* first */
@@ -163,19 +161,6 @@ read_certificate(struct proof_reading *reading, struct nd_why *why)
 	return err;
 }
 
-/* Only for its dates. */
-static enum nd_err
-look_at_certificate(struct proof_reading *reading, struct nd_why *why)
-{
-	struct jwt_certificate certificate = { 0 };
-	enum nd_err err = jwt_certificate_read(reading->conf->certificate, &certificate, why);
-
-	reading->not_after = certificate.not_after;
-	if (err == ND_OK)
-		jwt_certificate_done(&certificate);
-	return err;
-}
-
 static enum nd_err
 read_service_account(struct proof_reading *reading, struct nd_why *why)
 {
@@ -261,11 +246,7 @@ finish(void *arg)
 	struct app *app = reading->app;
 
 	if (!app->down) {
-		if (reading->not_after != 0 && reading->changes == reading->account->secrets.changes &&
-		    reading->account->secrets.not_after != reading->not_after) {
-			reading->account->secrets.not_after = reading->not_after;
-			credentials_soon(app); /* it may be about to end */
-		}
+		proof_dated(reading->account, reading->changes, reading->not_after);
 		if (reading->done != NULL)
 			reading->done(reading->arg, reading->err == ND_OK ? &reading->proof : NULL, &reading->why);
 		reading->account->engine->users--;
@@ -403,93 +384,4 @@ proof_expires(const struct app_account *account, nd_unix *when)
 		return true;
 	*when = account->secrets.not_after;
 	return conf->certificate[0] != '\0' && *when != 0;
-}
-
-/* --- changes --- */
-
-static void
-forget_secrets(struct app_account *account)
-{
-	account->secrets = (struct app_secrets){ .changes = account->secrets.changes + 1 };
-	if (account->engine->conf->certificate[0] != '\0')
-		(void)begin(account, look_at_certificate);
-}
-
-void
-proof_open(struct app_account *account)
-{
-	forget_secrets(account);
-}
-
-/* The files that an account's proof is in. */
-static bool
-nth_file(const struct conf_account *conf, unsigned n, char *path, bool *more)
-{
-	const char *const references[] = { conf->client_secret, conf->client_secret_next, conf->key, conf->password,
-		conf->refresh_token };
-	const char *const paths[] = { conf->certificate, conf->assertion_file };
-	const unsigned count = sizeof(references) / sizeof(references[0]);
-
-	*more = n + 1 < count + sizeof(paths) / sizeof(paths[0]);
-	if (n < count)
-		return secret_path(references[n], path, PATH_SIZE);
-	(void)snprintf(path, PATH_SIZE, "%s", paths[n - count]);
-	return path[0] != '\0';
-}
-
-static bool
-names_file(const struct conf_account *conf, const char *wanted)
-{
-	char path[PATH_SIZE];
-	bool more = true;
-
-	for (unsigned n = 0; more; n++)
-		if (nth_file(conf, n, path, &more) && strcmp(path, wanted) == 0)
-			return true;
-	return false;
-}
-
-/* What was refused, or could not be read, is tried again at once. */
-static void
-wake(struct app *app, struct app_account *account)
-{
-	struct engine_account *engine = account->engine;
-	const char *name = engine->conf->name;
-
-	forget_secrets(account);
-	if (engine->token_why.err == ND_OK && engine->health.state != HEALTH_HELD &&
-	    engine->health.state != HEALTH_FAILING)
-		return;
-	nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", name }),
-	    "a file with a secret of account %s has changed: it is tried at once", name);
-	engine_refresh(app->engine, engine, loop_now(app->loop));
-	loop_soon(app->loop, app_pump, app);
-}
-
-static void
-file_changed(void *arg, const char *path)
-{
-	struct app *app = arg;
-	struct engine_account *engine;
-
-	for (unsigned i = 0; (engine = engine_account_nth(app->engine, i)) != NULL; i++)
-		if (!engine->gone && engine->user != NULL && names_file(engine->conf, path))
-			wake(app, engine->user);
-}
-
-void
-proof_watch(struct app *app)
-{
-	const struct conf_account *conf;
-	char path[PATH_SIZE];
-
-	watch_free(app->watch);
-	app->watch = watch_new(app->loop, file_changed, app);
-	for (unsigned i = 0; (conf = conf_account_nth(app->conf, i)) != NULL; i++) {
-		bool more = true;
-
-		for (unsigned n = 0; more; n++)
-			if (nth_file(conf, n, path, &more))
-				watch_add(app->watch, path);
-	}
 }

@@ -98,11 +98,13 @@ LDADD = libunit.a libcore.a libcommon.a $(CMOCKA_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
 # Tests of io use real sockets and files, on this machine only.
 check_LIBRARIES += libiotest.a
 libiotest_a_SOURCES = \
+	%D%/io/ahead.h \
 	%D%/io/certs.h \
 	%D%/io/explained.h \
 	%D%/io/http_bench.h \
 	%D%/io/http_link.h \
 	%D%/io/shell.h \
+	%D%/io/names.h \
 	%D%/io/smtp_link_dialogue.h \
 	%D%/io/smtp_link_kit.h \
 	%D%/io/store_shim.c \
@@ -137,6 +139,7 @@ IO_TESTS = \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_log \
 	%D%/io/test_store_read \
+	%D%/io/test_store_upgrade \
 	%D%/io/test_tls \
 	%D%/io/test_tls_authorities \
 	%D%/io/test_trim \
@@ -182,6 +185,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_log_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_upgrade_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_authorities_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_trim_LDADD = $(IO_TEST_LIBS)
@@ -316,6 +320,6 @@ EXTRA_DIST += $(LINTS) %D%/lint/lib.sh %D%/lint/code.pl %D%/lint/cover.py %D%/li
 	%D%/fuzz/run.sh
 
 # What is run by scripts/test, beside "make check".
-EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/opinions %D%/fips %D%/systemd \
+EXTRA_DIST += %D%/dialogues %D%/fake %D%/integration %D%/opinions %D%/fips %D%/systemd %D%/old \
 	%D%/lab/README.md %D%/lab/approve.py %D%/lab/exact.py %D%/lab/lab %D%/lab/oidc.mjs %D%/lab/package.json \
 	%D%/lab/package-lock.json %D%/lab/probe.py %D%/lab/selftest.sh

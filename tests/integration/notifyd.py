@@ -106,7 +106,7 @@ class Daemon:
         self.socket = os.path.join(self.folder, 'notifyd.sock')
         self.admin = os.path.join(self.folder, 'notifyd-admin.sock')
         self.env = dict(os.environ, LC_ALL='C.UTF-8', **(env or {}))
-        self.process = self.pidfd = None
+        self.process = self.pidfd = self.notices = None
         self.configure(config)
 
     def configure(self, config):
@@ -123,7 +123,8 @@ class Daemon:
             file.write('{}')
         return self
 
-    def start(self, *more, seconds=30):
+    def start(self, *more, seconds=30, notices=False):
+        """notices: what it tells its service manager from now on comes to self.notices, and must be read."""
         if not os.path.isdir(self.state):
             os.mkdir(self.state, 0o700)
         ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -138,6 +139,7 @@ class Daemon:
             while True:
                 readable, _, _ = select.select([ready, self.pidfd], [], [], max(0, end - time.monotonic()))
                 if ready in readable and b'READY=1' in ready.recv(65536).split(b'\n'):
+                    self.notices = ready.dup() if notices else None
                     return self
                 if self.pidfd in readable:
                     raise AssertionError('notifyd ended with %s before it was ready:\n%s' % (self.process.wait(), self.tail()))
@@ -186,6 +188,8 @@ class Daemon:
         finally:
             if self.pidfd is not None:
                 self.kill()
+            if self.notices:
+                self.notices.close()
             if self.own_folder and not os.environ.get("ND_KEEP"):
                 shutil.rmtree(self.folder, ignore_errors=True)
 

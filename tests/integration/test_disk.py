@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that becomes full while jobs come: what was accepted is there afterwards, the rest was told to come again. Needs root, for a small tmpfs."""
+import json
 import os
 import subprocess
 import sys
@@ -73,8 +74,27 @@ class FullDisk(ProgramTest):
         self.assertEqual({(status, code) for _, status, code in others}, {(503, 'disk-full')}, others[:5])
         return accepted
 
-    def check(self, octets, spool):
-        accepted = self.fill(octets)
+    def fill_by_a_stream(self, octets):
+        """One job a line, more of them than there is room for; the ids that were accepted."""
+        accepted, others = {}, []
+        lines = [{'to': 'ops@example.com', 'subject': 'mail %d' % n, 'text': 'x' * octets} for n in range(10_000_000 // octets)]
+        reply = self.d.post('/v1/jobs', ''.join(json.dumps(line) + '\n' for line in lines), True,
+                            headers={'Content-Type': 'application/x-ndjson'})
+        self.assertEqual(reply.status, 202, reply)
+        answers = [json.loads(line) for line in reply.body.splitlines()]
+        self.assertEqual(len(answers), len(lines), 'each line is answered')
+        for n, answer in enumerate(answers):
+            if 'id' in answer:
+                self.assertEqual(answer['state'], 'queued', answer)
+                accepted[answer['id']] = lines[n]['subject']
+            else:
+                self.assertEqual((answer['index'], answer['line']), (n, n + 1), answer)
+                others.append((answer['status'], answer['code']))
+        self.assertEqual(set(others), {(503, 'disk-full')})
+        self.assertTrue(all('id' in answer for answer in answers[:5]), 'what came before the disk was full')
+        return accepted
+
+    def check(self, accepted, spool):
         self.assertGreater(len(accepted), 5)
         self.assertTrue(self.d.alive())
         until(lambda: self.spooled() <= set(accepted), 'nothing is left in the spool of what was refused')
@@ -97,10 +117,16 @@ class FullDisk(ProgramTest):
         self.d.stop()
 
     def test_small_jobs(self):
-        self.check(20_000, False)
+        self.check(self.fill(20_000), False)
 
     def test_large_jobs_with_files_of_their_own(self):
-        self.check(150_000, True)
+        self.check(self.fill(150_000), True)
+
+    def test_a_stream_of_small_jobs(self):
+        self.check(self.fill_by_a_stream(20_000), False)
+
+    def test_a_stream_of_large_jobs(self):
+        self.check(self.fill_by_a_stream(150_000), True)
 
 
 if __name__ == '__main__':

@@ -98,6 +98,38 @@ class Spread(Limits):
         self.assertEqual(d.post('/v1/accounts/a/resume', None, True).status, 200)
         self.assertIn('5.1.8', self.until_state(d, 'held')['reason'])
 
+    def write(self, path, octets):
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(octets)
+        os.chmod(path, 0o600)
+
+    def secret_changes(self, d, path, other):
+        """Held; then its secret is written as it was, then another one, by hand."""
+        d.submit(**JOB)
+        self.until_state(d, 'held')
+        with open(path, encoding='ascii') as file:
+            same = file.read()
+        sessions = self.relay.sessions
+        self.write(path + '.new', same)
+        os.rename(path + '.new', path)
+        until(lambda: self.relay.sessions > sessions, 'a try')
+        self.until_state(d, 'held')
+        until(lambda: self.relay.ended == self.relay.sessions, 'the try is over')
+        self.assertNotIn('quiet_until', d.account('a'), 'nothing has changed')
+        before = int(time.time() * 1000)
+        self.write(path, other)
+        self.assertRegex(self.until_state(d, 'failing')['reason'], WORDS)
+        until(lambda: self.kept(d)['at'] >= before, 'it is kept')
+        self.assertIn('a file with a secret of account a has changed', d.tail())
+
+    def test_a_password_that_is_changed_by_hand_begins_a_delay(self):
+        d = self.refusing()
+        self.relay.offer.append('AUTH PLAIN')
+        path = os.path.join(d.folder, 'password')
+        self.write(path, 'sesame')
+        d.configure((CONFIG % (self.relay.port, '')).replace('auth = none', 'auth = password\nuser = u\npassword = file:' + path))
+        self.secret_changes(d.long_in_use().start(), path, 'simsalabim')
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -12,10 +12,9 @@
 #include "daemon/core/smtp_ext.h"
 #include "daemon/io/smtp_link.h"
 #include "tests/io/certs.h"
+#include "tests/io/names.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <string.h>
 
 #define RCPTS_MAX 16
@@ -65,27 +64,6 @@ struct play {
 
 static struct play play;
 static pid_t relay_pid;
-
-/* -- names: two.test has two addresses -- */
-
-typedef int real_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-
-int
-getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
-{
-	void *found = dlsym(RTLD_NEXT, "getaddrinfo");
-	real_getaddrinfo *real;
-	struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
-
-	memcpy(&real, &found, sizeof(real));
-	if (hints->ai_flags & AI_NUMERICHOST)
-		return real(host, service, hints, out);
-	if (strcmp(host, "two.test") != 0)
-		return EAI_NONAME;
-	if (real("127.0.0.2", NULL, &numeric, out) != 0)
-		return EAI_FAIL;
-	return real("127.0.0.1", NULL, &numeric, &(*out)->ai_next);
-}
 
 /* -- the relay -- */
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "daemon/io/resolve.h"
+#include "tests/io/ahead.h"
 #include "tests/io/explained.h"
 
 #include <dlfcn.h>
@@ -26,6 +27,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned lookups; /* begun */
 static bool shut;        /* "slow.test" waits while it is */
+static bool moved;       /* the names of one address have another one */
 
 typedef int real_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
@@ -59,7 +61,8 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 {
 	static const char *const both[] = { "2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1", "192.0.2.2",
 		NULL };
-	static const char *const one[] = { "192.0.2.9", NULL };
+	static const char *const one[] = { "192.0.2.9", NULL }, *const other[] = { "192.0.2.10", NULL };
+	bool new_home;
 
 	assert_null(service);
 	assert_int_equal(hints->ai_socktype, SOCK_STREAM);
@@ -71,10 +74,11 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 	(void)pthread_cond_broadcast(&changed);
 	while (shut && strncmp(host, "slow", 4) == 0)
 		(void)pthread_cond_wait(&changed, &lock);
+	new_home = moved;
 	(void)pthread_mutex_unlock(&lock);
 	if (strcmp(host, "gone.test") == 0)
 		return EAI_NONAME;
-	*out = list_of(strcmp(host, "both.test") == 0 ? both : one);
+	*out = list_of(strcmp(host, "both.test") == 0 ? both : new_home ? other : one);
 	return 0;
 }
 
@@ -148,7 +152,8 @@ begin(void **state)
 	(void)state;
 	(void)pthread_mutex_lock(&lock); /* a thread of the test before may still be on its way out */
 	lookups = 0;
-	shut = false;
+	shut = moved = false;
+	atomic_store(&ahead, 0); /* timers are the kernel's, and that does not know of it */
 	(void)pthread_mutex_unlock(&lock);
 	the_loop = loop_new();
 	the_resolver = resolver_new(the_loop);
@@ -265,6 +270,32 @@ an_answer_is_kept(void **state)
 }
 
 static void
+set_moved(void)
+{
+	(void)pthread_mutex_lock(&lock);
+	moved = true;
+	(void)pthread_mutex_unlock(&lock);
+}
+
+static void
+a_name_that_got_another_address_is_known_after_a_minute(void **state)
+{
+	struct asked asked = ask_and_wait("one.test");
+
+	(void)state;
+	assert_string_equal(asked.answer.addr[0].text, "192.0.2.9");
+	set_moved();
+	atomic_fetch_add(&ahead, 50);
+	asked = ask_and_wait("one.test");
+	assert_string_equal(asked.answer.addr[0].text, "192.0.2.9");
+	atomic_fetch_add(&ahead, 11);
+	asked = ask_and_wait("one.test");
+	assert_int_equal(lookups, 2);
+	assert_int_equal(asked.answer.count, 1);
+	assert_string_equal(asked.answer.addr[0].text, "192.0.2.10");
+}
+
+static void
 asks_for_one_name_at_the_same_time_share_one_lookup(void **state)
 {
 	struct asked asked[3];
@@ -371,6 +402,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(an_unknown_name_is_told_in_words_and_asked_for_again, begin, end),
 		cmocka_unit_test_setup_teardown(a_host_that_is_no_name_fails, begin, end),
 		cmocka_unit_test_setup_teardown(an_answer_is_kept, begin, end),
+		cmocka_unit_test_setup_teardown(a_name_that_got_another_address_is_known_after_a_minute, begin, end),
 		cmocka_unit_test_setup_teardown(asks_for_one_name_at_the_same_time_share_one_lookup, begin, end),
 		cmocka_unit_test_setup_teardown(a_cancelled_ask_hears_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(

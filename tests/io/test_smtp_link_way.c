@@ -7,10 +7,12 @@
 
 #include <cmocka.h>
 
+#include "tests/io/ahead.h"
 #include "tests/io/smtp_link_kit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -161,6 +163,8 @@ static int
 begin_way(void **state)
 {
 	memset(&proxy, 0, sizeof(proxy));
+	atomic_store(&moved, false);
+	atomic_store(&ahead, 0);
 	return begin(state);
 }
 
@@ -388,6 +392,76 @@ addresses_of_the_other_family_are_not_tried(void **state)
 	assert_string_equal(play.why.field, "bind");
 }
 
+/* -- the connection -- */
+
+/* TCP_NODELAY of our end of the one connection to the relay; -1: there is none. */
+static int
+no_delay(void)
+{
+	struct sockaddr_in peer;
+	int on = -1, fd;
+
+	for (fd = 3; fd < 256; fd++) {
+		socklen_t len = sizeof(peer), on_len = sizeof(on);
+
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+		    ntohs(peer.sin_port) == play.conf.port)
+			assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &on_len), 0);
+	}
+	return on;
+}
+
+static void
+look_when_ready(void *owner, struct smtp_link *link)
+{
+	(void)owner;
+	did("no delay: %d", no_delay());
+	smtp_link_quit(link);
+}
+
+static void
+commands_leave_as_they_come(void **state)
+{
+	static struct smtp_link_events looking;
+
+	(void)state;
+	looking = events;
+	looking.ready = look_when_ready;
+	start_script(CLEAR_STEPS "C: QUIT\nS: 221 bye\n", "good.pem", NULL, NULL);
+	play.link = smtp_link_new(play.loop, play.resolver, &play.conf, &looking, &play);
+	loop_run(play.loop);
+	smtp_link_free(play.link);
+	play.link = NULL;
+	one_turn();
+	assert_done("no delay: 1");
+	assert_int_equal(end_relay(), 0);
+}
+
+static void
+go_to(const char *address)
+{
+	char want[64];
+
+	start_script(CLEAR_STEPS "C: QUIT\nS: 221 bye\n", "good.pem", "--host", address);
+	play.conf.host = "moves.test";
+	run();
+	assert_done("= ready");
+	(void)snprintf(want, sizeof(want), "moves.test[%s]:%u", address, (unsigned)play.conf.port);
+	assert_string_equal(play.relay, want);
+	assert_int_equal(end_relay(), 0);
+	nd_buf_clear(&play.did);
+}
+
+static void
+a_server_that_has_moved_is_found_by_the_next_session_a_minute_later(void **state)
+{
+	(void)state;
+	go_to("127.0.0.1");
+	atomic_store(&moved, true);
+	atomic_store(&ahead, 61);
+	go_to("127.0.0.2");
+}
+
 int
 main(void)
 {
@@ -407,6 +481,8 @@ main(void)
 		WAY_TEST(an_address_that_is_not_of_this_host_is_told),
 		WAY_TEST(a_bind_that_is_no_address_binds_nothing_else),
 		WAY_TEST(addresses_of_the_other_family_are_not_tried),
+		WAY_TEST(commands_leave_as_they_come),
+		WAY_TEST(a_server_that_has_moved_is_found_by_the_next_session_a_minute_later),
 	};
 
 	return cmocka_run_group_tests_name("smtp_link_way", tests, certs_make, certs_remove);

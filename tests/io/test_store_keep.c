@@ -224,31 +224,6 @@ the_store_knows_how_much_of_the_queue_is_whose(void **state)
 }
 
 static void
-a_queue_of_the_first_version_is_counted_once(void **state)
-{
-	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit);
-	uint64_t one = a->body_len;
-
-	(void)state;
-	assert_int_equal(kit_put(&kit, a), ND_OK);
-	assert_int_equal(kit_put(&kit, b), ND_OK);
-	assert_int_equal(kit_outcome(&kit, b, JOB_FAILED, KIT_NOW), ND_OK);
-	kit_stop(&kit);
-	(void)kit_sql(&kit, "DROP TABLE owner");
-	(void)kit_sql(&kit, "DROP TABLE limits");
-	(void)kit_sql(&kit, "DROP TABLE evidence");
-	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN again");
-	(void)kit_sql(&kit, "DROP TABLE transcript");
-	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN declined");
-	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN late");
-	(void)kit_sql(&kit, "PRAGMA user_version=1");
-	kit_start(&kit);
-	expect_size(0, NULL, 1, one);
-	queue_job_free(a);
-	queue_job_free(b);
-}
-
-static void
 jobs_whose_time_is_over_are_named(void **state)
 {
 	struct queue_job *jobs[6];
@@ -545,7 +520,6 @@ main(void)
 		TEST(after_a_power_cut_every_job_that_was_due_is_uncertain),
 		TEST(jobs_whose_time_is_over_are_named),
 		TEST(the_store_knows_how_much_of_the_queue_is_whose),
-		TEST(a_queue_of_the_first_version_is_counted_once),
 		TEST(jobs_whose_time_will_be_over_are_counted_by_account),
 		TEST(the_default_age_is_looked_for_by_account),
 		TEST(old_facts_and_messages_go),
