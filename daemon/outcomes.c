@@ -107,7 +107,8 @@ outcome_stored(struct store_req *req)
 	app->outcomes--;
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
-		reports_job(app, row);
+		if (req->tell)
+			reports_job(app, row, req->place);
 		app->unfinished -= app->unfinished > 0;
 		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);
@@ -148,6 +149,7 @@ submit_outcome(struct app *app, struct queue_job *row, struct settling settling,
 	req->job = row;
 	req->attempt = attempt;
 	req->evidence = settling.evidence;
+	req->tell = reports_wants(app, row);
 	app->outcomes++;
 	store_submit(app->store, req);
 }

@@ -144,6 +144,9 @@ enum store_sql {
 	SQL_LIMIT_GET,
 	SQL_LIMIT_PUT,
 	SQL_LIMITS_OLD,
+	SQL_UNTOLD_PUT,
+	SQL_UNTOLD,
+	SQL_UNTOLD_DROP,
 	SQL_KEPT,
 	SQL_KEPT_OCTETS,
 	SQL_COUNT
@@ -313,6 +316,10 @@ struct store_end { /* how a job leaves the queue */
 };
 int store_write_history(struct store *store, const struct store_end *end);
 int store_write_open(struct store *store);
+
+/* store_untold.c */
+int store_untold_outcome(struct store *store, struct store_req *req); /* OUTCOME: the change, and the note */
+int store_untold(struct store *store, struct store_req *req);
 
 /* store_read.c */
 int store_read_load(struct store *store, struct store_req *req);

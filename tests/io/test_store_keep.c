@@ -235,6 +235,7 @@ a_queue_of_the_first_version_is_counted_once(void **state)
 	(void)kit_sql(&kit, "DROP TABLE owner");
 	(void)kit_sql(&kit, "DROP TABLE limits");
 	(void)kit_sql(&kit, "DROP TABLE evidence");
+	(void)kit_sql(&kit, "DROP TABLE untold");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN again");
 	(void)kit_sql(&kit, "PRAGMA user_version=1");
 	kit_start(&kit);
