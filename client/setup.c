@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MICROSOFT                                                                                                      \
-	"provider = microsoft\nfrom = {from}\nuser = {user}\nauth = oauth2\ntenant = {tenant}\nclient_id = "           \
+	"provider = {provider}\nfrom = {from}\nuser = {user}\nauth = oauth2\ntenant = {tenant}\nclient_id = "          \
 	"{client_id}\n"
 #define CERTIFICATE "certificate = {certificate}\nkey = credential:{name}-key\n"
 #define GOOGLE "provider = google\nfrom = {from}\nuser = {user}\n"
@@ -22,7 +22,15 @@ const struct setup_question setup_questions[SETUP_VALUES] = {
 	[SETUP_CLIENT_ID] = { 'c', "client_id", "the application (client) ID", false },
 	[SETUP_HOST]      = { 'h', "host",      "the mail server, with :port when it is not 587", false },
 	[SETUP_CERTIFICATE] = { '\0', "certificate", "", true }, /* made, not asked for */
+	[SETUP_PROVIDER]  = { '\0', "provider",  "", true },
 	[SETUP_EXPIRES]   = { 'e', "expires",   "the last day of the client secret, as 2027-05-01 (empty: not known yet)", true },
+};
+
+const struct setup_variant_row setup_variants[SETUP_VARIANTS] = {
+	[SETUP_USGOV] = { "usgov", "microsoft-usgov" },
+	[SETUP_DOD] = { "dod", "microsoft-dod" },
+	[SETUP_CHINA] = { "china", "microsoft-china" },
+	[SETUP_HVE] = { NULL, "microsoft-hve" },
 };
 
 const struct setup_way_row setup_ways[SETUP_WAYS] = {
@@ -101,6 +109,15 @@ setup_settings(const struct setup *setup, struct nd_buf *out)
 		setup_fill(setup, "client_secret_expires = {expires}\n", false, out);
 }
 
+static bool
+concerns(const struct setup_line *line, const struct setup *setup)
+{
+	const bool hve = setup->variant == SETUP_HVE, nation = setup->variant < SETUP_HVE;
+
+	return (line->ways & 1u << setup->way) != 0 && !(line->ways & (hve ? SETUP_NOT_HVE : SETUP_ONLY_HVE)) &&
+	       !(line->ways & (nation ? SETUP_WORLD : SETUP_NATION));
+}
+
 void
 setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start, struct nd_buf *out)
 {
@@ -111,7 +128,7 @@ setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start
 		const char *text = lang == EXPLAIN_JA && line->ja != NULL ? line->ja : line->en;
 		bool script = text[0] == ' ';
 
-		if ((line->ways & 1u << setup->way) == 0)
+		if (!concerns(line, setup))
 			continue;
 		(void)nd_buf_adds(out, start);
 		if (line->ways & SETUP_STEP)

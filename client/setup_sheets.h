@@ -3,10 +3,14 @@
 #ifndef ND_CLIENT_SETUP_SHEETS_H
 #define ND_CLIENT_SETUP_SHEETS_H
 
-#define SETUP_STEP 0x10000u /* it has a number */
+#define SETUP_STEP 0x10000u     /* it has a number */
+#define SETUP_NOT_HVE 0x20000u  /* not for High Volume Email */
+#define SETUP_ONLY_HVE 0x40000u /* for that alone */
+#define SETUP_WORLD 0x80000u    /* for the worldwide cloud */
+#define SETUP_NATION 0x100000u  /* for the others */
 
 struct setup_line {
-	unsigned ways;  /* a bit for each way it is about, and SETUP_STEP */
+	unsigned ways;  /* a bit for each way it is about, and the marks above */
 	const char *en; /* beginning with spaces: to be typed, not translated */
 	const char *ja; /* NULL: as in English */
 };

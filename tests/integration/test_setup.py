@@ -62,6 +62,29 @@ class Setup(ProgramTest):
                 for placeholder in ('{', '<name>', '<from>', '<user>', '<tenant>', '<client_id>', '<host>'):
                     self.assertNotIn(placeholder, done.stdout)
 
+    def test_the_other_clouds_of_microsoft_and_high_volume_email_have_their_own(self):
+        for options, provider_, there, missing in (
+                (['--cloud', 'usgov'], 'microsoft-usgov', ['New-ServicePrincipal', 'environment'], ['  Connect-ExchangeOnline']),
+                (['--cloud', 'dod', '--grant', 'rbac'], 'microsoft-dod', ['New-ManagementScope'], ['  Connect-ExchangeOnline']),
+                (['--cloud', 'china', '--grant', 'device_code'], 'microsoft-china', ['device'], ['  Connect-ExchangeOnline']),
+                (['--hve'], 'microsoft-hve',
+                 ["Add-HVEAppAccess -Identity 'alerts@contoso.example' -AppIds '%s'" % CLIENT, 'Mail.Send', 'internal recipients', 'billing',
+                  "Connect-ExchangeOnline -Organization '%s'" % TENANT, '7. Send'],
+                 ['New-ServicePrincipal', 'Add-MailboxPermission', 'SMTP.SendAsApp', 'CASMailbox', '15 to 30'])):
+            with self.subTest(options):
+                done = self.run_setup('microsoft', *MAIL, *ENTRA, *options, '-o', self.output, '--yes')
+                self.assertEqual((done.returncode, done.stderr), (0, ''), done)
+                self.assertIn('provider = %s\n' % provider_, self.text())
+                for word in there:
+                    self.assertIn(word, done.stdout)
+                for word in missing:
+                    self.assertNotIn(word, done.stdout)
+        for words, said in ((['microsoft', '--cloud', 'mars'], 'usgov, dod or china'), (['google', '--hve'], 'go with microsoft'),
+                            (['microsoft', '--hve', '--cloud', 'dod'], '--hve goes with'), (['microsoft', '--hve', '--grant', 'rbac'], '--hve goes with')):
+            done = self.run_setup(*words, *MAIL, *ENTRA, '-o', '-')
+            self.assertEqual(done.returncode, 64, done)
+            self.assertIn(said, done.stderr)
+
     def test_the_order_is_said_plainly(self):
         sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
         places = [sheet.index('%d. %s' % (n + 1, word)) for n, word in
