@@ -8,6 +8,7 @@ import tempfile
 import notifyd
 from notifyd import ProgramTest
 from test_faults import HEAD, MICROSOFT, provider
+from test_probe import LOGON
 
 TENANT, CLIENT = '1f3c0000-0000-0000-0000-000000000000', '9ab20000-0000-0000-0000-000000000000'
 MAIL = ['--from', '"Alerts" <alerts@contoso.example>']
@@ -159,6 +160,28 @@ class Setup(ProgramTest):
         for line in ('[account m365]', 'from = alerts@contoso.example', 'user = alerts@contoso.example', 'tenant = ' + TENANT,
                      'client_secret = credential:m365', 'client_secret_expires = 2027-05-01'):
             self.assertIn(line + '\n', self.text())
+
+    def test_resume_fills_in_the_object_id_once_there_is_a_token(self):
+        fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)
+        self.addCleanup(fake.close)
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', secret=fake.facts['secret']))
+        process = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'm', '--to', 'ops@contoso.example',
+                                    '--every', '1s'],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, LC_ALL='C.UTF-8'))
+        self.assertIn('not yet: auth: ', process.stderr.readline())
+        self.assertIn('New-ServicePrincipal -AppId %s -ObjectId %s;' % (CLIENT, provider.OBJECT_ID), process.stderr.readline())
+        fake.provider.faults['END'] = lambda *_: LOGON    # which a mail alone shows
+        fake.provider.faults.pop('AUTH')
+        said = ''
+        while 'not yet: queued' not in said:
+            said = process.stderr.readline()
+            self.assertNotEqual(said, '')
+        self.assertIn('Add-MailboxPermission -Identity "%s" -User %s -AccessRights' % (provider.MAILBOX, provider.OBJECT_ID), process.stderr.readline())
+        fake.provider.faults.clear()
+        out, _ = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, out)
+        self.assertIn('delivered', out)
 
     def test_resume_ends_with_a_real_mail(self):
         fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)
