@@ -32,7 +32,7 @@
 #define CLASS(n) (n)
 #define ANY_CODE (-1)
 
-enum need { NO_NEED, OAUTH, TOKEN_REFUSED };
+enum need { NO_NEED, OAUTH, TOKEN_REFUSED, ALONE };
 
 struct row {
 	unsigned provider, stage; /* sets; 0: all */
@@ -106,6 +106,9 @@ static const struct row rows[] = {
 	{ ALL, ANY, CLASS(5), NO_NEED, "5.2.2", "Submission quota exceeded", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ ALL, MAILING, CLASS(5), NO_NEED, "5.1.90", "daily limit for message recipients", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.1.90", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	/* The tenant's limit of external recipients. Said of one of them the others still get theirs; another account would help all of them. */
+	{ MS, RCPT, CLASS(5), ALONE, "5.7.232", NULL, { VERDICT_RETRY, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, RCPT, CLASS(5), ALONE, "5.7.233", NULL, { VERDICT_RETRY, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.232", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.233", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.2.121", NULL, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
@@ -252,6 +255,8 @@ fits(const struct row *row, const struct verdict_case *c)
 	if (row->need == OAUTH && !c->oauth)
 		return false;
 	if (row->need == TOKEN_REFUSED && !c->token_refused)
+		return false;
+	if (row->need == ALONE && !c->alone)
 		return false;
 	if (row->enhanced && !nd_str_match(row->enhanced, c->enhanced))
 		return false;
