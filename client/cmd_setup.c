@@ -33,7 +33,9 @@ enum {
 	OPT_EVERY,
 	OPT_CERTIFICATE,
 	OPT_FOLDER,
-	OPT_CONFIG
+	OPT_CONFIG,
+	OPT_CLOUD,
+	OPT_HVE
 };
 /* clang-format off */
 const struct args_option cmd_setup_options[] = {
@@ -54,6 +56,8 @@ const struct args_option cmd_setup_options[] = {
 	[OPT_CERTIFICATE] = { 0, "certificate", NULL, "microsoft: instead of a client secret, a key that is made here and stays here, and its certificate." },
 	[OPT_FOLDER]  = { 0, "credentials-dir", "DIR", "With --certificate: where the key is stored (" DEPOSIT_CREDENTIALS ")." },
 	[OPT_CONFIG]  = { 0, "config", "FILE", "With --certificate: the certificate is stored beside this file (" PAIR_CONFIG ")." },
+	[OPT_CLOUD]   = { 0, "cloud", "CLOUD", "microsoft: usgov (GCC High), dod or china, where it is not the worldwide cloud." },
+	[OPT_HVE]     = { 0, "hve", NULL, "microsoft: a High Volume Email account, which sends to internal recipients only." },
 	{ 0 },
 };
 /* clang-format on */
@@ -82,6 +86,32 @@ find_way(const char *provider, const char *grant, bool certificate, enum setup_w
 		(void)nd_fail(
 		    why, ND_EINVALID, 0, "setup knows microsoft, google, ses and smtp, not \"%.40s\"", provider);
 	return nd_fail_at(why, "", 0, "see notifyctl setup --help");
+}
+
+/* Microsoft's, by --cloud and --hve; what is known of High Volume Email is about applications of the worldwide cloud. */
+static enum nd_err
+find_variant(struct setup *setup, const char *cloud, bool hve, struct nd_why *why)
+{
+	const struct setup_way_row *way = &setup_ways[setup->way];
+	unsigned i = SETUP_WORLDWIDE;
+
+	setup->variant = SETUP_WORLDWIDE;
+	if (strcmp(way->provider, "microsoft") != 0)
+		return cloud == NULL && !hve ? ND_OK
+					     : nd_fail(why, ND_EINVALID, 0, "--cloud and --hve go with microsoft");
+	if (hve && (cloud != NULL || strcmp(way->grant, "client_credentials") != 0))
+		return nd_fail(why, ND_EINVALID, 0, "--hve goes with --grant client_credentials, and without --cloud");
+	if (hve)
+		i = SETUP_HVE;
+	else if (cloud != NULL) {
+		for (i = 0; i < SETUP_HVE && strcmp(setup_variants[i].cloud, cloud) != 0; i++)
+			;
+		if (i == SETUP_HVE)
+			return nd_fail(why, ND_EINVALID, 0, "--cloud takes usgov, dod or china");
+	}
+	setup->variant = (enum setup_variant)i;
+	setup->value[SETUP_PROVIDER] = nd_xstrdup(i == SETUP_WORLDWIDE ? way->provider : setup_variants[i].provider);
+	return ND_OK;
 }
 
 /* The name becomes a file's and a credential's; line ends would be further settings. */
@@ -329,7 +359,8 @@ cmd_setup_run(struct cmd *cmd, const struct args *args)
 	if (!args_has(args, OPT_CERTIFICATE) && (args_has(args, OPT_FOLDER) || args_has(args, OPT_CONFIG)))
 		return cmd_usage(cmd, "--credentials-dir and --config go with --certificate");
 	if (find_way(args->words[0], args_value(args, OPT_GRANT), args_has(args, OPT_CERTIFICATE), &setup.way, &why) !=
-	    ND_OK) {
+		ND_OK ||
+	    find_variant(&setup, args_value(args, OPT_CLOUD), args_has(args, OPT_HVE), &why) != ND_OK) {
 		(void)cmd_fail(cmd, &why);
 		return CMD_USAGE;
 	}

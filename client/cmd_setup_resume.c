@@ -144,7 +144,7 @@ look(struct cmd *cmd, const char *id, unsigned seconds)
 	struct link_reply reply;
 	const char *reason, *state;
 	struct nd_why why;
-	char path[160];
+	char path[160], *hint;
 	int code;
 
 	(void)snprintf(path, sizeof(path), "/v1/jobs/%.60s?wait=%u", id, seconds);
@@ -162,6 +162,9 @@ look(struct cmd *cmd, const char *id, unsigned seconds)
 		reason = json_get_text(tree.root, "reason");
 		writer_line(&cmd->err, WRITER_WARN, "not yet: %s%s%s", state != NULL ? state : "?",
 		    reason != NULL ? ": " : "", reason != NULL ? reason : "");
+		if ((hint = cmd_hint(tree.root)) != NULL)
+			writer_line(&cmd->err, WRITER_PLAIN, "  remedy: %s", hint);
+		free(hint);
 		code = CMD_PENDING;
 	}
 	json_done(&tree);

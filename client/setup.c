@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MICROSOFT                                                                                                      \
-	"provider = microsoft\nfrom = {from}\nuser = {user}\nauth = oauth2\ntenant = {tenant}\nclient_id = "           \
+	"provider = {provider}\nfrom = {from}\nuser = {user}\nauth = oauth2\ntenant = {tenant}\nclient_id = "          \
 	"{client_id}\n"
 #define CERTIFICATE "certificate = {certificate}\nkey = credential:{name}-key\n"
 #define GOOGLE "provider = google\nfrom = {from}\nuser = {user}\n"
@@ -24,7 +24,15 @@ const struct setup_question setup_questions[SETUP_VALUES] = {
 	[SETUP_HOST]      = { 'h', "host",      "the mail server, with :port when it is not 587", false },
 	[SETUP_CERTIFICATE] = { '\0', "certificate", "", true }, /* made, not asked for */
 	[SETUP_ADDRESS]   = { '\0', "address",   "", true },      /* taken from `from` */
+	[SETUP_PROVIDER]  = { '\0', "provider",  "", true },
 	[SETUP_EXPIRES]   = { 'e', "expires",   "the last day of the client secret, as 2027-05-01 (empty: not known yet)", true },
+};
+
+const struct setup_variant_row setup_variants[SETUP_VARIANTS] = {
+	[SETUP_USGOV] = { "usgov", "microsoft-usgov" },
+	[SETUP_DOD] = { "dod", "microsoft-dod" },
+	[SETUP_CHINA] = { "china", "microsoft-china" },
+	[SETUP_HVE] = { NULL, "microsoft-hve" },
 };
 
 const struct setup_way_row setup_ways[SETUP_WAYS] = {
@@ -112,6 +120,16 @@ foreign(const struct setup *setup)
 	return address != NULL && user != NULL && !nd_str_eq_nocase(address, user);
 }
 
+static bool
+concerns(const struct setup_line *line, const struct setup *setup)
+{
+	const bool hve = setup->variant == SETUP_HVE, nation = setup->variant < SETUP_HVE;
+
+	return (line->ways & 1u << setup->way) != 0 && !(line->ways & (hve ? SETUP_NOT_HVE : SETUP_ONLY_HVE)) &&
+	       !(line->ways & (nation ? SETUP_WORLD : SETUP_NATION)) &&
+	       ((line->ways & SETUP_FOREIGN) == 0 || foreign(setup));
+}
+
 void
 setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start, struct nd_buf *out)
 {
@@ -122,7 +140,7 @@ setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start
 		const char *text = lang == EXPLAIN_JA && line->ja != NULL ? line->ja : line->en;
 		bool script = text[0] == ' ';
 
-		if ((line->ways & 1u << setup->way) == 0 || ((line->ways & SETUP_FOREIGN) != 0 && !foreign(setup)))
+		if (!concerns(line, setup))
 			continue;
 		(void)nd_buf_adds(out, start);
 		if (line->ways & SETUP_STEP)

@@ -17,7 +17,8 @@ enum setup_value {
 	SETUP_HOST,
 	SETUP_EXPIRES,
 	SETUP_CERTIFICATE,
-	SETUP_ADDRESS, /* of from, without its name */
+	SETUP_ADDRESS,  /* of from, without its name */
+	SETUP_PROVIDER, /* of Microsoft: of which cloud */
 	SETUP_VALUES
 };
 
@@ -46,6 +47,13 @@ struct setup_way_row {
 };
 extern const struct setup_way_row setup_ways[SETUP_WAYS];
 
+/* What Microsoft has besides its worldwide cloud: --cloud, --hve. */
+enum setup_variant { SETUP_USGOV, SETUP_DOD, SETUP_CHINA, SETUP_HVE, SETUP_VARIANTS, SETUP_WORLDWIDE = SETUP_VARIANTS };
+struct setup_variant_row {
+	const char *cloud, *provider; /* cloud: NULL it is none */
+};
+extern const struct setup_variant_row setup_variants[SETUP_VARIANTS];
+
 struct setup_question {
 	char letter;
 	const char *key, *question;
@@ -55,6 +63,7 @@ extern const struct setup_question setup_questions[SETUP_VALUES];
 
 struct setup {
 	enum setup_way way;
+	enum setup_variant variant;
 	char *value[SETUP_VALUES]; /* owned; NULL not given */
 };
 

@@ -157,6 +157,8 @@ struct app {
 	struct feed *feed;
 	struct report report;
 	nd_ms report_since; /* the first of it was added */
+	int64_t report_place,
+	    report_telling; /* in the store: of the last that was added; of the last that a mail tells */
 	struct watchdog watchdog;
 	struct nd_ulid_maker ids;
 	nd_unix started;
@@ -223,8 +225,11 @@ void evidence_sum_end(struct evidence_sum *sum, struct sched_job *job);
 void evidence_of(const struct sched_job *sched_job, struct store_req *req);
 
 /* reports.c: what could not be delivered, by mail to admin_to. */
-void reports_job(struct app *app, const struct queue_job *job); /* it has come to its end */
-void reports_again(struct app *app, const char *id);            /* it is tried once more */
+bool reports_wants(const struct app *app, const struct queue_job *job); /* is it one to be told? */
+/* It has come to its end, and that is on disk; place: of the note of it. */
+void reports_job(struct app *app, const struct queue_job *job, int64_t place);
+void reports_recover(struct app *app);               /* what an earlier run has not told */
+void reports_again(struct app *app, const char *id); /* it is tried once more */
 void reports_send(void *arg);
 bool reports_last(struct app *app); /* while notifyd stops; true: what was gathered is on its way into the queue */
 

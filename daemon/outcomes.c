@@ -108,7 +108,8 @@ outcome_stored(struct store_req *req)
 	app->outcomes--;
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
-		reports_job(app, row);
+		if (req->tell)
+			reports_job(app, row, req->place);
 		app->unfinished -= app->unfinished > 0;
 		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);
@@ -155,6 +156,7 @@ submit_outcome(struct queue_job *row, struct settling settling, struct queue_att
 		req->transcript = tried->transcript;
 		tried->transcript = NULL;
 	}
+	req->tell = reports_wants(app, row);
 	app->outcomes++;
 	store_submit(app->store, req);
 }

@@ -260,7 +260,7 @@ probe_fail(struct probe *probe, const struct probe_fault *fault)
 	begin_step(probe, &line, false);
 	json_out_text(&line.out, "detail", fault->why->text);
 	put_code(fault, &line);
-	if (probe->step == PROBE_AUTH && probe->conf->auth == CONF_OAUTH2)
+	if (probe->conf->auth == CONF_OAUTH2 && (probe->step == PROBE_AUTH || claims_concerned(fault->why->text)))
 		(void)claims_blame(&probe->claims, probe->conf, fault->why->text, &cause, &remedy);
 	put_explained(probe, fault, &line, &cause, &remedy);
 	end_line(&line, probe->line, probe->arg);

@@ -265,6 +265,7 @@ recover_start(struct app *app)
 	engine_bar(app->engine, ENGINE_BAR_RECOVERY, true);
 	say_what_was_left(app);
 	mark_uncertain(app);
+	reports_recover(app);
 	loop_timer_set(app->prune_timer, loop_now(app->loop).ms + ND_MIN(1));
 }
 

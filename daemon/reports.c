@@ -3,6 +3,8 @@
 #include "daemon/app.h"
 
 #include "common/json.h"
+#include "common/log.h"
+#include "common/mem.h"
 #include "daemon/core/hint.h"
 
 #include <stdio.h>
@@ -48,14 +50,19 @@ put_remedy(struct app *app, const struct queue_job *job, struct nd_buf *out)
 		(void)nd_buf_adds(out, job->hint);
 }
 
+bool
+reports_wants(const struct app *app, const struct queue_job *job)
+{
+	return app->conf->admin_to.count > 0 && app->conf->report_every > 0 && report_worthy(job) && !is_own(job);
+}
+
 void
-reports_job(struct app *app, const struct queue_job *job)
+reports_job(struct app *app, const struct queue_job *job, int64_t place)
 {
 	struct json_tree facts = { 0 };
 	struct nd_buf remedy;
 
-	if (app->conf->admin_to.count == 0 || app->conf->report_every == 0 || !report_worthy(job) || is_own(job))
-		return;
+	app->report_place = place;
 	if (!job->facts || json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) != ND_OK)
 		facts.root = NULL;
 	nd_buf_init(&remedy, HINT_LIMIT);
@@ -75,6 +82,71 @@ reports_again(struct app *app, const char *id)
 	set_timer(app);
 }
 
+static struct store_req *
+ask(struct app *app, void (*done)(struct store_req *req))
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	req->op = STORE_UNTOLD;
+	req->done = done;
+	req->owner = app;
+	return req;
+}
+
+static void
+forgotten(struct store_req *req)
+{
+	app_wrote(req->owner, req);
+	if (req->err != ND_OK)
+		nd_log(ND_LOG_WARNING, NULL, "what was reported may be reported once more: %s", req->why.text);
+	free(req);
+}
+
+/* Also a report that is given up: nobody wants it. */
+static void
+forget(struct app *app, int64_t place)
+{
+	struct store_req *req = ask(app, forgotten);
+
+	req->drop = true;
+	req->place = place;
+	store_submit(app->store, req);
+}
+
+static void
+recalled(struct store_req *req)
+{
+	struct app *app = req->owner;
+
+	if (req->err != ND_OK)
+		nd_log(ND_LOG_ERR, NULL, "what the last run has not reported cannot be read: %s", req->why.text);
+	for (unsigned i = 0; i < req->job_count; i++) {
+		if (!app->stopping && reports_wants(app, req->jobs[i]))
+			reports_job(app, req->jobs[i], req->place);
+		queue_job_free(req->jobs[i]);
+	}
+	if (app->report.count > 0)
+		app->report.more += req->rest; /* more than a report names */
+	else if (req->err == ND_OK && !app->stopping)
+		forget(app, req->place); /* they were tried again */
+	free(req->jobs);
+	free(req);
+}
+
+void
+reports_recover(struct app *app)
+{
+	struct store_req *req;
+
+	if (app->conf->admin_to.count == 0 || app->conf->report_every == 0) {
+		forget(app, INT64_MAX);
+		return;
+	}
+	req = ask(app, recalled);
+	req->limit = REPORT_JOBS;
+	store_submit(app->store, req);
+}
+
 /* The mail is in the queue, or not. */
 static void
 told(struct app *app, void *arg, const struct nd_why *why)
@@ -82,10 +154,11 @@ told(struct app *app, void *arg, const struct nd_why *why)
 	const nd_ms now = loop_now(app->loop).ms;
 
 	(void)arg;
-	if (why->err == ND_OK)
+	if (why->err == ND_OK) {
 		report_told(&app->report, now);
-	else if (app->stopping)
-		report_done(&app->report); /* the log says why */
+		forget(app, app->report_telling);
+	} else if (app->stopping)
+		report_done(&app->report); /* the log says why; the next run tells it */
 	else
 		report_refused(&app->report, now);
 	app->report_since = now; /* of what came in meanwhile */
@@ -101,8 +174,10 @@ mail(struct app *app)
 
 	if (app->conf->admin_to.count == 0) {
 		report_done(&app->report);
+		forget(app, app->report_place);
 		return;
 	}
+	app->report_telling = app->report_place;
 	nd_buf_init(&buf, 4 * REPORT_OCTETS);
 	nd_buf_init(&subject, 1024);
 	nd_buf_init(&text, 2 * REPORT_OCTETS);

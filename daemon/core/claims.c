@@ -274,13 +274,11 @@ claims_check(const struct claims *claims, const struct conf_account *account, nd
 		    "the token is for %s (%s), not for Exchange Online: SMTP takes no such token", service,
 		    claims->audience);
 		return nd_fail_at(why, "scope", 0,
-		    "take scope out of the account's section, or set it to "
-		    "https://outlook.office365.com/.default");
+		    "take scope out of the account's section, or set it to https://outlook.office365.com/.default");
 	}
 	if (claims->expires != 0 && claims->expires <= now) {
 		(void)nd_fail(why, ND_ETOKEN, 0,
-		    "by this host's clock the token is over already: the clock is ahead, or the "
-		    "issuer's is behind");
+		    "by this host's clock the token is over already: the clock is ahead, or the issuer's is behind");
 		return nd_fail_at(why, "", 0, "set the clock: timedatectl set-ntp true");
 	}
 	return ND_OK;
@@ -295,6 +293,7 @@ static const char *const fault_names[CLAIMS_FAULT_COUNT] = {
 	[CLAIMS_NO_CONSENT] = "no-consent",
 	[CLAIMS_NO_ROLE] = "no-role",
 	[CLAIMS_WRONG_PERSON] = "wrong-person",
+	[CLAIMS_NO_MAILBOX] = "no-mailbox",
 	[CLAIMS_NO_PRINCIPAL] = "no-principal",
 };
 
@@ -302,6 +301,12 @@ const char *
 claims_fault_name(enum claims_fault fault)
 {
 	return fault_names[fault];
+}
+
+bool
+claims_concerned(const char *reply)
+{
+	return strstr(reply, "MapiExceptionLogonFailed") != NULL;
 }
 
 /* What may stand in a command that somebody pastes: a GUID, or an address without marks of a shell. */
@@ -343,13 +348,15 @@ judge_person(const struct claims *claims, const struct conf_account *account)
 
 /* An application whose rights are given in Exchange (RBAC for Applications) has no role in its token, so nothing is certain without one. */
 static enum claims_fault
-judge_application(const struct claims *claims, const struct conf_account *account)
+judge_application(const struct claims *claims, const struct conf_account *account, const char *reply)
 {
+	if (account->provider == CONF_MICROSOFT_HVE)
+		return CLAIMS_UNKNOWN; /* its rights are others, and its replies name them */
 	if (claims->roles[0] == '\0')
 		return CLAIMS_NO_CONSENT;
 	if (!may_send(claims->roles, "SMTP.SendAsApp", account))
 		return CLAIMS_NO_ROLE;
-	return CLAIMS_NO_PRINCIPAL;
+	return claims_concerned(reply) ? CLAIMS_NO_MAILBOX : CLAIMS_NO_PRINCIPAL;
 }
 
 /* A service by its URL that is not one for mail. By its application id it may be any. */
@@ -370,27 +377,31 @@ judge(const struct claims *claims, const struct conf_account *account, const cha
 		return CLAIMS_UNKNOWN;
 	if (is_foreign(claims->audience) && !is_service(claims->audience, account->host))
 		return CLAIMS_WRONG_AUDIENCE;
-	return claims->scopes[0] != '\0' ? judge_person(claims, account) : judge_application(claims, account);
+	return claims->scopes[0] != '\0' ? judge_person(claims, account) : judge_application(claims, account, reply);
 }
 
+typedef void tell_fn(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy);
+
 static void
-tell_smtp_auth_off(const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+tell_smtp_auth_off(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
 {
-	(void)nd_buf_adds(cause,
-	    "SMTP AUTH is switched off for the tenant or for the mailbox; signing in by OAuth does not "
-	    "get around that");
+	(void)claims;
+	(void)nd_buf_adds(cause, "SMTP AUTH is switched off for the tenant or for the mailbox; signing in by OAuth "
+				 "does not get around that");
 	(void)nd_buf_addf(remedy,
 	    "in Exchange Online PowerShell: Set-CASMailbox -Identity \"%s\" -SmtpClientAuthenticationDisabled $false; "
-	    "for the "
-	    "whole tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false; it takes 5 to 10 minutes to "
-	    "spread; "
-	    "Microsoft Entra security defaults switch it off too",
+	    "for the whole tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false; "
+	    "it takes 5 to 10 minutes to spread; Microsoft Entra security defaults switch it off too",
 	    safe(account->user, "MAILBOX"));
 }
 
 static void
-tell_audience(const struct claims *claims, struct nd_buf *cause, struct nd_buf *remedy)
+tell_audience(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
 {
+	(void)account;
 	(void)nd_buf_addf(cause, "the token is for %s: Exchange Online takes tokens for outlook.office365.com only",
 	    claims->audience);
 	(void)nd_buf_adds(remedy,
@@ -408,13 +419,10 @@ tell_consent(
 	    "the token has no role: no administrator has consented to SMTP.SendAsApp, or the application is "
 	    "given its right in Exchange (RBAC for Applications) and that is missing or has not spread");
 	(void)nd_buf_addf(remedy,
-	    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, Office 365 "
-	    "Exchange "
-	    "Online, Application permissions, SMTP.SendAsApp, then grant admin consent; or in Exchange Online "
-	    "PowerShell: "
-	    "New-ServicePrincipal -AppId %s -ObjectId %s; New-ManagementRoleAssignment -Role 'Application "
-	    "SMTP.SendAsApp' -App %s "
-	    "-CustomResourceScope SCOPE",
+	    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, "
+	    "Office 365 Exchange Online, Application permissions, SMTP.SendAsApp, then grant admin consent; "
+	    "or in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; "
+	    "New-ManagementRoleAssignment -Role 'Application SMTP.SendAsApp' -App %s -CustomResourceScope SCOPE",
 	    app, app, object, app);
 }
 
@@ -432,8 +440,7 @@ tell_role(const struct claims *claims, const struct conf_account *account, struc
 	else
 		(void)nd_buf_addf(remedy,
 		    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, "
-		    "Office 365 "
-		    "Exchange Online, Application permissions, SMTP.SendAsApp, then grant admin consent",
+		    "Office 365 Exchange Online, Application permissions, SMTP.SendAsApp, then grant admin consent",
 		    app_of(claims, account));
 }
 
@@ -445,10 +452,21 @@ tell_person(
 
 	(void)nd_buf_addf(cause, "the token is of %s, who may not send as %s", claims->user, account->user);
 	(void)nd_buf_addf(remedy,
-	    "sign in as %s, or in Exchange Online PowerShell: Add-MailboxPermission -Identity \"%s\" -User \"%s\" "
-	    "-AccessRights "
-	    "FullAccess; it takes 15 to 30 minutes to spread",
+	    "sign in as %s, or in Exchange Online PowerShell: "
+	    "Add-MailboxPermission -Identity \"%s\" -User \"%s\" -AccessRights FullAccess; it takes 15 to 30 minutes "
+	    "to spread",
 	    user, user, person);
+}
+
+static void
+tell_mailbox(
+    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+{
+	(void)nd_buf_adds(cause, "the application's service principal has no right on the mailbox, or not yet");
+	(void)nd_buf_addf(remedy,
+	    "in Exchange Online PowerShell: Add-MailboxPermission -Identity \"%s\" -User %s -AccessRights FullAccess; "
+	    "changes take 15 to 30 minutes to spread",
+	    safe(account->user, "MAILBOX"), safe(claims->object, "OBJECT-ID"));
 }
 
 static void
@@ -463,12 +481,11 @@ tell_principal(
 	    "or by a wrong object id (the one of App registrations), or it has no right on the mailbox, or "
 	    "SMTP AUTH is off");
 	(void)nd_buf_addf(remedy,
-	    "in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; Add-MailboxPermission "
-	    "-Identity \"%s\" "
-	    "-User %s -AccessRights FullAccess; if Get-ServicePrincipal shows another ObjectId for it, first: "
-	    "Remove-ServicePrincipal -Identity %s; changes take 15 to 30 minutes to spread; also see Get-CASMailbox "
-	    "-Identity "
-	    "\"%s\" | Format-List SmtpClientAuthenticationDisabled",
+	    "in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; "
+	    "Add-MailboxPermission -Identity \"%s\" -User %s -AccessRights FullAccess; "
+	    "if Get-ServicePrincipal shows another ObjectId for it, first: Remove-ServicePrincipal -Identity %s; "
+	    "changes take 15 to 30 minutes to spread; "
+	    "also see Get-CASMailbox -Identity \"%s\" | Format-List SmtpClientAuthenticationDisabled",
 	    app, object, user, object, app, user);
 }
 
@@ -476,30 +493,18 @@ enum claims_fault
 claims_blame(const struct claims *claims, const struct conf_account *account, const char *reply, struct nd_buf *cause,
     struct nd_buf *remedy)
 {
+	static tell_fn *const tells[CLAIMS_FAULT_COUNT] = {
+		[CLAIMS_SMTP_AUTH_OFF] = tell_smtp_auth_off,
+		[CLAIMS_WRONG_AUDIENCE] = tell_audience,
+		[CLAIMS_NO_CONSENT] = tell_consent,
+		[CLAIMS_NO_ROLE] = tell_role,
+		[CLAIMS_WRONG_PERSON] = tell_person,
+		[CLAIMS_NO_MAILBOX] = tell_mailbox,
+		[CLAIMS_NO_PRINCIPAL] = tell_principal,
+	};
 	const enum claims_fault fault = judge(claims, account, reply);
 
-	switch (fault) {
-	case CLAIMS_SMTP_AUTH_OFF:
-		tell_smtp_auth_off(account, cause, remedy);
-		break;
-	case CLAIMS_WRONG_AUDIENCE:
-		tell_audience(claims, cause, remedy);
-		break;
-	case CLAIMS_NO_CONSENT:
-		tell_consent(claims, account, cause, remedy);
-		break;
-	case CLAIMS_NO_ROLE:
-		tell_role(claims, account, cause, remedy);
-		break;
-	case CLAIMS_WRONG_PERSON:
-		tell_person(claims, account, cause, remedy);
-		break;
-	case CLAIMS_NO_PRINCIPAL:
-		tell_principal(claims, account, cause, remedy);
-		break;
-	case CLAIMS_UNKNOWN:
-	case CLAIMS_FAULT_COUNT:
-		break;
-	}
+	if (tells[fault] != NULL)
+		tells[fault](claims, account, cause, remedy);
 	return fault;
 }

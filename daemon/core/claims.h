@@ -44,10 +44,13 @@ enum claims_fault {
 	CLAIMS_NO_CONSENT,   /* an application's token without any role */
 	CLAIMS_NO_ROLE,      /* it has others, but not the one for SMTP; or no such scope */
 	CLAIMS_WRONG_PERSON, /* somebody else's token, without a right on the mailbox */
+	CLAIMS_NO_MAILBOX,   /* the application is known, but has no right on the mailbox */
 	CLAIMS_NO_PRINCIPAL, /* all is there: the server does not know the application, or by a wrong object id */
 	CLAIMS_FAULT_COUNT
 };
 const char *claims_fault_name(enum claims_fault fault);
+/* Of a refusal behind the sign-in: is it one that the token helps to explain? */
+bool claims_concerned(const char *reply);
 /* cause, remedy: added to unless the fault is UNKNOWN; remedies have the commands, filled in. */
 enum claims_fault claims_blame(const struct claims *claims, const struct conf_account *account, const char *reply,
     struct nd_buf *cause, struct nd_buf *remedy);

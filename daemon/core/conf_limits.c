@@ -42,13 +42,15 @@ conf_limits_share(const char *text, int64_t *part, int64_t *of)
 void
 conf_limits_settle(const struct conf_check *check)
 {
+	struct conf_provider_row presets = *check->preset;
 	int64_t part = 1, of = 1;
 
+	presets.messages_per_day = conf_provider_messages_per_day(check->account);
 	(void)conf_limits_share(check->account->share, &part, &of);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		const struct limit_row *row = &limits[i];
 		int64_t *field = (int64_t *)(void *)((char *)check->account + row->field);
-		int64_t preset = *(const int64_t *)(const void *)((const char *)check->preset + row->preset);
+		int64_t preset = *(const int64_t *)(const void *)((const char *)&presets + row->preset);
 
 		if (conf_check_given(check, row->key))
 			continue;

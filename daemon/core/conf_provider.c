@@ -5,6 +5,8 @@
  */
 #include "daemon/core/conf_inner.h"
 
+#include <string.h>
+
 /* clang-format off */
 #define ENTRA(authority)                                                        \
 	.token_url = "https://" authority "/{tenant}/oauth2/v2.0/token",        \
@@ -86,6 +88,27 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		.recipients_per_message = 50 },
 };
 /* NOLINTEND(bugprone-suspicious-missing-comma) */
+
+/* Hosts besides those of the presets. */
+static const struct {
+	const char *pattern;
+	int provider;
+} hosts[] = {
+	{ "smtp-mail.outlook.com", CONF_MICROSOFT },     /* of consumers */
+	{ "smtp-legacy.office365.com", CONF_MICROSOFT }, /* with old TLS */
+	{ "smtp-hve.office365.com", CONF_MICROSOFT_HVE }, /* its old name */
+	{ "email-smtp.*.amazonaws.com", CONF_SES },
+};
+
+/* Mailboxes that get less than the preset says, by their domain. */
+static const struct {
+	int provider;
+	const char *domain;
+	int64_t messages_per_day;
+} lesser[] = {
+	{ CONF_GOOGLE, "gmail.com", 500 },
+	{ CONF_GOOGLE, "googlemail.com", 500 },
+};
 /* clang-format on */
 
 const struct conf_provider_row *
@@ -98,4 +121,30 @@ const char *
 conf_provider_name(int provider)
 {
 	return conf_provider_row(provider)->name;
+}
+
+int
+conf_provider_of_host(const char *host)
+{
+	for (int i = 0; i < CONF_PROVIDER_COUNT; i++)
+		if (providers[i].host != NULL && nd_str_eq_nocase(providers[i].host, host))
+			return i;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		if (nd_str_match(hosts[i].pattern, host))
+			return hosts[i].provider;
+	return CONF_SMTP;
+}
+
+int64_t
+conf_provider_messages_per_day(const struct conf_account *account)
+{
+	const char *box = account->user, *at;
+
+	if (strchr(box, '@') == NULL && account->from_box.address != NULL)
+		box = account->from_box.address;
+	at = strrchr(box, '@');
+	for (size_t i = 0; at != NULL && i < sizeof(lesser) / sizeof(lesser[0]); i++)
+		if (lesser[i].provider == account->provider && nd_str_eq_nocase(at + 1, lesser[i].domain))
+			return lesser[i].messages_per_day;
+	return conf_provider_row(account->provider)->messages_per_day;
 }

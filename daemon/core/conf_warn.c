@@ -7,32 +7,19 @@
 
 #include "common/idn.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool
 exchange_online(const struct conf_account *account)
 {
-	static const char *const hosts[] = { "smtp.office365.com", "smtp.office365.us", "outlook-dod.office365.us",
-		"smtp.partner.outlook.cn", "smtp-mail.outlook.com" };
-
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
-		if (nd_str_eq_nocase(account->host, hosts[i]))
-			return true;
-	return false;
+	return conf_provider_of_host(account->host) <= CONF_MICROSOFT_CHINA;
 }
 
 static bool
 is_address(const char *host)
 {
 	return host[0] != '\0' && (strchr(host, ':') != NULL || strspn(host, "0123456789.") == strlen(host));
-}
-
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n >= m && nd_str_eq_nocase(text + n - m, end);
 }
 
 static bool
@@ -76,7 +63,7 @@ mail_in_clear(const struct conf_account *account)
 static bool
 throttled_port(const struct conf_account *account)
 {
-	return ends_with(account->host, ".amazonaws.com") && account->port == 25;
+	return nd_str_match("*.amazonaws.com", account->host) && account->port == 25;
 }
 
 static bool
@@ -105,11 +92,40 @@ sender_needs_utf8(const struct conf_account *account)
 	       (idn_local(account->from_box.address) || idn_local(account->envelope_from));
 }
 
+static bool
+is_of(const struct conf_account *account, int first, int last)
+{
+	const int provider = conf_provider_of_host(account->host);
+
+	return account->provider == CONF_SMTP && provider >= first && provider <= last;
+}
+
+static bool
+hidden_exchange(const struct conf_account *account)
+{
+	return is_of(account, CONF_MICROSOFT, CONF_MICROSOFT_HVE);
+}
+
+static bool
+hidden_google(const struct conf_account *account)
+{
+	return is_of(account, CONF_GOOGLE, CONF_GOOGLE_RELAY);
+}
+
+static bool
+hidden_ses(const struct conf_account *account)
+{
+	return is_of(account, CONF_SES, CONF_SES);
+}
+
 /* clang-format off */
 static const struct rule {
 	bool (*holds)(const struct conf_account *account);
-	const char *key, *text, *hint;
+	const char *key, *text, *hint; /* hint: NULL the provider of the host */
 } rules[] = {
+	{ hidden_exchange, "provider", "the host is Microsoft's: with provider = smtp neither its limits nor all of its replies are known", NULL },
+	{ hidden_google, "provider", "the host is Google's: with provider = smtp neither its limits nor all of its replies are known", NULL },
+	{ hidden_ses, "provider", "the host is Amazon's: with provider = smtp neither its limits nor all of its replies are known", NULL },
 	{ port_against_starttls, "port", "465 is the port of TLS from the start, but security = starttls",
 	  "set security = tls, or port = 587" },
 	{ port_against_tls, "port", "587 is the port of STARTTLS, but security = tls", "set security = starttls, or port = 465" },
@@ -135,13 +151,17 @@ void
 conf_warn_account(const struct conf_check *check)
 {
 	struct conf_check warn = *check;
+	char provider[64];
 	struct nd_why why;
+
+	(void)snprintf(provider, sizeof(provider), "set provider = %s; host may stay",
+	    conf_provider_name(conf_provider_of_host(check->account->host)));
 
 	warn.faults = &check->conf->warnings;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		if (!rules[i].holds(check->account))
 			continue;
 		(void)nd_fail(&why, ND_ECONF, 0, "%s", rules[i].text);
-		conf_check_fault(&warn, rules[i].key, rules[i].hint, &why);
+		conf_check_fault(&warn, rules[i].key, rules[i].hint != NULL ? rules[i].hint : provider, &why);
 	}
 }

@@ -211,7 +211,8 @@ remedy_of(const struct engine_account *account, const struct health_fault *fault
 	struct nd_buf remedy;
 
 	nd_buf_init(&remedy, HINT_LIMIT);
-	if (account->claims && engine_by_token(account) && strcmp(fault->reason, "auth-refused") == 0 &&
+	if (account->claims && engine_by_token(account) &&
+	    (strcmp(fault->reason, "auth-refused") == 0 || claims_concerned(words)) &&
 	    claims_blame(account->claims, account->conf, words, out, &remedy) != CLAIMS_UNKNOWN)
 		(void)nd_buf_addf(out, "; %s", nd_buf_text(&remedy));
 	nd_buf_done(&remedy);

@@ -181,7 +181,8 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	struct engine_account *account = session->account;
 	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
 		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals,
-		!plainly_taken(told) && engine_elsewhere(engine, account, session->jobs[0]->job) };
+		!plainly_taken(told) && engine_elsewhere(engine, account, session->jobs[0]->job),
+		engine->conf->accounts.count < 2 || engine->conf->failover_after == 0 };
 	struct sched_job *job = session->jobs[0];
 	enum smtp_ext left_out = SMTP_EXT_NONE;
 	struct settle_word word;

@@ -3,7 +3,7 @@
  *
  * Bounded: REPORT_JOBS jobs and REPORT_OCTETS of words are told, more are counted. The first report waits for a moment, for a fault seldom
  * comes alone; then there is at most one in `every`, and at most REPORT_HOUR an hour. What a mail tells stays here until the mail is accepted.
- * Lives in memory only.
+ * Lives in memory only; the store notes which jobs a mail has yet to tell (STORE_UNTOLD).
  */
 #ifndef ND_CORE_REPORT_H
 #define ND_CORE_REPORT_H

@@ -54,6 +54,7 @@ judge(const struct settle_case *c, enum smtp_stage stage, const struct smtp_repl
 		.enhanced = reply->enhanced,
 		.text = reply->text,
 		.oauth = c->account->auth == CONF_OAUTH2,
+		.alone = c->alone,
 	};
 
 	return verdict_of(&v);

@@ -46,6 +46,7 @@ struct settle_case {
 	const struct settle_suspect *suspect; /* of the account */
 	const struct refusals *refusals;      /* of the account; NULL: no matter */
 	bool elsewhere;                       /* what this account cannot take another one may */
+	bool alone;                           /* there is no other account to which its jobs would go */
 };
 struct settle_word {
 	bool counted;       /* an attempt of the job: `attempt` tells it, the store must know */

@@ -109,6 +109,7 @@ enum store_op {
 	STORE_ENDING,    /* how many unfinished jobs will be over soon, by account */
 	STORE_BACKUP,    /* a copy in STATE/backup */
 	STORE_PRUNE,     /* history and kept bodies that are old enough go */
+	STORE_UNTOLD,    /* jobs that ended badly, of which nobody was told */
 	STORE_LIMIT,     /* what was kept of a mailbox's limits */
 	STORE_KEEP,      /* keeps it */
 };
@@ -198,6 +199,13 @@ struct store_req {
 	const uint32_t *lates; /* what each began as, where the row does not say it yet; NULL: not known */
 	unsigned id_count;
 	bool all_due;
+
+	/* OUTCOME: with `tell` the same commit notes that the administrators do not know of it yet; `place` is where.
+	 * UNTOLD: the noted ones: up to `limit` jobs (no bodies; some may go on since), job_count, how many there are besides, the place of the last.
+	 * `drop`: instead, those up to `place` are forgotten. */
+	bool tell;
+	int64_t place;
+	uint64_t rest;
 
 	/* BACKUP: STATE/backup gets queue.db and spool/ as of one moment; limit_octets: room to leave on the disk. drop: it is removed instead. */
 	bool drop;

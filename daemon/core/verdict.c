@@ -14,7 +14,6 @@
 	    OF(CONF_MICROSOFT_HVE))
 #define HVE OF(CONF_MICROSOFT_HVE)
 #define GOOGLE (OF(CONF_GOOGLE) | OF(CONF_GOOGLE_RELAY))
-#define SES OF(CONF_SES)
 #define ALL 0u
 
 #define AT(stage) (1u << (stage))
@@ -33,7 +32,7 @@
 #define CLASS(n) (n)
 #define ANY_CODE (-1)
 
-enum need { NO_NEED, OAUTH, TOKEN_REFUSED };
+enum need { NO_NEED, OAUTH, TOKEN_REFUSED, ALONE };
 
 struct row {
 	unsigned provider, stage; /* sets; 0: all */
@@ -50,7 +49,8 @@ struct failure {
 	struct verdict_word word;
 };
 
-/* The special stands before the general; texts that are unmistakable need no provider. They are tokens of replies as they were seen. "class lies" marks
+/* The special stands before the general; texts that are unmistakable need no provider: whoever
+ * wrote provider = smtp, or has a relay between that hands them on, meets them as well. They are tokens of replies as they were seen. "class lies" marks
  * replies whose code says something else than they mean. */
 /* clang-format off */
 static const struct row rows[] = {
@@ -73,11 +73,11 @@ static const struct row rows[] = {
 	{ MS, AUTH, 501, NO_NEED, "5.5.12?", NULL, { VERDICT_HELD, 0, "auth-malformed" } },
 	{ ALL, AUTH, 501, NO_NEED, "5.5.2", NULL, { VERDICT_HELD, 0, "auth-malformed" } },
 	{ ALL, AUTH, 504, NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "auth-not-offered" } },
-	{ SES, AUTH, 535, NO_NEED, NULL, "not subscribed", { VERDICT_HELD, 0, "permission" } },
+	{ ALL, AUTH, 535, NO_NEED, NULL, "not subscribed to SES", { VERDICT_HELD, 0, "permission" } },
 	{ ALL, AUTH, 534, NO_NEED, NULL, NULL, { VERDICT_HELD, 0, "auth-refused" } },
 	{ ALL, AUTH, CLASS(5), TOKEN_REFUSED, NULL, NULL, { VERDICT_REFRESH, 0, "auth-refused" } },
 	{ ALL, AUTH, 535, OAUTH, NULL, NULL, { VERDICT_REFRESH, 0, "auth-refused" } },
-	{ GOOGLE, ANY, CLASS(4), NO_NEED, NULL, "too many login attempts", { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
+	{ ALL, ANY, CLASS(4), NO_NEED, NULL, "too many login attempts", { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
 	{ ALL, AUTH, CLASS(4), NO_NEED, NULL, "too many AUTH commands", { VERDICT_THROTTLED, ND_MIN(10), "too-many-logins" } },
 
 	/* Commands that need what the session has not. */
@@ -97,14 +97,18 @@ static const struct row rows[] = {
 	{ MS, ANY, CLASS(4), NO_NEED, "4.7.8??", NULL, { VERDICT_THROTTLED, ND_MIN(10), "address-suspected" } },
 	{ GOOGLE, ANY, 421, NO_NEED, "4.7.0", "unsolicited mail", { VERDICT_THROTTLED, ND_MIN(30), "address-suspected" } },
 	{ GOOGLE, ANY, 421, NO_NEED, "4.7.0", "Try again later, closing connection", { VERDICT_THROTTLED, ND_MIN(5), "rate" } },
-	{ GOOGLE, ANY, 450, NO_NEED, "4.2.1", "Peak SMTP relay limit", { VERDICT_THROTTLED, ND_MIN(10), "quota" } },
-	{ GOOGLE, ANY, CLASS(5), NO_NEED, NULL, "Daily user sending limit", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ GOOGLE, ANY, CLASS(5), NO_NEED, NULL, "Daily SMTP relay limit", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
-	{ SES, ANY, 454, NO_NEED, NULL, "Daily message quota", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } },
-	{ SES, ANY, 454, NO_NEED, NULL, "Maximum sending rate", { VERDICT_THROTTLED, ND_SEC(5), "rate" } },
+	{ ALL, ANY, 450, NO_NEED, "4.2.1", "Peak SMTP relay limit", { VERDICT_THROTTLED, ND_MIN(10), "quota" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "Daily user sending limit", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "Daily SMTP relay limit", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ ALL, ANY, 454, NO_NEED, NULL, "Throttling failure: Daily message quota", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } },
+	{ ALL, ANY, 454, NO_NEED, NULL, "Throttling failure: Maximum sending rate", { VERDICT_THROTTLED, ND_SEC(5), "rate" } },
 	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "SubmissionQuotaExceeded", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ ALL, ANY, CLASS(5), NO_NEED, "5.2.2", "Submission quota exceeded", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	{ ALL, MAILING, CLASS(5), NO_NEED, "5.1.90", "daily limit for message recipients", { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.1.90", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
+	/* The tenant's limit of external recipients. Said of one of them the others still get theirs; another account would help all of them. */
+	{ MS, RCPT, CLASS(5), ALONE, "5.7.232", NULL, { VERDICT_RETRY, ND_HOUR(1), "quota" } }, /* class lies */
+	{ MS, RCPT, CLASS(5), ALONE, "5.7.233", NULL, { VERDICT_RETRY, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.232", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.233", NULL, { VERDICT_THROTTLED, ND_HOUR(1), "quota" } }, /* class lies */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.2.121", NULL, { VERDICT_RETRY, ND_HOUR(1), "recipient-limit" } }, /* class lies */
@@ -122,17 +126,20 @@ static const struct row rows[] = {
 	{ HVE, ANY, CLASS(5), NO_NEED, "5.2.240", NULL, { VERDICT_HELD, 0, "permission" } },
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.1.8", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
 	{ ALL, MAIL | END, CLASS(5), NO_NEED, "5.1.8", "bad outbound sender", { VERDICT_HELD, 0, "sender-blocked" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, "5.7.64", "TenantAttribution", { VERDICT_HELD, 0, "relay-denied" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.64", NULL, { VERDICT_HELD, 0, "relay-denied" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.501", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.502", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.503", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.509", NULL, { VERDICT_HELD, 0, "dmarc" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, "5.7.705", "tenant has exceeded threshold", { VERDICT_HELD, 0, "tenant-blocked" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.705", NULL, { VERDICT_HELD, 0, "tenant-blocked" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.708", NULL, { VERDICT_HELD, 0, "address-blocked" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, "5.7.750", "unregistered domain", { VERDICT_HELD, 0, "domain-unregistered" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.750", NULL, { VERDICT_HELD, 0, "domain-unregistered" } },
-	{ GOOGLE, ANY, CLASS(5), NO_NEED, NULL, "Invalid credentials for relay", { VERDICT_HELD, 0, "relay-denied" } },
-	{ SES, ANY, 554, NO_NEED, NULL, "is not authorized to perform", { VERDICT_HELD, 0, "permission" } },
-	{ SES, ANY, 554, NO_NEED, NULL, "address is not verified", { VERDICT_HELD, 0, "not-verified" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "Invalid credentials for relay", { VERDICT_HELD, 0, "relay-denied" } },
+	{ ALL, ANY, 554, NO_NEED, NULL, "ses:Send", { VERDICT_HELD, 0, "permission" } },
+	{ ALL, ANY, 554, NO_NEED, NULL, "Message rejected: Email address is not verified", { VERDICT_HELD, 0, "not-verified" } },
 
 	/* This message, whatever it is sent for; servers differ in what they take. */
 	{ MS, MAILING, CLASS(5), NO_NEED, "5.7.703", NULL, { VERDICT_REFUSED, 0, "recipient-refused" } },
@@ -150,7 +157,7 @@ static const struct row rows[] = {
 	{ ALL, RCPT, 552, NO_NEED, "?.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 452, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 552, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
-	{ GOOGLE, RCPT, 451, NO_NEED, "4.3.0", "Multiple destination domains", { VERDICT_SPLIT, 0, "split-domains" } },
+	{ ALL, RCPT, 451, NO_NEED, "4.3.0", "Multiple destination domains", { VERDICT_SPLIT, 0, "split-domains" } },
 	{ ALL, MAIL | END, 552, NO_NEED, NULL, NULL, { VERDICT_ELSEWHERE, 0, "too-big" } },
 
 	/* Out of step: a new session starts afresh. */
@@ -254,6 +261,8 @@ fits(const struct row *row, const struct verdict_case *c)
 	if (row->need == OAUTH && !c->oauth)
 		return false;
 	if (row->need == TOKEN_REFUSED && !c->token_refused)
+		return false;
+	if (row->need == ALONE && !c->alone)
 		return false;
 	if (row->enhanced && !nd_str_match(row->enhanced, c->enhanced))
 		return false;

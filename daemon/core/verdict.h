@@ -34,6 +34,7 @@ struct verdict_case {
 	enum nd_err err;
 	bool oauth;         /* the account uses tokens */
 	bool token_refused; /* smtp_fault.token_refused */
+	bool alone;         /* its mail cannot go by another account */
 };
 struct verdict_word {
 	enum verdict verdict;

@@ -142,7 +142,7 @@ writes(const struct store_req *req)
 {
 	return req->op == STORE_PUT || req->op == STORE_OUTCOME || req->op == STORE_MOVE ||
 	       req->op == STORE_UNCERTAIN || req->op == STORE_HURRY || req->op == STORE_TOUCH ||
-	       req->op == STORE_PRUNE || req->op == STORE_KEEP;
+	       req->op == STORE_PRUNE || req->op == STORE_KEEP || (req->op == STORE_UNTOLD && req->drop);
 }
 
 typedef int serve_fn(struct store *store, struct store_req *req);
@@ -151,7 +151,7 @@ static const struct {
 	const char *doing;
 } services[] = {
 	[STORE_PUT] = { store_write_put, "storing a job" },
-	[STORE_OUTCOME] = { store_write_change, "storing what an attempt came to" },
+	[STORE_OUTCOME] = { store_untold_outcome, "storing what an attempt came to" },
 	[STORE_MOVE] = { store_write_change, "storing a job's new state" },
 	[STORE_LOAD] = { store_read_load, "reading the jobs that are due" },
 	[STORE_SHOW] = { store_read_show, "reading a job" },
@@ -164,6 +164,7 @@ static const struct {
 	[STORE_EXPIRE] = { store_read_expire, "looking for jobs whose time is over" },
 	[STORE_ENDING] = { store_read_ending, "counting jobs whose time will be over" },
 	[STORE_BACKUP] = { NULL, "copying the queue" },
+	[STORE_UNTOLD] = { store_untold, "looking for jobs that nobody was told of" },
 	[STORE_LIMIT] = { store_limit_read, "reading what was sent" },
 	[STORE_KEEP] = { store_limit_keep, "keeping what was sent" },
 	[STORE_PRUNE] = { store_prune, "removing what has been kept long enough" },

@@ -150,6 +150,9 @@ enum store_sql {
 	SQL_LIMIT_GET,
 	SQL_LIMIT_PUT,
 	SQL_LIMITS_OLD,
+	SQL_UNTOLD_PUT,
+	SQL_UNTOLD,
+	SQL_UNTOLD_DROP,
 	SQL_KEPT,
 	SQL_KEPT_OCTETS,
 	SQL_COUNT
@@ -318,6 +321,10 @@ struct store_end { /* how a job leaves the queue */
 	size_t data_len;
 };
 int store_write_history(struct store *store, const struct store_end *end);
+
+/* store_untold.c */
+int store_untold_outcome(struct store *store, struct store_req *req); /* OUTCOME: the change, and the note */
+int store_untold(struct store *store, struct store_req *req);
 
 /* store_read.c */
 int store_read_load(struct store *store, struct store_req *req);

@@ -11,6 +11,7 @@
  *   total        how many jobs ever came to each final state
  *   limits       what each mailbox has sent lately, and may have
  *   meta         single values
+ *   untold       jobs that ended badly, of which the administrators do not know yet
  *
  * Ids rise, so job and its index of ids grow at the right-hand end only; history is in the order in which jobs ended. All times are milliseconds
  * since 1970. job.rank is 0 for severity critical and worse, else 1. job.ended is 0 while the job is unfinished. spooled is 1 when the message lies in
@@ -81,6 +82,8 @@ const char *const store_schema_versions[] = {
 	"ALTER TABLE job ADD COLUMN declined TEXT;", /* accounts that it cannot go by */
 
 	"ALTER TABLE job ADD COLUMN late INTEGER NOT NULL DEFAULT 1;", /* what its rendition began as (late.h); of an older one that is not known */
+
+	"CREATE TABLE untold(place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;",
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -172,6 +175,10 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_LIMIT_GET]    = "SELECT data FROM limits WHERE mailbox=?1",
 	[SQL_LIMIT_PUT]    = "INSERT INTO limits VALUES(?1,?2,?3) ON CONFLICT(mailbox) DO UPDATE SET kept=?2,data=?3",
 	[SQL_LIMITS_OLD]   = "DELETE FROM limits WHERE kept<?1",
+
+	[SQL_UNTOLD_PUT]   = "INSERT OR REPLACE INTO untold(id) VALUES(?1)",
+	[SQL_UNTOLD]       = "SELECT place,id FROM untold WHERE place>0 ORDER BY place",
+	[SQL_UNTOLD_DROP]  = "DELETE FROM untold WHERE place<=?1",
 
 	[SQL_KEPT]         = "SELECT id,ended,body_len FROM job WHERE ended>0 ORDER BY ended LIMIT ?1",
 	[SQL_KEPT_OCTETS]  = "SELECT ifnull(sum(body_len),0) FROM job WHERE ended>0",

@@ -54,6 +54,7 @@ import assertion
 
 TENANT = "1f3c0000-0000-0000-0000-000000000000"
 CLIENT_ID = "9ab20000-0000-0000-0000-000000000000"
+OBJECT_ID = "77de0000-0000-0000-0000-000000000000"    # of the enterprise application
 MAILBOX = "alerts@contoso.example"
 SCOPES = ("https://outlook.office365.com/.default", "https://outlook.office.com/.default")
 OTHER = {"plain-400", "text-life", "no-life-renewed", "no-rotation", "strict-scope", "slow-polls", "terse"}
@@ -153,7 +154,7 @@ class Tokens:
         now = int(time.time())
         header = {"typ": "JWT", "alg": "RS256", "kid": "stand-in"}
         claims = {"aud": "https://outlook.office365.com", "iss": f"https://sts.windows.net/{TENANT}/", "iat": now,
-                  "nbf": now, "exp": now + self.life, "app_displayname": "notifyd", "appid": CLIENT_ID, "idtyp": "app",
+                  "nbf": now, "exp": now + self.life, "app_displayname": "notifyd", "appid": CLIENT_ID, "idtyp": "app", "oid": OBJECT_ID,
                   "roles": ["SMTP.SendAsApp"], "tid": TENANT, "uti": secrets.token_urlsafe(16), "ver": "1.0"}
         if self.pad:
             claims["xms_pad"] = "x" * self.pad

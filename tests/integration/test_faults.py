@@ -147,6 +147,20 @@ class TokenEndpoint(Faults):
         self.assertEqual(set(asked), set(odd), 'a redirect was followed')
 
 
+class Tenant(Faults):
+    def test_a_tenant_that_may_send_no_more_outside_still_sends_inside(self):
+        fake = self.stand_in()
+        fake.provider.faults['RCPT'] = lambda what: "550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit " \
+            'for sending email to external recipients' if 'outside' in str(what) else None
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query=''))
+        both = d.submit(**dict(JOB, to=['ops@contoso.example', 'ops@outside.example']))
+        shown = until(lambda: (lambda j: j if j['attempt_count'] == 1 else None)(d.job(both)), 'it was tried')
+        self.assertEqual([r['state'] for r in shown['recipients']], ['delivered', 'pending'], shown)
+        self.assertEqual((shown['state'], shown['reason'].split(':')[0]), ('queued', 'quota'), shown)
+        self.delivered(d, d.submit(**JOB))
+        self.assertEqual(d.account('m')['state'], 'ok')
+
+
 class SignIn(Faults):
     def start(self, fault, reply):
         fake = self.stand_in()

@@ -11,6 +11,8 @@ import test_faults
 from test_faults import HEAD, MICROSOFT, NO_TLS, PLAIN
 
 MAILBOX = 'alerts@contoso.example'
+LOGON = '430 4.2.0 STOREDRV; mailbox logon failure; STOREDRV.Submission.Exception:ConnectionFailedTransientException.MapiExceptionLogonFailed; ' \
+    'Failed to process message due to a transient exception'
 
 
 def lines(text):
@@ -180,6 +182,9 @@ class Ill(Probes):
         fake.provider.faults['END'] = lambda *_: '554 5.2.252 SendAsDenied; alerts@contoso.example not allowed to send as x'
         d = self.daemon(self.microsoft(fake))
         self.failed(self.ask(d), 'send', '5.2.252')
+        fake.provider.faults['END'] = lambda *_: LOGON
+        step = self.failed(self.ask(d), 'send', 'MapiExceptionLogonFailed')
+        self.assertIn('Add-MailboxPermission -Identity "%s" -User %s -AccessRights' % (MAILBOX, test_faults.provider.OBJECT_ID), step['remedy'])
 
 
 class Client(Probes):

@@ -113,6 +113,53 @@ class Reports(Limits):
         self.assertIn(gone, texts)
         self.assertIn(late, texts)
 
+    def refused_and_killed(self, **job):
+        d = self.refusing(lambda rest: 'gone@' in rest, every='5s')
+        gone = d.submit(**dict(JOB, **job))
+        ended = d.final(gone)
+        self.assertEqual(self.own(d), [])
+        d.kill()
+        return d, gone, ended
+
+    def reported(self, d, count=1):
+        until(lambda: len(self.own(d)) == count, '%d reports' % count)
+        self.assertEqual(d.final(self.own(d)[0]['id'])['state'], 'delivered')
+        return self.relay.mails[-1][1].decode()
+
+    def test_a_crash_forgets_none_and_tells_none_twice(self):
+        d, gone, ended = self.refused_and_killed(to=['gone@contoso.example'])
+        self.assertEqual(ended['state'], 'failed')
+        d.start()
+        text = self.reported(d)
+        for word in (gone, 'Disk', 'gone@contoso.example: refused: 550 5.1.1 no such user', 'could not deliver 1 message'):
+            self.assertIn(word, text.replace('=\r\n', ''))
+        d.kill()
+        d.start()
+        other = d.submit(**dict(JOB, to=['gone@contoso.example']))
+        text = self.reported(d, 2)
+        self.assertIn(other, text)
+        self.assertNotIn(gone, text)
+
+    def test_a_crash_forgets_no_recipient_of_a_job_that_others_got(self):
+        d, gone, ended = self.refused_and_killed(to=['gone@contoso.example', 'ops@contoso.example'])
+        self.assertEqual(ended['state'], 'delivered')
+        d.start()
+        self.assertIn(gone, self.reported(d))
+
+    def test_what_is_tried_again_after_a_crash_is_told_no_more(self):
+        d, gone, _ = self.refused_and_killed(to=['gone@contoso.example'])
+        self.relay.faults.clear()
+        d.start()
+        self.assertEqual(d.post('/v1/jobs/%s/retry' % gone, None, True).status, 200)
+        self.assertEqual(d.final(gone)['state'], 'delivered')
+        d.kill()
+        d.start()
+        self.relay.faults['RCPT'] = lambda rest: '550 5.1.1 no such user' if 'gone@' in rest else None
+        other = d.submit(**dict(JOB, to=['gone@contoso.example']))
+        text = self.reported(d)
+        self.assertIn(other, text)
+        self.assertNotIn(gone, text)
+
     def test_it_can_be_turned_off(self):
         d = self.refusing(lambda rest: 'gone@' in rest, every='0s')
         self.assertEqual(d.final(d.submit(**dict(JOB, to=['gone@contoso.example'])))['state'], 'failed')

@@ -8,6 +8,7 @@ import tempfile
 import notifyd
 from notifyd import ProgramTest
 from test_faults import HEAD, MICROSOFT, provider
+from test_probe import LOGON
 
 TENANT, CLIENT = '1f3c0000-0000-0000-0000-000000000000', '9ab20000-0000-0000-0000-000000000000'
 MAIL = ['--from', '"Alerts" <alerts@contoso.example>']
@@ -75,6 +76,29 @@ class Setup(ProgramTest):
                 self.assertNotIn('SendAs', self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '--user', 'Alerts@Contoso.example',
                                                           '-o', '-').stdout.replace('SMTP.SendAsApp', ''))
         self.assertNotIn('SendAs', self.run_setup('smtp', *MAIL, '--host', 'relay.example.com', '--user', 'x', '-o', '-').stdout)
+
+    def test_the_other_clouds_of_microsoft_and_high_volume_email_have_their_own(self):
+        for options, provider_, there, missing in (
+                (['--cloud', 'usgov'], 'microsoft-usgov', ['New-ServicePrincipal', 'environment'], ['  Connect-ExchangeOnline']),
+                (['--cloud', 'dod', '--grant', 'rbac'], 'microsoft-dod', ['New-ManagementScope'], ['  Connect-ExchangeOnline']),
+                (['--cloud', 'china', '--grant', 'device_code'], 'microsoft-china', ['device'], ['  Connect-ExchangeOnline']),
+                (['--hve'], 'microsoft-hve',
+                 ["Add-HVEAppAccess -Identity 'alerts@contoso.example' -AppIds '%s'" % CLIENT, 'Mail.Send', 'internal recipients', 'billing',
+                  "Connect-ExchangeOnline -Organization '%s'" % TENANT, '7. Send'],
+                 ['New-ServicePrincipal', 'Add-MailboxPermission', 'SMTP.SendAsApp', 'CASMailbox', '15 to 30'])):
+            with self.subTest(options):
+                done = self.run_setup('microsoft', *MAIL, *ENTRA, *options, '-o', self.output, '--yes')
+                self.assertEqual((done.returncode, done.stderr), (0, ''), done)
+                self.assertIn('provider = %s\n' % provider_, self.text())
+                for word in there:
+                    self.assertIn(word, done.stdout)
+                for word in missing:
+                    self.assertNotIn(word, done.stdout)
+        for words, said in ((['microsoft', '--cloud', 'mars'], 'usgov, dod or china'), (['google', '--hve'], 'go with microsoft'),
+                            (['microsoft', '--hve', '--cloud', 'dod'], '--hve goes with'), (['microsoft', '--hve', '--grant', 'rbac'], '--hve goes with')):
+            done = self.run_setup(*words, *MAIL, *ENTRA, '-o', '-')
+            self.assertEqual(done.returncode, 64, done)
+            self.assertIn(said, done.stderr)
 
     def test_the_order_is_said_plainly(self):
         sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
@@ -150,6 +174,28 @@ class Setup(ProgramTest):
         for line in ('[account m365]', 'from = alerts@contoso.example', 'user = alerts@contoso.example', 'tenant = ' + TENANT,
                      'client_secret = credential:m365', 'client_secret_expires = 2027-05-01'):
             self.assertIn(line + '\n', self.text())
+
+    def test_resume_fills_in_the_object_id_once_there_is_a_token(self):
+        fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)
+        self.addCleanup(fake.close)
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', secret=fake.facts['secret']))
+        process = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'm', '--to', 'ops@contoso.example',
+                                    '--every', '1s'],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, LC_ALL='C.UTF-8'))
+        self.assertIn('not yet: auth: ', process.stderr.readline())
+        self.assertIn('New-ServicePrincipal -AppId %s -ObjectId %s;' % (CLIENT, provider.OBJECT_ID), process.stderr.readline())
+        fake.provider.faults['END'] = lambda *_: LOGON    # which a mail alone shows
+        fake.provider.faults.pop('AUTH')
+        said = ''
+        while 'not yet: queued' not in said:
+            said = process.stderr.readline()
+            self.assertNotEqual(said, '')
+        self.assertIn('Add-MailboxPermission -Identity "%s" -User %s -AccessRights' % (provider.MAILBOX, provider.OBJECT_ID), process.stderr.readline())
+        fake.provider.faults.clear()
+        out, _ = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, out)
+        self.assertIn('delivered', out)
 
     def test_resume_ends_with_a_real_mail(self):
         fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)

@@ -248,6 +248,7 @@ a_file_of_a_newer_notifyd_is_refused(void **state)
 	assert_non_null(strstr(why.text, "newer notifyd (version 99"));
 	(void)kit_sql(&kit, "DROP TABLE limits");
 	(void)kit_sql(&kit, "DROP TABLE evidence");
+	(void)kit_sql(&kit, "DROP TABLE untold");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN again");
 	(void)kit_sql(&kit, "DROP TABLE transcript");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN declined");

@@ -339,6 +339,71 @@ a_job_is_found_by_the_end_of_its_id(void **state)
 	queue_job_free(c);
 }
 
+/* It ends badly, and somebody is to be told. */
+static int64_t
+end_badly(struct queue_job *job, bool tell)
+{
+	struct store_req req = { .op = STORE_OUTCOME, .job = job, .tell = tell };
+
+	job->state = JOB_FAILED;
+	job->rcpts[0].state = RCPT_REFUSED;
+	job->rcpts[0].at = KIT_NOW;
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	return req.place;
+}
+
+static void
+expect_untold(unsigned limit, const char *first, unsigned count, unsigned rest, int64_t place)
+{
+	struct store_req req = { .op = STORE_UNTOLD, .limit = limit };
+
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(req.job_count, count);
+	assert_int_equal(req.rest, rest);
+	assert_int_equal(req.place, place);
+	if (count > 0) {
+		assert_string_equal(req.jobs[0]->id, first);
+		assert_int_equal(req.jobs[0]->rcpts[0].state, RCPT_REFUSED);
+	}
+	kit_forget(&req);
+}
+
+static void
+what_ended_badly_is_known_until_somebody_was_told(void **state)
+{
+	struct queue_job *jobs[4];
+	struct store_req told = { .op = STORE_UNTOLD, .drop = true };
+	unsigned i;
+
+	(void)state;
+	expect_untold(10, NULL, 0, 0, 0);
+	for (i = 0; i < 4; i++) {
+		jobs[i] = kit_job(&kit);
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	}
+	assert_int_equal(end_badly(jobs[0], true), 1);
+	assert_int_equal(end_badly(jobs[1], false), 0);
+	assert_int_equal(end_badly(jobs[2], true), 2);
+	assert_int_equal(end_badly(jobs[3], true), 3);
+	kit_stop(&kit);
+	kit_start(&kit);
+	expect_untold(10, jobs[0]->id, 3, 0, 3);
+	expect_untold(2, jobs[0]->id, 2, 1, 3);
+	/* what ends again is the newest; what came in while a mail was written stays */
+	assert_int_equal(end_badly(jobs[0], true), 4);
+	told.place = 3;
+	kit_ask(&kit, &told);
+	assert_int_equal(told.err, ND_OK);
+	expect_untold(10, jobs[0]->id, 1, 0, 4);
+	told.place = 4;
+	kit_ask(&kit, &told);
+	expect_untold(10, NULL, 0, 0, 0);
+	for (i = 0; i < 4; i++)
+		queue_job_free(jobs[i]);
+}
+
 int
 main(void)
 {
@@ -352,6 +417,7 @@ main(void)
 		TEST(lists_are_newest_first_over_queue_and_history),
 		TEST(lists_are_filtered),
 		TEST(a_job_is_found_by_the_end_of_its_id),
+		TEST(what_ended_badly_is_known_until_somebody_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,9 @@ a_refusal_is_explained_by_what_the_token_lacks(void **state)
 		{ CLAIMS_NO_ROLE, "{" MAIL BASE ",\"scp\":\"IMAP.AccessAsUser.All\"}", generic, "SMTP.Send" },
 		{ CLAIMS_NO_PRINCIPAL, "{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\"]}", generic,
 		  "New-ServicePrincipal -AppId " APP " -ObjectId " OBJECT "; Add-MailboxPermission -Identity \"alerts@contoso.com\" -User " OBJECT " -AccessRights FullAccess" },
+		{ CLAIMS_NO_MAILBOX, "{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\"]}",
+		  "430 4.2.0 STOREDRV; mailbox logon failure; STOREDRV.Submission.Exception:ConnectionFailedTransientException.MapiExceptionLogonFailed",
+		  "Add-MailboxPermission -Identity \"alerts@contoso.com\" -User " OBJECT " -AccessRights FullAccess; changes" },
 		{ CLAIMS_WRONG_PERSON, "{" MAIL BASE ",\"scp\":\"SMTP.Send\",\"upn\":\"bob@contoso.com\"}", generic, "-User \"bob@contoso.com\"" },
 		{ CLAIMS_UNKNOWN, "{" MAIL BASE ",\"scp\":\"SMTP.Send\",\"upn\":\"Alerts@contoso.com\"}", generic, "" },
 		{ CLAIMS_SMTP_AUTH_OFF, "{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\"]}",
@@ -226,6 +229,27 @@ a_token_cannot_put_words_into_a_command(void **state)
 	nd_buf_done(&remedy);
 }
 
+static void
+the_rights_of_high_volume_email_are_others(void **state)
+{
+	struct conf_account hve = account;
+	struct nd_buf cause, remedy;
+	struct claims claims;
+
+	(void)state;
+	hve.provider = CONF_MICROSOFT_HVE;
+	nd_buf_init(&cause, 4096);
+	nd_buf_init(&remedy, 4096);
+	read("{" MAIL BASE ",\"roles\":[\"Mail.Send\"]}", &claims);
+	assert_int_equal(claims_blame(&claims, &hve,
+			     "550 5.7.240 The application is not allowed for use with this High Volume Email account",
+			     &cause, &remedy),
+	    CLAIMS_UNKNOWN);
+	assert_int_equal(remedy.len, 0); /* the table of explanations names Add-HVEAppAccess */
+	nd_buf_done(&cause);
+	nd_buf_done(&remedy);
+}
+
 int
 main(void)
 {
@@ -237,6 +261,7 @@ main(void)
 		cmocka_unit_test(a_fresh_token_tells_how_the_clock_goes),
 		cmocka_unit_test(a_token_for_another_service_is_not_even_tried),
 		cmocka_unit_test(a_refusal_is_explained_by_what_the_token_lacks),
+		cmocka_unit_test(the_rights_of_high_volume_email_are_others),
 		cmocka_unit_test(a_token_cannot_put_words_into_a_command),
 	};
 

@@ -45,6 +45,11 @@ the_limits_are_the_providers_and_a_share_divides_them(void **state)
 		{ "provider = microsoft-china\n", 30, 0, 10000, 1000, 0, 100 },
 		{ "provider = microsoft-hve\n", 0, 0, 0, 0, 0, 50 },
 		{ "provider = google\n", 0, 2000, 10000, 0, 10, 100 },
+		{ "provider = google\nuser = a@GMail.com\n", 0, 500, 10000, 0, 10, 100 },
+		{ "provider = google\nuser = a@googlemail.com\nshare = 1/5\n", 0, 100, 2000, 0, 2, 100 },
+		{ "provider = google\nuser = a@gmail.com\nmessages_per_day = 2000\n", 0, 2000, 10000, 0, 10, 100 },
+		{ "provider = google\nuser = a@gmail.com.b.example\n", 0, 2000, 10000, 0, 10, 100 },
+		{ "provider = smtp\nuser = a@gmail.com\n", 0, 0, 0, 0, 0, 50 },
 		{ "provider = google-relay\n", 0, 10000, 10000, 0, 0, 100 },
 		{ "provider = ses\n", 0, 0, 0, 0, 0, 50 },
 		{ "provider = smtp\n", 0, 0, 0, 0, 0, 50 },
@@ -599,6 +604,21 @@ what_works_but_not_as_one_might_think_is_a_warning(void **state)
 		{ "provider = microsoft\nclient_id = i\ntenant = t\nclient_secret = env:S\nsecurity = tls\nport = "
 		  "465\n",
 		    "] security: Exchange Online offers STARTTLS on port 587 only" },
+		{ "host = smtp.Gmail.com\nauth = password\nuser = u\npassword = env:P\n",
+		    "] provider: the host is Google's: with provider = smtp neither its limits nor all of its replies "
+		    "are "
+		    "known; set provider = google; host may stay" },
+		{ "host = smtp-relay.gmail.com:587\n", "set provider = google-relay; host may stay" },
+		{ "host = email-smtp.eu-west-1.amazonaws.com\nauth = password\nuser = u\npassword = env:P\n",
+		    "] provider: the host is Amazon's: with provider = smtp neither its limits nor all of its replies "
+		    "are "
+		    "known; set provider = ses; host may stay" },
+		{ "host = smtp-hve.office365.com\nauth = password\nuser = u\npassword = env:P\n",
+		    "] provider: the host is Microsoft's: with provider = smtp neither its limits nor all of its "
+		    "replies "
+		    "are known; set provider = microsoft-hve; host may stay" },
+		{ "host = smtp.office365.us\n", "set provider = microsoft-usgov; host may stay" },
+		{ "host = smtp.gmail.com.b.example\n", "" },
 		{ "provider = microsoft\nhost = 192.0.2.1\nclient_id = i\ntenant = t\nclient_secret = env:S\n",
 		    "] host: Exchange Online must be reached by its name" },
 	};

@@ -19,7 +19,7 @@ struct play {
 	struct settle_mail *mail;
 	struct smtp_outcome outcome;
 	struct settle_word word;
-	bool elsewhere;
+	bool elsewhere, alone;
 };
 
 static void
@@ -51,7 +51,7 @@ static void
 settle(struct play *play)
 {
 	struct settle_case c = { &account, &play->outcome, play->mail, ND_DAY(14), 0x80000000u, NOW, &nobody, NULL,
-		play->elsewhere };
+		play->elsewhere, play->alone };
 
 	settle_outcome(play->job, &c, &play->word);
 }
@@ -212,6 +212,49 @@ what_a_filter_says_of_a_sensitive_message_is_judged_and_not_kept(void **state)
 	settle(&play);
 	assert_string_equal(play.job->rcpts[0].text, "blocked");
 	end(&play);
+}
+
+/* The tenant has sent enough to the outside. */
+static void
+external_recipients_wait_an_hour_unless_another_account_would_take_them(void **state)
+{
+	static const char words[] = "Your message can't be sent because your tenant has exceeded its daily limit for "
+				    "sending email to external recipients";
+	struct play play;
+
+	(void)state;
+	account.provider = CONF_MICROSOFT;
+	begin(&play, 2);
+	play.alone = true;
+	rcpt(&play, 0, 550, "5.7.233", words);
+	rcpt(&play, 1, 250, "2.1.5", "ok");
+	reply(&play.outcome.reply, 250, "2.0.0", "ok");
+	settle(&play);
+	assert_false(play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_DELIVERED);
+	assert_true(play.job->due >= NOW + ND_HOUR(1));
+	end(&play);
+	/* nobody knows whom the reply to the whole mail means; with another account all goes there */
+	for (int n = 0; n < 2; n++) {
+		begin(&play, 1);
+		play.alone = n == 0;
+		if (n == 0) {
+			rcpt(&play, 0, 250, "2.1.5", "ok");
+			reply(&play.outcome.reply, 550, "5.7.233", words);
+		} else {
+			rcpt(&play, 0, 550, "5.7.233", words);
+			play.outcome.end = SMTP_ENDED_RCPTS;
+			play.outcome.stage = SMTP_AT_RCPT;
+		}
+		settle(&play);
+		assert_true(play.word.account_fault);
+		assert_string_equal(play.word.fault.reason, "quota");
+		assert_int_equal(play.word.fault.verdict, VERDICT_THROTTLED);
+		end(&play);
+	}
+	account.provider = CONF_SMTP;
 }
 
 static void
@@ -660,6 +703,7 @@ main(void)
 		cmocka_unit_test(too_big_for_this_account_is_for_another_one),
 		cmocka_unit_test(only_who_cannot_be_named_here_goes_elsewhere),
 		cmocka_unit_test(what_a_filter_says_of_a_sensitive_message_is_judged_and_not_kept),
+		cmocka_unit_test(external_recipients_wait_an_hour_unless_another_account_would_take_them),
 		cmocka_unit_test(a_message_that_is_found_damaged_amid_its_content_fails),
 		cmocka_unit_test(a_lost_end_of_data_is_uncertain_and_tried_again),
 		cmocka_unit_test(a_reused_session_that_dies_costs_no_attempt),

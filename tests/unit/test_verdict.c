@@ -190,6 +190,7 @@ static const struct seen with_password[] = {
 	{ GG, AUTH, "501 5.5.2 Cannot Decode response", HELD, 0, "auth-malformed" },
 	{ SES, AUTH, "535 Authentication Credentials Invalid", HELD, 0, "auth-refused" },
 	{ SES, AUTH, "535 Account not subscribed to SES", HELD, 0, "permission" },
+	{ ANY, AUTH, "535 you are not subscribed", HELD, 0, "auth-refused" },
 	{ ANY, AUTH, "500 5.5.6 Authentication exchange line is too long", HELD, 0, "auth-refused" },
 	{ ANY, AUTH, "538 5.7.11 Encryption required for requested authentication mechanism", HELD, 0, "auth-refused" },
 	{ ANY, AUTH, "432 4.7.12 A password transition is needed", FAILING, 0, "service-unavailable" },
@@ -304,10 +305,33 @@ static const struct seen ordinary[] = {
 	/* An ordinary relay's numbers are not Microsoft's. */
 	{ ANY, END, "550 5.7.705 no", REFUSED, 0, "message-refused" },
 	{ ANY, RCPT, "550 5.1.90 no", REFUSED, 0, "recipient-refused" },
-	{ ANY, DATA, "550 5.4.5 Daily user sending limit exceeded.", REFUSED, 0, "message-refused" },
+	{ ANY, DATA, "550 5.4.5 no", REFUSED, 0, "message-refused" },
+	{ ANY, MAIL, "450 4.2.1 no", RETRY, 0, "message-deferred" },
+	{ ANY, END, "454 Throttling failure", FAILING, 0, "service-unavailable" },
+	{ ANY, END, "554 5.7.1 the user is not authorized to perform this", REFUSED, 0, "message-refused" },
+	{ ANY, RCPT, "554 5.1.1 the recipient's address is not verified", REFUSED, 0, "recipient-refused" },
 	/* A reply that fits nothing. */
 	{ ANY, MAIL, "250 ok", FAILING, 0, "protocol" },
 	{ ANY, IDLE, "554 who are you?", FAILING, 0, "protocol" },
+};
+/* An account with provider = smtp, and a host of Google, Amazon or Microsoft, or a relay that hands on what these say. */
+static const struct seen unmistakable[] = {
+	{ ANY, DATA, "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail sending limits go to - gsmtp", THROTTLED, ND_HOUR(1), "quota" },
+	{ ANY, RCPT, "550 5.4.5 Daily SMTP relay limit exceeded for user. - gsmtp", THROTTLED, ND_HOUR(1), "quota" },
+	{ ANY, MAIL, "550 5.7.1 Daily SMTP relay limit exceeded for customer. - gsmtp", THROTTLED, ND_HOUR(1), "quota" },
+	{ ANY, MAIL, "450 4.2.1 Peak SMTP relay limit exceeded for customer. - gsmtp", THROTTLED, ND_MIN(10), "quota" },
+	{ ANY, AUTH, "454 4.7.0 Too many login attempts, please try again later. - gsmtp", THROTTLED, ND_MIN(10), "too-many-logins" },
+	{ ANY, MAIL, "550 5.7.1 Invalid credentials for relay [192.0.2.1]. - gsmtp", HELD, 0, "relay-denied" },
+	{ ANY, RCPT, "451 4.3.0 Multiple destination domains per transaction is unsupported. Please try again. - gsmtp", SPLIT, 0, "split-domains" },
+	{ ANY, END, "454 Throttling failure: Maximum sending rate exceeded", THROTTLED, ND_SEC(5), "rate" },
+	{ ANY, MAIL, "454 Throttling failure: Daily message quota exceeded", THROTTLED, ND_HOUR(1), "quota" },
+	{ ANY, AUTH, "535 Account not subscribed to SES", HELD, 0, "permission" },
+	{ ANY, END, "554 Access denied: User 'arn:aws:iam::1:user/x' is not authorized to perform 'ses:SendRawEmail' on resource", HELD, 0, "permission" },
+	{ ANY, END, "554 Message rejected: Email address is not verified. The following identities failed the check", HELD, 0, "not-verified" },
+	{ ANY, END, "550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", THROTTLED, ND_HOUR(1), "quota" },
+	{ ANY, RCPT, "550 5.7.64 TenantAttribution; Relay Access Denied", HELD, 0, "relay-denied" },
+	{ ANY, END, "550 5.7.705 Access denied, tenant has exceeded threshold", HELD, 0, "tenant-blocked" },
+	{ ANY, RCPT, "550 5.7.750 Client blocked from sending from unregistered domain(s)", HELD, 0, "domain-unregistered" },
 };
 /* clang-format on */
 
@@ -370,6 +394,13 @@ replies_of_ordinary_relays_follow_the_rfc(void **state)
 	(void)state;
 	CHECK(ordinary, false, false);
 	CHECK(ordinary, true, false);
+}
+
+static void
+texts_of_one_provider_alone_mean_the_same_whatever_the_account_calls_it(void **state)
+{
+	(void)state;
+	CHECK(unmistakable, false, false);
 }
 
 static void
@@ -478,6 +509,7 @@ main(void)
 		cmocka_unit_test(replies_of_google_mean_what_its_documents_say),
 		cmocka_unit_test(replies_of_amazon_ses_mean_what_its_documents_say),
 		cmocka_unit_test(replies_of_ordinary_relays_follow_the_rfc),
+		cmocka_unit_test(texts_of_one_provider_alone_mean_the_same_whatever_the_account_calls_it),
 		cmocka_unit_test(failures_without_a_reply_have_a_verdict_by_what_failed),
 		cmocka_unit_test(every_reply_at_every_stage_has_a_verdict_and_only_the_end_of_data_delivers),
 		cmocka_unit_test(a_recipient_is_refused_without_harm_to_the_account),
