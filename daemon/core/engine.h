@@ -130,6 +130,8 @@ void engine_token_got(
     struct engine *engine, struct engine_account *account, nd_ms obtained, nd_ms expires, struct nd_now now);
 void engine_token_later(struct engine *engine, struct engine_account *account, nd_ms retry_after,
     const struct nd_why *why, struct nd_now now);
+/* Nobody asks any more, and nothing was learned. */
+void engine_token_unanswered(struct engine *engine, struct engine_account *account);
 void engine_token_refused(
     struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
 /* A person has signed in: what was learned about the account before holds no more. engine_token_got follows. */
