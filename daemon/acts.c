@@ -38,10 +38,7 @@ moved(struct store_req *req)
 
 	app_wrote(app, req);
 	if (req->err == ND_OK) {
-		if (job_state_final(act->before) && !job_state_final(state))
-			app->unfinished++;
-		if (!job_state_final(act->before) && job_state_final(state) && app->unfinished > 0)
-			app->unfinished--;
+		outcomes_count(app, !job_state_final(act->before), !job_state_final(state));
 		if (state == JOB_CANCELLED && act->row->spooled)
 			spool_remove(app->spool, act->row->id);
 		if (state == JOB_QUEUED) {

@@ -85,6 +85,15 @@ outcome_lost(struct store_req *req)
 	loop_soon(app->loop, app_pump, app);
 }
 
+void
+outcomes_count(struct app *app, bool before, bool after)
+{
+	if (before && !after && app->unfinished > 0)
+		app->unfinished--;
+	if (!before && after && app->unfinished++ == 0)
+		loop_timer_set(app->sweep_timer, loop_now(app->loop).ms + ND_MIN(1));
+}
+
 static void
 outcome_stored(struct store_req *req)
 {
@@ -108,7 +117,7 @@ outcome_stored(struct store_req *req)
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
 		reports_job(app, row);
-		app->unfinished -= app->unfinished > 0;
+		outcomes_count(app, true, false);
 		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);
 	}
