@@ -114,10 +114,10 @@ outcome_stored(struct store_req *req)
 		return;
 	}
 	app->outcomes--;
+	outcomes_count(app, !job_state_final((enum job_state)req->former), !job_state_final(row->state));
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
 		reports_job(app, row);
-		outcomes_count(app, true, false);
 		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);
 	}
