@@ -31,14 +31,16 @@ read_header(struct spool *spool, const struct queue_job *job, struct nd_buf *out
 	char piece[16384];
 	struct spool_body body;
 	enum nd_err err = spool_body_open(spool, job, &body, why);
+	size_t seen = 0;
 	ssize_t got = 1;
 
 	if (err != ND_OK)
 		return err;
-	while (got > 0 && mime_plain_header_len(nd_buf_text(out), out->len) == out->len) {
+	while (got > 0 && !out->failed && mime_plain_header_more(nd_buf_text(out), out->len, seen) == out->len) {
+		seen = out->len;
 		got = spool_body_read(&body, piece, sizeof(piece), why);
-		if (got > 0 && !nd_buf_add(out, piece, (size_t)got))
-			break;
+		if (got > 0)
+			(void)nd_buf_add(out, piece, (size_t)got);
 	}
 	spool_body_close(&body);
 	explicit_bzero(piece, sizeof(piece));
@@ -65,7 +67,10 @@ deliver_head_plain(struct spool *spool, const struct queue_job *job, struct deli
 		mime_plain_add(&head, job->head, strlen(job->head));
 		mime_plain_add(&head, body, len);
 		if (start.failed || head.failed)
-			err = nd_fail(why, ND_EMEMORY, 0, "there is no room for the header of the message");
+			err = nd_fail(why, ND_ETOOBIG, 0,
+			    "the header of the message is larger than %u MiB, too large to be rewritten for a relay "
+			    "that does not offer SMTPUTF8",
+			    HEADER_MAX >> 20);
 	}
 	if (err == ND_OK) {
 		out->skip = len;

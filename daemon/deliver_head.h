@@ -16,7 +16,7 @@ struct deliver_head {
 /* The header names somebody whose address has no ASCII form. */
 bool deliver_head_utf8(const struct queue_job *job);
 /* The same mail for a relay without SMTPUTF8: its head and the header of its body, rewritten (mime_plain.h). spool may be NULL for what is not
- * in it. */
+ * in it. ND_ETOOBIG: no relay of this kind ever gets it. */
 enum nd_err deliver_head_plain(
     struct spool *spool, const struct queue_job *job, struct deliver_head *out, struct nd_why *why) ND_MUST_CHECK;
 

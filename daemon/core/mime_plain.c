@@ -22,6 +22,15 @@ mime_plain_header_len(const char *octets, size_t len)
 	return len;
 }
 
+size_t
+mime_plain_header_more(const char *octets, size_t len, size_t seen)
+{
+	/* From the last whole line among them: it may be the empty one, and have been the end of what there was. */
+	for (int feeds = 0; seen > 0 && (feeds += octets[seen - 1] == '\n') < 2;)
+		seen--;
+	return seen + mime_plain_header_len(octets + seen, len - seen);
+}
+
 /* Whether the line names a field of addresses; a line that begins with white space goes on with the field before. */
 static bool
 of_addresses(const char *line, size_t len, bool before)

@@ -12,6 +12,8 @@
 
 /* Octets of the header, its empty line with them; `len` when it does not end. */
 size_t mime_plain_header_len(const char *octets, size_t len);
+/* The same, when the first `seen` octets have been looked through in vain. */
+size_t mime_plain_header_more(const char *octets, size_t len, size_t seen);
 /* There is such an address in it, in UTF-8. */
 bool mime_plain_needed(const char *header, size_t len);
 /* Adds the header with each of them as an empty group. All else stays as it is. */

@@ -112,6 +112,22 @@ the_header_ends_at_its_empty_line(void **state)
 	assert_int_equal(mime_plain_header_len("", 0), 0);
 }
 
+static void
+the_header_that_comes_in_pieces_ends_at_the_same_place(void **state)
+{
+	static const char *const mails[] = { "A: b\r\nC: d\r\n\r\nbody\r\n\r\nmore", "A: b\n\nbody\n\nmore",
+		"\r\nbody\r\n\r\n", "\n\n\n", "A: b\r\n", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(mails) / sizeof(mails[0]); i++) {
+		const size_t len = strlen(mails[i]), ends = mime_plain_header_len(mails[i], len);
+
+		/* what was looked through in vain: no end, or one that only more octets show to be it */
+		for (size_t seen = 0; seen <= ends; seen++)
+			assert_int_equal(mime_plain_header_more(mails[i], len, seen), ends);
+	}
+}
+
 int
 main(void)
 {
@@ -122,6 +138,7 @@ main(void)
 		cmocka_unit_test(a_domain_is_said_with_a_labels),
 		cmocka_unit_test(a_long_address_is_several_words),
 		cmocka_unit_test(the_header_ends_at_its_empty_line),
+		cmocka_unit_test(the_header_that_comes_in_pieces_ends_at_the_same_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
