@@ -31,6 +31,7 @@ struct giving { /* one run */
 	struct deposit_done stored;
 	char *reference; /* owned */
 	bool loaded;     /* systemd hands it over: it may be sealed */
+	uid_t reader;    /* who reads it where it is stored */
 	char detail[200];
 	bool tried;
 };
@@ -55,6 +56,7 @@ read_answer(struct giving *giving, const struct link_reply *reply)
 	struct json_tree tree = { 0 };
 	const struct json_node *tried, *loaded;
 	const char *detail;
+	int64_t uid = 0;
 	struct nd_why why;
 
 	if (reply->status != 200)
@@ -71,6 +73,9 @@ read_answer(struct giving *giving, const struct link_reply *reply)
 	giving->reference = nd_xstrdup(json_get_text(tree.root, "reference"));
 	loaded = json_get(tree.root, "loaded");
 	giving->loaded = loaded != NULL && loaded->type == JSON_BOOL && loaded->boolean;
+	giving->reader = DEPOSIT_WRITER; /* systemd reads it as root */
+	if (!giving->loaded && json_int(json_get(tree.root, "uid"), 0, UINT32_MAX - 1, &uid))
+		giving->reader = (uid_t)uid;
 	json_done(&tree);
 	return CMD_DONE;
 }
@@ -106,10 +111,11 @@ keep(struct giving *giving)
 	/* a notifyd that was not started by systemd reads plain files alone */
 	const enum deposit_seal seal =
 	    giving->seal == DEPOSIT_WHERE_IT_WORKS && !giving->loaded ? DEPOSIT_PLAIN : giving->seal;
+	const struct deposit_place place = { giving->folder, giving->reference, seal, giving->reader };
 	struct nd_why why;
 	int code;
 
-	if (deposit_secret(giving->folder, giving->reference, &giving->secret, seal, &giving->stored, &why) == ND_OK)
+	if (deposit_secret(&place, &giving->secret, &giving->stored, &why) == ND_OK)
 		return CMD_DONE;
 	code = cmd_fail(giving->cmd, &why);
 	if (!giving->cmd->json)

@@ -45,38 +45,68 @@ deposit_sync(const char *path, struct nd_why *why)
 	return failed == 0 ? ND_OK : nd_fail(why, ND_EDISK, failed, "cannot sync the folder of %.200s", path);
 }
 
+/* The owner of what it replaces, else who is to read it. */
 static int
-fill(int fd, const char *path, const void *octets, size_t len)
+own(int fd, const char *path, uid_t reader)
 {
 	struct stat st;
+	gid_t group = (gid_t)-1;
 
-	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid != geteuid() &&
-	    fchown(fd, st.st_uid, st.st_gid) != 0)
-		return -1;
-	return write_all(fd, octets, len) == 0 && fsync(fd) == 0 ? 0 : -1;
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		reader = st.st_uid;
+		group = st.st_gid;
+	}
+	return reader == DEPOSIT_WRITER || reader == geteuid() ? 0 : fchown(fd, reader, group);
 }
 
-enum nd_err
-deposit_write(const char *path, const void *octets, size_t len, mode_t mode, struct nd_why *why)
+struct content {
+	const void *octets;
+	size_t len;
+	mode_t mode;
+};
+
+static enum nd_err
+write_for(const char *path, const struct content *content, uid_t reader, struct nd_why *why)
 {
 	char fresh[NEW_PATH];
 	int fd, failed;
+	bool owned;
 
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
 	(void)unlink(fresh); /* of a run that was cut short */
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return nd_fail(why, ND_EDISK, errno, "cannot write %.200s", path);
-	failed = fill(fd, path, octets, len) != 0 || fchmod(fd, mode) != 0 ? errno : 0;
+	owned = own(fd, path, reader) == 0;
+	failed = !owned || write_all(fd, content->octets, content->len) != 0 || fsync(fd) != 0 ||
+			 fchmod(fd, content->mode) != 0
+		     ? errno
+		     : 0;
 	if (close(fd) != 0 && failed == 0)
 		failed = errno;
 	if (failed == 0 && rename(fresh, path) != 0)
 		failed = errno;
 	if (failed != 0) {
 		(void)unlink(fresh);
-		return nd_fail(why, ND_EDISK, failed, "cannot write %.200s", path);
+		(void)nd_fail(why, ND_EDISK, failed, owned ? "cannot write %.200s" : "cannot give away %.200s", path);
+		return owned
+			   ? why->err
+			   : nd_fail_at(why, "", 0,
+				 "notifyd runs as another user, who has to read it: run this as root or as that user");
 	}
 	return deposit_sync(path, why);
+}
+
+enum nd_err
+deposit_write(const char *path, const void *octets, size_t len, mode_t mode, struct nd_why *why)
+{
+	return write_for(path, &(struct content){ octets, len, mode }, DEPOSIT_WRITER, why);
+}
+
+static enum nd_err
+write_plain(const char *path, const struct nd_secret *secret, uid_t reader, struct nd_why *why)
+{
+	return write_for(path, &(struct content){ secret->octets, secret->len, 0600 }, reader, why);
 }
 
 /* The secret goes to the program by a pipe, never by argv. It fits into the pipe, whose reading end stays open here till then: a
@@ -171,9 +201,10 @@ has_place(const char *folder, struct nd_why *why)
 }
 
 static enum nd_err
-write_credential(const char *folder, const char *name, const struct nd_secret *secret, enum deposit_seal seal,
+write_credential(const struct deposit_place *place, const char *name, const struct nd_secret *secret,
     struct deposit_done *done, struct nd_why *why)
 {
+	const char *folder = place->folder;
 	char plain[DEPOSIT_PATH], sealed[DEPOSIT_PATH];
 	bool must;
 	enum nd_err err;
@@ -182,8 +213,8 @@ write_credential(const char *folder, const char *name, const struct nd_secret *s
 		return nd_fail(why, ND_EINVALID, 0, "\"%.60s\" cannot be the name of a credential", name);
 	(void)snprintf(plain, sizeof(plain), "%s/%s", folder, name);
 	(void)snprintf(sealed, sizeof(sealed), "%s.encrypted/%s", folder, name);
-	must = seal == DEPOSIT_SEALED || access(sealed, F_OK) == 0;
-	done->sealed = must || seal == DEPOSIT_WHERE_IT_WORKS;
+	must = place->seal == DEPOSIT_SEALED || access(sealed, F_OK) == 0;
+	done->sealed = must || place->seal == DEPOSIT_WHERE_IT_WORKS;
 	if (done->sealed) {
 		err = must || has_place(folder, why) ? write_sealed(name, sealed, secret, why) : why->err;
 		if (err == ND_OK && unlink(plain) != 0 && errno != ENOENT) /* it would be read instead */
@@ -195,22 +226,23 @@ write_credential(const char *folder, const char *name, const struct nd_secret *s
 	}
 	done->sealed = false;
 	(void)snprintf(done->path, DEPOSIT_PATH, "%s", plain);
-	return deposit_write(plain, secret->octets, secret->len, 0600, why);
+	return write_plain(plain, secret, place->reader, why);
 }
 
 enum nd_err
-deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret, enum deposit_seal seal,
-    struct deposit_done *done, struct nd_why *why)
+deposit_secret(
+    const struct deposit_place *place, const struct nd_secret *secret, struct deposit_done *done, struct nd_why *why)
 {
 	static const char credential[] = "credential:", file[] = "file:";
+	const char *reference = place->reference;
 
 	*done = (struct deposit_done){ .sealed = false };
 	if (strncmp(reference, credential, sizeof(credential) - 1) == 0)
-		return write_credential(folder, reference + sizeof(credential) - 1, secret, seal, done, why);
+		return write_credential(place, reference + sizeof(credential) - 1, secret, done, why);
 	if (strncmp(reference, file, sizeof(file) - 1) == 0 && reference[sizeof(file) - 1] == '/' &&
-	    seal != DEPOSIT_SEALED) {
+	    place->seal != DEPOSIT_SEALED) {
 		(void)snprintf(done->path, DEPOSIT_PATH, "%s", reference + sizeof(file) - 1);
-		return deposit_write(done->path, secret->octets, secret->len, 0600, why);
+		return write_plain(done->path, secret, place->reader, why);
 	}
 	(void)nd_fail(why, ND_ESTATE, 0, "%.100s is not a place that notifyctl can store a secret in", reference);
 	return nd_fail_at(why, "", 0, "store it there by the means of that place");

@@ -28,8 +28,14 @@ struct deposit_done {
 	bool sealed;
 	char remark[200]; /* why not, where it was to be where that works */
 };
-/* A secret in the place that `reference` names (credential:NAME, file:/path). ND_ESTATE: nothing can be written there (command:, env:). */
-enum nd_err deposit_secret(const char *folder, const char *reference, const struct nd_secret *secret,
-    enum deposit_seal seal, struct deposit_done *done, struct nd_why *why) ND_MUST_CHECK;
+#define DEPOSIT_WRITER ((uid_t)-1)
+struct deposit_place {
+	const char *folder, *reference; /* credential:NAME, below the folder, or file:/path */
+	enum deposit_seal seal;
+	uid_t reader; /* whose a new file is to be; DEPOSIT_WRITER: who runs this */
+};
+/* A secret in its place. ND_ESTATE: nothing can be written there (command:, env:). */
+enum nd_err deposit_secret(const struct deposit_place *place, const struct nd_secret *secret, struct deposit_done *done,
+    struct nd_why *why) ND_MUST_CHECK;
 
 #endif

@@ -38,10 +38,8 @@ moved(struct store_req *req)
 
 	app_wrote(app, req);
 	if (req->err == ND_OK) {
-		if (job_state_final(act->before) && !job_state_final(state))
-			app->unfinished++;
-		if (!job_state_final(act->before) && job_state_final(state) && app->unfinished > 0)
-			app->unfinished--;
+		/* two may have read the same row: what it was when it was changed counts */
+		outcomes_count(app, !job_state_final((enum job_state)req->former), !job_state_final(state));
 		if (state == JOB_CANCELLED && act->row->spooled)
 			spool_remove(app->spool, act->row->id);
 		if (state == JOB_QUEUED) {

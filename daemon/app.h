@@ -211,6 +211,8 @@ void outcomes_store(struct app *app, const struct engine_action *action);
 void outcomes_move(struct app *app, const struct engine_action *action);
 /* Commits the end of a job that is not in memory; takes the row. */
 void outcomes_end(struct app *app, struct queue_job *job);
+/* Counts the jobs in the queue (a job was there before, it is after): the first one starts the sweeps. */
+void outcomes_count(struct app *app, bool before, bool after);
 /* Outcomes that a full disk never let be written: their in-flight notes stay, the next start knows. */
 void outcomes_drop(struct app *app);
 

@@ -287,12 +287,16 @@ deliver_open(struct app *app, struct engine_account *account, struct pool_sessio
 		dial(delivery);
 }
 
-/* The body cannot be read: told as a lost transaction, so the job is tried again and says why. */
+/* The body cannot be read: told as a lost transaction, so the job is tried again and says why. One that is too large never can be said. */
 static void
 fail_mail(struct delivery *delivery, const struct nd_why *why)
 {
 	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .why = *why, .local = true };
 
+	if (why->err == ND_ETOOBIG) {
+		outcome.end = SMTP_ENDED_REPLY;
+		smtp_check_refuse(why->text, &outcome.reply);
+	}
 	on_outcome(delivery, delivery->link, &outcome);
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
 }

@@ -37,14 +37,15 @@ read_start(struct spool *spool, const struct queue_job *job, size_t wanted, stru
 	char piece[ROOM];
 	struct spool_body body;
 	enum nd_err err = spool_body_open(spool, job, &body, why);
+	size_t seen = 0;
 	ssize_t got = 1;
 
 	if (err != ND_OK)
 		return err;
 	while (got > 0 && out->len < wanted) {
 		got = spool_body_read(&body, piece, sizeof(piece), why);
-		if (got > 0 && !nd_buf_add(out, piece, (size_t)got))
-			break;
+		if (got > 0)
+			(void)nd_buf_add(out, piece, (size_t)got);
 	}
 	spool_body_close(&body);
 	explicit_bzero(piece, sizeof(piece));
@@ -89,6 +90,7 @@ rewrite_spooled(struct spool *spool, const struct queue_job *job, bool plain, st
 {
 	const size_t begun = out->len;
 	enum nd_err err = ND_OK;
+	bool short_of_memory = false;
 	struct nd_buf start;
 
 	for (size_t wanted = START_LEAST; *skip == 0 && err == ND_OK && wanted <= START_MOST; wanted *= 4) {
@@ -99,9 +101,17 @@ rewrite_spooled(struct spool *spool, const struct queue_job *job, bool plain, st
 		if (err == ND_OK && !start.failed)
 			*skip = rewrite(
 			    job, plain, &(struct mime_piece){ start.octets, start.len }, start.len < wanted, out);
+		short_of_memory = start.failed;
 		nd_buf_wipe(&start);
 	}
-	return err == ND_OK && *skip == 0 ? nd_fail(why, ND_EMEMORY, 0, NO_ROOM) : err;
+	if (err != ND_OK || *skip > 0)
+		return err;
+	if (short_of_memory)
+		return nd_fail(why, ND_EMEMORY, 0, NO_ROOM);
+	return nd_fail(why, ND_ETOOBIG, 0,
+	    "the header of the message is larger than %u MiB, too large to be rewritten for a relay that does not "
+	    "offer SMTPUTF8",
+	    START_MOST >> 20);
 }
 
 enum nd_err

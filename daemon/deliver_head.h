@@ -16,7 +16,7 @@ struct deliver_head {
 /* The header names somebody whose address has no ASCII form. */
 bool deliver_head_utf8(const struct queue_job *job);
 /* Its head and the start of its body, where they do not go as they are kept: with the notice that it is late (late.h), and `plain` for a relay without
- * SMTPUTF8 (mime_plain.h). Else nothing. spool may be NULL for what is not in it. */
+ * SMTPUTF8 (mime_plain.h). Else nothing. spool may be NULL for what is not in it. ND_ETOOBIG: no relay of this kind ever gets it. */
 enum nd_err deliver_head_make(struct spool *spool, const struct queue_job *job, bool plain, struct deliver_head *out,
     struct nd_why *why) ND_MUST_CHECK;
 

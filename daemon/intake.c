@@ -200,8 +200,7 @@ committed(struct store_req *req)
 		job->state = (enum job_state)req->duplicate_state;
 		memcpy(job->id, req->duplicate_id, sizeof(job->id));
 	} else if (req->err == ND_OK) {
-		if (app->unfinished++ == 0)
-			loop_timer_set(app->sweep_timer, loop_now(app->loop).ms + ND_MIN(1));
+		outcomes_count(app, false, true);
 		feed_job(app, job->row, NULL);
 		settle_account(app, job->row);
 		job->row = NULL;

@@ -46,7 +46,13 @@ recalled(struct store_req *req)
 	struct keeping *keeping = req->owner;
 
 	if (req->err == ND_OK) {
-		engine_limit_recalled(keeping->app->engine, keeping->limit, req->kept, loop_now(keeping->app->loop));
+		if (!engine_limit_recalled(
+			keeping->app->engine, keeping->limit, req->kept, loop_now(keeping->app->loop)))
+			nd_log(ND_LOG_ERR, NULL,
+			    "the record of what has gone from %s lately makes no sense: its limits are counted anew, "
+			    "with "
+			    "what may have been under way",
+			    keeping->limit);
 	} else {
 		nd_log(ND_LOG_ERR, NULL, "nothing goes from %s before it is known what has gone lately: %s",
 		    keeping->limit, req->why.text);

@@ -86,6 +86,15 @@ outcome_lost(struct store_req *req)
 	loop_soon(app->loop, app_pump, app);
 }
 
+void
+outcomes_count(struct app *app, bool before, bool after)
+{
+	if (before && !after && app->unfinished > 0)
+		app->unfinished--;
+	if (!before && after && app->unfinished++ == 0)
+		loop_timer_set(app->sweep_timer, loop_now(app->loop).ms + ND_MIN(1));
+}
+
 static void
 outcome_stored(struct store_req *req)
 {
@@ -106,11 +115,11 @@ outcome_stored(struct store_req *req)
 		return;
 	}
 	app->outcomes--;
+	outcomes_count(app, !job_state_final((enum job_state)req->former), !job_state_final(row->state));
 	if (job_state_final(row->state)) {
 		say_final(row, req->attempt);
 		if (req->tell)
 			reports_job(app, row, req->place);
-		app->unfinished -= app->unfinished > 0;
 		if (row->spooled && (row->sealed || (row->state != JOB_FAILED && row->state != JOB_EXPIRED)))
 			spool_remove(app->spool, row->id);
 	}

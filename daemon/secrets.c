@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const field_names[SECRETS_FIELDS] = {
 	[SECRETS_CLIENT] = "client_secret",
@@ -159,6 +160,7 @@ answer(struct secrets_trial *trial, bool tried, const char *detail)
 	json_out_text(&out, "detail", detail);
 	json_out_text(&out, "reference", reference);
 	json_out_bool(&out, "loaded", secret_loaded(reference));
+	json_out_int(&out, "uid", geteuid());
 	json_out_object_end(&out);
 	http_request_own(trial->request, NULL, NULL);
 	handlers_reply(trial->request, 200, &buf);

@@ -2,6 +2,7 @@
 /* tokens.c - asks for access tokens when the engine wants one. */
 #include "daemon/tokens_inner.h"
 
+#include "common/log.h"
 #include "common/mem.h"
 #include "daemon/core/grant.h"
 
@@ -46,6 +47,16 @@ free_asking(struct app_asking *asking)
 	free(asking);
 }
 
+/* Whether what is under way will tell the engine. */
+static bool
+will_tell(const struct app_account *account)
+{
+	for (const struct app_asking *asking = account->asking; asking != NULL; asking = asking->next)
+		if (!tokens_outdated(asking))
+			return true;
+	return false;
+}
+
 void
 tokens_end(struct app_asking *asking)
 {
@@ -58,6 +69,9 @@ tokens_end(struct app_asking *asking)
 	while (*at != asking)
 		at = &(*at)->next;
 	*at = asking->next;
+	/* What the engine asked for during a trial was left to it; and what is outdated tells nothing. */
+	if (account->engine->token.asking && !will_tell(account))
+		engine_token_unanswered(account->app->engine, account->engine);
 	account->engine->users--;
 	free_asking(asking);
 	loop_soon(account->app->loop, app_pump, account->app);
@@ -282,8 +296,11 @@ ask_refresh(struct app_account *account)
 	struct app *app = account->app;
 	struct app_asking *asking;
 
-	if (refreshing(account))
+	if (refreshing(account)) {
+		nd_log(ND_LOG_DEBUG, ND_FIELDS({ "ACCOUNT", account->engine->conf->name }),
+		    "the grant of account %s is being renewed already", account->engine->conf->name);
 		return; /* its end is told to the engine */
+	}
 	if (account->locked.err != ND_OK)
 		tokens_open(app, account); /* the key may be there by now */
 	if (token_usable(&account->engine->token, loop_now(app->loop).ms) && account->locked.err == ND_OK &&

@@ -135,6 +135,8 @@ void engine_token_got(
     struct engine *engine, struct engine_account *account, nd_ms obtained, nd_ms expires, struct nd_now now);
 void engine_token_later(struct engine *engine, struct engine_account *account, nd_ms retry_after,
     const struct nd_why *why, struct nd_now now);
+/* Nobody asks any more, and nothing was learned. */
+void engine_token_unanswered(struct engine *engine, struct engine_account *account);
 void engine_token_refused(
     struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now);
 /* A person has signed in: what was learned about the account before holds no more. engine_token_got follows. */
@@ -164,8 +166,8 @@ enum engine_bar {
 };
 void engine_bar(struct engine *engine, enum engine_bar bar, bool on);
 bool engine_barred(const struct engine *engine, enum engine_bar bar);
-/* The record that was kept; NULL there is none. */
-void engine_limit_recalled(struct engine *engine, const char *name, const char *record, struct nd_now now);
+/* The record that was kept; NULL there is none. false: it cannot be understood, a lease counts as used instead. */
+bool engine_limit_recalled(struct engine *engine, const char *name, const char *record, struct nd_now now);
 void engine_limit_recall_failed(struct engine *engine, const char *name, struct nd_now now); /* it is asked for again */
 void engine_limit_kept(struct engine *engine, const char *name, bool well, struct nd_now now);
 void engine_boot(struct engine *engine, const char *boot); /* an id of this run of the host, before anything is asked */

@@ -281,18 +281,34 @@ engine_limit_next(
 	return true;
 }
 
-void
+static void
+suppose(struct engine *engine, struct limit *limit, nd_ms now)
+{
+	for (unsigned i = 0; i < engine->count; i++) {
+		struct engine_account *account = engine->accounts[i];
+
+		if (account->limit == limit && limit_ruled(&account->rules))
+			limit_unread(limit, &account->rules, account->wanted, now);
+	}
+}
+
+bool
 engine_limit_recalled(struct engine *engine, const char *name, const char *record, struct nd_now now)
 {
 	struct limit *limit = find(engine, name);
 	struct json_tree tree = { 0 };
+	bool well;
 
 	if (!limit)
-		return;
-	if (record && json_read(&tree, record, strlen(record), &json_limits_job, NULL, NULL) != ND_OK)
+		return true;
+	well = !record || json_read(&tree, record, strlen(record), &json_limits_job, NULL, NULL) == ND_OK;
+	if (!well)
 		tree.root = NULL;
-	(void)limit_read(limit, tree.root, engine->boot, now);
+	well = limit_read(limit, tree.root, engine->boot, now) && well;
 	json_done(&tree);
+	if (!well)
+		suppose(engine, limit, now.ms);
+	return well;
 }
 
 void

@@ -59,6 +59,13 @@ engine_token_later(struct engine *engine, struct engine_account *account, nd_ms 
 }
 
 void
+engine_token_unanswered(struct engine *engine, struct engine_account *account)
+{
+	(void)engine;
+	token_unanswered(&account->token);
+}
+
+void
 engine_token_refused(struct engine *engine, struct engine_account *account, const struct nd_why *why, struct nd_now now)
 {
 	token_refused(&account->token, now.ms + TOKEN_PROBE, now.ms);

@@ -127,8 +127,10 @@ void limit_write(struct limit *limit, const struct limit_rules *rules, unsigned 
     struct nd_now now, struct json_out *out);
 void limit_saved(struct limit *limit, bool well);
 void limit_leapt(struct limit *limit); /* the wall clock did */
-/* What an earlier run wrote; NULL nothing. false: it cannot be understood, and counts as nothing. */
+/* What an earlier run wrote; NULL nothing. false: it cannot be understood: limit_unread. */
 bool limit_read(struct limit *limit, const struct json_node *record, const char *boot, struct nd_now now);
+/* There was a record, and nobody knows what it said: as much as these rules lease counts as sent just now. */
+void limit_unread(struct limit *limit, const struct limit_rules *rules, unsigned rcpts, nd_ms now);
 
 /* -- what the server says -- */
 

@@ -145,22 +145,25 @@ read_rcpts(struct limit *limit, const struct json_node *members, nd_ms then, nd_
 
 /* What was leased may have been used, and just now. */
 static void
-count_lease(struct limit *limit, const struct json_node *record, nd_ms now)
+count_lease(struct limit *limit, uint32_t mails, uint32_t rcpts, nd_ms now)
 {
-	int64_t mails = 0, rcpts = 0;
+	limit_window_add(&limit->minute, mails, now, now);
+	limit_window_add(&limit->ordinary, mails, now, now);
+	limit_window_add(&limit->day, mails, now, now);
+	limit_window_add(&limit->any, mails, now, now);
+	limit_window_add(&limit->rcpts, rcpts, now, now);
+}
 
-	(void)json_int(json_get(record, "leased"), 0, UINT32_MAX, &mails);
-	(void)json_int(json_get(record, "leased_recipients"), 0, UINT32_MAX, &rcpts);
-	limit_window_add(&limit->minute, (uint32_t)mails, now, now);
-	limit_window_add(&limit->ordinary, (uint32_t)mails, now, now);
-	limit_window_add(&limit->day, (uint32_t)mails, now, now);
-	limit_window_add(&limit->any, (uint32_t)mails, now, now);
-	limit_window_add(&limit->rcpts, (uint32_t)rcpts, now, now);
+void
+limit_unread(struct limit *limit, const struct limit_rules *rules, unsigned rcpts, nd_ms now)
+{
+	count_lease(limit, mails_of(rules), rcpts_of(rules, rcpts), now);
 }
 
 bool
 limit_read(struct limit *limit, const struct json_node *record, const char *boot, struct nd_now now)
 {
+	int64_t mails = 0, rcpts = 0;
 	nd_ms then;
 
 	limit->known = true;
@@ -177,6 +180,8 @@ limit_read(struct limit *limit, const struct json_node *record, const char *boot
 	limit_window_read(&limit->rest.hour, json_get(record, "rest_hour"), then, now.ms);
 	limit_window_read(&limit->any, json_get(record, "any_hour"), then, now.ms);
 	read_rcpts(limit, json_get(record, "recipients_hour"), then, now.ms);
-	count_lease(limit, record, now.ms);
+	(void)json_int(json_get(record, "leased"), 0, UINT32_MAX, &mails);
+	(void)json_int(json_get(record, "leased_recipients"), 0, UINT32_MAX, &rcpts);
+	count_lease(limit, (uint32_t)mails, (uint32_t)rcpts, now.ms);
 	return true;
 }

@@ -16,6 +16,17 @@ refuse(struct smtp_reply *refusal, int code, const char *enhanced, const struct 
 	smtp_reply_clean(refusal->text, sizeof(refusal->text), nd_buf_text(text), text->len);
 }
 
+void
+smtp_check_refuse(const char *words, struct smtp_reply *refusal)
+{
+	struct nd_buf text;
+
+	nd_buf_init(&text, SMTP_REPLY_TEXT);
+	(void)nd_buf_addf(&text, "notifyd did not ask: %s", words);
+	refuse(refusal, 552, "5.3.4", &text);
+	nd_buf_done(&text);
+}
+
 static bool
 check_size(const struct smtp_mail *mail, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal)
 {

@@ -134,9 +134,9 @@ struct store_req {
 	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
 	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
 	 * again declined late and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
-	 * sealed one in
-	 * any final state. */
+	 * sealed one in any final state. Result `former`: the state that the job had. */
 	struct queue_job *job;
+	uint8_t former;
 	const char *idempotency_key;
 	struct store_digest digest;
 	bool duplicate;

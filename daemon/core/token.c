@@ -101,6 +101,12 @@ token_want(struct token *token, nd_ms now)
 }
 
 void
+token_unanswered(struct token *token)
+{
+	token->asking = false;
+}
+
+void
 token_spoiled(struct token *token, nd_ms now)
 {
 	(void)now;

@@ -29,6 +29,8 @@ void token_got(struct token *token, nd_ms obtained, nd_ms expires, uint32_t dice
 void token_later(struct token *token, nd_ms retry_after, uint32_t dice, nd_ms now); /* the endpoint cannot answer now */
 /* The endpoint said no. `next_probe`: the time, not the wait, of the next request; at least a minute from now. */
 void token_refused(struct token *token, nd_ms next_probe, nd_ms now);
+/* The request ended without a word: another one as soon as the 2 s allow, if a token is wanted still. */
+void token_unanswered(struct token *token);
 /* Somebody asks for a new one (refresh, a new secret, new settings): waits are forgotten, but for the 2 s. The
  * old one serves meanwhile. */
 void token_want(struct token *token, nd_ms now);

@@ -388,6 +388,7 @@ store_write_change(struct store *store, struct store_req *req)
 		req->err = nd_fail(&req->why, ND_ENOTFOUND, 0, "job %s is not in the queue", job->id);
 		return SQLITE_OK;
 	}
+	req->former = (uint8_t)found.state;
 	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED || (found.sealed && job_state_final(to)))
 		rc = leave(store, req, found.seq, ending(req));
 	else

@@ -206,6 +206,16 @@ ca_file = %(ca)s
         self.assertEqual(self.d.final(fine)['state'], 'delivered')
         self.assert_problem(self.d.post('/v1/jobs/%s/retry' % fine, None, True), 409, 'wrong-state', 'delivered')
 
+    def test_jobs_expire_after_a_retry_in_an_empty_queue(self):
+        failed = self.d.submit(to=['reject@contoso.example'], subject='x')
+        self.assertEqual(self.d.final(failed)['state'], 'failed')
+        self.assertEqual(self.d.post('/v1/reload', None, True).status, 200)    # looks for what has expired: the queue is empty
+        self.assertEqual(self.d.job(failed)['state'], 'failed')    # by now it has looked
+        self.assertEqual(self.d.post('/v1/queue/pause', None, True).status, 200)
+        self.assertEqual(self.d.post('/v1/jobs/%s/retry' % failed, None, True).json['state'], 'queued')
+        late = self.d.submit(to=['ops@contoso.example'], subject='x', expires_in='1s')
+        self.assertEqual(self.d.final(late, 100)['state'], 'expired')
+
     def test_a_flush_hurries_what_waits_for_another_try(self):
         job = self.d.submit(to=['tempfail@contoso.example'], subject='x')
         until(lambda: self.d.job(job)['attempt_count'] == 1, 'the first try is over')

@@ -192,6 +192,21 @@ class Day(Limits):
         self.assertEqual([row[0] for row in rows], ['alerts@example.com at 127.0.0.1'])
         self.assertIn('"leased_recipients":', rows[0][1])
 
+    def test_counts_that_make_no_sense_are_told_and_are_not_nothing(self):
+        d = self.started('messages_per_day = 2\n')
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        d.stop()
+        with sqlite3.connect(os.path.join(d.state, 'queue.db')) as database:
+            database.execute("UPDATE limits SET data = '{'")
+        database.close()
+        d.start()
+        for _ in range(2):
+            d.submit(**JOB)
+        self.until_paced(d, 'messages_per_day')    # one may have been under way
+        until(lambda: d.account('a')['queued'] == 1, 'one has gone')
+        self.assertEqual(len(self.relay.mails), 2)
+        self.assertIn('the record of what has gone from alerts@example.com at 127.0.0.1 lately makes no sense', d.tail())
+
 
 class Recipients(Limits):
     def test_a_job_is_split_as_the_account_says(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets that an operator hands over: tried, used at once, stored for the next start, and never shown anywhere."""
 import base64
+import concurrent.futures
 import json
 import os
 import pty
@@ -438,6 +439,27 @@ class Grants(SignInTest):
         self.assertNotEqual(self.kept()['refresh_token'], kept['refresh_token'], 'what came of it is kept')
         self.refreshed()
         self.assertEqual(self.d.final(self.d.submit(**JOB))['state'], 'delivered')
+
+    def test_a_token_that_is_wanted_during_a_trial_is_asked_for_when_the_trial_fails(self):
+        self.provider('--ttl', '3600')
+        self.accept(OLD)
+        self.d = self.daemon(self.config(more='client_secret = env:NOTIFYD_OLD'), env={'NOTIFYD_OLD': OLD}, start=False)
+        self.d.start('--log-level', 'debug')
+        self.sign_in()
+        until(lambda: self.kept() and 'asked' not in self.kept(), 'the sign-in is kept')
+        hold = os.path.join(self.home, 'hold')
+        with open(hold, 'w', encoding='ascii'):
+            self.behave(confidential=True, hold=hold)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            trial = pool.submit(notifyd.request, self.d.admin, 'PUT', '/v1/accounts/m365/secret',
+                                {'field': 'client_secret', 'secret': WRONG})
+            until(lambda: self.fake.journal('held'), 'the trial is under way')
+            self.assertEqual(self.d.post('/v1/accounts/m365/refresh', None, True).status, 200)
+            until(lambda: 'is being renewed already' in self.d.tail(1000), 'the engine wants a token')
+            before = self.d.tokens_used()
+            os.unlink(hold)
+            self.assert_problem(trial.result(), 422, 'secret-refused', 'AADSTS7000215')
+        until(lambda: self.d.tokens_used() > before, 'another token is in use')
 
     def accept(self, secret):
         with open(self.facts['secret'], 'w', encoding='ascii') as file:

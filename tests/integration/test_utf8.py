@@ -156,6 +156,23 @@ class AllScripts(ProgramTest):
         self.assertTrue(self.relay.mails[-1][1].isascii())
         self.assert_evidence(d, job)
 
+    def test_a_ready_message_with_a_header_of_megabytes(self):
+        d = self.started('8BITMIME')
+        line = b'X-Trace: ' + b'a' * 900 + b'\r\n'
+        for count, state in ((1500, 'delivered'), (5000, 'failed')):
+            message = 'To: <größe@example.com>\r\n'.encode() + line * count + b'Subject: x\r\n\r\nbody\r\n\r\nend\r\n'
+            reply = d.post('/v1/messages?to=ops@m%C3%BCller.example', message, headers={'Content-Type': 'message/rfc822'})
+            self.assertEqual(reply.status, 202, reply)
+            job = d.final(reply.json['id'])
+            self.assertEqual((job['state'], job['attempt_count']), (state, 1), job)
+            if state == 'delivered':
+                self.assertTrue(self.relay.mails[-1][1].isascii())
+                self.assertIn(line * count, self.relay.mails[-1][1])
+                self.assertTrue(self.relay.mails[-1][1].endswith(b'\r\n\r\nbody\r\n\r\nend\r\n'))
+        self.assertIn('the header of the message is larger than 4 MiB', job['recipients'][0]['text'])
+        self.assertTrue(job['reason'].startswith('too-big'), job)
+        self.assertEqual((d.account('a')['state'], len(self.relay.mails)), ('ok', 1))
+
     def test_a_host_is_asked_for_and_proved_by_its_ascii_form(self):
         name, files = 'smtp.xn--bcher-kva.example', tempfile.TemporaryDirectory()
         self.addCleanup(files.cleanup)

@@ -656,6 +656,27 @@ one_bad_request_fails_alone(void **state)
 }
 
 static void
+each_change_tells_what_the_job_was_before_it(void **state)
+{
+	struct queue_job *job = kit_job(&kit);
+	struct queue_job again = *job;
+	struct store_req both[2] = { { .op = STORE_MOVE, .job = job }, { .op = STORE_MOVE, .job = &again } };
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, job), ND_OK);
+	assert_int_equal(kit_outcome(&kit, job, JOB_FAILED, KIT_NOW + 1), ND_OK);
+	job->state = again.state = JOB_QUEUED; /* two who have seen it failed try it again */
+	kit_submit(&kit, &both[0]);
+	kit_submit(&kit, &both[1]);
+	kit_wait(&kit);
+	assert_int_equal(both[0].err, ND_OK);
+	assert_int_equal(both[1].err, ND_OK);
+	assert_int_equal(both[0].former, JOB_FAILED);
+	assert_int_equal(both[1].former, JOB_QUEUED);
+	queue_job_free(job);
+}
+
+static void
 a_restart_keeps_everything(void **state)
 {
 	struct queue_job *a = kit_job(&kit), *b = kit_job(&kit);
@@ -772,6 +793,7 @@ main(void)
 		TEST(a_request_that_comes_twice_is_accepted_once),
 		TEST(a_request_whose_digest_was_kept_without_a_key_is_known),
 		TEST(one_bad_request_fails_alone),
+		TEST(each_change_tells_what_the_job_was_before_it),
 		TEST(a_restart_keeps_everything),
 		TEST(closing_serves_what_was_submitted_and_refuses_what_comes_after),
 		TEST(a_request_made_while_closing_is_answered),

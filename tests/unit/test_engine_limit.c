@@ -20,8 +20,9 @@ keep(struct engine *engine, nd_ms now)
 	engine_limit_kept(engine, action.limit, true, at(now));
 }
 
+/* record: what an earlier run has kept; NULL nothing. */
 static struct engine *
-started(struct conf *conf, int64_t minute, int64_t reader_hour)
+started_after(const char *record, struct conf *conf, int64_t minute, int64_t reader_hour)
 {
 	struct engine *engine;
 	struct engine_action action;
@@ -37,10 +38,16 @@ started(struct conf *conf, int64_t minute, int64_t reader_hour)
 		return engine;
 	action = expect(engine, ENGINE_RECALL, 0);
 	expect_rest(engine, 0); /* nothing goes before it is known */
-	engine_limit_recalled(engine, action.limit, NULL, at(0));
+	assert_int_equal(engine_limit_recalled(engine, action.limit, record, at(0)), record == NULL);
 	keep(engine, 0);
 	expect_rest(engine, 0);
 	return engine;
+}
+
+static struct engine *
+started(struct conf *conf, int64_t minute, int64_t reader_hour)
+{
+	return started_after(NULL, conf, minute, reader_hour);
 }
 
 static void
@@ -366,6 +373,25 @@ too_many_logins_stop_logins_and_nothing_else(void **state)
 }
 
 static void
+a_record_that_makes_no_sense_counts_as_a_lease_that_was_used(void **state)
+{
+	static const char *const records[] = { "{", "[1]", "{}" };
+	struct engine *engine;
+	struct conf conf;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+		engine = started_after(records[i], &conf, 1, 0);
+		accept(engine, 1, JOB_CRITICAL, 10);
+		(void)expect(engine, ENGINE_STATE, 10);
+		assert_int_equal(engine_account_nth(engine, 0)->health.state, HEALTH_PACED);
+		expect_rest(engine, ND_SEC(59));
+		(void)expect(engine, ENGINE_OPEN, ND_MIN(1) + 250);
+		finish(engine, &conf);
+	}
+}
+
+static void
 the_last_lease_is_given_back_at_the_end(void **state)
 {
 	struct conf conf;
@@ -448,6 +474,7 @@ main(void)
 		cmocka_unit_test(too_many_sessions_shrink_the_pool_and_the_others_go_on),
 		cmocka_unit_test(too_many_logins_stop_logins_and_nothing_else),
 		cmocka_unit_test(the_lease_of_an_idle_mailbox_is_renewed_each_day),
+		cmocka_unit_test(a_record_that_makes_no_sense_counts_as_a_lease_that_was_used),
 		cmocka_unit_test(the_last_lease_is_given_back_at_the_end),
 		cmocka_unit_test(a_mail_that_is_withdrawn_counts_when_its_data_had_begun),
 	};

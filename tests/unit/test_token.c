@@ -257,6 +257,20 @@ another_identity_has_no_token_and_keeps_the_pace(void **state)
 	assert_true(token_ask(&token, ND_SEC(2)));
 }
 
+static void
+a_request_that_ends_without_a_word_is_made_anew(void **state)
+{
+	struct token token;
+
+	(void)state;
+	token_init(&token, 0, 0);
+	assert_true(token_ask(&token, 0));
+	assert_true(token_deadline(&token) == ND_NEVER);
+	token_unanswered(&token);
+	assert_int_equal(token_deadline(&token), ND_SEC(2));
+	assert_true(token_ask(&token, ND_SEC(2)));
+}
+
 int
 main(void)
 {
@@ -276,6 +290,7 @@ main(void)
 		cmocka_unit_test(a_restart_with_a_good_token_needs_no_request),
 		cmocka_unit_test(a_restart_with_an_old_token_asks_at_once),
 		cmocka_unit_test(another_identity_has_no_token_and_keeps_the_pace),
+		cmocka_unit_test(a_request_that_ends_without_a_word_is_made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
