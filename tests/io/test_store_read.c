@@ -374,7 +374,7 @@ static void
 what_ended_badly_is_known_until_somebody_was_told(void **state)
 {
 	struct queue_job *jobs[4];
-	struct store_req told = { .op = STORE_UNTOLD, .drop = true };
+	struct store_req told = { .op = STORE_UNTOLD, .drop = true }, req = { .op = STORE_UNTOLD };
 	unsigned i;
 
 	(void)state;
@@ -397,6 +397,15 @@ what_ended_badly_is_known_until_somebody_was_told(void **state)
 	kit_ask(&kit, &told);
 	assert_int_equal(told.err, ND_OK);
 	expect_untold(10, jobs[0]->id, 1, 0, 4);
+	/* others got it: it is in history by now */
+	assert_int_equal(kit_outcome(&kit, jobs[0], JOB_QUEUED, KIT_NOW), ND_OK);
+	assert_int_equal(kit_outcome(&kit, jobs[0], JOB_DELIVERED, KIT_NOW), ND_OK);
+	req.limit = 10;
+	kit_ask(&kit, &req);
+	assert_int_equal(req.job_count, 1);
+	assert_string_equal(req.jobs[0]->id, jobs[0]->id);
+	assert_int_equal(req.jobs[0]->state, JOB_DELIVERED);
+	kit_forget(&req);
 	told.place = 4;
 	kit_ask(&kit, &told);
 	expect_untold(10, NULL, 0, 0, 0);
