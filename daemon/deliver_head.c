@@ -37,7 +37,6 @@ read_start(struct spool *spool, const struct queue_job *job, size_t wanted, stru
 	char piece[ROOM];
 	struct spool_body body;
 	enum nd_err err = spool_body_open(spool, job, &body, why);
-	size_t seen = 0;
 	ssize_t got = 1;
 
 	if (err != ND_OK)

@@ -75,6 +75,7 @@ give_mail(struct world *w, bool beside)
 {
 	static const char *const rcpts[RCPTS] = { "a@example.com", "gr\xc3\xb6\xc3\x9f"
 								   "e@example.com" };
+	const bool no_flight = (w->without & SMTP_EXT_BIT(SMTP_EXT_FLIGHT)) != 0; /* as smtp_habits has it */
 	const struct smtp_mail mail = {
 		.from = "x@example.com",
 		.rcpts = rcpts,
@@ -87,10 +88,10 @@ give_mail(struct world *w, bool beside)
 		.require_tls = w->mails == 2,
 		.author = "x@example.com",
 		.without = w->without,
-		.pace = w->pace,
+		.pace = no_flight && w->pace == SMTP_ONE_FLIGHT ? SMTP_CHUNKED : w->pace,
 	};
 
-	if (beside && !smtp_proto_room(w->proto, &mail))
+	if (beside && (no_flight || !smtp_proto_room(w->proto, &mail)))
 		return;
 	w->left_out[w->mails] = w->without;
 	w->whole[w->mails++] = beside;
