@@ -54,7 +54,7 @@ look(struct store *store, struct store_req *req)
 			continue;
 		}
 		rc = store_read_get(store, &get);
-		store_read_tale_free(&get); /* history gives it, too */
+		store_tale_free(&get); /* history gives it, too */
 		if (rc != SQLITE_OK)
 			break;
 		if (get.job != NULL) /* else it was kept long enough */

@@ -25,7 +25,7 @@ class Skipped(Test):
         script = self.functions + '''
             logs=$1 check_build=$4
             read -r _ _ skipped < <(count "$2" "$3")
-            why_skipped "$2" "$3" >> "$logs/skipped.txt"
+            why_skipped "$2" "$3" > "$logs/step.skipped"
             tell_skipped'''
         done = subprocess.run(['bash', '-c', script, '-', self.folder, kind, log, check_build], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.stderr, '')
@@ -39,7 +39,6 @@ class Skipped(Test):
                                       stdout=file, stderr=file, env=dict(os.environ, PATH=self.folder), timeout=60, check=False)
             self.assertEqual(done.returncode, 0)
             self.assertEqual(self.told('last', log), [['2', 'skipped:'], ['2', 'test_login_page: chromium is not installed']])
-            os.unlink(os.path.join(self.folder, 'skipped.txt'))
 
     def test_a_program_of_make_check_that_left_itself_out_is_told(self):
         os.makedirs(os.path.join(self.folder, 'tests/lint'))
