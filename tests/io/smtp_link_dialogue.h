@@ -194,10 +194,11 @@ check_dialogue(const struct reader *reader, const char *path)
 			expected[m] = expected[m] || strcmp(line, marks[m]) == 0;
 		if (line[0] != '=')
 			continue;
-		if (line[1] != ' ' && strstr(line, " words ") != NULL)
+		if (line[1] != ' ' && (strstr(line, " words ") != NULL || strstr(line, " unsaid ") != NULL))
 			continue; /* only those of the last mail are kept */
 		if ((value = value_of(line, "= challenge")) != NULL ? strcmp(play.challenge, value) != 0
 		    : (value = value_of(line, "= words")) != NULL   ? strstr(play.words, value) == NULL
+		    : (value = value_of(line, "= unsaid")) != NULL  ? strstr(play.words, value) != NULL
 								    : !was_done(line))
 			fail_msg(
 			    "%s: \"%s\" is missing in:\n%s(words: %s)", path, line, nd_buf_text(&play.did), play.words);
