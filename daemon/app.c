@@ -403,6 +403,7 @@ build(struct app *app, struct nd_why *why)
 	build_timers(app);
 	tls_random(&seed, sizeof(seed));
 	app->engine = engine_new(app->conf, seed, loop_now(app->loop));
+	engine_bar(app->engine, ENGINE_BAR_RECOVERY, true); /* whoever wakes it before recover_start() is through */
 	engine_boot(app->engine, inflight_boot(app->inflight));
 	accounts_build(app);
 	proof_watch(app);

@@ -262,7 +262,6 @@ recover_orphans(struct app *app)
 void
 recover_start(struct app *app)
 {
-	engine_bar(app->engine, ENGINE_BAR_RECOVERY, true);
 	say_what_was_left(app);
 	mark_uncertain(app);
 	reports_recover(app);
