@@ -70,7 +70,8 @@ void engine_mind_way(struct engine *engine, struct engine_account *account, stru
 bool engine_move_next(
     struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action);
 /* What its account cannot take of it another one may. */
-bool engine_elsewhere(struct engine *engine, const struct engine_account *account, const struct queue_job *job);
+bool engine_elsewhere(
+    struct engine *engine, const struct engine_account *account, const struct queue_job *job, bool working);
 /* Its account has declined it. */
 bool engine_leaves(const struct engine_account *account, const struct queue_job *job);
 /* Of such a job, whose row is to be stored: with another account, or at its end. */

@@ -100,9 +100,9 @@ any_account(struct engine *engine, const struct engine_account *from, const stru
 }
 
 bool
-engine_elsewhere(struct engine *engine, const struct engine_account *account, const struct queue_job *job)
+engine_elsewhere(struct engine *engine, const struct engine_account *account, const struct queue_job *job, bool working)
 {
-	return engine->conf->failover_after > 0 && any_account(engine, account, job, false) != NULL &&
+	return engine->conf->failover_after > 0 && any_account(engine, account, job, working) != NULL &&
 	       !queue_says(job, QUEUE_PINNED);
 }
 
@@ -118,9 +118,9 @@ engine_leave(struct engine *engine, struct nd_now now, struct engine_action *act
 	struct queue_job *job = action->job->job;
 	struct engine_account *to = NULL;
 
-	if (engine_elsewhere(engine, action->account, job))
+	if (engine_elsewhere(engine, action->account, job, false))
 		to = next_account(engine, action->account, job, now.ms);
-	if (!to && engine_elsewhere(engine, action->account, job))
+	if (!to && engine_elsewhere(engine, action->account, job, false))
 		to = any_account(engine, action->account, job, false); /* it waits there till that is well */
 	if (!to) {
 		settle_declined(job, now.unix_ms);

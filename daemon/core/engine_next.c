@@ -56,6 +56,7 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 
 	if (!wants_session(engine, account, leave, now) ||
 	    limit_login_when(account->limit, (uint32_t)account->conf->logins_per_minute, now.ms) > now.ms) {
+		engine->stirred = engine->stirred || account->waits != ND_NEVER; /* who let it go first goes now */
 		account->waits = ND_NEVER;
 		return false;
 	}

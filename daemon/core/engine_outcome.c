@@ -112,8 +112,9 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
 		note_suspect(account, word);
-		if (!refused)
-			account->renewal = ENGINE_NOT_RENEWED;
+		if (!refused && account->renewal == ENGINE_FOR_MAIL &&
+		    session->token_obtained == account->token.obtained)
+			account->renewal = ENGINE_NOT_RENEWED; /* by the new one */
 		if (!refused && !word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
 	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
@@ -167,12 +168,30 @@ plainly_taken(const struct engine_told *told)
 	       k == told->mail->mail.rcpt_count;
 }
 
-/* Was it the server that refused the message for its size? Of a recipient's mailbox that says nothing about others. */
+/* Was it the server that refused the message for its size, and for nothing else? Of a recipient's mailbox that says nothing about others. */
 static bool
 too_big(const struct smtp_outcome *outcome, const struct settle_word *word)
 {
-	return outcome->end == SMTP_ENDED_REPLY && outcome->reply.lines > 0 && outcome->reply.code >= 500 &&
-	       outcome->stage != SMTP_AT_RCPT && word->cause.reason && strcmp(word->cause.reason, "too-big") == 0;
+	const struct smtp_reply *reply = &outcome->reply;
+	const bool plain = reply->enhanced[0] == '\0' && (reply->code == 552 || reply->code == 523);
+
+	if (outcome->end != SMTP_ENDED_REPLY || reply->lines == 0 || reply->code < 500 ||
+	    outcome->stage == SMTP_AT_RCPT)
+		return false;
+	return (plain || strcmp(reply->enhanced, "5.3.4") == 0 || strcmp(reply->enhanced, "5.2.3") == 0) &&
+	       word->cause.reason && strcmp(word->cause.reason, "too-big") == 0;
+}
+
+/* Those whom this account takes are not to wait for one that does not work. */
+static bool
+concerns_all(const struct smtp_outcome *outcome, const struct queue_job *job)
+{
+	unsigned pending = 0;
+
+	for (unsigned i = 0; i < job->rcpt_count; i++)
+		pending += job->rcpts[i].state == RCPT_PENDING;
+	return pending == 1 ||
+	       (outcome->end == SMTP_ENDED_REPLY && outcome->stage != SMTP_AT_RCPT && outcome->reply.code >= 500);
 }
 
 enum smtp_ext
@@ -181,7 +200,8 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	struct engine_account *account = session->account;
 	struct settle_case c = { account->conf, told->outcome, told->mail, engine_max_age(engine, now.unix_ms),
 		engine_roll(engine), now.unix_ms, &account->suspect, &account->refusals,
-		!plainly_taken(told) && engine_elsewhere(engine, account, session->jobs[0]->job),
+		!plainly_taken(told) && engine_elsewhere(engine, account, session->jobs[0]->job,
+					    !concerns_all(told->outcome, session->jobs[0]->job)),
 		engine->conf->accounts.count < 2 || engine->conf->failover_after == 0 };
 	struct sched_job *job = session->jobs[0];
 	enum smtp_ext left_out = SMTP_EXT_NONE;

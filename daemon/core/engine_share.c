@@ -49,7 +49,7 @@ engine_share_take(struct engine *engine, struct engine_account *account, bool ur
 	if (full(account))
 		return false;
 	for (unsigned n = 0; n < engine->count; n++)
-		if ((other = mate(engine, account, n)) != NULL && other->waits != ND_NEVER && !full(other) &&
+		if ((other = mate(engine, account, n)) != NULL && other->waits != ND_NEVER &&
 		    goes_before(other, account))
 			return false;
 	account->waits = ND_NEVER;

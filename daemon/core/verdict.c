@@ -158,7 +158,7 @@ static const struct row rows[] = {
 	{ ALL, RCPT, 452, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 552, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 451, NO_NEED, "4.3.0", "Multiple destination domains", { VERDICT_SPLIT, 0, "split-domains" } },
-	{ ALL, MAIL | END, 552, NO_NEED, NULL, NULL, { VERDICT_ELSEWHERE, 0, "too-big" } },
+	{ ALL, MAIL | END, 552, NO_NEED, "", NULL, { VERDICT_ELSEWHERE, 0, "too-big" } }, /* 552 5.7.0 and the like speak of the content */
 
 	/* Out of step: a new session starts afresh. */
 	{ ALL, ANY, 503, NO_NEED, NULL, NULL, { VERDICT_FAILING, 0, "protocol" } },

@@ -122,7 +122,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	/* A row that was read without its head keeps the one it has. */
 	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,"
 	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14,late=?15 WHERE seq=?1",
-	[SQL_JOB_HURRY]    = "UPDATE job SET due=?1 WHERE state=?2 AND due>?1 AND not_before<=?1",
+	[SQL_JOB_HURRY]    = "UPDATE job SET due=?1 WHERE state=?2 AND due>?1 AND not_before<=?1 AND NOT (uncertain<>0 AND declined IS NOT NULL)",
 	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1,late=CASE WHEN late IN (0,3) THEN ?3 ELSE late END WHERE id=?1 AND state=?2",
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",
 	/* CASE: a body that is not asked for is not read. */

@@ -477,6 +477,44 @@ a_token_refused_for_a_mail_is_renewed_once_and_no_session_proves_the_new_one(voi
 	finish(engine, &conf);
 }
 
+static void
+a_session_of_the_old_token_proves_nothing_of_the_new_one(void **state)
+{
+	const struct smtp_fault no = {
+		.stage = SMTP_AT_AUTH, .reply = { .code = 535, .enhanced = "5.7.3" }, .token_refused = true
+	};
+	struct smtp_outcome taken = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+	struct engine_action send, action;
+	struct engine_account *account;
+	struct engine *engine;
+	struct settle_mail *mail;
+	struct conf conf;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	for (unsigned n = 1; n <= 2; n++)
+		engine_accepted(engine, row_make(n, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	(void)expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
+	engine_token_got(engine, account, 0, ND_HOUR(1), at(0));
+	send = expect(engine, ENGINE_OPEN, 0);
+	action = expect(engine, ENGINE_OPEN, 0);
+	engine_ready(engine, send.session, at(0));
+	send = expect(engine, ENGINE_SEND, 0);
+	engine_gone(engine, action.session, &no, at(1));
+	assert_int_equal(account->renewal, ENGINE_FOR_SESSION);
+	mail = settle_mail_new(send.job->job);
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+	engine_outcome(engine, send.session, &(struct engine_told){ &taken, mail, "relay", 0 }, at(2));
+	free(mail);
+	assert_int_equal(account->renewal, ENGINE_FOR_SESSION); /* the next refusal holds the account */
+	finish(engine, &conf);
+}
+
 /* Both are said; the relay takes one of them in a transaction. */
 static void
 tell_first_only(struct world *world, const struct engine_action *send, unsigned rcpts, int code)
@@ -530,6 +568,7 @@ main(void)
 		cmocka_unit_test(a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt),
 		cmocka_unit_test(a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it),
 		cmocka_unit_test(a_token_refused_for_a_mail_is_renewed_once_and_no_session_proves_the_new_one),
+		cmocka_unit_test(a_session_of_the_old_token_proves_nothing_of_the_new_one),
 		cmocka_unit_test(five_mails_that_are_refused_alike_are_a_fault_of_the_account),
 		cmocka_unit_test(what_is_known_to_be_refused_is_no_probe_while_there_is_another_one),
 		cmocka_unit_test(a_delivery_between_and_a_second_refusal_are_the_messages_own),

@@ -289,11 +289,33 @@ a_session_that_fails_leaves_one_less(void **state)
 	finish(world.engine, &world.conf);
 }
 
+static void
+an_account_with_the_smaller_cap_has_its_turn_too(void **state)
+{
+	struct world world = { 0 };
+
+	(void)state;
+	rows_conf(&world.conf, names, 5);
+	world.conf.account[0].max_connections = 1;
+	world.engine = engine_new(&world.conf, 7, at(0));
+	accept(&world, 1, 90);
+	run_to(&world, ND_SEC(3));
+	assert_int_equal(world.open, 5);
+	accept(&world, 0, 1);
+	run_to(&world, ND_MIN(2));
+	assert_int_equal(world.taken[0], 1);
+	assert_int_equal(world.taken[1], 90);
+	assert_true(world.first[0] < ND_SEC(20)); /* the other one still had much to do */
+	assert_true(world.opened[1] < 12);
+	finish(world.engine, &world.conf);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_accounts_of_a_mailbox_have_its_sessions_together),
+		cmocka_unit_test(an_account_with_the_smaller_cap_has_its_turn_too),
 		cmocka_unit_test(with_more_accounts_than_sessions_each_has_its_turn),
 		cmocka_unit_test(an_idle_session_makes_room_at_once),
 		cmocka_unit_test(one_place_is_made_for_one_who_waits),

@@ -264,6 +264,7 @@ static const struct seen ordinary[] = {
 	{ ANY, MAIL, "451 4.3.0 try again", RETRY, 0, "message-deferred" },
 	{ ANY, MAIL, "552 5.3.4 Message size exceeds fixed limit", ELSEWHERE, 0, "too-big" },
 	{ ANY, MAIL, "552 message too large", ELSEWHERE, 0, "too-big" },
+	{ ANY, END, "552 5.7.0 This message was blocked because its content presents a potential security issue", REFUSED, 0, "message-refused" },
 	{ ANY, MAIL, "523 5.2.3 Message length exceeds administrative limit", ELSEWHERE, 0, "too-big" },
 	{ ANY, END, "523 message too big", ELSEWHERE, 0, "too-big" },
 	{ ANY, END, "523 5.7.10 encryption needed", REFUSED, 0, "message-refused" },
