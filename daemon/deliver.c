@@ -427,6 +427,10 @@ deliver_cut(struct app *app, struct engine_account *account)
 		if (session->state != POOL_OPENING)
 			continue;
 		loop_forget(app->loop, session->link);
+		if (session->probe)
+			account->health.probing = false;
+		session->probe = false;
+		session->old = true; /* that it ends is nobody's fault */
 		end_session(session->link, NULL);
 	}
 }

@@ -128,17 +128,17 @@ kernel_is_in_fips_mode(void)
 	return mode == '1';
 }
 
+/* One of the two is NULL. */
 static void
-look_at_file(struct app_doctor *doctor, const char *file, bool own)
+look_at_authorities(struct app_doctor *doctor, const char *file, const char *folder, bool own)
 {
+	const char *place = folder ? folder : file;
 	struct doctor_finding finding;
 	char reason[200] = "";
-	int count;
 
-	if (file[0] == '\0')
+	if (place[0] == '\0')
 		return;
-	count = tls_authorities(file, reason, sizeof(reason));
-	doctor_authorities(file, own, count, reason, &finding);
+	doctor_authorities(place, own, tls_authorities(file, folder, reason, sizeof(reason)), reason, &finding);
 	put(doctor, &finding);
 }
 
@@ -151,14 +151,14 @@ look_at_libraries(struct app_doctor *doctor)
 
 	doctor_fips(tls_version(), tls_fips(), kernel_is_in_fips_mode(), &finding);
 	put(doctor, &finding);
-	doctor_authorities(tls_authorities_place(), false, tls_authorities(NULL, NULL, 0), "", &finding);
+	doctor_authorities(tls_authorities_place(), false, tls_authorities(NULL, NULL, NULL, 0), "", &finding);
 	put(doctor, &finding);
-	look_at_file(doctor, http_client_authorities(), false);
+	look_at_authorities(doctor, http_client_authorities(), NULL, false);
 	for (unsigned i = 0; i < conf->account_count; i++) {
-		look_at_file(doctor, conf->account[i].ca_file, true);
-		look_at_file(doctor, conf->account[i].ca_dir, true);
+		look_at_authorities(doctor, conf->account[i].ca_file, NULL, true);
+		look_at_authorities(doctor, NULL, conf->account[i].ca_dir, true);
 		if (strcmp(conf->account[i].ca_file, conf->account[i].token_ca_file) != 0)
-			look_at_file(doctor, conf->account[i].token_ca_file, true);
+			look_at_authorities(doctor, conf->account[i].token_ca_file, NULL, true);
 	}
 }
 

@@ -123,8 +123,12 @@ sign_in(struct smtp_proto *proto, const struct smtp_reply *reply)
 static enum smtp_state
 hear_challenge(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
+	struct smtp_reply shown = *reply;
+
 	proto->challenged = true;
-	smtp_auth_challenge(reply->text, proto->fault.challenge, sizeof(proto->fault.challenge));
+	echo_hide(&proto->echo, shown.text);
+	if (strcmp(shown.text, reply->text) == 0) /* else it is what we said ourselves */
+		smtp_auth_challenge(reply->text, proto->fault.challenge, sizeof(proto->fault.challenge));
 	return STATE_AUTH_REFUSAL;
 }
 

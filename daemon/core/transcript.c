@@ -235,8 +235,8 @@ transcript_heard(struct transcript *transcript, const char *octets, size_t len, 
 /* -- as a text -- */
 
 /* Who repeats a credential, or asks with one: a challenge of AUTH may be answered by trying. */
-static void
-redact(const struct transcript *transcript, enum transcript_side side, char *line, size_t size)
+void
+transcript_hide(const struct transcript *transcript, enum transcript_side side, char *line, size_t size)
 {
 	if (transcript->echo.count == 0)
 		return;
@@ -291,7 +291,7 @@ put_line(const struct transcript *transcript, const struct transcript_line *line
 		if (line->cut) /* not amid a character */
 			len = nd_str_utf8_cut(text, len, len - 3);
 		clean(text, len);
-		redact(transcript, (enum transcript_side)line->side, text, sizeof(text));
+		transcript_hide(transcript, (enum transcript_side)line->side, text, sizeof(text));
 		(void)nd_buf_adds(out, text);
 		if (line->cut)
 			(void)nd_buf_adds(out, "…");
@@ -340,7 +340,7 @@ transcript_text(const struct transcript *transcript, const char *end, struct nd_
 		memcpy(text, end, len);
 		clean(text, len);
 		if (transcript)
-			redact(transcript, TRANSCRIPT_NOTE, text, sizeof(text));
+			transcript_hide(transcript, TRANSCRIPT_NOTE, text, sizeof(text));
 		(void)nd_buf_addf(&out, "%lld * %s\n", (long long)(now.ms - began), text);
 	}
 	return nd_buf_take(&out, NULL);

@@ -64,6 +64,10 @@ void transcript_hid(
 void transcript_gave(struct transcript *transcript, size_t octets, nd_ms now); /* so much of a message */
 void transcript_heard(struct transcript *transcript, const char *octets, size_t len, nd_ms now); /* of a line */
 
+/* What is no one's business in a line: credentials that were said in this session and are said again, and what a challenge asks. It gets no longer, but for
+ * a short challenge; `size` octets are there. */
+void transcript_hide(const struct transcript *transcript, enum transcript_side side, char *line, size_t size);
+
 /* The lines of the oldest mail that is under way, or of the session if there was none, as a text; `end` (NULL: nothing) is the last note. transcript NULL:
  * `end` alone. A line when it began, then each line as "MS SIDE WORDS". */
 char *transcript_text(const struct transcript *transcript, const char *end, struct nd_now now);

@@ -149,6 +149,10 @@ set_trust(CURL *easy, const struct http_client_request *request)
 {
 	CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 
+#if LIBCURL_VERSION_NUM >= 0x075700
+	if (code == CURLE_OK) /* a file that was changed holds at once */
+		code = curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
 	if (code != CURLE_OK || (request->ca_file == NULL && request->ca_dir == NULL))
 		return code;
 	/* Instead of the system's: a file or a path that is not given would leave those. A folder is read by listen_in; named here

@@ -43,6 +43,8 @@ trace_line(const struct smtp_link *link, char direction, const char *octets, siz
 	for (size_t i = 0; i < len; i++)
 		line[i] = (unsigned char)octets[i] < ' ' || octets[i] == 0x7f ? '?' : octets[i];
 	line[len] = '\0';
+	if (direction == '<')
+		transcript_hide(&link->transcript, TRANSCRIPT_SERVER, line, sizeof(line));
 	nd_log(ND_LOG_DEBUG, ND_FIELDS({ "SESSION", link->session }), "%c %s", direction, line);
 }
 

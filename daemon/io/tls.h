@@ -28,10 +28,11 @@ enum nd_err tls_pin(struct tls *tls, char *const *pins, unsigned count, struct n
 bool tls_fips(void); /* this process's OpenSSL offers FIPS algorithms only */
 
 /* What a context (SSL_CTX, also of another library) trusts, instead of what it did: the authorities of the file and of the folder's files
- * NAME.pem, NAME.crt and NAME.cer; neither given: the system's. ND_ECONF names the file that cannot be read. */
+ * NAME.pem and NAME.crt; neither given: the system's. ND_ECONF names the file that cannot be read. */
 enum nd_err tls_trust(void *context, const char *ca_file, const char *ca_dir, struct nd_why *why) ND_MUST_CHECK;
-/* How many certificates of authorities a PEM file gives, or a folder of such; file NULL: those that OpenSSL finds by itself. -1: it cannot be read, and `reason` says why. */
-int tls_authorities(const char *file, char *reason, size_t size);
+/* How many certificates of authorities a PEM file gives, or a folder of such; neither given: those that OpenSSL finds by itself. -1: it cannot be read, and
+ * `reason` says why. */
+int tls_authorities(const char *file, const char *folder, char *reason, size_t size);
 const char *tls_authorities_place(void); /* where OpenSSL looks for them */
 const char *tls_version(void);           /* "OpenSSL 3.0.17 1 Jul 2025" */
 /* A client session that expects `name` (SNI too, unless it is an address; then the IP SubjectAltName). */

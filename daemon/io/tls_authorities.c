@@ -223,20 +223,19 @@ tell_unread(const char *file, char *reason, size_t size)
 }
 
 int
-tls_authorities(const char *file, char *reason, size_t size)
+tls_authorities(const char *file, const char *folder, char *reason, size_t size)
 {
 	X509_STORE *store = X509_STORE_new();
-	struct stat st;
 	int count;
 
 	if (store == NULL)
 		abort(); /* no memory */
-	if (file == NULL) {
+	if (file == NULL && folder == NULL) {
 		add_folder(store, tls_authorities_place());
 		(void)count_file(store, named(X509_get_default_cert_file_env(), X509_get_default_cert_file()));
 		count = sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
-	} else if (stat(file, &st) == 0 && S_ISDIR(st.st_mode)) {
-		count = count_folder(store, file, reason, size);
+	} else if (folder != NULL) {
+		count = count_folder(store, folder, reason, size);
 	} else {
 		count = count_file(store, file);
 		if (count < 0)

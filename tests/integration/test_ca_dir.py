@@ -3,10 +3,16 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
+import threading
 
 import test_trust
+from test_reload import ACCOUNT, HEAD
 from test_trust import MAIL, OAUTH, TLS
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
+import relay
 
 
 class Folder(test_trust.TrustTest):
@@ -36,6 +42,20 @@ class Folder(test_trust.TrustTest):
         self.assertIn('not trusted', self.account_in(d, 'held')['reason'])
         self.put(self.cert('ca.pem'), 'ours.pem')
         self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        self.assertEqual(d.final(job)['state'], 'delivered')
+
+    def test_a_reload_while_a_session_opens_is_no_fault_of_the_account(self):
+        self.put(self.cert('ca.pem'), 'ours.pem')
+        asked, answer = threading.Event(), threading.Event()
+        self.addCleanup(answer.set)
+        server = relay.Lenient(faults={'GREETING': lambda _: asked.set() or (answer.wait(30) and None)})
+        self.addCleanup(server.close)
+        d = self.daemon(HEAD + ACCOUNT % ('a', server.port) + 'ca_dir = %s\n' % self.folder)
+        job = d.submit(to='ops@contoso.example', subject='x', text='y')
+        self.assertTrue(asked.wait(30))
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        self.assertEqual(d.account('a')['state'], 'ok', d.account('a'))
+        answer.set()
         self.assertEqual(d.final(job)['state'], 'delivered')
 
     def test_a_file_without_a_certificate_is_named(self):

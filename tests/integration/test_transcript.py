@@ -29,7 +29,7 @@ class Transcript(CertTest):
         self.fake = relay.Lenient(offer or ('8BITMIME',), cert=self.cert('good.pem'), **more)
         self.addCleanup(self.fake.close)
 
-    def started(self, signed=False, more=''):
+    def started(self, signed=False, more='', head=HEAD):
         d = self.daemon(start=False)
         account = ACCOUNT % (self.fake.port, self.cert('ca.pem')) + more
         if signed:
@@ -39,7 +39,7 @@ class Transcript(CertTest):
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w', encoding='ascii') as file:
                 file.write(self.password)
             account += SIGNED % path
-        d.configure(HEAD + account)
+        d.configure(head + account)
         d.start()
         return d
 
@@ -167,8 +167,9 @@ class Transcript(CertTest):
 
     def test_a_relay_that_echoes_what_it_does_not_understand_gives_nothing_away(self):
         self.relay('AUTH PLAIN', faults={'AUTH': lambda rest: '500 5.5.1 Command unrecognized: "AUTH %s"' % rest})
-        d = self.started(signed=True)
+        d = self.started(signed=True, head=HEAD.replace('[daemon]\n', '[daemon]\nlog_level = debug\n'))
         lines = self.told(d, d.submit(**JOB))
+        self.assertIn('< 500 5.5.1 Command unrecognized: "AUTH PLAIN <hidden>"', d.tail(100000))
         self.assertEqual(lines[-3:-1], [('client', 'AUTH PLAIN <hidden>'), ('server', '500 5.5.1 Command unrecognized: "AUTH PLAIN <hidden>"')])
         self.assertIn('"AUTH PLAIN <hidden>"', lines[-1][1])
         self.assertIn('"AUTH PLAIN <hidden>"', d.account('a')['reason'])    # and so in the log, which is looked through

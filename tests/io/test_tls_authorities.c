@@ -53,10 +53,10 @@ certificates_of_a_file_are_counted(void **state)
 	char reason[100] = "";
 
 	(void)state;
-	assert_int_equal(tls_authorities(shell_path("both"), reason, sizeof(reason)), 2);
-	assert_int_equal(tls_authorities(shell_path("none"), reason, sizeof(reason)), -1);
+	assert_int_equal(tls_authorities(shell_path("both"), NULL, reason, sizeof(reason)), 2);
+	assert_int_equal(tls_authorities(shell_path("none"), NULL, reason, sizeof(reason)), -1);
 	assert_string_equal(reason, "it holds no certificate that can be read");
-	assert_int_equal(tls_authorities(shell_path("gone"), reason, sizeof(reason)), -1);
+	assert_int_equal(tls_authorities(shell_path("gone"), NULL, reason, sizeof(reason)), -1);
 	assert_string_equal(reason, "No such file or directory");
 }
 
@@ -81,7 +81,7 @@ a_folder_of_ones_own_needs_no_hashed_names_and_tells_which_file_is_bad(void **st
 
 	(void)state;
 	(void)snprintf(folder, sizeof(folder), "%s", shell_path("own"));
-	assert_int_equal(tls_authorities(folder, reason, sizeof(reason)), 2);
+	assert_int_equal(tls_authorities(NULL, folder, reason, sizeof(reason)), 2);
 	tls = tls_new(shell_path("both"), folder, &why);
 	assert_non_null(tls);
 	tls_free(tls);
@@ -89,8 +89,10 @@ a_folder_of_ones_own_needs_no_hashed_names_and_tells_which_file_is_bad(void **st
 	expect_untrusted(NULL, shell_path("gone"), "gone\" cannot be read: No such file or directory", "ca_dir");
 	expect_untrusted(NULL, shell_path("empty"), "empty\" cannot be read: there is none", "ca_dir");
 	expect_untrusted(NULL, shell_path("local"), "local/broken.crt\" cannot be read", "ca_dir");
-	assert_int_equal(tls_authorities(shell_path("local"), reason, sizeof(reason)), -1);
+	assert_int_equal(tls_authorities(NULL, shell_path("local"), reason, sizeof(reason)), -1);
 	assert_non_null(strstr(reason, "broken.crt"));
+	assert_int_equal(tls_authorities(folder, NULL, reason, sizeof(reason)), -1); /* no file, and below: no folder */
+	assert_int_equal(tls_authorities(NULL, shell_path("both"), reason, sizeof(reason)), -1);
 	assert_int_equal(shell_run("mv own/pipe own/pipe.pem"), 0);
 	expect_untrusted(NULL, folder, "own/pipe.pem\" cannot be read: it is not a regular file", "ca_dir");
 	assert_int_equal(shell_run("rm own/pipe.pem; head -c 1048577 /dev/zero > own/big.pem"), 0);
@@ -106,9 +108,9 @@ those_of_the_system_are_found_where_openssl_looks(void **state)
 	assert_int_equal(setenv("SSL_CERT_DIR", shell_path("local"), 1), 0);
 	assert_int_equal(setenv("SSL_CERT_FILE", shell_path("both"), 1), 0);
 	assert_string_equal(tls_authorities_place(), shell_path("local"));
-	assert_int_equal(tls_authorities(NULL, NULL, 0), 2);
+	assert_int_equal(tls_authorities(NULL, NULL, NULL, 0), 2);
 	assert_int_equal(setenv("SSL_CERT_FILE", shell_path("gone"), 1), 0);
-	assert_int_equal(tls_authorities(NULL, NULL, 0), 0);
+	assert_int_equal(tls_authorities(NULL, NULL, NULL, 0), 0);
 }
 
 static void
