@@ -118,6 +118,8 @@ app_pump(void *arg)
 
 	if (!app->engine)
 		return; /* notifyd --probe */
+	if (!app->open && !app->stopping)
+		return; /* whoever has news already: what an earlier run left has not been looked at */
 	recover_leap(app);
 	while (engine_next(app->engine, loop_now(app->loop), &action))
 		obey(app, &action);
@@ -345,8 +347,10 @@ serve(struct app *app)
 	trim_heap();
 	trim_code(); /* of the start */
 	sd_ready("ready");
+	app->open = true;
 	recover_start(app);
 	credentials_look(app);
+	loop_soon(app->loop, app_pump, app);
 }
 
 /* The counters tell the newest id (new ones rise above it) and how many jobs wait: then the doors open. */

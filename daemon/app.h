@@ -179,6 +179,7 @@ struct app {
 	unsigned sweep_step;  /* of the sweep under way: 1 all jobs, then each account's; 0: none is */
 	bool hurry, hurrying; /* the clock went back: what waits is to be made due; it is being done */
 	unsigned moving;      /* jobs that change their account, not yet committed */
+	bool open;            /* the start is done: the engine may begin */
 	bool marked, move_failed, more_orphans;
 	unsigned outcomes;         /* outcomes between engine and commit */
 	struct nd_why store_fault; /* the last write that failed; err ND_OK: none since a success */

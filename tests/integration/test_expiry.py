@@ -105,8 +105,9 @@ class Expiry(ProgramTest):
         d = self.daemon(self.config(None))
         self.after_a_round(d)
         path = os.path.join(d.state, 'credentials')
+        until(lambda: os.path.exists(path), 'it is kept')
         with open(path, encoding='ascii') as file:
-            kept = until(lambda: file.seek(0) or file.read(), 'it is kept')
+            kept = file.read()
         self.assertEqual(self.warnings(d), [])
         d.stop()
         since = re.search(r'"since":(\d+)', kept).group(1)

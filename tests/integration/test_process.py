@@ -133,6 +133,11 @@ class Watchdog(Process):
     def test_a_storage_that_hangs_is_not_told_as_well(self):
         d = self.watched(CONFIG % self.lenient().port)
         storage = next(tid for tid, (name, _) in threads(d.process.pid).items() if name == 'storage')
+
+        def rests():
+            before = threads(d.process.pid)[storage]
+            return d.alive_at(30) is not None and threads(d.process.pid)[storage] == before
+        until(rests, 'the work of the start is done: a system call of it would have its time')
         try:
             stopped = Stopped(storage).__enter__()
         except OSError as error:
