@@ -92,7 +92,7 @@ class TokenEndpoint(Faults):
         limited = d.job(d.submit(**dict(JOB, expires_in='1h')))
         self.assertTrue(limited['expires'])    # its own time never stops
         fake.tokens_up()
-        for job in jobs:
+        for job in jobs + [limited['id']]:
             self.delivered(d, job)
         self.assertEqual(d.account('m')['state'], 'ok')
         self.assertEqual([entry for entry in fake.journal('auth') if not entry['ok']], [])
