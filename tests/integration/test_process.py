@@ -20,24 +20,17 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import relay
 from test_faults import HEAD, MICROSOFT
 from test_large import sanitized
+from test_reload import ACCOUNT
 
-CONFIG = '''
-[daemon]
-hostname = host.example
-[access]
-to_allow = *
-[account a]
-provider = smtp
-host = 127.0.0.1:%d
-security = none
-auth = none
-from = alerts@example.com
-'''
 JOB = {'to': 'ops@example.com', 'subject': 'Disk', 'text': 'sda\n'}
 PATIENCE = 0.4    # s: what the service manager is said to have
 NOBODY = 65534
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
 SO_TIMESTAMPNS = 35
+
+
+def relayed(port):
+    return HEAD + ACCOUNT % ('a', port)
 
 
 def threads(pid):
@@ -131,7 +124,7 @@ class Watchdog(Process):
         d.stop()
 
     def test_a_storage_that_hangs_is_not_told_as_well(self):
-        d = self.watched(CONFIG % self.lenient().port)
+        d = self.watched(relayed(self.lenient().port))
         storage = next(tid for tid, (name, _) in threads(d.process.pid).items() if name == 'storage')
 
         def rests():
@@ -188,7 +181,7 @@ class Idle(Process):
         d.stop()
 
     def test_and_after_its_work_is_done_it_sleeps_again(self):
-        d = self.watched(CONFIG % self.lenient().port, patience=1)
+        d = self.watched(relayed(self.lenient().port), patience=1)
         self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
         self.sleeps(d)
         d.stop()
@@ -204,7 +197,7 @@ class Idle(Process):
 @unittest.skipIf(sanitized() or notifyd.UNDER, 'a leak checker and valgrind look into the process')
 class Memory(Process):
     def test_others_of_its_user_do_not_read_its_memory(self):
-        d = self.daemon(CONFIG % 9, start=False)
+        d = self.daemon(relayed(9), start=False)
         if os.getuid() == 0:
             nobody = ['setpriv', '--reuid=%d' % NOBODY, '--regid=%d' % NOBODY, '--clear-groups']
             if subprocess.run([*nobody, 'test', '-x', notifyd.NOTIFYD], check=False).returncode != 0:
@@ -227,7 +220,7 @@ class Memory(Process):
 
     def test_its_end_by_a_fault_leaves_no_core(self):
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-        d = self.daemon(CONFIG % 9, start=False)
+        d = self.daemon(relayed(9), start=False)
         inner = d.command
         d.command = lambda *more: ['sh', '-c', 'cd "$1" && ulimit -c "$(ulimit -H -c)" && shift && exec "$@"', 'sh', d.folder,
                                    *map(os.path.abspath, inner()[:1]), *inner(*more)[1:]]

@@ -14,26 +14,12 @@ import zlib
 
 import notifyd
 from notifyd import ProgramTest, until
+from test_reload import ACCOUNT, HEAD
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
 
 OLD = os.path.join(notifyd.TOP, 'tests/old')
-CONFIG = '''
-[daemon]
-hostname = host.example
-[access]
-to_allow = *
-[queue]
-uncertain_wait = 0
-[account a]
-provider = smtp
-host = 127.0.0.1:%d
-security = none
-auth = none
-from = alerts@example.com
-max_connections = 1
-'''
 KEYED = {'to': 'ops@example.com', 'subject': 'sixth: with a key', 'text': 'sdf is full\n'}
 LARGE = 'sde is full. ' * 8 + '\n' + 'a line of the log of sde\n' * 3500
 BOOT_AT = 16    # in the in-flight file
@@ -77,7 +63,7 @@ class Upgrade(ProgramTest):
     def relay_and_daemon(self):
         fake = relay.Lenient()
         self.addCleanup(fake.close)
-        return fake, self.daemon(CONFIG % fake.port, start=False)
+        return fake, self.daemon(HEAD + '[queue]\nuncertain_wait = 0\n' + ACCOUNT % ('a', fake.port) + 'max_connections = 1\n', start=False)
 
     def test_what_the_first_version_left_is_sent_once_and_shown(self):
         fake, d = self.relay_and_daemon()
