@@ -18,9 +18,9 @@
 
 struct asked { /* owner of a read request */
 	struct app *app;
-	struct http_request *request; /* NULL: the client has left */
-	bool waited;
-	nd_ms wait;
+	struct http_request *request;   /* NULL: the client has left */
+	bool waited;                    /* it was asked to wait: 202 while the job is not over */
+	nd_ms wait;                     /* this is left of it */
 	handlers_tell *tell;            /* of the counters */
 	char account[API_SEGMENT_SIZE]; /* "" all */
 };
@@ -205,6 +205,7 @@ handle_show(void *owner, struct http_request *request)
 	}
 	req = ask(app, request, STORE_SHOW, shown);
 	((struct asked *)req->owner)->wait = wait;
+	((struct asked *)req->owner)->waited = wait > 0;
 	if (take_id(request, req)) {
 		store_submit(app->store, req);
 		return;

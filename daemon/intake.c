@@ -76,8 +76,8 @@ answer_one(struct submission *submission)
 		http_server_problem(submission->request, &job->why);
 		return;
 	}
-	if (submission->wait > 0 && !submission->app->stopping) {
-		if (job_state_final(job->state) || job->state == JOB_HELD)
+	if (submission->wait > 0) {
+		if (job_state_final(job->state) || job->state == JOB_HELD || submission->app->stopping)
 			handlers_show(submission->app, submission->request, job->id, true);
 		else
 			waiters_add(submission->app, submission->request, job->id, submission->wait);

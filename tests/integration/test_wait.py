@@ -2,6 +2,7 @@
 """Waiting with the submission: the job when it has come to its end or is held; where it stands when the time is up; who leaves cancels nothing.
 And the session that waits for a job."""
 import json
+import signal
 import socket
 import unittest
 
@@ -81,6 +82,28 @@ class Waiting(Limits):
                 told += waits.recv(65536)
             self.assertTrue(told.startswith(b'HTTP/1.1 200 '), told)
             self.assertIn(b'"state":"%s"' % state.encode(), told)
+
+    def test_who_asks_when_notifyd_stops_is_not_told_that_it_is_over(self):
+        d = self.started('', self.lenient(faults={'RCPT': LATER}))
+        job = d.submit(**JOB)
+        ask = b'GET /v1/jobs/%s?wait=300 HTTP/1.1\r\nHost: x\r\n' % job.encode()
+        many = [socket.socket(socket.AF_UNIX) for _ in range(50)]
+        for asks in many:
+            self.addCleanup(asks.close)
+            asks.settimeout(60)
+            asks.connect(d.admin)
+            asks.sendall(ask)
+        self.assertEqual(d.get('/v1/health').status, 200)    # all are being read
+        for asks in many:
+            asks.sendall(b'\r\n')
+        d.process.send_signal(signal.SIGTERM)
+        for asks in many:
+            try:
+                told = asks.recv(13, socket.MSG_WAITALL)
+            except ConnectionResetError:
+                told = b''
+            self.assertIn(told, (b'HTTP/1.1 202 ', b'HTTP/1.1 503 ', b''))
+        self.assertEqual(d.wait_end(), 0)
 
     def test_who_leaves_cancels_nothing(self):
         d = self.started('', self.lenient(faults={'RCPT': LATER}))
