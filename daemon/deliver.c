@@ -88,9 +88,11 @@ end_session(struct delivery *delivery, const struct smtp_fault *fault)
 {
 	struct app *app = delivery->app;
 	struct pool_session *session = delivery->session;
+	struct engine_account *account = session->account;
+	const bool opening = fault && session->state == POOL_OPENING;
+	const unsigned met = account->health.met;
 
-	if (fault && session->state == POOL_OPENING) {
-		transcripts_unopened(app, session, delivery->link, fault);
+	if (opening) {
 		nd_log(ND_LOG_WARNING,
 		    ND_FIELDS({ "ACCOUNT", session->account->conf->name }, { "SESSION", session->id },
 			{ "RELAY", delivery->link ? smtp_link_relay(delivery->link) : NULL },
@@ -102,6 +104,8 @@ end_session(struct delivery *delivery, const struct smtp_fault *fault)
 	for (unsigned i = 0; i < delivery->said_count; i++)
 		take_back(&delivery->said[i], session->jobs[i]->job);
 	engine_gone(app->engine, session, fault, loop_now(app->loop));
+	if (opening && account->health.met != met)
+		transcripts_unopened(app, account, delivery->link, fault);
 	free_delivery(delivery);
 	loop_soon(app->loop, app_pump, app);
 }
@@ -180,6 +184,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct engine_account *account = delivery->session->account;
 	const bool sealed = job->job->sealed;
 	const uint64_t too_big = account->habits.too_big;
+	const unsigned met = account->health.met;
 	enum smtp_ext left_out;
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
@@ -190,7 +195,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	left_out = engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
 	if (left_out != SMTP_EXT_NONE)
 		tell_left_out(account, left_out, &told, sealed);
-	transcripts_outcome(app, delivery->session, job, link, outcome);
+	transcripts_outcome(app, delivery->session, job, link, outcome, account->health.met != met);
 	if (account->habits.too_big != too_big)
 		nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
 		    "%s refused a message of %llu octets for its size: for %d h nothing as large is tried there",
