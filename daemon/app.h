@@ -514,11 +514,12 @@ void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
 void feed_free(struct app *app);
 
 /* shape.c */
-/* tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
-void shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out);
+/* For whoever asked by `request`. tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
+void shape_job(struct app *app, const struct http_request *request, const struct queue_job *job,
+    const struct store_req *tale, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
-void shape_health(const struct health *health, const char *account, struct nd_now now,
+void shape_health(struct app *app, const struct http_request *request, const struct engine_account *account,
     struct json_out *out); /* of one that is not ok: reason, hint */
 struct shape_counts {
 	int64_t queued, sending;
