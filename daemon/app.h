@@ -38,6 +38,7 @@
 #include "daemon/core/expiry.h"
 #include "daemon/core/intake_limit.h"
 #include "daemon/core/machine.h"
+#include "daemon/core/mime_plain.h"
 #include "daemon/core/oauth.h"
 #include "daemon/core/quota.h"
 #include "daemon/core/report.h"
@@ -475,9 +476,10 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
  * be named as one. */
 /* Its rendition for another account, and whether it wants none. */
-#define SENDER_UTF8 "utf8" /* the fact that its header names somebody whose address has no ASCII form */
+#define SENDER_UTF8 "utf8"   /* the fact that its header names somebody whose address has no ASCII form */
+#define SENDER_WORDS "words" /* the fact that its header has words that are not ASCII, and no such address */
 bool sender_pinned(const struct queue_job *job);
-bool sender_utf8(const struct queue_job *job);
+enum mime_plain sender_plain(const struct queue_job *job);
 bool sender_requires_tls(const struct queue_job *job);
 void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);

@@ -355,15 +355,16 @@ take_content(struct delivery *delivery, struct sched_job *sched_job, struct said
     struct nd_why *why)
 {
 	const struct queue_job *job = sched_job->job;
-	const bool utf8 = deliver_head_utf8(job);
+	const enum mime_plain kind = deliver_head_kind(job);
 	const bool left_out = (mail->mail.without & SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8)) != 0;
-	const bool plain = utf8 && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
+	const bool plain =
+	    kind != MIME_PLAIN_ALREADY && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
 	enum nd_err err = deliver_head_make(delivery->app->spool, job, plain, &said->head, why);
 
 	if (plain != sched_job->plain || said->begins)
 		sched_job->sha256[0] = '\0';
 	sched_job->plain = plain;
-	mail->mail.utf8 = utf8 && !plain;
+	mail->mail.utf8 = kind == MIME_PLAIN_ADDRESSES && !plain;
 	mail->mail.author = delivery->session->account->conf->from_box.address;
 	mail->head = said->head.octets ? said->head.octets : job->head;
 	mail->head_len = said->head.octets ? said->head.len : strlen(job->head);

@@ -65,6 +65,7 @@ UNIT_TESTS = \
 	%D%/unit/test_mime \
 	%D%/unit/test_mime_notice \
 	%D%/unit/test_mime_plain \
+	%D%/unit/test_mime_words \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
 	%D%/unit/test_proxy_talk \
