@@ -95,32 +95,7 @@ put_key(struct store *store, const struct store_req *req)
 }
 
 static int
-put_rcpts(struct store *store, int64_t seq, const struct queue_job *job)
-{
-	sqlite3_stmt *stmt;
-	unsigned i;
-	int rc = SQLITE_OK;
-
-	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
-		const struct queue_rcpt *rcpt = &job->rcpts[i];
-
-		stmt = store_db_stmt(store, SQL_RCPT_PUT);
-		store_db_int(stmt, 1, seq);
-		store_db_int(stmt, 2, i);
-		store_db_text(stmt, 3, rcpt->address);
-		store_db_int(stmt, 4, rcpt->state);
-		store_db_int(stmt, 5, rcpt->uncertain);
-		store_db_int(stmt, 6, rcpt->code);
-		store_db_text(stmt, 7, rcpt->enhanced);
-		store_db_text(stmt, 8, rcpt->text);
-		store_db_int(stmt, 9, rcpt->at);
-		rc = store_db_run(stmt);
-	}
-	return rc;
-}
-
-static int
-put_job(struct store *store, const struct queue_job *job)
+put_job(struct store *store, const struct queue_job *job, const char *packed, size_t packed_len)
 {
 	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_PUT);
 	const int64_t numbers[ROW_COMMON] = {
@@ -169,27 +144,52 @@ put_job(struct store *store, const struct queue_job *job)
 	else
 		(void)sqlite3_bind_blob64(stmt, ROW_COMMON + 4, job->body, job->body_len, SQLITE_STATIC);
 	store_db_int(stmt, ROW_COMMON + 5, job->late);
+	if (packed_len > 0)
+		(void)sqlite3_bind_text64(stmt, ROW_COMMON + 6, packed, packed_len, SQLITE_STATIC, SQLITE_UTF8);
+	else
+		(void)sqlite3_bind_null(stmt, ROW_COMMON + 6);
 	return store_db_run(stmt);
+}
+
+/* No index keeps ids apart. One that is above all others is new. */
+static int
+check_new(struct store *store, const char *id)
+{
+	sqlite3_stmt *stmt;
+	bool row;
+	int rc;
+
+	if (strcmp(id, store->last_id) > 0 && strcmp(id, store->new_last_id) > 0)
+		return SQLITE_OK;
+	stmt = store_db_stmt(store, SQL_FIND);
+	store_db_text(stmt, 1, id);
+	rc = store_db_step(stmt, &row);
+	(void)sqlite3_reset(stmt);
+	return row ? SQLITE_CONSTRAINT_UNIQUE : rc;
 }
 
 int
 store_write_put(struct store *store, struct store_req *req)
 {
 	const struct queue_job *job = req->job;
+	char packed[STORE_PACKED];
+	size_t packed_len;
 	bool answered = false;
-	int64_t seq;
 	int rc = SQLITE_OK;
 
 	if (req->idempotency_key != NULL)
 		rc = look_up_key(store, req, &answered);
 	if (rc != SQLITE_OK || answered)
 		return rc;
-	rc = put_job(store, job);
+	packed_len = store_rcpt_pack(job, packed);
+	rc = check_new(store, job->id);
+	if (rc == SQLITE_OK)
+		rc = put_job(store, job, packed, packed_len);
+	if (rc == SQLITE_OK && packed_len == 0)
+		rc = store_rcpt_put(store, sqlite3_last_insert_rowid(store->db), job);
 	if (rc != SQLITE_OK)
 		return rc;
-	seq = sqlite3_last_insert_rowid(store->db);
-	rc = put_rcpts(store, seq, job);
-	if (rc == SQLITE_OK && req->idempotency_key != NULL)
+	if (req->idempotency_key != NULL)
 		rc = put_key(store, req);
 	store_count_move(store, &(struct store_move){ .from = JOB_STATE_COUNT,
 				    .to = stored(job->state),
@@ -212,6 +212,7 @@ struct found {
 	uint32_t uid;
 	int64_t octets;
 	bool sealed;
+	bool packed; /* its recipients have no rows */
 };
 
 static int
@@ -232,14 +233,15 @@ find(struct store *store, const char *id, struct found *found)
 	found->unit = nd_xstrdup((const char *)sqlite3_column_text(stmt, 4));
 	found->octets = sqlite3_column_int64(stmt, 5);
 	found->sealed = sqlite3_column_int(stmt, 6) == STORE_SEALED;
+	found->packed = sqlite3_column_int(stmt, 7) != 0;
 	(void)sqlite3_reset(stmt);
 	return SQLITE_OK;
 }
 
 static int
-drop(struct store *store, enum store_sql which, int64_t seq)
+drop(struct store *store, int64_t seq)
 {
-	sqlite3_stmt *stmt = store_db_stmt(store, which);
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_DROP);
 
 	store_db_int(stmt, 1, seq);
 	return store_db_run(stmt);
@@ -264,34 +266,34 @@ store_write_history(struct store *store, const struct store_end *end)
 	store_db_int(stmt, 10, end->ended);
 	(void)sqlite3_bind_text64(stmt, 11, end->data, end->data_len, SQLITE_STATIC, SQLITE_UTF8);
 	rc = store_db_run(stmt);
-	if (rc == SQLITE_OK)
-		rc = drop(store, SQL_RCPTS_DROP, end->seq);
+	if (rc == SQLITE_OK && !end->packed)
+		rc = store_rcpt_drop(store, end->seq);
 	if (rc == SQLITE_OK)
 		rc = store_tale_drop(store, end->seq);
 	if (rc == SQLITE_OK)
-		rc = drop(store, SQL_JOB_DROP, end->seq);
+		rc = drop(store, end->seq);
 	return rc;
 }
 
 /* Out of the queue. */
 static int
-leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
+leave(struct store *store, const struct store_req *req, const struct found *found, nd_unix ended)
 {
-	struct store_get tale = { .seq = seq };
+	struct store_get tale = { .seq = found->seq };
 	struct queue_job *stored_job = nd_xalloc(sizeof(*stored_job));
-	struct store_end end = { .seq = seq, .ended = ended, .job = req->job };
+	struct store_end end = { .seq = found->seq, .packed = found->packed, .ended = ended, .job = req->job };
 	struct store_facts facts = { .job = req->job, .attempt = req->attempt, .evidence = req->evidence };
 	struct nd_buf buf = { .limit = 0 };
 	int rc = SQLITE_OK;
 
-	if (store_tale_any(store, seq))
+	if (store_tale_any(store, found->seq))
 		rc = store_tale_read(store, &tale);
 	facts.attempts = tale.attempts;
 	facts.attempt_count = tale.attempt_count;
 	facts.evidences = tale.evidences;
 	facts.evidence_count = tale.evidence_count;
 	if (rc == SQLITE_OK && req->job->rcpt_count == 0) { /* as they were */
-		rc = store_row_rcpts(store, seq, stored_job);
+		rc = store_rcpt_of(store, found->seq, stored_job);
 		facts.job = stored_job;
 	}
 	if (rc == SQLITE_OK && !store_row_pack(&facts, &buf))
@@ -308,37 +310,16 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 }
 
 static int
-change_rcpts(struct store *store, const struct queue_job *job, int64_t seq)
-{
-	sqlite3_stmt *stmt;
-	unsigned i;
-	int rc = SQLITE_OK;
-
-	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
-		const struct queue_rcpt *rcpt = &job->rcpts[i];
-
-		stmt = store_db_stmt(store, SQL_RCPT_CHANGE);
-		store_db_int(stmt, 1, seq);
-		store_db_int(stmt, 2, i);
-		store_db_int(stmt, 3, rcpt->state);
-		store_db_int(stmt, 4, rcpt->uncertain);
-		store_db_int(stmt, 5, rcpt->code);
-		store_db_text(stmt, 6, rcpt->enhanced);
-		store_db_text(stmt, 7, rcpt->text);
-		store_db_int(stmt, 8, rcpt->at);
-		rc = store_db_run(stmt);
-	}
-	return rc;
-}
-
-static int
-stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
+stay(struct store *store, const struct store_req *req, const struct found *found, nd_unix ended)
 {
 	const struct queue_job *job = req->job;
 	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_CHANGE);
-	int rc;
+	bool packed = found->packed;
+	int rc = store_rcpt_change(store, found->seq, job, &packed);
 
-	store_db_int(stmt, 1, seq);
+	if (rc != SQLITE_OK)
+		return rc;
+	store_db_int(stmt, 1, found->seq);
 	store_db_int(stmt, 2, stored(job->state));
 	store_db_text(stmt, 3, job->reason);
 	store_db_text(stmt, 4, job->hint);
@@ -353,11 +334,10 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 	store_db_int(stmt, 13, job->again);
 	store_db_text(stmt, 14, job->declined);
 	store_db_int(stmt, 15, job->late);
+	store_db_int(stmt, 16, packed);
 	rc = store_db_run(stmt);
-	if (rc == SQLITE_OK)
-		rc = change_rcpts(store, job, seq);
 	if (rc == SQLITE_OK && req->op == STORE_OUTCOME)
-		rc = store_tale_put(store, req, seq);
+		rc = store_tale_put(store, req, found->seq);
 	return rc;
 }
 
@@ -390,9 +370,9 @@ store_write_change(struct store *store, struct store_req *req)
 	}
 	req->former = (uint8_t)found.state;
 	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED || (found.sealed && job_state_final(to)))
-		rc = leave(store, req, found.seq, ending(req));
+		rc = leave(store, req, &found, ending(req));
 	else
-		rc = stay(store, req, found.seq, job_state_final(to) ? ending(req) : 0);
+		rc = stay(store, req, &found, job_state_final(to) ? ending(req) : 0);
 	store_count_move(store, &(struct store_move){ .from = found.state,
 				    .to = to,
 				    .from_account = found.account,
