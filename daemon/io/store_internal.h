@@ -90,6 +90,8 @@ enum store_row {
 	ROW_DATA = ROW_COMMON, /* of history */
 };
 
+#define STORE_PUT_INTS (ROW_COMMON + 8)
+
 enum store_spooled { STORE_IN_ROW, STORE_SPOOLED, STORE_SEALED }; /* where the message is */
 
 enum store_sql {
@@ -213,8 +215,10 @@ struct store {
 	pthread_mutex_t db_lock; /* of everything below: the storage thread's but for store_spooled */
 	sqlite3 *db;
 	sqlite3_stmt *stmts[SQL_COUNT];
-	bool dead;      /* an I/O error was seen: nothing is written any more */
-	int log_frames; /* of the write-ahead log that are committed and not yet in the database */
+	int64_t put_ints[STORE_PUT_INTS]; /* as they are bound to SQL_JOB_PUT; */
+	uint64_t put_bound;               /* these of them, by bits */
+	bool dead;                        /* an I/O error was seen: nothing is written any more */
+	int log_frames;                   /* of the write-ahead log that are committed and not yet in the database */
 	char trouble[160];
 	int trouble_errno; /* of the last failure */
 

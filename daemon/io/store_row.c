@@ -98,6 +98,7 @@ store_row_job(struct store *store, sqlite3_stmt *stmt, struct queue_job **out)
 	job->head = store_row_copy(stmt, ROW_HEAD, &short_of_memory);
 	job->body = store_row_copy(stmt, ROW_BODY, &short_of_memory);
 	job->body_kept = true;
+	job->place = seq;
 	job->again = sqlite3_column_int(stmt, ROW_AGAIN) != 0;
 	job->declined = store_row_copy(stmt, ROW_DECLINED, &short_of_memory);
 	job->late = (uint32_t)sqlite3_column_int64(stmt, ROW_LATE);

@@ -119,7 +119,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_OWNER_PUT]    = "INSERT INTO owner VALUES(?1,?2,?3,?4) ON CONFLICT(uid,unit) DO UPDATE SET jobs=?3,octets=?4",
 	[SQL_OWNER_DROP]   = "DELETE FROM owner WHERE uid=?1 AND unit=?2",
 
-	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len,spooled,rcpts IS NOT NULL FROM job WHERE seq=" PLACE,
+	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len,spooled,rcpts IS NOT NULL FROM job WHERE seq=ifnull(?2," PLACE ") AND id=?1",
 	[SQL_STATE]        = "SELECT state FROM job WHERE seq=" PLACE " UNION ALL SELECT state FROM history WHERE id=?1",
 	[SQL_SPOOLED]      = "SELECT 1 FROM job WHERE seq=" PLACE " AND spooled>0",
 

@@ -274,6 +274,33 @@ a_job_of_any_state_is_found_by_its_id(void **state)
 		queue_job_free(jobs[i]);
 }
 
+/* Where a job was last seen is looked at first; another one may lie there now. */
+static void
+a_place_that_is_wrong_is_not_believed(void **state)
+{
+	struct queue_job *job = kit_job(&kit), *other = kit_job(&kit);
+
+	(void)state;
+	assert_int_equal(kit_put(&kit, job), ND_OK);
+	assert_int_equal(kit_put(&kit, other), ND_OK);
+	assert_int_not_equal(job->place, other->place);
+	job->state = JOB_HELD;
+	job->place = other->place;
+	assert_int_equal(kit_move(&kit, job), ND_OK);
+	check_shown(job);
+	check_shown(other);
+	job->state = JOB_CANCELLED;
+	job->place = 4711;
+	assert_int_equal(kit_move(&kit, job), ND_OK);
+	check_shown(job);
+	check_shown(other);
+	job->place = other->place;
+	assert_int_equal(kit_move(&kit, job), ND_ENOTFOUND);
+	check_shown(other);
+	queue_job_free(job);
+	queue_job_free(other);
+}
+
 int
 main(void)
 {
@@ -286,6 +313,7 @@ main(void)
 		TEST(the_room_in_the_row_is_used_to_its_end),
 		TEST(a_list_that_nobody_wrote_is_a_damaged_file),
 		TEST(a_job_of_any_state_is_found_by_its_id),
+		TEST(a_place_that_is_wrong_is_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
