@@ -103,15 +103,15 @@ put_from(const struct queue_job *row, struct json_out *out)
 static nd_unix
 put_limits(struct engine_account *account, const struct queue_job *row, struct nd_now now, struct json_out *out)
 {
-	const bool severe = sched_severe(row);
 	const char **rcpts = nd_xalloc((row->rcpt_count + 1) * sizeof(*rcpts));
-	nd_unix at = severe ? now.unix_ms : engine_through(account, sched_ready(&account->sched) + 1, now);
+	const struct limit_mail mail = { .severe = sched_severe(row), .rcpts = rcpts, .rcpt_count = row->rcpt_count };
+	nd_unix at = mail.severe ? now.unix_ms : engine_through(account, sched_ready(&account->sched) + 1, now);
 	struct limit_left left[LIMIT_RULES];
 	unsigned i, count;
 
 	for (i = 0; i < row->rcpt_count; i++)
 		rcpts[i] = row->rcpts[i].address;
-	count = limit_left(account->limit, &account->rules, severe, rcpts, row->rcpt_count, now.ms, left);
+	count = limit_left(account->limit, &account->rules, &mail, now.ms, left);
 	json_out_array(out, "limits");
 	for (i = 0; i < count; i++) {
 		const nd_unix until = left[i].until != ND_NEVER ? now.unix_ms + (left[i].until - now.ms) : 0;
