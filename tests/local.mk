@@ -139,6 +139,7 @@ IO_TESTS = \
 	%D%/io/test_store_faults \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_log \
+	%D%/io/test_store_rcpt \
 	%D%/io/test_store_read \
 	%D%/io/test_store_upgrade \
 	%D%/io/test_tls \
@@ -185,6 +186,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_log_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_rcpt_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_upgrade_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)

@@ -60,6 +60,7 @@ struct queue_job {
 	unsigned rcpt_count;
 	unsigned most;    /* recipients of the next transaction; 0: no matter. Not stored */
 	unsigned domains; /* of these; 0: no matter. Not stored */
+	int64_t place;    /* the store's: where it was last seen; 0 not known. Not stored */
 };
 void queue_job_free(struct queue_job *job);                     /* NULL is fine */
 #define QUEUE_PINNED "pinned"                                   /* the fact that it named its account itself */
