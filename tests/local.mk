@@ -75,6 +75,7 @@ UNIT_TESTS = \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
+	%D%/unit/test_settle_rounds \
 	%D%/unit/test_signin \
 	%D%/unit/test_smtp_ext \
 	%D%/unit/test_smtp_habits \

@@ -215,8 +215,10 @@ engine_moved(struct engine *engine, struct engine_account *account, struct sched
 		return false;
 	row = sched_release(&account->sched, job);
 	for (i = 0; i < row->rcpt_count; i++)
-		row->rcpts[i].alone = row->rcpts[i].wait = false; /* that was between them and the other account */
+		row->rcpts[i].alone = row->rcpts[i].wait = row->rcpts[i].put_off =
+		    false; /* that was between them and the other account */
 	row->most = row->domains = 0;
+	row->wait = 0;
 	to = engine_account_named(engine, row->account);
 	if (to && !to->gone && row->state == JOB_QUEUED)
 		(void)sched_add(&to->sched, row, now);
