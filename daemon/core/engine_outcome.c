@@ -3,6 +3,7 @@
 #include "daemon/core/engine_inner.h"
 
 #include "common/mem.h"
+#include "daemon/core/smtp_check.h"
 
 #include <string.h>
 
@@ -168,18 +169,13 @@ plainly_taken(const struct engine_told *told)
 	       k == told->mail->mail.rcpt_count;
 }
 
-/* Was it the server that refused the message for its size, and for nothing else? Of a recipient's mailbox that says nothing about others. */
+/* Was it the server that refused the message for its size, and for nothing else? */
 static bool
 too_big(const struct smtp_outcome *outcome, const struct settle_word *word)
 {
-	const struct smtp_reply *reply = &outcome->reply;
-	const bool plain = reply->enhanced[0] == '\0' && (reply->code == 552 || reply->code == 523);
-
-	if (outcome->end != SMTP_ENDED_REPLY || reply->lines == 0 || reply->code < 500 ||
-	    outcome->stage == SMTP_AT_RCPT)
-		return false;
-	return (plain || strcmp(reply->enhanced, "5.3.4") == 0 || strcmp(reply->enhanced, "5.2.3") == 0) &&
-	       word->cause.reason && strcmp(word->cause.reason, "too-big") == 0;
+	return outcome->end == SMTP_ENDED_REPLY && outcome->reply.lines > 0 && outcome->reply.code >= 500 &&
+	       word->cause.reason && strcmp(word->cause.reason, "too-big") == 0 &&
+	       smtp_check_limit(outcome->stage, &outcome->reply);
 }
 
 /* Those whom this account takes are not to wait for one that does not work. */
