@@ -36,6 +36,7 @@ UNIT_TESTS = \
 	%D%/unit/test_declined \
 	%D%/unit/test_doctor \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_doubt \
 	%D%/unit/test_engine_elsewhere \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \

@@ -36,7 +36,9 @@ struct engine_account {
 	struct token token; /* oauth2 only */
 	enum engine_renewal
 	    renewal; /* what the server refused a token for, and a new one was forced: the next refusal holds the account */
-	unsigned lost_in_row; /* transactions that ended by a lost connection */
+	unsigned
+	    lost_in_row; /* transactions that ended by a lost connection, each of another job than the one before */
+	char lost_job[ND_ULID_LEN + 1]; /* of the last of these; "" none */
 	struct settle_suspect suspect;
 	struct refusals refusals;
 	bool

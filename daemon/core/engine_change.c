@@ -160,6 +160,7 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 		engine_fit_pool(account, now);
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
+		account->lost_job[0] = '\0';
 		account->suspect = (struct settle_suspect){ 0 };
 		refusals_clear(&account->refusals);
 		engine_mind_doubt(account);

@@ -44,18 +44,29 @@ note_suspect(struct engine_account *account, const struct settle_word *word)
 		account->suspect = word->suspect;
 }
 
-/* All that were under way on one session are lost at once: that is one loss. */
+/* All that were under way on one session are lost at once: that is one loss. What one job meets again and again may be
+ * its own: a filter on the way that does not like what it says. */
 static unsigned
 count_lost(struct pool_session *session, nd_ms now)
 {
 	struct engine_account *account = session->account;
+	const char *job = session->jobs[0]->job->id;
 
-	if (!session->lost) {
+	if (!session->lost && strcmp(account->lost_job, job) != 0) {
 		account->lost_in_row++;
+		memcpy(account->lost_job, job, sizeof(account->lost_job));
 		growth_failed(&account->limit->growth, (unsigned)account->conf->max_connections, now);
 	}
 	session->lost = true;
 	return account->lost_in_row;
+}
+
+/* Was it the connection that was lost, and the relay not as before the mail? Not when it was this mail that could not be read. */
+static bool
+broke(const struct smtp_outcome *outcome)
+{
+	return outcome->end == SMTP_ENDED_LOST && !outcome->unharmed && !outcome->local &&
+	       outcome->why.err != ND_EBODYGONE && outcome->why.err != ND_EDISK;
 }
 
 /* "Too many": what the server says of sessions and messages changes how many there are. */
@@ -112,14 +123,14 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
+		account->lost_job[0] = '\0';
 		note_suspect(account, word);
 		if (!refused && account->renewal == ENGINE_FOR_MAIL &&
 		    session->token_obtained == account->token.obtained)
 			account->renewal = ENGINE_NOT_RENEWED; /* by the new one */
 		if (!refused && !word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
-	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
-		   count_lost(session, now.ms) >= LOST_LIMIT) {
+	} else if (broke(outcome) && count_lost(session, now.ms) >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
