@@ -62,7 +62,7 @@ engine_flush(struct engine *engine, struct nd_now now)
 
 		sched_hurry(&account->sched, now);
 		if (account->health.state == HEALTH_FAILING || account->health.state == HEALTH_HELD)
-			account->health.until = now.ms;
+			health_resume(&account->health, now.ms);
 		account->pool.open_after = 0;
 	}
 }

@@ -34,7 +34,7 @@ enter(struct health *health, enum health_state state, nd_ms now)
 		health->probes = 0;
 	}
 	health->state = state;
-	health->probing = false;
+	health->probing = health->urged = false;
 	health->quiet = 0;
 	if (state == HEALTH_OK) {
 		health->reason[0] = health->detail[0] = health->hint[0] = '\0';
@@ -175,10 +175,12 @@ health_pause(struct health *health, nd_ms now)
 void
 health_resume(struct health *health, nd_ms now)
 {
-	if (health->state == HEALTH_PAUSED)
+	if (health->state == HEALTH_PAUSED) {
 		enter(health, HEALTH_OK, now);
-	else if ((health->state == HEALTH_FAILING || health->state == HEALTH_HELD) && !health->probing)
-		health->until = now;
+	} else if (health->state == HEALTH_FAILING || health->state == HEALTH_HELD) {
+		health->until = health->probing ? health->until : now;
+		health->urged = true;
+	}
 }
 
 void
