@@ -53,7 +53,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	engine_limit_join(engine, account);
 	sched_init(&account->sched);
 	engine_fit_pool(account, now);
-	account->sched.behind = true; /* what an earlier run or another account left */
+	sched_look(&account->sched); /* what an earlier run or another account left */
 	token_init(&account->token, conf->token_margin, now);
 	engine->accounts = nd_xrealloc(engine->accounts, (engine->count + 1) * sizeof(struct engine_account *));
 	engine->accounts[engine->count++] = account;
@@ -150,6 +150,8 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
 
 	(void)engine;
 	sched_loaded(&account->sched, more, next_due);
+	if (more && (count == 0 || sched_severe(jobs[count - 1]))) /* they come first */
+		sched_cramped(&account->sched, now.unix_ms);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
 		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))

@@ -49,7 +49,7 @@ engine_look(struct engine *engine, const char *account)
 	struct engine_account *found = engine_account_named(engine, account);
 
 	if (found)
-		found->sched.behind = true;
+		sched_look(&found->sched);
 }
 
 void
@@ -153,7 +153,8 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 	account->change = account->gone ? CONF_OTHER : conf_compare(account->conf, conf);
 	account->conf = conf;
 	engine_limit_join(engine, account);
-	account->sched.behind = account->sched.behind || account->gone;
+	if (account->gone)
+		sched_look(&account->sched);
 	account->gone = false;
 	if (account->change != CONF_SAME) {
 		pool_age(&account->pool);

@@ -28,7 +28,8 @@ engine_mind_way(struct engine *engine, struct engine_account *account, struct nd
 bool
 engine_wants_mail(const struct engine_account *account)
 {
-	return account->breaker.state == BREAKER_OPEN && account->health.in_mail && account->sched.count == 0;
+	return account->breaker.state == BREAKER_OPEN && account->health.in_mail &&
+	       account->sched.count == account->sched.waiting.count;
 }
 
 static bool

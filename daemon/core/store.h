@@ -159,6 +159,7 @@ struct store_req {
 	const char (*skip)[ND_ULID_LEN + 1];
 	unsigned skip_count;
 	bool orphans;
+	bool severe;              /* LOAD: severe jobs alone, and the next one of these */
 	const char *const *names; /* NULL-terminated */
 	struct queue_job **jobs;  /* the caller frees each and the array */
 	unsigned job_count;
