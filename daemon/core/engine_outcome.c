@@ -135,6 +135,9 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
 	}
+	if (word->suspect.job[0] != '\0' && !word->delivered)
+		session->mails =
+		    account->pool.mails; /* it may be the session's own: whoever is next gets another one */
 	grow(account, outcome, word, now.ms);
 	if (word->account_fault)
 		heed(engine, session, word, now);

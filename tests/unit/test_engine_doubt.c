@@ -18,6 +18,7 @@ struct world {
 	nd_ms now;
 	bool lost[10];
 	enum nd_err err;
+	int out_of_step; /* the first session answers MAIL so; 0 as usual */
 	unsigned sent[10], delivered[10];
 };
 
@@ -44,13 +45,19 @@ play_mail(struct world *world, const struct engine_action *send)
 	};
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
+	const bool odd = world->out_of_step != 0 && strcmp(send->session->id, "s1") == 0;
 
 	world->sent[n]++;
-	world->delivered[n] += !world->lost[n];
+	world->delivered[n] += !world->lost[n] && !odd;
 	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	if (world->lost[n]) {
 		outcome = (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_CONTENT };
 		(void)nd_fail(&outcome.why, world->err, 0, "lost");
+	}
+	if (odd) {
+		outcome.stage = SMTP_AT_MAIL;
+		outcome.reply.code = world->out_of_step;
+		mail->results[0] = (struct smtp_rcpt_result){ 0 };
 	}
 	engine_outcome(world->engine, send->session, &told, at(world->now));
 	free(mail);
@@ -133,12 +140,35 @@ connections_lost_over_several_jobs_are_unless_it_is_the_disk(void **state)
 	}
 }
 
+static void
+a_session_that_is_out_of_step_gets_no_other_mail(void **state)
+{
+	static const int codes[] = { 503, 454 };
+	struct world world;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		begin(&world);
+		world.out_of_step = codes[i];
+		accept(&world, 1);
+		accept(&world, 2);
+		run_to(&world, ND_SEC(5));
+		assert_int_equal(world.delivered[1], 1);
+		assert_int_equal(world.delivered[2], 1);
+		assert_int_equal(world.sent[1], 2);
+		assert_int_equal(world.sent[2], 1);
+		assert_int_equal(engine_account_nth(world.engine, 0)->health.state, HEALTH_OK);
+		finish(world.engine, &world.conf);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_lost_over_one_job_again_and_again_are_no_fault_of_the_account),
 		cmocka_unit_test(connections_lost_over_several_jobs_are_unless_it_is_the_disk),
+		cmocka_unit_test(a_session_that_is_out_of_step_gets_no_other_mail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
