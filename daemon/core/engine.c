@@ -312,6 +312,14 @@ engine_renew(struct engine_account *account, enum engine_renewal renewal, nd_ms 
 	return true;
 }
 
+bool
+engine_given_up(const struct pool_session *session, nd_ms now)
+{
+	const struct token *token = &session->account->token;
+
+	return !token_usable(token, now) || session->token_obtained != token->obtained;
+}
+
 /* While others work, one that cannot be opened only says: not so many. */
 static bool
 not_so_many(struct engine *engine, struct engine_account *account, struct verdict_word *word, struct nd_now now)
@@ -349,13 +357,8 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		.token_refused = fault->token_refused };
 	struct verdict_word word = verdict_of(&v);
 
-	/* Refused with a token that is given up already: the next session has another one. */
 	if (word.verdict == VERDICT_REFRESH &&
-	    (!token_usable(&account->token, now.ms) || session->token_obtained != account->token.obtained)) {
-		account->health.probing = false;
-		return;
-	}
-	if (word.verdict == VERDICT_REFRESH && engine_renew(account, ENGINE_FOR_SESSION, now.ms)) {
+	    (engine_given_up(session, now.ms) || engine_renew(account, ENGINE_FOR_SESSION, now.ms))) {
 		account->health.probing = false;
 		return;
 	}

@@ -115,11 +115,11 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 	struct engine_account *account = session->account;
 	const bool refused = word->account_fault && word->fault.verdict == VERDICT_REFRESH;
 
-	if (refused && !engine_renew(account, ENGINE_FOR_MAIL, now.ms))
-		word->fault.verdict = VERDICT_HELD;
-	else if (refused) {
+	if (refused && (engine_given_up(session, now.ms) || engine_renew(account, ENGINE_FOR_MAIL, now.ms))) {
 		word->account_fault = false;
 		session->mails = account->pool.mails; /* it is not used again */
+	} else if (refused) {
+		word->fault.verdict = VERDICT_HELD;
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
