@@ -86,6 +86,22 @@ a_session_of_before_does_not_heal_a_held_account(void **state)
 }
 
 static void
+a_short_throttle_does_not_shorten_a_longer_one(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_THROTTLED, ND_HOUR(1), true, 0);
+	fault(&health, HEALTH_THROTTLED, ND_SEC(5), true, ND_SEC(1));
+	assert_int_equal(health_leave(&health, ND_HOUR(1) - 1), HEALTH_NOTHING);
+	assert_int_equal(health_deadline(&health), ND_HOUR(1));
+	fault(&health, HEALTH_THROTTLED, ND_HOUR(1), true, ND_MIN(1)); /* a later end is */
+	assert_int_equal(health_deadline(&health), ND_MIN(61));
+	assert_int_equal(health_leave(&health, ND_MIN(61)), HEALTH_ALL);
+}
+
+static void
 each_change_is_told_once(void **state)
 {
 	struct health health;
@@ -214,6 +230,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_short_throttle_does_not_shorten_a_longer_one),
 		cmocka_unit_test(when_an_account_may_send_is_known_unless_a_person_is_needed),
 		cmocka_unit_test(a_throttle_ends_by_itself),
 		cmocka_unit_test(a_failing_account_is_probed_by_one_session_at_growing_intervals),
