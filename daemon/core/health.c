@@ -75,6 +75,12 @@ health_fault(struct health *health, const struct health_fault *fault, uint32_t d
 	/* A milder fault met by a session of before does not end a graver state; its probe's own result does. */
 	if (fault->state < health->state && !health->probing)
 		return;
+	/* Nor does "not so fast" to its probe: nothing shows that what a person must mend is mended. */
+	if (fault->state == HEALTH_THROTTLED && health->state == HEALTH_HELD) {
+		health->probing = false;
+		health->until = now + fault->wait;
+		return;
+	}
 	/* "Not so fast" said to another session shortens no wait that was asked for. */
 	if (fault->state == HEALTH_THROTTLED && health->state == HEALTH_THROTTLED && now + fault->wait < health->until)
 		return;
