@@ -44,6 +44,7 @@ struct health {
 	bool urged;   /* somebody says that it is mended: any mail may be its probe */
 	bool changed; /* since health_told */
 	nd_ms quiet;  /* failing: a known delay until then, and no alarm; 0 none */
+	unsigned met; /* faults that took hold: which one the present one is */
 };
 
 struct health_fault {
