@@ -205,7 +205,7 @@ void deliver_cut(struct app *app, struct engine_account *account); /* ends sessi
 /* Its mail is under way, and the end of it has not begun to leave: ends its session. */
 void deliver_withdraw(struct app *app, const struct queue_job *row);
 void deliver_abandon(struct app *app); /* at the end: all links go */
-void deliver_load(struct app *app, struct engine_account *account);
+void deliver_load(struct app *app, struct engine_account *account, unsigned most);
 
 /* outcomes.c */
 void outcomes_store(struct app *app, const struct engine_action *action);

@@ -36,6 +36,7 @@ UNIT_TESTS = \
 	%D%/unit/test_declined \
 	%D%/unit/test_doctor \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_doubt \
 	%D%/unit/test_engine_elsewhere \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
@@ -76,6 +77,7 @@ UNIT_TESTS = \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
+	%D%/unit/test_settle_rounds \
 	%D%/unit/test_signin \
 	%D%/unit/test_smtp_ext \
 	%D%/unit/test_smtp_habits \

@@ -169,7 +169,7 @@ next_due(struct store *store, struct store_req *req)
 	int rank, rc = SQLITE_OK;
 
 	req->next_due = ND_NEVER;
-	for (rank = 0; rank <= 1 && rc == SQLITE_OK; rank++) {
+	for (rank = 0; rank <= (req->severe ? 0 : 1) && rc == SQLITE_OK; rank++) {
 		stmt = store_db_stmt(store, SQL_JOB_NEXT);
 		store_db_text(stmt, 1, req->account);
 		store_db_int(stmt, 2, JOB_QUEUED);
@@ -245,7 +245,7 @@ store_read_load(struct store *store, struct store_req *req)
 
 	if (req->orphans)
 		return load_orphans(store, req);
-	for (rank = 0; rank <= 1 && rc == SQLITE_OK && !req->more; rank++)
+	for (rank = 0; rank <= (req->severe ? 0 : 1) && rc == SQLITE_OK && !req->more; rank++)
 		rc = load_rank(store, req, rank, &octets);
 	return rc == SQLITE_OK ? next_due(store, req) : rc;
 }
