@@ -107,8 +107,8 @@ run(struct worker_task *task)
 
 	if (look->conf->certificate[0] != '\0') { /* only for its dates */
 		if (jwt_certificate_read(look->conf->certificate, &certificate, &why) == ND_OK)
-			jwt_certificate_done(&certificate);
-		look->not_after = certificate.not_after;
+			look->not_after = certificate.not_after;
+		jwt_certificate_done(&certificate);
 	}
 	print_files(look);
 	look->note = (struct loop_note){ NULL, looked, look };
