@@ -61,7 +61,7 @@ take(struct probe *probe, struct oauth_reply *reply)
 		got(probe, reply->life);
 		return;
 	}
-	oauth_reply_blame(reply, &probe->sent);
+	oauth_reply_blame(reply, probe->conf, &probe->sent);
 	if (proof_refused(&probe->account, probe->next_secret, reply) && !probe->again) {
 		probe->again = true;
 		prove(probe);

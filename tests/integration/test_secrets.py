@@ -74,8 +74,8 @@ class Secrets(ProgramTest):
         with open(os.path.join(self.kept, name), encoding='utf-8') as file:
             return file.read()
 
-    def run_daemon(self, more='', config=''):
-        text = HEAD + (MICROSOFT % dict(self.fake.facts, name='m', query='')).replace(
+    def run_daemon(self, more='', config='', provider='microsoft'):
+        text = HEAD + (MICROSOFT.replace('microsoft', provider) % dict(self.fake.facts, name='m', query='')).replace(
             'file:' + self.fake.facts['secret'], 'credential:m') + more + config
         return self.daemon(text, env={'CREDENTIALS_DIRECTORY': self.credentials})
 
@@ -177,6 +177,17 @@ class Set(Secrets):
         self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, 'nobody'), 404, 'not-found')
         self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, admin=False), 403, 'operator-only')
         self.assertEqual(os.listdir(self.kept), [])
+
+    def test_a_secret_may_be_a_guid_elsewhere_than_at_microsoft(self):
+        d = self.run_daemon(provider='smtp', more='user = alerts@contoso.example\nscope = https://outlook.office365.com/.default\n')
+        self.endpoint(GUID)
+        self.assertEqual(self.set(d, GUID).returncode, 0, self.said)
+        self.assertEqual(self.kept_text('m').strip(), GUID)
+        self.endpoint(NEW)
+        done = self.set(d, GUID)    # another is wanted now
+        self.assertEqual(done.returncode, 65, self.said)
+        self.assertIn('7000215', self.said[-1])
+        self.assertNotIn('looks like', self.said[-1])
 
     def test_a_password_is_tried_by_a_log_in_and_the_field_is_found(self):
         d = self.run_daemon(config=self.mail_server(PASSWORD))
