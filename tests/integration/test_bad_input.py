@@ -100,6 +100,31 @@ class Secrets(BadTest):
                   'put the secret there, or mend the path', 0)
 
 
+    def test_a_wrong_secret_that_is_written_again_as_it_was(self):
+        path = self.file('wrong', 'no.Secret~Value-0123456789\n')
+        _, d = self.held(self.microsoft(self.fake, secret=path), 'token', 'AADSTS7000215', 'create a new client secret')
+        for turn in range(20):    # as a backup does, an agent that renews its files, and chmod
+            if turn % 2:
+                os.rename(self.file('wrong.new', 'no.Secret~Value-0123456789\n'), path)
+            else:
+                os.chmod(path, 0o600)
+            for _ in range(10):
+                self.assertEqual(d.account('m')['state'], 'held')
+        self.assertEqual(self.asked(), 2, 'the engine asked once, and so did the test')
+        with open(self.fake.facts['secret'], encoding='ascii') as file:
+            os.rename(self.file('wrong.new', file.read()), path)
+        self.until_account(d, 'm', 'ok')
+        self.assertEqual(self.asked(), 3)
+        self.assertEqual(d.tail(1000).count('a file with a secret of account m has changed'), 1)
+
+    def test_a_secret_whose_rights_are_mended_is_tried_at_once(self):
+        os.chmod(self.fake.facts['secret'], 0o644)
+        _, d = self.held(self.microsoft(self.fake), 'secret', 'the file may be read or written by others', 'take their rights away', 0)
+        os.chmod(self.fake.facts['secret'], 0o600)
+        self.until_account(d, 'm', 'ok')
+        self.assertEqual(self.asked(), 1)
+
+
 class Certificates(BadTest):
     def test_a_certificate_that_has_expired(self):
         self.held(self.certified('late.crt'), 'secret', 'the certificate expired on ', 'make a new one, and upload it to the application first', 0)
