@@ -84,10 +84,10 @@ read_assertion_file(struct proof_reading *reading, struct nd_why *why)
 	const char *path = reading->conf->assertion_file;
 	char *octets;
 	size_t len;
-	enum nd_err err = filer_read(path, ASSERTION_MAX, &octets, &len, why);
+	enum nd_err err = secret_file("assertion_file", path, &octets, &len, why);
 
 	if (err != ND_OK)
-		return nd_fail_at(why, "assertion_file", 0, "the user of notifyd must be able to read it");
+		return err;
 	while (len > 0 && (octets[len - 1] == '\n' || octets[len - 1] == '\r'))
 		len--;
 	octets[len] = '\0';

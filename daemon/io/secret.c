@@ -7,6 +7,7 @@
 
 #include "common/str.h"
 #include "daemon/io/child.h"
+#include "daemon/io/filer.h"
 #include "daemon/io/keyring.h"
 
 #include <errno.h>
@@ -119,6 +120,27 @@ below_credentials(const char *path)
 	size_t len = folder != NULL && folder[0] == '/' ? strlen(folder) : 0;
 
 	return len > 1 && strncmp(path, folder, len) == 0 && path[len] == '/' && strstr(path, "/../") == NULL;
+}
+
+static const char *
+file_hint(int error)
+{
+	return error == ENOENT   ? "put the file there, or mend the path"
+	       : error == EACCES ? "the user of notifyd must be able to read it"
+				 : "name a file that holds it and nothing else";
+}
+
+enum nd_err
+secret_file(const char *setting, const char *path, char **octets, size_t *len, struct nd_why *why)
+{
+	struct nd_why cause = { 0 };
+	enum nd_err err = filer_read(path, SECRET_MAX, octets, len, &cause);
+
+	if (err == ND_OK)
+		return ND_OK;
+	(void)nd_fail(why, ND_ESECRET, cause.sys_errno, "reading the %s \"%.160s\": %s", setting, path,
+	    err == ND_ETOOBIG ? "it is longer than 64 KiB" : "it cannot be read");
+	return nd_fail_at(why, setting, 0, file_hint(cause.sys_errno));
 }
 
 static enum nd_err

@@ -2,8 +2,10 @@
 """What is wrong with an account's way in ends in one clear sentence and a held account; requests are counted: there is never a loop."""
 import json
 import os
+import shutil
 import subprocess
 
+import notifyd
 import test_probe
 from test_faults import HEAD, JOB
 
@@ -46,6 +48,15 @@ class BadTest(test_probe.Probes):
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w', encoding='ascii') as file:
             file.write(text)
         return path
+
+    def without_root(self):
+        """Rights are for the daemon what they are for everybody."""
+        if os.geteuid() != 0:
+            return
+        if not shutil.which('setpriv'):
+            self.skipTest('setpriv takes the rights of root')
+        notifyd.UNDER[:0] = words = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--inh-caps', '-all']
+        self.addCleanup(lambda: notifyd.UNDER.__delitem__(slice(len(words))))
 
     def asked(self):
         return self.requests(self.fake)
@@ -133,6 +144,21 @@ class Certificates(BadTest):
         self.held(self.certified(key='nowhere.key'), 'secret', 'nowhere.key": its file cannot be opened: No such file or directory',
                   'put the secret there, or mend the path', 0)
 
+    def test_a_certificate_that_is_not_there(self):
+        self.held(self.certified('nowhere.crt'), 'secret', 'nowhere.crt": it cannot be read: No such file or directory',
+                  'put the file there, or mend the path', 0)
+
+    def test_a_file_that_notifyd_may_not_open(self):
+        self.without_root()
+        for name, told, remedy in (('app.key', 'app.key": its file cannot be opened: Permission denied', 'the user notifyd must be able to read it'),
+                                   ('clients/app.crt', 'app.crt": it cannot be read: Permission denied', 'the user notifyd must be able to read the file')):
+            with self.subTest(name):
+                config = self.certified()
+                os.chmod(os.path.join(self.fake.provider.folder, name), 0)
+                _, d = self.held(config, 'secret', told, remedy, 0)
+                d.stop()
+                os.chmod(os.path.join(self.fake.provider.folder, name), 0o600)
+
     def test_a_key_with_a_passphrase(self):
         self.held(self.certified(key='locked.key'), 'secret', 'the key is encrypted with a passphrase', 'store it without one', 0)
 
@@ -146,6 +172,24 @@ class Certificates(BadTest):
         with open(os.path.join(self.fake.provider.folder, 'app.key'), encoding='ascii') as file:
             os.chmod(self.file('open.key', file.read()), 0o644)
         self.held(config, 'secret', 'open.key": ', 'take their rights away: chmod 600 the file', 0)
+
+
+class Assertions(BadTest):
+    def config(self, path):
+        return self.microsoft(self.fake).replace('client_secret = file:' + self.fake.facts['secret'], 'assertion_file = ' + path)
+
+    def test_a_file_that_is_not_there(self):
+        self.held(self.config('/nowhere/token'), 'secret', 'reading the assertion_file "/nowhere/token": it cannot be read: No such file or directory',
+                  'put the file there, or mend the path', 0)
+
+    def test_a_file_that_notifyd_may_not_open(self):
+        self.without_root()
+        path = self.file('token', 'one.two.three')
+        os.chmod(path, 0)
+        self.held(self.config(path), 'secret', 'token": it cannot be read: Permission denied', 'the user notifyd must be able to read the file', 0)
+
+    def test_a_folder_in_its_place(self):
+        self.held(self.config(self.fake.provider.folder), 'secret', 'it cannot be read: Is a directory', 'name a file that holds', 0)
 
 
 class Settings(BadTest):
