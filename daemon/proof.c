@@ -204,7 +204,7 @@ read_nothing(struct proof_reading *reading, struct nd_why *why)
 void
 proof_clean_password(const struct conf_account *conf, struct nd_secret *password)
 {
-	if (conf->provider == CONF_GOOGLE)
+	if (conf->provider == CONF_GOOGLE || conf->provider == CONF_GOOGLE_RELAY)
 		smtp_auth_app_password(password);
 }
 

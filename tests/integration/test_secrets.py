@@ -222,9 +222,12 @@ class Set(Secrets):
         self.assertEqual((self.kept_text('relay'), len(self.log_ins())), (PASSWORD, tries))
 
     def test_the_spaces_of_an_app_password_are_not_sent(self):
-        config = self.mail_server('abcdefghijklmnop').replace('provider = smtp', 'provider = google')
-        d = self.run_daemon(config=config)
-        self.assertEqual(self.set(d, 'abcd efgh ijkl mnop', account='relay').returncode, 0, self.said)
+        for provider in ('google', 'google-relay'):
+            with self.subTest(provider):
+                config = self.mail_server('abcdefghijklmnop').replace('provider = smtp', 'provider = ' + provider)
+                d = self.run_daemon(config=config)
+                self.assertEqual(self.set(d, 'abcd efgh ijkl mnop', account='relay').returncode, 0, self.said)
+                d.stop()
 
     def test_an_endpoint_that_is_down_is_no_verdict(self):
         d = self.run_daemon()
