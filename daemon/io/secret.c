@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #define SECRET_MAX 65536u
+/* A file of root's that is closed to others is closed to the daemon as well, when it runs as its own user. */
+#define GIVE "give it to the user of notifyd alone: chown notifyd FILE; chmod 600 FILE"
 #define CREDENTIALS ND_SYSCONFDIR "/notifyd/credentials"
 
 static enum nd_err
@@ -75,9 +77,9 @@ static enum nd_err
 check_owner(const char *reference, const struct stat *st, struct nd_why *why)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return fail(why, 0, reference, "the file belongs to another user", "chown it to root or notifyd");
+		return fail(why, 0, reference, "the file belongs to another user", GIVE);
 	if ((st->st_mode & 077) != 0)
-		return fail(why, 0, reference, "the file may be read or written by others", "chmod 600 the file");
+		return fail(why, 0, reference, "the file may be read or written by others", GIVE);
 	return ND_OK;
 }
 

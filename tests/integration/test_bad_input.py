@@ -130,7 +130,7 @@ class Secrets(BadTest):
 
     def test_a_secret_whose_rights_are_mended_is_tried_at_once(self):
         os.chmod(self.fake.facts['secret'], 0o644)
-        _, d = self.held(self.microsoft(self.fake), 'secret', 'the file may be read or written by others', 'take their rights away', 0)
+        _, d = self.held(self.microsoft(self.fake), 'secret', 'the file may be read or written by others', 'give it to the user notifyd alone', 0)
         os.chmod(self.fake.facts['secret'], 0o600)
         self.until_account(d, 'm', 'ok')
         self.assertEqual(self.asked(), 1)
@@ -171,7 +171,7 @@ class Certificates(BadTest):
         config = self.certified(key='open.key')
         with open(os.path.join(self.fake.provider.folder, 'app.key'), encoding='ascii') as file:
             os.chmod(self.file('open.key', file.read()), 0o644)
-        self.held(config, 'secret', 'open.key": ', 'take their rights away: chmod 600 the file', 0)
+        self.held(config, 'secret', 'open.key": ', 'give it to the user notifyd alone: chown notifyd FILE; chmod 600 FILE', 0)
 
 
 class Assertions(BadTest):
