@@ -138,7 +138,26 @@ class Secrets(BadTest):
 
 class Certificates(BadTest):
     def test_a_certificate_that_has_expired(self):
-        self.held(self.certified('late.crt'), 'secret', 'the certificate expired on ', 'make a new one, and upload it to the application first', 0)
+        told, d = self.held(self.certified('late.crt'), 'secret', 'the certificate expired on ', 'make a new one, and upload it to the application first', 0)
+        for text in (told, d.account('m')['reason']):
+            self.assertRegex(text, r'the certificate expired on [-\d]+ \(certificate = /.*/clients/late\.crt\)')
+
+    def test_a_certificate_that_is_not_valid_yet(self):
+        config = self.certified('early.crt')
+        self.file('index', '')
+        self.file('serial', '01\n')
+        self.file('ca.cnf', '[ca]\ndefault_ca = own\n[own]\ndatabase = index\nserial = serial\nnew_certs_dir = .\ndefault_md = sha256\n'
+                  'policy = any\n[any]\ncommonName = supplied\n')
+        self.openssl('ca', '-batch', '-config', 'ca.cnf', '-selfsign', '-keyfile', 'app.key', '-in', 'late.csr', '-startdate', '20990101000000Z',
+                     '-enddate', '20991231000000Z', '-out', 'clients/early.crt')
+        self.held(config, 'secret', 'the certificate is valid only from 2099-01-01', 'set the clock of this host right', 0)
+
+    def test_a_key_of_another_certificate(self):
+        config = self.certified(key='other.key')
+        self.openssl('genpkey', '-algorithm', 'RSA', '-out', 'other.key')
+        os.chmod(os.path.join(self.fake.provider.folder, 'other.key'), 0o600)
+        self.held(config, 'secret', 'the key does not belong to the certificate (key = file:%s/other.key)' % self.fake.provider.folder,
+                  'name the key the certificate was made with', 0)
 
     def test_a_key_that_is_not_there(self):
         self.held(self.certified(key='nowhere.key'), 'secret', 'nowhere.key": its file cannot be opened: No such file or directory',
@@ -160,7 +179,8 @@ class Certificates(BadTest):
                 os.chmod(os.path.join(self.fake.provider.folder, name), 0o600)
 
     def test_a_key_with_a_passphrase(self):
-        self.held(self.certified(key='locked.key'), 'secret', 'the key is encrypted with a passphrase', 'store it without one', 0)
+        self.held(self.certified(key='locked.key'), 'secret',
+                  'the key is encrypted with a passphrase (key = file:%s/locked.key)' % self.fake.provider.folder, 'store it without one', 0)
 
     def test_a_key_that_is_none(self):
         config = self.certified(key='none.key')
