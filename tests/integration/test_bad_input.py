@@ -82,6 +82,14 @@ class BadTest(test_probe.Probes):
         self.assertEqual((self.asked(), d.account('m')['state']), (2 * requests, 'held'), 'the test asks as often, and heals nothing')
         return done.stdout, d
 
+    def service_account(self, token_uri):
+        """The downloaded key of one; its path."""
+        self.certified()
+        with open(os.path.join(self.fake.provider.folder, 'app.key'), encoding='ascii') as file:
+            return self.file('robot.json', json.dumps({
+                'type': 'service_account', 'private_key_id': 'k', 'private_key': file.read(), 'client_email': 'robot@p.example',
+                'token_uri': token_uri}))
+
     def openssl(self, *words):
         subprocess.run(('openssl',) + words, cwd=self.fake.provider.folder, check=True, capture_output=True)
 
@@ -229,6 +237,11 @@ class Settings(BadTest):
                 self.failed(told, 'config', key + ': http:// would send the secret in clear; only https:// is used')
         self.assertEqual(self.asked(), 0)
 
+    def test_a_downloaded_key_whose_endpoint_has_no_tls(self):
+        key = self.service_account(self.fake.facts['token_url'].replace('https://', 'http://'))
+        self.held(HEAD + SERVICE % dict(self.fake.facts, key=key), 'secret', 'token_uri in the downloaded JSON is not an https address',
+                  'download it again, and keep it as it is', 0)
+
     def test_a_running_daemon_keeps_the_settings_that_have_tls(self):
         good = self.microsoft(self.fake)
         d = self.daemon(good)
@@ -253,11 +266,7 @@ class Clocks(BadTest):
         self.fake.provider.faults['token'] = error(
             400, 'invalid_grant', 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your '
             'iat and exp values in the JWT claim.')
-        self.certified()
-        with open(os.path.join(self.fake.provider.folder, 'app.key'), encoding='ascii') as file:
-            key = self.file('robot.json', json.dumps({
-                'type': 'service_account', 'private_key_id': 'k', 'private_key': file.read(), 'client_email': 'robot@p.example',
-                'token_uri': self.fake.facts['token_url']}))
+        key = self.service_account(self.fake.facts['token_url'])
         self.held(HEAD + SERVICE % dict(self.fake.facts, key=key), 'token', 'Token must be a short-lived token (60 minutes)',
                   'set the clock of this host right')
 
