@@ -272,6 +272,11 @@ class Clocks(BadTest):
 
 
 class Answers(BadTest):
+    def test_a_refusal_that_nobody_knows(self):
+        self.fake.provider.faults['token'] = error(403, 'PERMISSION_DENIED', 'The caller may not')
+        self.held(self.microsoft(self.fake), 'token', 'the token endpoint refused (403, PERMISSION_DENIED): The caller may not',
+                  'check tenant, client_id, scope and token_url of account m')
+
     def test_a_page_in_place_of_a_token(self):
         self.fake.provider.faults['token'] = (200, {'Content-Type': 'text/html'}, b'<html>Sign in to the hotel network</html>')
         told, _ = self.held(self.microsoft(self.fake), 'token',
