@@ -327,8 +327,14 @@ answer(struct call *call, CURLcode code)
 		take_date(call);
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
 			reply->retry_after = wait < RETRY_AFTER_MAX ? (long)wait : RETRY_AFTER_MAX;
-	} else
-		http_client_failure(call->request.url, (int)code, call->words, &call->refused, &reply->why);
+	} else {
+		const struct http_client_cause cause = { (int)code, call->words,
+			call->request.metadata ? NULL
+					       : http_client_by(call->request.url, call->proxy, call->no_proxy),
+			&call->refused };
+
+		http_client_failure(call->request.url, &cause, &reply->why);
+	}
 	/* before the request is wiped: the handle borrows it */
 	curl_easy_cleanup(call->easy);
 	call->easy = NULL;
