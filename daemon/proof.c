@@ -108,8 +108,7 @@ tell_where(const char *setting, const char *value, struct nd_why *why)
 	const size_t shown = strncmp(value, "command:", 8) == 0 ? strcspn(value, " \t") : strlen(value);
 
 	if (why != NULL && shown < sizeof(why->text) / 2 && len + strlen(setting) + shown + 8 < sizeof(why->text))
-		(void)snprintf(
-		    why->text + len, sizeof(why->text) - len, " (%s = %.*s)", setting, (int)shown, value);
+		(void)snprintf(why->text + len, sizeof(why->text) - len, " (%s = %.*s)", setting, (int)shown, value);
 }
 
 /* Signs and keeps it; reference: of the key. The thumbprint and the certificate are NULL for a service account. */

@@ -27,7 +27,8 @@ struct look {
 	struct conf *held;
 	const struct conf_account *conf; /* in it */
 	unsigned changes;
-	bool woken; /* a file was written, or given other rights: does it hold something else, what was refused is tried at once */
+	bool
+	    woken; /* a file was written, or given other rights: does it hold something else, what was refused is tried at once */
 	nd_unix not_after;
 	bool whole;      /* all that tells could be read */
 	uint64_t print;  /* of what tells */

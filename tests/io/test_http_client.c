@@ -359,8 +359,8 @@ a_proxy_is_used_but_for_hosts_that_need_none(void **state)
 	ask("https://forbidden.localhost:1/echo", server->ca, NULL, &heard);
 	assert_int_equal(heard.status, 0);
 	assert_non_null(strstr(heard.why.text, "407"));
-	(void)snprintf(words, sizeof(words), "forbidden.localhost, by the proxy 127.0.0.1:%u (setting proxy): ",
-	    server->proxy_port);
+	(void)snprintf(words, sizeof(words),
+	    "forbidden.localhost, by the proxy 127.0.0.1:%u (setting proxy): ", server->proxy_port);
 	assert_memory_equal(heard.why.text, words, strlen(words));
 	assert_true(explained(&heard.why, "a proxy that asks for a password is not supported"));
 	nd_buf_done(&heard.body);
@@ -386,10 +386,10 @@ a_proxy_that_cannot_be_asked_is_named(void **state)
 	static const struct {
 		const char *proxy, *begins, *remedy;
 	} cases[] = {
-		{ "http://127.0.0.1:1", "localhost, by the proxy 127.0.0.1:1 (setting proxy): ",
-		    "check address, port and kind" },
-		{ "socks5://127.0.0.1:1/", "localhost, by the proxy 127.0.0.1:1 (setting proxy): ",
-		    "check address, port and kind" },
+		{ "http://127.0.0.1:1",
+		    "localhost, by the proxy 127.0.0.1:1 (setting proxy): ", "check address, port and kind" },
+		{ "socks5://127.0.0.1:1/",
+		    "localhost, by the proxy 127.0.0.1:1 (setting proxy): ", "check address, port and kind" },
 		{ "http://proxy.invalid:3128", "localhost, by the proxy proxy.invalid:3128 (setting proxy): ",
 		    "check proxy in the section [daemon]" },
 	};

@@ -167,8 +167,8 @@ a_token_goes_by_the_standard_unless_its_provider_has_a_way_of_its_own(void **sta
 			.auth = SMTP_AUTH_OAUTH,
 			.bearer = conf_provider_bearer(i) };
 
-		assert_string_equal(smtp_auth_choose(&settings, &both, true, &why)->name,
-		    i == CONF_SMTP ? "OAUTHBEARER" : "XOAUTH2");
+		assert_string_equal(
+		    smtp_auth_choose(&settings, &both, true, &why)->name, i == CONF_SMTP ? "OAUTHBEARER" : "XOAUTH2");
 		assert_string_equal(smtp_auth_choose(&settings, &one, true, &why)->name, "XOAUTH2");
 		settings.mechanism = "XOAUTH2"; /* what is set goes before */
 		assert_string_equal(smtp_auth_choose(&settings, &both, true, &why)->name, "XOAUTH2");

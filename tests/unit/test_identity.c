@@ -127,8 +127,7 @@ each_status_means_what_its_service_says(void **state)
 		{ CONF_IDENTITY_VM, 401, "{\"error\":\"unauthorized_client\"}", OAUTH_REFUSED, 0,
 		    "(401, unauthorized_client)", "a managed identity in Azure" },
 		{ CONF_IDENTITY_VM, 403, "", OAUTH_REFUSED, 0, "(403)", "169.254.169.254" },
-		{ CONF_IDENTITY_ARC, 401, "", OAUTH_REFUSED, 0, "the Arc agent refused (401)",
-		    "himds" },
+		{ CONF_IDENTITY_ARC, 401, "", OAUTH_REFUSED, 0, "the Arc agent refused (401)", "himds" },
 		{ CONF_IDENTITY_ARC, 403, "", OAUTH_REFUSED, 0, "the Arc agent refused (403)", "himds" },
 	};
 
