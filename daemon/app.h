@@ -104,6 +104,8 @@ struct app_account {
 	struct app_secrets secrets;
 	uint64_t files_print; /* of the key, password and certificate in files; in memory alone */
 	bool files_known;
+	uint64_t files_prints; /* of all files with secrets, and of the rights to them */
+	bool files_looked;
 	int64_t moved;     /* jobs that went on to another account */
 	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
