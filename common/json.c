@@ -134,7 +134,7 @@ feed(struct feeding *feeding, size_t len, size_t *taken)
 static enum nd_err
 check_piece(struct feeding *feeding, size_t len)
 {
-	enum nd_err err = json_here_check(feeding->octets + feeding->base, len, feeding->why);
+	enum nd_err err = json_here_check(feeding->octets + feeding->base, len, 0, feeding->why);
 
 	if (err != ND_OK)
 		feeding->why->line += feeding->lines;
@@ -173,14 +173,15 @@ wrong_string(struct feeding *feeding, const char *words, unsigned line)
 static enum nd_err
 lift(struct feeding *feeding, char *string, size_t len)
 {
+	const size_t plain = nd_str_printable(string, len); /* most often nearly all of it */
 	unsigned line = feeding->lines + 1;
 	enum nd_err err;
 	size_t decoded;
 
-	if (json_here_control(string, len) != NULL)
+	if (json_here_control(string + plain, len - plain) != NULL)
 		return wrong_string(
 		    feeding, "a string has a raw line break or control character, write \\n for it", line);
-	err = json_here_check(string, len, feeding->why);
+	err = json_here_check(string, len, plain, feeding->why);
 	if (err != ND_OK)
 		return nd_fail_at(feeding->why, NULL, line, NULL);
 	if (!json_here_decode(string, len, &decoded))
