@@ -20,14 +20,13 @@
 #define NO_ROOM "there is no room for the header of the message"
 
 bool
-deliver_head_utf8(const struct queue_job *job)
+deliver_head_utf8(const struct queue_job *job, bool eight)
 {
 	if (nd_str_eight(job->head, strlen(job->head)))
 		return true;
 	if (job->spooled)
 		return sender_utf8(job);
-	return nd_str_eight(job->body, (size_t)job->body_len) &&
-	       mime_plain_needed(job->body, mime_plain_header_len(job->body, (size_t)job->body_len));
+	return eight && mime_plain_needed(job->body, mime_plain_header_len(job->body, (size_t)job->body_len));
 }
 
 /* The start of the body: its first `wanted` octets. */
