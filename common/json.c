@@ -19,26 +19,53 @@
 const struct json_limits json_limits_job = { .octets = 36700160, .depth = 16, .nodes = 200000 };
 const struct json_limits json_limits_small = { .octets = 65536, .depth = 16, .nodes = 2000 };
 
-/* yajl does not check its own allocations. What it needs is small, but for a string with escapes: twice its length. */
+/* yajl does not check its own allocations. What it needs is small, but for a string with escapes: twice its length. So the first blocks
+ * lie here, one behind the other, and only what does not fit is malloc's. */
+struct scratch {
+	size_t used;
+	_Alignas(max_align_t) char octets[4096];
+};
+
+static bool
+is_scratch(const struct scratch *scratch, const void *octets)
+{
+	return (uintptr_t)octets - (uintptr_t)scratch->octets < sizeof(scratch->octets);
+}
+
 static void *
 yajl_take(void *context, size_t size)
 {
-	(void)context;
-	return nd_xrealloc(NULL, size);
+	struct scratch *scratch = context;
+	const size_t at = scratch->used, taken = (size + 15) & ~(size_t)15;
+
+	if (taken < size || taken > sizeof(scratch->octets) - at)
+		return nd_xrealloc(NULL, size);
+	scratch->used += taken;
+	return scratch->octets + at;
 }
 
 static void *
 yajl_retake(void *context, void *old, size_t size)
 {
-	(void)context;
-	return nd_xrealloc(old, size);
+	const struct scratch *scratch = context;
+	size_t most;
+	void *octets;
+
+	if (old == NULL)
+		return yajl_take(context, size);
+	if (!is_scratch(scratch, old))
+		return nd_xrealloc(old, size);
+	/* Nobody knows how long it was: no longer than what lies from there on. */
+	most = (size_t)(scratch->octets + sizeof(scratch->octets) - (char *)old);
+	octets = nd_xrealloc(NULL, size);
+	return memcpy(octets, old, most < size ? most : size);
 }
 
 static void
 yajl_leave(void *context, void *old)
 {
-	(void)context;
-	free(old);
+	if (!is_scratch(context, old))
+		free(old);
 }
 
 static enum nd_err
@@ -255,10 +282,12 @@ check_rest(const char *octets, size_t len, size_t *taken, bool alone, struct nd_
 static enum nd_err
 read(struct feeding *feeding, char *here, size_t *used, const struct json_limits *limits)
 {
-	yajl_alloc_funcs memory = { .malloc = yajl_take, .realloc = yajl_retake, .free = yajl_leave };
+	struct scratch scratch;
+	yajl_alloc_funcs memory = { .malloc = yajl_take, .realloc = yajl_retake, .free = yajl_leave, .ctx = &scratch };
 	enum nd_err err;
 	size_t taken = 0;
 
+	scratch.used = 0;
 	feeding->yajl = yajl_alloc(&json_build_callbacks, &memory, feeding->build);
 	(void)yajl_config(feeding->yajl, yajl_allow_trailing_garbage, 1);
 	(void)yajl_config(feeding->yajl, yajl_dont_validate_strings, 1);

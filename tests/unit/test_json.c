@@ -538,6 +538,28 @@ a_bad_octet_is_seen_in_every_place_of_a_long_string(void **state)
 	}
 }
 
+/* The first octets that are decoded lie in one place, more of them in another. */
+static void
+an_escape_is_decoded_in_a_string_of_every_size(void **state)
+{
+	static char text[10008];
+	struct json_tree tree;
+
+	(void)state;
+	for (size_t len = 1; len < 10000; len += len < 100 ? 1 : 97) {
+		const char *got;
+
+		memset(text, 'a', sizeof(text));
+		memcpy(text, "[\"\\n", 4);
+		memcpy(text + 4 + len, "\\t\"]", 4);
+		assert_int_equal(json_read(&tree, text, len + 8, &json_limits_small, NULL, NULL), ND_OK);
+		got = tree.root->child->text;
+		assert_int_equal(tree.root->child->len, len + 2);
+		assert_true(got[0] == '\n' && got[len + 1] == '\t' && strspn(got + 1, "a") == len);
+		json_done(&tree);
+	}
+}
+
 static void
 a_value_before_others_is_taken_alone_and_its_lines_are_counted(void **state)
 {
@@ -629,6 +651,7 @@ main(void)
 		cmocka_unit_test(members_that_do_not_belong_there_are_named),
 		cmocka_unit_test(reading_where_it_lies_finds_the_same),
 		cmocka_unit_test(a_bad_octet_is_seen_in_every_place_of_a_long_string),
+		cmocka_unit_test(an_escape_is_decoded_in_a_string_of_every_size),
 		cmocka_unit_test(a_value_before_others_is_taken_alone_and_its_lines_are_counted),
 		cmocka_unit_test(a_span_ends_with_its_last_bracket),
 		cmocka_unit_test(a_member_is_added_once_and_clean),
