@@ -32,6 +32,8 @@ struct limit;
 struct sched_job {
 	struct queue_job *job; /* owned */
 	enum sched_place place;
+	bool severe; /* as the job is; what is compared in a heap lies together */
+	bool last;   /* ready, it leaves behind all others: it may be bad itself */
 	nd_ms due;
 	size_t at;                     /* index in its heap */
 	struct sched_owner *owner;     /* borrowed */
@@ -39,7 +41,6 @@ struct sched_job {
 	int wish;                      /* enum job_action asked for while it was being sent or settled; -1 none */
 	nd_ms doubted;                 /* when it became uncertain here, if it did */
 	bool stays;                    /* it goes to no other account */
-	bool last;                     /* ready, it leaves behind all others: it may be bad itself */
 	int slot;                      /* the driver's note in the in-flight file; -1 none */
 	struct limit *limit;           /* what it is counted by while it is sent; borrowed */
 	unsigned rcpts;                /* so many of it */
