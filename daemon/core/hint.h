@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "common/explain.h"
 #include "daemon/core/conf.h"
+#include "daemon/core/health.h"
 
 /* OWNER: for those who may send a job; nothing that only operators see (tenant, client id). */
 enum hint_for { HINT_OPERATOR, HINT_OWNER };
@@ -21,6 +22,10 @@ void hint_facts(const struct conf_account *account, enum hint_for reader, const 
 /* The remedy for `words` by the table of explanations, else the failure's own (why NULL: none). Returns the text in `out`, "" none. */
 const char *hint_of(const struct conf_account *account, enum hint_for reader, const char *words,
     const struct nd_why *why, struct nd_buf *out);
+
+/* The same of what an account meets now: all that is known of it to operators, to others what the table has for its words. */
+const char *hint_of_health(
+    const struct conf_account *account, enum hint_for reader, const struct health *health, struct nd_buf *out);
 
 #define HINT_LIMIT 2048u /* for `out` */
 
