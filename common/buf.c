@@ -107,8 +107,8 @@ move(struct nd_buf *buf, size_t room)
 	return true;
 }
 
-char *
-nd_buf_reserve(struct nd_buf *buf, size_t len)
+static char *
+make_room(struct nd_buf *buf, size_t len)
 {
 	size_t room = buf->room < FIRST_ROOM ? FIRST_ROOM : buf->room;
 
@@ -118,8 +118,6 @@ nd_buf_reserve(struct nd_buf *buf, size_t len)
 		buf->failed = true;
 		return NULL;
 	}
-	if (buf->octets != NULL && len <= buf->room - buf->len)
-		return buf->octets + buf->len;
 	while (room - buf->len < len)
 		room = room > buf->limit / 2 ? buf->limit : room * 2;
 	if (room > buf->limit)
@@ -132,6 +130,21 @@ nd_buf_reserve(struct nd_buf *buf, size_t len)
 	return buf->octets + buf->len;
 }
 
+/* Nearly always there is room; it never exceeds the limit. */
+static inline char *
+place_of(struct nd_buf *buf, size_t len)
+{
+	if (buf->octets != NULL && !buf->failed && len <= buf->room - buf->len)
+		return buf->octets + buf->len;
+	return make_room(buf, len);
+}
+
+char *
+nd_buf_reserve(struct nd_buf *buf, size_t len)
+{
+	return place_of(buf, len);
+}
+
 void
 nd_buf_grown(struct nd_buf *buf, size_t len)
 {
@@ -142,13 +155,14 @@ nd_buf_grown(struct nd_buf *buf, size_t len)
 bool
 nd_buf_add(struct nd_buf *buf, const void *octets, size_t len)
 {
-	char *place = nd_buf_reserve(buf, len);
+	char *place = place_of(buf, len);
 
 	if (place == NULL)
 		return false;
 	if (len > 0)
 		memcpy(place, octets, len);
-	nd_buf_grown(buf, len);
+	place[len] = '\0';
+	buf->len += len;
 	return true;
 }
 
@@ -166,6 +180,21 @@ nd_buf_addc(struct nd_buf *buf, char c)
 	buf->octets[buf->len++] = c;
 	buf->octets[buf->len] = '\0';
 	return true;
+}
+
+bool
+nd_buf_addi(struct nd_buf *buf, int64_t number)
+{
+	char digits[20]; /* of 9223372036854775808, and the sign */
+	char *first = digits + sizeof(digits);
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do
+		*--first = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (number < 0)
+		*--first = '-';
+	return nd_buf_add(buf, first, (size_t)(digits + sizeof(digits) - first));
 }
 
 bool

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Takes octets for good; false: it cannot, and the buffer has failed. */
 typedef bool nd_buf_sink(void *arg, const char *octets, size_t len);
@@ -38,6 +39,7 @@ void nd_buf_clear(struct nd_buf *buf); /* empties, keeps the memory, forgets `fa
 bool nd_buf_add(struct nd_buf *buf, const void *octets, size_t len);
 bool nd_buf_adds(struct nd_buf *buf, const char *text);
 bool nd_buf_addc(struct nd_buf *buf, char c);
+bool nd_buf_addi(struct nd_buf *buf, int64_t number); /* its digits */
 bool nd_buf_addf(struct nd_buf *buf, const char *format, ...) ND_PRINTF(2, 3);
 /* Room for `len` more octets: the place to write them, or NULL (then `failed`). Call nd_buf_grown() after. */
 char *nd_buf_reserve(struct nd_buf *buf, size_t len);

@@ -314,11 +314,13 @@ check_rcpts(struct job_checker *check, const struct job_field *field, const stru
 	}
 	if (node->type != JSON_ARRAY)
 		return job_wrong_type(check, field->name, node, "an array or a string");
-	for (const struct json_node *item = node->child; item != NULL && err == ND_OK; item = item->next, i++) {
+	for (const struct json_node *item = node->child; item != NULL; item = item->next, i++) {
+		if (item->type == JSON_STRING)
+			err = read_rcpt(check, field->name, field->kind, item->text, item->len);
+		if (item->type == JSON_STRING && err == ND_OK)
+			continue;
 		(void)snprintf(name, sizeof(name), "%s[%u]", field->name, i);
-		if (item->type != JSON_STRING)
-			return job_wrong_type(check, name, item, "a string");
-		err = read_rcpt(check, name, field->kind, item->text, item->len);
+		return err != ND_OK ? job_at(check, name, err) : job_wrong_type(check, name, item, "a string");
 	}
 	return err;
 }
@@ -363,7 +365,7 @@ static const struct job_field *
 find_field(const char *name)
 {
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (strcmp(fields[i].name, name) == 0)
+		if (fields[i].name[0] == name[0] && strcmp(fields[i].name, name) == 0)
 			return &fields[i];
 	}
 	return NULL;

@@ -19,26 +19,53 @@
 const struct json_limits json_limits_job = { .octets = 36700160, .depth = 16, .nodes = 200000 };
 const struct json_limits json_limits_small = { .octets = 65536, .depth = 16, .nodes = 2000 };
 
-/* yajl does not check its own allocations. What it needs is small, but for a string with escapes: twice its length. */
+/* yajl does not check its own allocations. What it needs is small, but for a string with escapes: twice its length. So the first blocks
+ * lie here, one behind the other, and only what does not fit is malloc's. */
+struct scratch {
+	size_t used;
+	_Alignas(max_align_t) char octets[4096];
+};
+
+static bool
+is_scratch(const struct scratch *scratch, const void *octets)
+{
+	return (uintptr_t)octets - (uintptr_t)scratch->octets < sizeof(scratch->octets);
+}
+
 static void *
 yajl_take(void *context, size_t size)
 {
-	(void)context;
-	return nd_xrealloc(NULL, size);
+	struct scratch *scratch = context;
+	const size_t at = scratch->used, taken = (size + 15) & ~(size_t)15;
+
+	if (taken < size || taken > sizeof(scratch->octets) - at)
+		return nd_xrealloc(NULL, size);
+	scratch->used += taken;
+	return scratch->octets + at;
 }
 
 static void *
 yajl_retake(void *context, void *old, size_t size)
 {
-	(void)context;
-	return nd_xrealloc(old, size);
+	const struct scratch *scratch = context;
+	size_t most;
+	void *octets;
+
+	if (old == NULL)
+		return yajl_take(context, size);
+	if (!is_scratch(scratch, old))
+		return nd_xrealloc(old, size);
+	/* Nobody knows how long it was: no longer than what lies from there on. */
+	most = (size_t)(scratch->octets + sizeof(scratch->octets) - (char *)old);
+	octets = nd_xrealloc(NULL, size);
+	return memcpy(octets, old, most < size ? most : size);
 }
 
 static void
 yajl_leave(void *context, void *old)
 {
-	(void)context;
-	free(old);
+	if (!is_scratch(context, old))
+		free(old);
 }
 
 static enum nd_err
@@ -134,7 +161,7 @@ feed(struct feeding *feeding, size_t len, size_t *taken)
 static enum nd_err
 check_piece(struct feeding *feeding, size_t len)
 {
-	enum nd_err err = json_here_check(feeding->octets + feeding->base, len, feeding->why);
+	enum nd_err err = json_here_check(feeding->octets + feeding->base, len, 0, feeding->why);
 
 	if (err != ND_OK)
 		feeding->why->line += feeding->lines;
@@ -173,14 +200,15 @@ wrong_string(struct feeding *feeding, const char *words, unsigned line)
 static enum nd_err
 lift(struct feeding *feeding, char *string, size_t len)
 {
+	const size_t plain = nd_str_printable(string, len); /* most often nearly all of it */
 	unsigned line = feeding->lines + 1;
 	enum nd_err err;
 	size_t decoded;
 
-	if (json_here_control(string, len) != NULL)
+	if (json_here_control(string + plain, len - plain) != NULL)
 		return wrong_string(
 		    feeding, "a string has a raw line break or control character, write \\n for it", line);
-	err = json_here_check(string, len, feeding->why);
+	err = json_here_check(string, len, plain, feeding->why);
 	if (err != ND_OK)
 		return nd_fail_at(feeding->why, NULL, line, NULL);
 	if (!json_here_decode(string, len, &decoded))
@@ -254,10 +282,12 @@ check_rest(const char *octets, size_t len, size_t *taken, bool alone, struct nd_
 static enum nd_err
 read(struct feeding *feeding, char *here, size_t *used, const struct json_limits *limits)
 {
-	yajl_alloc_funcs memory = { .malloc = yajl_take, .realloc = yajl_retake, .free = yajl_leave };
+	struct scratch scratch;
+	yajl_alloc_funcs memory = { .malloc = yajl_take, .realloc = yajl_retake, .free = yajl_leave, .ctx = &scratch };
 	enum nd_err err;
 	size_t taken = 0;
 
+	scratch.used = 0;
 	feeding->yajl = yajl_alloc(&json_build_callbacks, &memory, feeding->build);
 	(void)yajl_config(feeding->yajl, yajl_allow_trailing_garbage, 1);
 	(void)yajl_config(feeding->yajl, yajl_dont_validate_strings, 1);

@@ -11,7 +11,7 @@
 #include <yajl/yajl_parse.h>
 
 #define JSON_BUILD_DEPTH 32u
-#define JSON_BUILD_BLOCK 8192u /* octets of the first block of a tree's memory */
+#define JSON_BUILD_BLOCK 992u /* octets of a tree's first block: most jobs fit, and malloc has such at hand */
 
 struct json_block;
 

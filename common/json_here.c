@@ -62,12 +62,12 @@ check_escape(const char *octets, size_t len, size_t *at)
 
 /* What yajl lets pass in the octets that it took. */
 enum nd_err
-json_here_check(const char *octets, size_t len, struct nd_why *why)
+json_here_check(const char *octets, size_t len, size_t ascii, struct nd_why *why)
 {
 	const char *backslash, *wrong;
 	size_t at = 0;
 
-	if (!nd_str_utf8(octets, len)) {
+	if (!nd_str_utf8(octets + ascii, len - ascii)) {
 		size_t n;
 
 		while ((n = nd_str_utf8_len(octets + at, len - at)) > 0)

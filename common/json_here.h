@@ -9,8 +9,9 @@
 #include <stddef.h>
 
 unsigned json_here_line(const char *octets, size_t at); /* of the octet at `at`; the first line is 1 */
-/* What yajl lets pass: octets that are no UTF-8, escapes of NUL and of half characters. ND_ESYNTAX with the line. */
-enum nd_err json_here_check(const char *octets, size_t len, struct nd_why *why) ND_MUST_CHECK;
+/* What yajl lets pass: octets that are no UTF-8, escapes of NUL and of half characters. `ascii`: so many at the beginning are known to be
+ * ASCII. ND_ESYNTAX with the line. */
+enum nd_err json_here_check(const char *octets, size_t len, size_t ascii, struct nd_why *why) ND_MUST_CHECK;
 /* Where the string that begins at `at`, behind its quote, ends: at its other quote, or at `len`. */
 size_t json_here_end(const char *octets, size_t len, size_t at);
 const char *json_here_control(

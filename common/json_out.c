@@ -138,17 +138,8 @@ json_out_textn(struct json_out *out, const char *key, const char *text, size_t l
 void
 json_out_int(struct json_out *out, const char *key, int64_t value)
 {
-	char digits[20]; /* of 9223372036854775808, and the sign */
-	char *first = digits + sizeof(digits);
-	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-	do
-		*--first = (char)('0' + left % 10);
-	while ((left /= 10) > 0);
-	if (value < 0)
-		*--first = '-';
 	begin(out, key);
-	(void)nd_buf_add(out->buf, first, (size_t)(digits + sizeof(digits) - first));
+	(void)nd_buf_addi(out->buf, value);
 }
 
 void

@@ -174,22 +174,36 @@ nd_str_utf8_len(const char *octets, size_t len)
 	return n;
 }
 
+/* How many octets at the beginning are ASCII, but for the last few. Most of what is read is. */
+static size_t
+ascii_run(const char *octets, size_t len)
+{
+	const uint64_t tops = UINT64_C(0x8080808080808080);
+	uint64_t four[4];
+	size_t n;
+
+	for (n = 0; len - n >= sizeof(four); n += sizeof(four)) {
+		memcpy(four, octets + n, sizeof(four));
+		if (((four[0] | four[1] | four[2] | four[3]) & tops) != 0)
+			break;
+	}
+	for (; len - n >= sizeof(four[0]); n += sizeof(four[0])) {
+		memcpy(four, octets + n, sizeof(four[0]));
+		if ((four[0] & tops) != 0)
+			break;
+	}
+	return n;
+}
+
 bool
 nd_str_utf8(const char *octets, size_t len)
 {
 	size_t at = 0;
 
 	while (at < len) {
-		uint64_t eight;
 		size_t n;
 
-		/* Eight ASCII octets at once: most of what is read is base64. */
-		while (len - at >= sizeof(eight)) {
-			memcpy(&eight, octets + at, sizeof(eight));
-			if ((eight & 0x8080808080808080u) != 0)
-				break;
-			at += sizeof(eight);
-		}
+		at += ascii_run(octets + at, len - at);
 		if (at == len)
 			break;
 		n = nd_str_utf8_len(octets + at, len - at);
@@ -200,15 +214,16 @@ nd_str_utf8(const char *octets, size_t len)
 	return true;
 }
 
-/* Whether the next eight octets are ASCII and no controls, looked at in one step. */
-static bool
-eight_printable(const char *octets)
+/* Not 0 when one of the next eight octets is not ASCII or a control, looked at in one step. Of octets below 128 the difference has its top
+ * bit when it is less than 0. */
+static uint64_t
+unprintable(const char *octets)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
 	uint64_t x;
 
 	memcpy(&x, octets, sizeof(x));
-	return ((x | (x + ones) | ((x - ones * 0x20) & ~x)) & tops) == 0;
+	return (x | (x + ones) | (x - ones * 0x20)) & tops;
 }
 
 size_t
@@ -216,7 +231,10 @@ nd_str_printable(const char *octets, size_t len)
 {
 	size_t n = 0;
 
-	while (len - n >= 8 && eight_printable(octets + n))
+	while (len - n >= 32 && (unprintable(octets + n) | unprintable(octets + n + 8) | unprintable(octets + n + 16) |
+				    unprintable(octets + n + 24)) == 0)
+		n += 32;
+	while (len - n >= 8 && unprintable(octets + n) == 0)
 		n += 8;
 	return n;
 }
@@ -227,7 +245,7 @@ nd_str_has_control(const char *octets, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c;
 
-		while (len - i >= 8 && eight_printable(octets + i))
+		while (len - i >= 8 && unprintable(octets + i) == 0)
 			i += 8;
 		if (i == len)
 			break;
@@ -243,23 +261,16 @@ nd_str_has_control(const char *octets, size_t len)
 bool
 nd_str_eight(const char *octets, size_t len)
 {
-	unsigned char rest = 0;
-	uint64_t all = 0, eight;
-	size_t i;
-
-	for (i = 0; len - i >= sizeof(eight); i += sizeof(eight)) {
-		memcpy(&eight, octets + i, sizeof(eight));
-		all |= eight;
-	}
-	for (; i < len; i++)
-		rest |= (unsigned char)octets[i];
-	return (all & UINT64_C(0x8080808080808080)) != 0 || rest > 0x7f;
+	for (size_t i = ascii_run(octets, len); i < len; i++)
+		if ((unsigned char)octets[i] > 0x7f)
+			return true;
+	return false;
 }
 
 bool
 nd_str_ascii(const char *octets, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = nd_str_printable(octets, len); i < len; i++) {
 		if (octets[i] < 0x20 || octets[i] > 0x7e)
 			return false;
 	}

@@ -355,7 +355,9 @@ take_content(struct delivery *delivery, struct sched_job *sched_job, struct said
     struct nd_why *why)
 {
 	const struct queue_job *job = sched_job->job;
-	const enum mime_plain kind = deliver_head_kind(job);
+	/* Composed content has seven bits; of a ready message in the spool it is not known. */
+	const bool eight = job->spooled || nd_str_eight(job->body, (size_t)job->body_len);
+	const enum mime_plain kind = deliver_head_kind(job, eight);
 	const bool left_out = (mail->mail.without & SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8)) != 0;
 	const bool plain =
 	    kind != MIME_PLAIN_ALREADY && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
@@ -372,8 +374,7 @@ take_content(struct delivery *delivery, struct sched_job *sched_job, struct said
 	mail->body = job->body ? job->body + mail->skip : NULL;
 	mail->body_len = (size_t)(job->body_len - mail->skip);
 	mail->mail.size = sched_job->octets = mail->head_len + mail->body_len;
-	/* Composed content has seven bits; of a ready message in the spool it is not known. */
-	mail->mail.eight = job->spooled || nd_str_eight(job->body, (size_t)job->body_len);
+	mail->mail.eight = eight;
 	return err;
 }
 

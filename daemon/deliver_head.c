@@ -20,13 +20,13 @@
 #define NO_ROOM "there is no room for the header of the message"
 
 enum mime_plain
-deliver_head_kind(const struct queue_job *job)
+deliver_head_kind(const struct queue_job *job, bool eight)
 {
 	if (nd_str_eight(job->head, strlen(job->head)))
 		return MIME_PLAIN_ADDRESSES;
 	if (job->spooled)
 		return sender_plain(job);
-	if (!nd_str_eight(job->body, (size_t)job->body_len))
+	if (!eight)
 		return MIME_PLAIN_ALREADY;
 	return mime_plain_of(job->body, mime_plain_header_len(job->body, (size_t)job->body_len));
 }

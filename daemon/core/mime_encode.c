@@ -13,15 +13,16 @@
 /* Walks over the lines of all pieces, whatever ends them. */
 struct cursor {
 	const struct mime_piece *piece, *end;
-	size_t at;
-	bool cr; /* the piece holds a CR: rare, so that LF alone is looked for elsewhere */
+	const char *at, *limit; /* what is left of the piece */
+	bool cr;                /* the piece holds a CR: rare, so that LF alone is looked for elsewhere */
 };
 
 static void
 enter(struct cursor *cursor)
 {
-	cursor->at = 0;
-	cursor->cr = cursor->piece < cursor->end && memchr(cursor->piece->octets, '\r', cursor->piece->len) != NULL;
+	cursor->at = cursor->piece->octets;
+	cursor->limit = cursor->at + cursor->piece->len;
+	cursor->cr = memchr(cursor->at, '\r', cursor->piece->len) != NULL;
 }
 
 static struct cursor
@@ -29,20 +30,21 @@ start(const struct mime_piece *pieces, unsigned count)
 {
 	struct cursor cursor = { .piece = pieces, .end = pieces + count };
 
-	enter(&cursor);
+	if (count > 0)
+		enter(&cursor);
 	return cursor;
 }
 
 static const char *
-line_end(const struct cursor *cursor, const char *from, const char *limit)
+line_end(const struct cursor *cursor)
 {
 	const char *p;
 
 	if (!cursor->cr) {
-		p = memchr(from, '\n', (size_t)(limit - from));
-		return p != NULL ? p : limit;
+		p = memchr(cursor->at, '\n', (size_t)(cursor->limit - cursor->at));
+		return p != NULL ? p : cursor->limit;
 	}
-	for (p = from; p < limit && *p != '\n' && *p != '\r'; p++)
+	for (p = cursor->at; p < cursor->limit && *p != '\n' && *p != '\r'; p++)
 		continue;
 	return p;
 }
@@ -50,22 +52,19 @@ line_end(const struct cursor *cursor, const char *from, const char *limit)
 static bool
 next_line(struct cursor *cursor, const char **line, size_t *len)
 {
-	const char *from, *limit, *p;
+	const char *p;
 
-	while (cursor->piece < cursor->end && cursor->at >= cursor->piece->len) {
-		cursor->piece++;
+	while (cursor->at == cursor->limit) {
+		if (cursor->piece == cursor->end || ++cursor->piece == cursor->end)
+			return false;
 		enter(cursor);
 	}
-	if (cursor->piece >= cursor->end)
-		return false;
-	from = cursor->piece->octets + cursor->at;
-	limit = cursor->piece->octets + cursor->piece->len;
-	p = line_end(cursor, from, limit);
-	*line = from;
-	*len = (size_t)(p - from);
-	if (p < limit)
-		p += (p + 1 < limit && p[0] == '\r' && p[1] == '\n') ? 2 : 1;
-	cursor->at = (size_t)(p - cursor->piece->octets);
+	p = line_end(cursor);
+	*line = cursor->at;
+	*len = (size_t)(p - cursor->at);
+	if (p < cursor->limit)
+		p += (cursor->cr && p + 1 < cursor->limit && p[0] == '\r' && p[1] == '\n') ? 2 : 1;
+	cursor->at = p;
 	return true;
 }
 
@@ -98,7 +97,8 @@ eight_free(const char *octets)
 
 	memcpy(&x, octets, sizeof(x));
 	equals = x ^ (ones * '=');
-	return ((x | (x + ones) | ((x - ones * 0x20) & ~x) | ((equals - ones) & ~equals)) & tops) == 0;
+	/* Of octets below 128 a difference has its top bit when it is less than 0. */
+	return ((x | (x + ones) | (x - ones * 0x20) | (equals - ones)) & tops) == 0;
 }
 
 /* "From " at a line's start is changed by mailboxes in mbox format, a lone dot ends a message for careless relays. */
@@ -151,14 +151,16 @@ as_is(struct nd_buf *out, const struct mime_piece *pieces, unsigned count, size_
 	static const char head[] = "Content-Transfer-Encoding: 7bit\r\n\r\n";
 	struct cursor cursor = start(pieces, count);
 	const char *line;
+	char *place;
 	size_t len;
 
 	if (out->sink == NULL)
 		(void)nd_buf_reserve(out, sizeof(head) - 1 + octets);
 	nd_buf_adds(out, head);
-	while (next_line(&cursor, &line, &len) && !out->failed) {
-		nd_buf_add(out, line, len);
-		nd_buf_adds(out, "\r\n");
+	while (next_line(&cursor, &line, &len) && (place = nd_buf_reserve(out, len + 2)) != NULL) {
+		memcpy(place, line, len);
+		memcpy(place + len, "\r\n", 2);
+		nd_buf_grown(out, len + 2);
 		nd_buf_pass(out, 0);
 	}
 }

@@ -188,6 +188,7 @@ sched_add(struct sched *sched, struct queue_job *job, struct nd_now now)
 	}
 	entry = nd_xalloc(sizeof(*entry));
 	entry->job = job;
+	entry->severe = sched_severe(job);
 	entry->slot = -1;
 	entry->wish = -1;
 	entry->due = now.ms + (job->due - now.unix_ms);

@@ -33,6 +33,8 @@ struct limit;
 struct sched_job {
 	struct queue_job *job; /* owned */
 	enum sched_place place;
+	bool severe; /* as the job is; what is compared in a heap lies together */
+	bool last;   /* ready, it leaves behind all others: it may be bad itself */
 	nd_ms due;
 	size_t at;                     /* index in its heap */
 	struct sched_owner *owner;     /* borrowed */
@@ -41,7 +43,6 @@ struct sched_job {
 	nd_ms doubted;                 /* when it became uncertain here, if it did */
 	bool stays;                    /* it goes to no other account */
 	bool kept;                     /* waiting here beyond the horizon */
-	bool last;                     /* ready, it leaves behind all others: it may be bad itself */
 	int slot;                      /* the driver's note in the in-flight file; -1 none */
 	struct limit *limit;           /* what it is counted by while it is sent; borrowed */
 	unsigned rcpts;                /* so many of it */

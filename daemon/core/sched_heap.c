@@ -12,8 +12,8 @@ sched_heap_before(const struct sched_job *a, const struct sched_job *b, bool rea
 {
 	if (ready && a->last != b->last)
 		return b->last;
-	if (ready && sched_severe(a->job) != sched_severe(b->job))
-		return sched_severe(a->job);
+	if (ready && a->severe != b->severe)
+		return a->severe;
 	if (a->due != b->due)
 		return a->due < b->due;
 	return strcmp(a->job->id, b->job->id) < 0;

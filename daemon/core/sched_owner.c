@@ -110,8 +110,8 @@ goes_before(const struct sched_job *a, const struct sched_job *b)
 {
 	if (a->last != b->last)
 		return b->last;
-	if (sched_severe(a->job) != sched_severe(b->job))
-		return sched_severe(a->job);
+	if (a->severe != b->severe)
+		return a->severe;
 	if (a->owner->turn != b->owner->turn)
 		return a->owner->turn < b->owner->turn;
 	return sched_heap_before(a, b, true);

@@ -6,7 +6,6 @@
 #include "common/str.h"
 #include "daemon/core/smtp_check.h"
 
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -106,7 +105,8 @@ add_notify(const char *address, struct nd_buf *out)
 static void
 add_size(const struct smtp_mail *mail, struct nd_buf *out)
 {
-	(void)nd_buf_addf(out, " SIZE=%" PRIu64, mail->size);
+	(void)nd_buf_adds(out, " SIZE=");
+	(void)nd_buf_addi(out, (int64_t)mail->size);
 }
 
 static void
@@ -196,7 +196,9 @@ smtp_ext_write_mail(const struct smtp_mail *mail, unsigned used, struct nd_buf *
 {
 	char wire[IDN_ADDRESS_SIZE];
 
-	(void)nd_buf_addf(out, "MAIL FROM:<%s>", idn_wire(mail->from, wire));
+	(void)nd_buf_adds(out, "MAIL FROM:<");
+	(void)nd_buf_adds(out, idn_wire(mail->from, wire));
+	(void)nd_buf_addc(out, '>');
 	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
 		if ((used & SMTP_EXT_BIT(ext)) && table[ext].on_mail)
 			table[ext].on_mail(mail, out);
@@ -209,7 +211,9 @@ smtp_ext_write_rcpt(const char *address, unsigned used, struct nd_buf *out)
 	char wire[IDN_ADDRESS_SIZE];
 
 	address = idn_wire(address, wire);
-	(void)nd_buf_addf(out, "RCPT TO:<%s>", address);
+	(void)nd_buf_adds(out, "RCPT TO:<");
+	(void)nd_buf_adds(out, address);
+	(void)nd_buf_addc(out, '>');
 	for (unsigned ext = 0; ext < SMTP_EXT_COUNT; ext++)
 		if ((used & SMTP_EXT_BIT(ext)) && table[ext].on_rcpt)
 			table[ext].on_rcpt(address, out);

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#define ROOM_KEPT 16384u /* of a content, between mails */
+
 static void say_mail(struct smtp_proto *proto);
 static void say_rcpt(struct smtp_proto *proto);
 static void say_data(struct smtp_proto *proto);
@@ -218,6 +220,8 @@ smtp_talk_choose(struct smtp_proto *proto)
 	proto->stuff = (struct smtp_stuff){ .chunk = pace >= SMTP_CHUNKED };
 	proto->owed = 0;
 	nd_buf_clear(&proto->body);
+	if (pace == SMTP_ONE_FLIGHT)
+		(void)nd_buf_reserve(&proto->body, (size_t)mail->size + 2);
 }
 
 /* What of it the refusal may speak of, beside what was added to MAIL and RCPT. */
@@ -442,11 +446,15 @@ smtp_talk_say_bdat(struct smtp_proto *proto)
 	struct nd_buf *body = &proto->body;
 
 	smtp_stuff_end(&proto->stuff, body);
-	(void)nd_buf_addf(&proto->out, "BDAT %zu LAST\r\n", body->len);
+	(void)nd_buf_adds(&proto->out, "BDAT ");
+	(void)nd_buf_addi(&proto->out, (int64_t)body->len);
+	(void)nd_buf_adds(&proto->out, " LAST\r\n");
 	if (body->len > 0)
 		(void)nd_buf_add(&proto->out, body->octets, body->len);
-	if (!body->failed)
+	if (!body->failed && body->room > ROOM_KEPT)
 		nd_buf_done(body);
+	else if (!body->failed)
+		nd_buf_clear(body);
 }
 
 static enum smtp_state

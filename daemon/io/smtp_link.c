@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define REPLIES_USUAL 512u /* octets of input that room is made for; libevent would take 16 KiB for each reply */
+
 static void obey(void *arg);
 
 void
@@ -95,6 +97,7 @@ smtp_link_attend(struct smtp_link *link, struct bufferevent *bev)
 	link->bev = bev;
 	bufferevent_setcb(bev, on_read, on_write, on_event, link);
 	bufferevent_setwatermark(bev, EV_READ, 0, SMTP_LINK_INPUT_MAX);
+	(void)bufferevent_set_max_single_read(bev, REPLIES_USUAL);
 	bufferevent_setwatermark(bev, EV_WRITE, SMTP_LINK_OUTPUT_LOW, 0);
 }
 

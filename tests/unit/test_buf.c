@@ -31,6 +31,20 @@ octets_come_out_as_they_went_in(void **state)
 }
 
 static void
+numbers_are_written_as_digits(void **state)
+{
+	struct nd_buf buf;
+
+	(void)state;
+	nd_buf_init(&buf, 100);
+	assert_true(nd_buf_addi(&buf, 0) && nd_buf_addc(&buf, ' '));
+	assert_true(nd_buf_addi(&buf, 2048) && nd_buf_addc(&buf, ' '));
+	assert_true(nd_buf_addi(&buf, INT64_MAX) && nd_buf_addi(&buf, INT64_MIN));
+	assert_string_equal(nd_buf_text(&buf), "0 2048 9223372036854775807-9223372036854775808");
+	nd_buf_done(&buf);
+}
+
+static void
 a_nul_follows_the_octets(void **state)
 {
 	struct nd_buf buf;
@@ -209,6 +223,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(octets_come_out_as_they_went_in),
+		cmocka_unit_test(numbers_are_written_as_digits),
 		cmocka_unit_test(a_nul_follows_the_octets),
 		cmocka_unit_test(the_limit_is_reached_and_not_passed),
 		cmocka_unit_test(after_a_failure_everything_is_refused_until_it_is_cleared),

@@ -500,6 +500,67 @@ reading_where_it_lies_finds_the_same(void **state)
 }
 
 static void
+a_bad_octet_is_seen_in_every_place_of_a_long_string(void **state)
+{
+	static const struct {
+		const char *octets;
+		enum nd_err err;
+	} rows[] = {
+		{ "\x01", ND_ESYNTAX },
+		{ "\t", ND_ESYNTAX },
+		{ "\n", ND_ESYNTAX },
+		{ "\x1f", ND_ESYNTAX },
+		{ "\x80", ND_ESYNTAX },
+		{ "\xc3", ND_ESYNTAX },
+		{ "\xff", ND_ESYNTAX },
+		{ "\\x", ND_ESYNTAX },
+		{ "\x7f", ND_OK },
+		{ "\xc3\xb6", ND_OK },
+		{ "\xe2\x82\xac", ND_OK },
+		{ "\\n", ND_OK },
+	};
+	struct json_tree tree;
+	char text[106];
+
+	(void)state;
+	for (size_t at = 2; at < sizeof(text) - 5; at++) {
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			memset(text, 'a', sizeof(text));
+			memcpy(text, "[\"", 2);
+			memcpy(text + sizeof(text) - 2, "\"]", 2);
+			memcpy(text + at, rows[i].octets, strlen(rows[i].octets));
+			assert_int_equal(
+			    json_read_here(&tree, text, sizeof(text), &json_limits_small, NULL, NULL, NULL),
+			    rows[i].err);
+			if (rows[i].err == ND_OK)
+				json_done(&tree);
+		}
+	}
+}
+
+/* The first octets that are decoded lie in one place, more of them in another. */
+static void
+an_escape_is_decoded_in_a_string_of_every_size(void **state)
+{
+	static char text[10008];
+	struct json_tree tree;
+
+	(void)state;
+	for (size_t len = 1; len < 10000; len += len < 100 ? 1 : 97) {
+		const char *got;
+
+		memset(text, 'a', sizeof(text));
+		memcpy(text, "[\"\\n", 4);
+		memcpy(text + 4 + len, "\\t\"]", 4);
+		assert_int_equal(json_read(&tree, text, len + 8, &json_limits_small, NULL, NULL), ND_OK);
+		got = tree.root->child->text;
+		assert_int_equal(tree.root->child->len, len + 2);
+		assert_true(got[0] == '\n' && got[len + 1] == '\t' && strspn(got + 1, "a") == len);
+		json_done(&tree);
+	}
+}
+
+static void
 a_value_before_others_is_taken_alone_and_its_lines_are_counted(void **state)
 {
 	char octets[] = "{\n\"a\":\"" A64 "\\n\"\n,\"b\":2}\n{\"c\":\"" A64 "\"}";
@@ -589,6 +650,8 @@ main(void)
 		cmocka_unit_test(types_have_names),
 		cmocka_unit_test(members_that_do_not_belong_there_are_named),
 		cmocka_unit_test(reading_where_it_lies_finds_the_same),
+		cmocka_unit_test(a_bad_octet_is_seen_in_every_place_of_a_long_string),
+		cmocka_unit_test(an_escape_is_decoded_in_a_string_of_every_size),
 		cmocka_unit_test(a_value_before_others_is_taken_alone_and_its_lines_are_counted),
 		cmocka_unit_test(a_span_ends_with_its_last_bracket),
 		cmocka_unit_test(a_member_is_added_once_and_clean),

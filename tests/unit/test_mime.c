@@ -393,6 +393,30 @@ text_that_mailers_would_change_is_quoted(void **state)
 	assert_has(mail, "=46rom here\r\n=2E\r\ntrailing=20\r\nx=3Dy, caf=C3=A9\r\n");
 }
 
+/* Eight octets are looked at together: none that a relay would change may be missed, wherever it stands. */
+static void
+every_octet_is_quoted_in_every_place(void **state)
+{
+	struct fixture *f = *state;
+	char text[24], quoted[4];
+
+	for (size_t at = 0; at + 2 < sizeof(text); at++) {
+		for (unsigned c = 1; c < 0x80; c++) {
+			const bool stays = c == '\n' || c == '\r' || c == '\t' || (c >= ' ' && c < 0x7f);
+			const char *body;
+
+			memset(text, 'x', sizeof(text) - 1);
+			text[sizeof(text) - 1] = '\0';
+			text[at] = (char)c;
+			set_text(f, text);
+			body = compose(f);
+			assert_int_equal(strstr(body, "Encoding: 7bit\r\n") != NULL, stays);
+			(void)snprintf(quoted, sizeof(quoted), "=%02X", c);
+			assert_int_equal(strstr(body, quoted) != NULL, !stays);
+		}
+	}
+}
+
 static void
 quoted_printable_rows_hold_at_most_76(void **state)
 {
@@ -710,6 +734,7 @@ main(void)
 		TEST(the_first_line_of_the_text_is_the_subject_of_last_resort),
 		TEST(severity_sets_the_priority_headers_unless_the_job_does),
 		TEST(text_that_mailers_would_change_is_quoted),
+		TEST(every_octet_is_quoted_in_every_place),
 		TEST(quoted_printable_rows_hold_at_most_76),
 		TEST(base64_is_used_where_it_is_shorter),
 		TEST(html_gets_a_text_beside_it),

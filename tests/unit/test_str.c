@@ -129,6 +129,35 @@ controls_are_seen_in_all_their_forms(void **state)
 	assert_true(nd_str_eight("eight by eight\xc3\xb6 and more than sixteen", 38));
 }
 
+/* Many octets are looked at together: none may be missed, wherever it stands. */
+static void
+every_octet_is_seen_in_every_place(void **state)
+{
+	char text[80];
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof(text); len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (unsigned c = 0; c < 256; c++) {
+				const bool plain = c >= 0x20 && c < 0x7f;
+				size_t n;
+
+				memset(text, 'a' + (int)(at % 26), len);
+				text[at] = (char)c;
+				n = nd_str_printable(text, len);
+				assert_true(plain ? n > len - 8 || len < 8 : n <= at);
+				assert_true(n <= len && (n == len || len - n < 8 || !plain));
+				assert_int_equal(nd_str_ascii(text, len), plain);
+				assert_int_equal(nd_str_eight(text, len), c > 0x7f);
+				assert_int_equal(nd_str_utf8(text, len), c < 0x80);
+				/* 0xc2 begins one, in what is UTF-8 */
+				assert_int_equal(nd_str_has_control(text, len),
+				    c < 0x20 || c == 0x7f || (c == 0xc2 && at + 1 < len));
+			}
+		}
+	}
+}
+
 static void
 cuts_fall_between_characters(void **state)
 {
@@ -421,6 +450,7 @@ main(void)
 		cmocka_unit_test(yes_and_no_have_four_words_each),
 		cmocka_unit_test(utf8_is_strict),
 		cmocka_unit_test(controls_are_seen_in_all_their_forms),
+		cmocka_unit_test(every_octet_is_seen_in_every_place),
 		cmocka_unit_test(cuts_fall_between_characters),
 		cmocka_unit_test(comparing_ignores_ascii_case_only),
 		cmocka_unit_test(the_nearest_word_is_found),
