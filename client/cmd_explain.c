@@ -271,7 +271,7 @@ answer(struct cmd *cmd, const struct args *args, enum explain_lang lang, const c
 
 	if (account == NULL) {
 		table = load(cmd, args);
-		explain_json(table, text, NULL, lang, out);
+		explain_json(table, text, NULL, NULL, lang, out);
 		explain_free(table);
 		return CMD_DONE;
 	}

@@ -191,7 +191,7 @@ class Setup(ProgramTest):
         while 'not yet: queued' not in said:
             said = process.stderr.readline()
             self.assertNotEqual(said, '')
-        self.assertIn('Add-MailboxPermission -Identity "%s" -User %s -AccessRights' % (provider.MAILBOX, provider.OBJECT_ID), process.stderr.readline())
+        self.assertIn('Add-MailboxPermission -Identity %s -User %s -AccessRights' % (provider.MAILBOX, provider.OBJECT_ID), process.stderr.readline())
         fake.provider.faults.clear()
         out, _ = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 0, out)

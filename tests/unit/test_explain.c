@@ -324,8 +324,8 @@ json_tells_all_rows_that_fit(void **state)
 	(void)state;
 	nd_buf_init(&out, 65536);
 	explain_json(explain_used(),
-	    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", &facts,
-	    EXPLAIN_JA, &out);
+	    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", NULL,
+	    &facts, EXPLAIN_JA, &out);
 	assert_int_equal(json_read(&tree, nd_buf_text(&out), out.len, &json_limits_small, NULL, &why), ND_OK);
 	assert_string_equal(json_get_text(tree.root, "lang"), "ja");
 	match = json_get(tree.root, "matches")->child;
@@ -339,7 +339,7 @@ json_tells_all_rows_that_fit(void **state)
 	assert_string_equal(json_get_text(match->next->next, "id"), "exo-auth-setting");
 	json_done(&tree);
 	nd_buf_clear(&out);
-	explain_json(explain_used(), "nothing of that", NULL, EXPLAIN_EN, &out);
+	explain_json(explain_used(), "nothing of that", NULL, NULL, EXPLAIN_EN, &out);
 	assert_non_null(strstr(nd_buf_text(&out), "\"matches\":[]}\n"));
 	nd_buf_done(&out);
 }
