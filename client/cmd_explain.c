@@ -96,8 +96,73 @@ reply_in(const char *reason)
 	return reason;
 }
 
+/* -- the daemon -- */
+
+static enum nd_err
+ask_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *text, struct link_reply *reply,
+    struct nd_why *why)
+{
+	struct link_request request = { .method = "POST", .path = "/v1/explain", .type = "application/json" };
+	struct json_out json;
+	struct nd_buf body;
+	enum nd_err err;
+
+	nd_buf_init(&body, 65536);
+	json_out_init(&json, &body);
+	json_out_object(&json, NULL);
+	json_out_text(&json, "text", text);
+	json_out_text(&json, "lang", explain_lang_name(lang));
+	json_out_text(&json, "account", account);
+	json_out_object_end(&json);
+	request.body = nd_buf_text(&body);
+	request.len = body.len;
+	err = link_call(cmd->socket, &request, reply, why);
+	nd_buf_done(&body);
+	return err;
+}
+
+/* -- hints -- */
+
+/* Remedy and commands as the daemon's own hints have them; what a token tells needs its cause too. */
+static void
+put_hint(const struct json_node *root, struct nd_buf *out)
+{
+	const struct json_node *matches = json_get(root, "matches"), *match = matches != NULL ? matches->child : NULL;
+	const struct json_node *commands = json_get(match, "commands"), *one;
+	const char *cause = json_get_text(match, "cause"), *remedy = json_get_text(match, "remedy");
+
+	if (remedy == NULL)
+		return;
+	if (json_true(match, "token") && cause != NULL)
+		(void)nd_buf_addf(out, "%s ", cause);
+	(void)nd_buf_adds(out, remedy);
+	for (one = commands != NULL ? commands->child : NULL; one != NULL; one = one->next)
+		(void)nd_buf_addf(out, "%s%s", one == commands->child ? ": " : "; ", one->text);
+}
+
+/* false: it does not say. */
+static bool
+hint_of_daemon(
+    struct cmd *cmd, const char *account, enum explain_lang lang, const char *reason, struct nd_buf *out)
+{
+	struct json_tree tree = { 0 };
+	struct link_reply reply;
+	struct nd_why why;
+	bool told;
+
+	if (account == NULL)
+		return false;
+	told = ask_daemon(cmd, account, lang, reason, &reply, &why) == ND_OK && reply.status == 200 &&
+	       cmd_read(&reply, &tree, &why) == ND_OK;
+	if (told)
+		put_hint(tree.root, out);
+	json_done(&tree);
+	link_reply_done(&reply);
+	return told;
+}
+
 char *
-cmd_hint(const struct json_node *node)
+cmd_hint(struct cmd *cmd, const struct json_node *node)
 {
 	const char *hint = json_get_text(node, "hint"), *reason = json_get_text(node, "reason");
 	const char *account = json_get_text(node, "account"), *name = json_get_text(node, "name");
@@ -109,7 +174,8 @@ cmd_hint(const struct json_node *node)
 	if (hint == NULL)
 		return NULL;
 	nd_buf_init(&words, 65536);
-	if (lang != EXPLAIN_EN && reason != NULL) {
+	if (lang != EXPLAIN_EN && reason != NULL &&
+	    !hint_of_daemon(cmd, facts.account, lang, reply_in(reason), &words)) {
 		explain_use(load(NULL, NULL));
 		(void)explain_hint(reply_in(reason), &facts, lang, &words);
 		explain_use(NULL);
@@ -234,29 +300,6 @@ gather(const struct args *args, struct nd_buf *text, struct nd_why *why)
 		(void)nd_buf_adds(text, args->words[i]);
 	}
 	return ND_OK;
-}
-
-static enum nd_err
-ask_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *text, struct link_reply *reply,
-    struct nd_why *why)
-{
-	struct link_request request = { .method = "POST", .path = "/v1/explain", .type = "application/json" };
-	struct json_out json;
-	struct nd_buf body;
-	enum nd_err err;
-
-	nd_buf_init(&body, 65536);
-	json_out_init(&json, &body);
-	json_out_object(&json, NULL);
-	json_out_text(&json, "text", text);
-	json_out_text(&json, "lang", explain_lang_name(lang));
-	json_out_text(&json, "account", account);
-	json_out_object_end(&json);
-	request.body = nd_buf_text(&body);
-	request.len = body.len;
-	err = link_call(cmd->socket, &request, reply, why);
-	nd_buf_done(&body);
-	return err;
 }
 
 /* The answer as the API gives it, by the daemon or without it. Returns the exit code. */

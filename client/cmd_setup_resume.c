@@ -162,7 +162,7 @@ look(struct cmd *cmd, const char *id, unsigned seconds)
 		reason = json_get_text(tree.root, "reason");
 		writer_line(&cmd->err, WRITER_WARN, "not yet: %s%s%s", state != NULL ? state : "?",
 		    reason != NULL ? ": " : "", reason != NULL ? reason : "");
-		if ((hint = cmd_hint(tree.root)) != NULL)
+		if ((hint = cmd_hint(cmd, tree.root)) != NULL)
 			writer_line(&cmd->err, WRITER_PLAIN, "  remedy: %s", hint);
 		free(hint);
 		code = CMD_PENDING;

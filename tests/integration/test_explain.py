@@ -149,7 +149,7 @@ class TheToken(Probes):
         fake = self.stand_in()
         fake.provider.faults['AUTH'] = '535 5.7.3 Authentication unsuccessful [X]'
         d = self.daemon(self.microsoft(fake), start=False).long_in_use().start()
-        d.submit(to=['ops@contoso.example'], text='x')
+        job = d.submit(to=['ops@contoso.example'], text='x')
         until(lambda: d.account('m')['state'] == 'held', 'the account is held')
         told = d.post('/v1/explain', {'text': WRONG, 'account': 'm'}, True).json['matches']
         self.assertEqual([(m['id'], m.get('token')) for m in told[:2]], [('token-no-principal', True), ('exo-auth-unsuccessful', None)])
@@ -158,6 +158,11 @@ class TheToken(Probes):
         told = d.post('/v1/explain', {'text': WRONG, 'account': 'm'}, False)
         self.assertEqual(told.json['matches'][0]['id'], 'exo-auth-unsuccessful')
         self.assertNotIn(provider.OBJECT_ID, told.body.decode())
+        # the hints of accounts and jobs too, though the daemon's own are English
+        for words in (('status',), ('account', 'show', 'm'), ('show', job)):
+            shown = ctl('--socket', d.socket, *words, env={'LC_ALL': 'ja_JP.UTF-8'}).stdout
+            self.assertIn('トークンに問題はありません。', shown, words)
+            self.assertIn(command, shown, words)
         self.assertNotIn('token-', json.dumps(d.post('/v1/explain', {'text': DISABLED, 'account': 'm'}, True).json))
 
 
