@@ -197,6 +197,15 @@ class Setup(ProgramTest):
         self.assertEqual(process.returncode, 0, out)
         self.assertIn('delivered', out)
 
+    def test_resume_sends_to_the_accounts_own_mailbox_where_nobody_else_is_named(self):
+        fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)
+        self.addCleanup(fake.close)
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', secret=fake.facts['secret']))
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'm'], capture_output=True, text=True, check=False,
+                              timeout=120)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual([mail['to'] for mail in fake.journal('mail')], [[provider.MAILBOX]])
+
     def test_resume_ends_with_a_real_mail(self):
         fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)
         self.addCleanup(fake.close)
