@@ -142,8 +142,7 @@ put_hint(const struct json_node *root, struct nd_buf *out)
 
 /* false: it does not say. */
 static bool
-hint_of_daemon(
-    struct cmd *cmd, const char *account, enum explain_lang lang, const char *reason, struct nd_buf *out)
+hint_of_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *reason, struct nd_buf *out)
 {
 	struct json_tree tree = { 0 };
 	struct link_reply reply;
