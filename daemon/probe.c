@@ -169,6 +169,8 @@ begin_step(struct probe *probe, struct line *line, bool ok)
 	json_out_int(&line->out, "ms", loop_now(probe->app->loop).ms - probe->since);
 	if (probe->step == PROBE_TOKEN && probe->skew_known)
 		json_out_int(&line->out, "skew_seconds", probe->skew);
+	if (probe->step == PROBE_CLAIMS && claims_broad(&probe->claims))
+		json_out_bool(&line->out, "broad", true);
 	if (probe->step == PROBE_RCPT)
 		json_out_text(&line->out, "to", probe->rcpt);
 	if (probe->step == PROBE_CERTIFICATE && probe->inspected)

@@ -212,6 +212,15 @@ add_broad(const char *rights, struct nd_buf *out)
 			    broad[i].pattern);
 }
 
+bool
+claims_broad(const struct claims *claims)
+{
+	for (size_t i = 0; i < ROWS(broad); i++)
+		if (has_right(claims->roles, broad[i].pattern) || has_right(claims->scopes, broad[i].pattern))
+			return true;
+	return false;
+}
+
 nd_ms
 claims_ahead(const struct claims *claims, nd_unix now)
 {

@@ -124,11 +124,17 @@ what_a_token_says_is_fit_to_be_shown(void **state)
 static void
 a_token_that_can_do_more_than_send_is_named(void **state)
 {
+	struct claims claims;
+
 	(void)state;
 	assert_words("{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\",\"Directory.Read.All\"]}", NOW,
 	    "this token can also read your directory");
 	assert_words("{" MAIL BASE ",\"scp\":\"SMTP.Send https://graph.microsoft.com/Mail.ReadWrite\"}", NOW,
 	    "this token can also read mail");
+	read("{" MAIL BASE ",\"roles\":[\"SMTP.SendAsApp\",\"Directory.Read.All\"]}", &claims);
+	assert_true(claims_broad(&claims));
+	read("{" MAIL BASE ",\"scp\":\"SMTP.Send offline_access\"}", &claims);
+	assert_false(claims_broad(&claims));
 }
 
 static void
