@@ -75,13 +75,7 @@ load(struct cmd *cmd, const struct args *args)
 enum explain_lang
 cmd_language(void)
 {
-	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-	const char *value;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if ((value = getenv(names[i])) != NULL && value[0] != '\0')
-			return explain_lang_of(value);
-	return EXPLAIN_EN;
+	return explain_lang_here(getenv);
 }
 
 /* "account m365 is held: auth-refused: 535 5.7.3 …": a reply begins with its code. */

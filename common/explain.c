@@ -29,6 +29,18 @@ explain_lang_of(const char *name)
 	return ja ? EXPLAIN_JA : EXPLAIN_EN;
 }
 
+enum explain_lang
+explain_lang_here(char *(*get)(const char *name))
+{
+	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *value;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((value = get(names[i])) != NULL && value[0] != '\0')
+			return explain_lang_of(value);
+	return EXPLAIN_EN;
+}
+
 const char *
 explain_lang_name(enum explain_lang lang)
 {

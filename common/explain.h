@@ -106,6 +106,8 @@ void explain_json(const struct explain_table *table, const char *text, const str
 
 /* "ja", "ja_JP.UTF-8", "ja-JP;q=1, en" are Japanese, all else English. NULL is English. */
 enum explain_lang explain_lang_of(const char *name);
+/* By the locale, whose variables `get` tells (getenv). */
+enum explain_lang explain_lang_here(char *(*get)(const char *name));
 const char *explain_lang_name(enum explain_lang lang);
 const char *explain_class_name(enum explain_class class);
 const char *explain_cause(const struct explain_row *row, enum explain_lang lang); /* English where there is no other */

@@ -226,8 +226,8 @@ put_explained(struct probe *probe, const struct probe_fault *fault, struct line 
 	if (!row && explain_find(explain_used(), fault->why->text, &facts, found) > 0)
 		row = found[0];
 	if (row) {
-		explain_fill(explain_cause(row, EXPLAIN_EN), &facts, cause);
-		explain_cure(row, &facts, EXPLAIN_EN, remedy);
+		explain_fill(explain_cause(row, probe->lang), &facts, cause);
+		explain_cure(row, &facts, probe->lang, remedy);
 		wait = wait > 0 ? wait : row->wait;
 	} else {
 		(void)nd_buf_adds(remedy, nd_why_hint(fault->why));
@@ -400,6 +400,7 @@ probe_start(struct app *app, const struct probe_wish *wish)
 	probe->held = reload_hold(wish->held);
 	probe->conf = wish->conf;
 	probe->send = wish->send;
+	probe->lang = wish->lang;
 	probe->to = nd_xstrdup(wish->to);
 	probe->line = wish->line;
 	probe->tell_over = wish->over;

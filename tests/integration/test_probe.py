@@ -38,9 +38,9 @@ class Probes(test_faults.Faults):
         self.assertNotRegex(done.stderr, notifyd.SANITIZER)
         return done.returncode, lines(done.stdout)
 
-    def ctl(self, daemon, *args, socket=None):
-        env = dict(os.environ, LC_ALL='C.UTF-8', PATH='/nonexistent')
-        return subprocess.run([NOTIFYCTL, '--socket', socket or daemon.socket, *args], capture_output=True, text=True, timeout=90,
+    def ctl(self, daemon, *args, socket=None, locale='C.UTF-8'):
+        env = dict(os.environ, LC_ALL=locale, PATH='/nonexistent')
+        return subprocess.run([NOTIFYCTL, '--socket', socket or daemon.socket, *args], capture_output=True, encoding='utf-8', timeout=90,
                               check=False, env=env)
 
     def failed(self, told, step, *words):
@@ -233,6 +233,20 @@ class Client(Probes):
         done = subprocess.run([NOTIFYCTL, '--socket', d.socket, 'account', 'test', 'm'], capture_output=True, text=True, timeout=90,
                               check=False, env={'LC_ALL': 'C'})
         self.assertRegex(done.stdout, r'(?m)^FAIL auth')
+
+    def test_causes_and_remedies_are_told_in_the_language_of_the_locale(self):
+        fake = self.stand_in()
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
+        d = self.daemon(self.microsoft(fake))
+        command = 'New-ServicePrincipal -AppId %s -ObjectId %s' % (fake.facts['client_id'], test_faults.provider.OBJECT_ID)
+        for words, socket in ((('account', 'test', 'm'), None), (('account', 'test', 'm', '--config', d.config), d.folder + '/gone.sock'),
+                              (('doctor',), None)):
+            done = self.ctl(d, *words, socket=socket, locale='ja_JP.UTF-8')
+            self.assertIn(command, done.stdout, words)
+            self.assertIn('反映には 15 ～ 30 分かかります。', done.stdout, words)
+            self.assertEqual('トークンに問題はありません。' in done.stdout, words[0] == 'account', done)    # the doctor tells no cause
+            done = self.ctl(d, *words, socket=socket)
+            self.assertNotIn('反映', done.stdout, words)
 
     def test_notifyctl_tests_what_is_not_in_use_with_and_without_a_daemon(self):
         fake = self.stand_in()

@@ -363,6 +363,14 @@ json_tells_all_rows_that_fit(void **state)
 	nd_buf_done(&out);
 }
 
+static char *
+messages_in_japanese(const char *name)
+{
+	static char ja[] = "ja_JP.UTF-8", c[] = "C", none[] = "";
+
+	return strcmp(name, "LC_MESSAGES") == 0 ? ja : strcmp(name, "LANG") == 0 ? c : none;
+}
+
 static void
 the_language_is_read_from_locales_and_http(void **state)
 {
@@ -374,6 +382,7 @@ the_language_is_read_from_locales_and_http(void **state)
 	assert_int_equal(explain_lang_of("C"), EXPLAIN_EN);
 	assert_int_equal(explain_lang_of(""), EXPLAIN_EN);
 	assert_int_equal(explain_lang_of(NULL), EXPLAIN_EN);
+	assert_int_equal(explain_lang_here(messages_in_japanese), EXPLAIN_JA);
 }
 
 /* -- files -- */
