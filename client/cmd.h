@@ -29,6 +29,8 @@ enum cmd_exit {
 struct cmd {
 	const char *socket; /* borrowed */
 	bool json;          /* the API's JSON instead of text */
+	const char *
+	    account; /* whom refusals are about, so that their hints can be told in the user's language; NULL: they are told as they come */
 	struct writer out, err;
 };
 

@@ -159,11 +159,15 @@ cmd_hint(struct cmd *cmd, const struct json_node *node)
 {
 	const char *hint = json_get_text(node, "hint"), *reason = json_get_text(node, "reason");
 	const char *account = json_get_text(node, "account"), *name = json_get_text(node, "name");
-	struct explain_facts facts = { .account = account != NULL ? account : name,
+	struct explain_facts facts = { .account = account != NULL ? account
+						  : name != NULL  ? name
+								  : cmd->account,
 		.host = json_get_text(node, "relay") };
 	enum explain_lang lang = cmd_language();
 	struct nd_buf words;
 
+	if (reason == NULL)
+		reason = json_get_text(node, "detail");
 	if (hint == NULL)
 		return NULL;
 	nd_buf_init(&words, 65536);
