@@ -38,6 +38,7 @@
 #include "daemon/core/expiry.h"
 #include "daemon/core/intake_limit.h"
 #include "daemon/core/machine.h"
+#include "daemon/core/mime_plain.h"
 #include "daemon/core/oauth.h"
 #include "daemon/core/quota.h"
 #include "daemon/core/report.h"
@@ -475,9 +476,10 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 /* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
  * be named as one. */
 /* Its rendition for another account, and whether it wants none. */
-#define SENDER_UTF8 "utf8" /* the fact that its header names somebody whose address has no ASCII form */
+#define SENDER_UTF8 "utf8"   /* the fact that its header names somebody whose address has no ASCII form */
+#define SENDER_WORDS "words" /* the fact that its header has words that are not ASCII, and no such address */
 bool sender_pinned(const struct queue_job *job);
-bool sender_utf8(const struct queue_job *job);
+enum mime_plain sender_plain(const struct queue_job *job);
 bool sender_requires_tls(const struct queue_job *job);
 void sender_move(struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
@@ -514,11 +516,12 @@ void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
 void feed_free(struct app *app);
 
 /* shape.c */
-/* tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
-void shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out);
+/* For whoever asked by `request`. tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
+void shape_job(struct app *app, const struct http_request *request, const struct queue_job *job,
+    const struct store_req *tale, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
-void shape_health(const struct health *health, const char *account, struct nd_now now,
+void shape_health(struct app *app, const struct http_request *request, const struct engine_account *account,
     struct json_out *out); /* of one that is not ok: reason, hint */
 struct shape_counts {
 	int64_t queued, sending;

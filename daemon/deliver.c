@@ -88,9 +88,11 @@ end_session(struct delivery *delivery, const struct smtp_fault *fault)
 {
 	struct app *app = delivery->app;
 	struct pool_session *session = delivery->session;
+	struct engine_account *account = session->account;
+	const bool opening = fault && session->state == POOL_OPENING;
+	const unsigned met = account->health.met;
 
-	if (fault && session->state == POOL_OPENING) {
-		transcripts_unopened(app, session, delivery->link, fault);
+	if (opening) {
 		nd_log(ND_LOG_WARNING,
 		    ND_FIELDS({ "ACCOUNT", session->account->conf->name }, { "SESSION", session->id },
 			{ "RELAY", delivery->link ? smtp_link_relay(delivery->link) : NULL },
@@ -102,6 +104,8 @@ end_session(struct delivery *delivery, const struct smtp_fault *fault)
 	for (unsigned i = 0; i < delivery->said_count; i++)
 		take_back(&delivery->said[i], session->jobs[i]->job);
 	engine_gone(app->engine, session, fault, loop_now(app->loop));
+	if (opening && account->health.met != met)
+		transcripts_unopened(app, account, delivery->link, fault);
 	free_delivery(delivery);
 	loop_soon(app->loop, app_pump, app);
 }
@@ -180,6 +184,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	struct engine_account *account = delivery->session->account;
 	const bool sealed = job->job->sealed;
 	const uint64_t too_big = account->habits.too_big;
+	const unsigned met = account->health.met;
 	enum smtp_ext left_out;
 
 	(void)snprintf(job->tls, sizeof(job->tls), "%s", link ? smtp_link_tls(link) : "");
@@ -190,7 +195,7 @@ on_outcome(void *owner, struct smtp_link *link, const struct smtp_outcome *outco
 	left_out = engine_outcome(app->engine, delivery->session, &told, loop_now(app->loop));
 	if (left_out != SMTP_EXT_NONE)
 		tell_left_out(account, left_out, &told, sealed);
-	transcripts_outcome(app, delivery->session, job, link, outcome);
+	transcripts_outcome(app, delivery->session, job, link, outcome, account->health.met != met);
 	if (account->habits.too_big != too_big)
 		nd_log(ND_LOG_NOTICE, ND_FIELDS({ "ACCOUNT", account->conf->name }),
 		    "%s refused a message of %llu octets for its size: for %d h nothing as large is tried there",
@@ -350,15 +355,16 @@ take_content(struct delivery *delivery, struct sched_job *sched_job, struct said
     struct nd_why *why)
 {
 	const struct queue_job *job = sched_job->job;
-	const bool utf8 = deliver_head_utf8(job);
+	const enum mime_plain kind = deliver_head_kind(job);
 	const bool left_out = (mail->mail.without & SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8)) != 0;
-	const bool plain = utf8 && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
+	const bool plain =
+	    kind != MIME_PLAIN_ALREADY && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
 	enum nd_err err = deliver_head_make(delivery->app->spool, job, plain, &said->head, why);
 
 	if (plain != sched_job->plain || said->begins)
 		sched_job->sha256[0] = '\0';
 	sched_job->plain = plain;
-	mail->mail.utf8 = utf8 && !plain;
+	mail->mail.utf8 = kind == MIME_PLAIN_ADDRESSES && !plain;
 	mail->mail.author = delivery->session->account->conf->from_box.address;
 	mail->head = said->head.octets ? said->head.octets : job->head;
 	mail->head_len = said->head.octets ? said->head.len : strlen(job->head);

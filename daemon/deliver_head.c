@@ -15,19 +15,20 @@
 #include <string.h>
 
 #define START_LEAST (256u * 1024)
-#define START_MOST (4u * 1024 * 1024) /* a header with a thousand recipients with long names is far less */
+#define START_MOST MIME_PLAIN_MOST
 #define ROOM 16384u
 #define NO_ROOM "there is no room for the header of the message"
 
-bool
-deliver_head_utf8(const struct queue_job *job)
+enum mime_plain
+deliver_head_kind(const struct queue_job *job)
 {
 	if (nd_str_eight(job->head, strlen(job->head)))
-		return true;
+		return MIME_PLAIN_ADDRESSES;
 	if (job->spooled)
-		return sender_utf8(job);
-	return nd_str_eight(job->body, (size_t)job->body_len) &&
-	       mime_plain_needed(job->body, mime_plain_header_len(job->body, (size_t)job->body_len));
+		return sender_plain(job);
+	if (!nd_str_eight(job->body, (size_t)job->body_len))
+		return MIME_PLAIN_ALREADY;
+	return mime_plain_of(job->body, mime_plain_header_len(job->body, (size_t)job->body_len));
 }
 
 /* The start of the body: its first `wanted` octets. */
@@ -70,7 +71,8 @@ rewrite(const struct queue_job *job, bool plain, const struct mime_piece *start,
 
 	if (header == start->len && !whole)
 		return 0;
-	(void)nd_buf_reserve(out, start->len + ROOM); /* it may be secret: no copies are left behind */
+	/* It may be secret: no copies are left behind. Encoded words take more room. */
+	(void)nd_buf_reserve(out, start->len + ROOM + (plain ? 2 * header : 0));
 	add_header(out, plain, start->octets, header);
 	if (!late_told(job->late))
 		return header;

@@ -128,11 +128,11 @@ kernel_is_in_fips_mode(void)
 	return mode == '1';
 }
 
-/* One of the two is NULL. */
+/* Of the two at most one is given. */
 static void
 look_at_authorities(struct app_doctor *doctor, const char *file, const char *folder, bool own)
 {
-	const char *place = folder ? folder : file;
+	const char *place = folder ? folder : file ? file : "";
 	struct doctor_finding finding;
 	char reason[200] = "";
 

@@ -153,7 +153,7 @@ shown(struct store_req *req)
 	} else {
 		nd_buf_init(&buf, REPLY_LIMIT);
 		json_out_init(&out, &buf);
-		shape_job(asked->app, req->found, req, &out);
+		shape_job(asked->app, asked->request, req->found, req, &out);
 		handlers_reply(asked->request, asked->waited && !over ? 202 : 200, &buf);
 	}
 	end_asked(req);
@@ -270,7 +270,7 @@ listed(struct store_req *req)
 		json_out_object(&out, NULL);
 		json_out_array(&out, "jobs");
 		for (i = 0; i < req->job_count; i++)
-			shape_job(asked->app, req->jobs[i], NULL, &out);
+			shape_job(asked->app, asked->request, req->jobs[i], NULL, &out);
 		json_out_array_end(&out);
 		if (req->more && req->job_count > 0)
 			json_out_text(&out, "next", req->jobs[req->job_count - 1]->id);

@@ -103,15 +103,15 @@ put_from(const struct queue_job *row, struct json_out *out)
 static nd_unix
 put_limits(struct engine_account *account, const struct queue_job *row, struct nd_now now, struct json_out *out)
 {
-	const bool severe = sched_severe(row);
 	const char **rcpts = nd_xalloc((row->rcpt_count + 1) * sizeof(*rcpts));
-	nd_unix at = severe ? now.unix_ms : engine_through(account, sched_ready(&account->sched) + 1, now);
+	const struct limit_mail mail = { .severe = sched_severe(row), .rcpts = rcpts, .rcpt_count = row->rcpt_count };
+	nd_unix at = mail.severe ? now.unix_ms : engine_through(account, sched_ready(&account->sched) + 1, now);
 	struct limit_left left[LIMIT_RULES];
 	unsigned i, count;
 
 	for (i = 0; i < row->rcpt_count; i++)
 		rcpts[i] = row->rcpts[i].address;
-	count = limit_left(account->limit, &account->rules, severe, rcpts, row->rcpt_count, now.ms, left);
+	count = limit_left(account->limit, &account->rules, &mail, now.ms, left);
 	json_out_array(out, "limits");
 	for (i = 0; i < count; i++) {
 		const nd_unix until = left[i].until != ND_NEVER ? now.unix_ms + (left[i].until - now.ms) : 0;
@@ -133,7 +133,7 @@ put_limits(struct engine_account *account, const struct queue_job *row, struct n
 }
 
 static void
-put_account(struct app *app, const struct queue_job *row, struct json_out *out)
+put_account(struct app *app, const struct http_request *request, const struct queue_job *row, struct json_out *out)
 {
 	struct engine_account *account = row->account[0] ? engine_account_named(app->engine, row->account) : NULL;
 	struct nd_now now = loop_now(app->loop);
@@ -149,7 +149,7 @@ put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 	(void)snprintf(relay, sizeof(relay), "%s:%d", account->conf->host, (int)account->conf->port);
 	json_out_text(out, "relay", relay);
 	if (account->health.state != HEALTH_OK)
-		shape_health(&account->health, row->account, loop_now(app->loop), out);
+		shape_health(app, request, account, out);
 	allowed = put_limits(account, row, now, out);
 	/* What paces an account are its limits: they may let this job pass. */
 	at = account->health.state == HEALTH_PACED ? now.unix_ms : health_ready(&account->health, now);
@@ -161,11 +161,14 @@ put_account(struct app *app, const struct queue_job *row, struct json_out *out)
 
 /* All but the message. The object stays open. */
 static void
-put_row(struct app *app, const struct json_node *job, const struct queue_job *row, struct json_out *out)
+put_row(
+    const struct submission *submission, const struct json_node *job, const struct queue_job *row, struct json_out *out)
 {
+	struct app *app = submission->app;
+
 	json_out_object(out, NULL);
 	json_out_text(out, "state", job_state_name((enum job_state)row->state));
-	put_account(app, row, out);
+	put_account(app, submission->request, row, out);
 	put_from(row, out);
 	json_out_text(out, "envelope_from", row->envelope_from);
 	json_out_array(out, "recipients");
@@ -273,7 +276,7 @@ intake_dry_large(struct intake_job *job, const struct json_node *value, struct s
 	showing->octets = spool_map(file, &job->why);
 	nd_buf_init(&showing->front, REPLY_LIMIT);
 	json_out_init(&out, &showing->front);
-	put_row(submission->app, value, job->row, &out);
+	put_row(submission, value, job->row, &out);
 	json_out_text(&out, "message", job->row->head ? job->row->head : "");
 	showing->front.len--; /* the quote: the message goes on */
 	submission->request = NULL;
@@ -299,7 +302,7 @@ intake_dry(struct intake_job *job, const struct json_node *value)
 		return;
 	nd_buf_init(&buf, REPLY_LIMIT);
 	json_out_init(&out, &buf);
-	put_row(submission->app, value, job->row, &out);
+	put_row(submission, value, job->row, &out);
 	put_message(job->row, &out);
 	http_request_own(submission->request, NULL, NULL);
 	if (buf.failed) {

@@ -78,23 +78,31 @@ add_fact(struct nd_buf *facts, const char *name)
 	(void)nd_buf_addf(facts, "%s\"%s\":true}", facts->len > 1 ? "," : "", name);
 }
 
-/* Its header names somebody whose address has no ASCII form. */
-static bool
-header_utf8(const struct job_draft *draft, const struct ready *ready)
+/* The fact of its header that tells what in it is not ASCII; NULL none. */
+static const char *
+header_fact(const struct job_draft *draft, const struct ready *ready)
 {
+	static const char *const names[] = { [MIME_PLAIN_WORDS] = SENDER_WORDS, [MIME_PLAIN_ADDRESSES] = SENDER_UTF8 };
 	bool found = !ready && draft->reply_to.address && idn_local(draft->reply_to.address);
+	enum mime_plain kind;
+	size_t len;
 	unsigned i;
 
-	if (ready)
-		return mime_plain_needed(ready->octets, mime_plain_header_len(ready->octets, ready->len));
+	if (ready) {
+		len = mime_plain_header_len(ready->octets, ready->len);
+		kind = mime_plain_of(ready->octets, len);
+		/* One too large to be rewritten goes as it is; with an address in it, it cannot. */
+		return kind == MIME_PLAIN_WORDS && len >= MIME_PLAIN_MOST / 2 ? NULL : names[kind];
+	}
 	for (i = 0; i < draft->rcpt_count && !found; i++)
 		found = draft->rcpts[i].kind != JOB_BCC_RCPT && idn_local(draft->rcpts[i].box.address);
-	return found;
+	return found ? SENDER_UTF8 : NULL;
 }
 
 static void
 set_facts(struct queue_job *row, const struct job_draft *draft, const struct ready *ready, bool operator_right)
 {
+	const char *fact = header_fact(draft, ready);
 	struct nd_buf subject, facts;
 
 	nd_buf_init(&subject, 4096);
@@ -107,8 +115,8 @@ set_facts(struct queue_job *row, const struct job_draft *draft, const struct rea
 		add_fact(&facts, "operator");
 	if (draft->account)
 		add_fact(&facts, QUEUE_PINNED);
-	if (header_utf8(draft, ready))
-		add_fact(&facts, SENDER_UTF8);
+	if (fact)
+		add_fact(&facts, fact);
 	row->facts = nd_buf_take(&facts, NULL);
 	nd_buf_done(&subject);
 }

@@ -89,6 +89,8 @@ libcore_a_SOURCES = \
 	%D%/core/mime_plain.h \
 	%D%/core/mime_text.c \
 	%D%/core/mime_text.h \
+	%D%/core/mime_words.c \
+	%D%/core/mime_words.h \
 	%D%/core/oauth.c \
 	%D%/core/oauth.h \
 	%D%/core/oauth_inner.h \

@@ -57,10 +57,12 @@ sender_pinned(const struct queue_job *job)
 	return queue_says(job, QUEUE_PINNED);
 }
 
-bool
-sender_utf8(const struct queue_job *job)
+enum mime_plain
+sender_plain(const struct queue_job *job)
 {
-	return queue_says(job, SENDER_UTF8);
+	if (queue_says(job, SENDER_UTF8))
+		return MIME_PLAIN_ADDRESSES;
+	return queue_says(job, SENDER_WORDS) ? MIME_PLAIN_WORDS : MIME_PLAIN_ALREADY;
 }
 
 bool

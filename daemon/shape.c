@@ -37,7 +37,7 @@ put_account_from(struct app *app, const struct queue_job *job, struct json_out *
 }
 
 /* What the job waits for, when it is not its own doing: the account's words. */
-static const struct health *
+static const struct engine_account *
 account_speaks(struct app *app, const struct queue_job *job)
 {
 	struct engine_account *account = engine_account_named(app->engine, job->account);
@@ -46,7 +46,7 @@ account_speaks(struct app *app, const struct queue_job *job)
 		return NULL;
 	if (account->health.state == HEALTH_PACED && job->reason) /* its own trouble says more */
 		return NULL;
-	return &account->health;
+	return account;
 }
 
 static bool
@@ -60,14 +60,21 @@ is_sending(struct app *app, const struct queue_job *job)
 }
 
 void
-shape_health(const struct health *health, const char *account, struct nd_now now, struct json_out *out)
+shape_health(
+    struct app *app, const struct http_request *request, const struct engine_account *account, struct json_out *out)
 {
+	const enum hint_for reader = http_request_peer(request)->operator_right ? HINT_OPERATOR : HINT_OWNER;
+	const struct health *health = &account->health;
 	char reason[HEALTH_WORDS + 128], words[HEALTH_WORDS];
+	struct nd_buf hint;
 
-	(void)snprintf(reason, sizeof(reason), "account %s is %s: %s", account, health_state_name(health->state),
-	    health_words(health, now, words));
+	(void)snprintf(reason, sizeof(reason), "account %s is %s: %s", account->conf->name,
+	    health_state_name(health->state), health_words(health, loop_now(app->loop), words));
 	json_out_text(out, "reason", reason);
-	json_out_text(out, "hint", health->hint[0] ? health->hint : NULL);
+	nd_buf_init(&hint, HINT_LIMIT);
+	(void)hint_of_health(account->conf, reader, health, &hint);
+	json_out_text(out, "hint", hint.len > 0 ? nd_buf_text(&hint) : NULL);
+	nd_buf_done(&hint);
 }
 
 static void
@@ -194,9 +201,10 @@ put_evidence(const struct queue_job *job, const struct store_req *tale, struct j
 }
 
 void
-shape_job(struct app *app, const struct queue_job *job, const struct store_req *tale, struct json_out *out)
+shape_job(struct app *app, const struct http_request *request, const struct queue_job *job,
+    const struct store_req *tale, struct json_out *out)
 {
-	const struct health *health = account_speaks(app, job);
+	const struct engine_account *speaks = account_speaks(app, job);
 	struct json_tree facts = { 0 };
 
 	if (job->facts && json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) != ND_OK)
@@ -207,8 +215,8 @@ shape_job(struct app *app, const struct queue_job *job, const struct store_req *
 	if (app->another_machine && job->state == JOB_QUEUED) {
 		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
 		json_out_text(out, "hint", OTHER_MACHINE_HINT);
-	} else if (health) {
-		shape_health(health, job->account, loop_now(app->loop), out);
+	} else if (speaks) {
+		shape_health(app, request, speaks, out);
 	} else {
 		json_out_text(out, "reason", job->reason);
 		json_out_text(out, "hint", job->hint);

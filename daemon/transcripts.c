@@ -17,6 +17,7 @@
 #include <string.h>
 
 struct transcripts_kept {
+	unsigned met;              /* the fault of the account that it tells of: health.met */
 	char job[ND_ULID_LEN + 1]; /* "": of the opening of a session */
 	char *text;
 };
@@ -42,13 +43,14 @@ keep(struct app_account *account, const char *job, char *text)
 {
 	forget(account);
 	account->transcript = nd_xalloc(sizeof(*account->transcript));
+	account->transcript->met = account->engine->health.met;
 	(void)snprintf(account->transcript->job, sizeof(account->transcript->job), "%s", job);
 	account->transcript->text = text;
 }
 
 void
 transcripts_outcome(struct app *app, const struct pool_session *session, struct sched_job *job,
-    const struct smtp_link *link, const struct smtp_outcome *outcome)
+    const struct smtp_link *link, const struct smtp_outcome *outcome, bool blamed)
 {
 	struct app_account *account = session->account->user;
 	const bool stored = job->place == SCHED_SETTLING;
@@ -59,7 +61,7 @@ transcripts_outcome(struct app *app, const struct pool_session *session, struct 
 			forget(account);
 		return;
 	}
-	if (job->job->sealed)
+	if (job->job->sealed || (!stored && !blamed))
 		return;
 	/* What failed here before anything was said is not what the session said last. */
 	text = transcript_text(link && !outcome->local ? smtp_link_transcript(link) : NULL,
@@ -74,14 +76,13 @@ transcripts_outcome(struct app *app, const struct pool_session *session, struct 
 
 void
 transcripts_unopened(
-    struct app *app, const struct pool_session *session, const struct smtp_link *link, const struct smtp_fault *fault)
+    struct app *app, struct engine_account *account, const struct smtp_link *link, const struct smtp_fault *fault)
 {
 	char words[sizeof(fault->why.text) + sizeof(fault->challenge) + 32];
 
 	(void)snprintf(words, sizeof(words), "%s%s%s", fault->why.text,
 	    fault->challenge[0] ? "; the server added " : "", fault->challenge);
-	keep(session->account->user, "",
-	    transcript_text(link ? smtp_link_transcript(link) : NULL, words, loop_now(app->loop)));
+	keep(account->user, "", transcript_text(link ? smtp_link_transcript(link) : NULL, words, loop_now(app->loop)));
 }
 
 void
@@ -93,14 +94,14 @@ transcripts_opened(const struct pool_session *session)
 		forget(account);
 }
 
-/* What its account is kept from sending by, if it was said to a server. */
+/* What its account is kept from sending by, if it was said to a server: not when that is something else by now, as a token. */
 static const char *
 of_account(struct app *app, const struct queue_job *job)
 {
 	const struct engine_account *account = engine_account_named(app->engine, job->account);
 	const struct transcripts_kept *kept = account ? ((struct app_account *)account->user)->transcript : NULL;
 
-	if (!kept || job->state != JOB_QUEUED ||
+	if (!kept || kept->met != account->health.met || job->state != JOB_QUEUED ||
 	    (account->health.state != HEALTH_FAILING && account->health.state != HEALTH_HELD &&
 		account->health.state != HEALTH_THROTTLED))
 		return NULL;

@@ -65,6 +65,7 @@ UNIT_TESTS = \
 	%D%/unit/test_mime \
 	%D%/unit/test_mime_notice \
 	%D%/unit/test_mime_plain \
+	%D%/unit/test_mime_words \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
 	%D%/unit/test_proxy_talk \
@@ -300,7 +301,7 @@ $(BENCH_SLOWSYNC): %D%/bench/slowsync.c
 	$(MKDIR_P) %D%/bench
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -shared -fPIC -o $@ $(top_srcdir)/%D%/bench/slowsync.c
 CLEANFILES += $(BENCH_TOOLS) $(BENCH_SLOWSYNC) libbench.a
-EXTRA_DIST += %D%/bench/bench.py %D%/bench/exim.py %D%/bench/slowsync.c
+EXTRA_DIST += %D%/bench/bench.py %D%/bench/host.py %D%/bench/others.py %D%/bench/report.py %D%/bench/servers.py %D%/bench/slowsync.c
 
 # Lints: each fails the build; lint/selftest.sh proves that each can.
 check_PROGRAMS += %D%/lint/dump

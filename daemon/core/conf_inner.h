@@ -133,8 +133,8 @@ struct conf_provider_row {
 };
 const struct conf_provider_row *conf_provider_row(int provider);
 int conf_provider_of_host(const char *host); /* whose it is; CONF_SMTP: nobody's that is known */
-/* The preset, or what mailboxes like this one get. */
-int64_t conf_provider_messages_per_day(const struct conf_account *account);
+/* Puts into the presets what mailboxes like this one get, where that is less. */
+void conf_provider_lesser(const struct conf_account *account, struct conf_provider_row *presets);
 
 /* One account while it is checked: what conf_check.c, conf_login.c and conf_warn.c share. */
 struct conf_check {

@@ -45,7 +45,7 @@ conf_limits_settle(const struct conf_check *check)
 	struct conf_provider_row presets = *check->preset;
 	int64_t part = 1, of = 1;
 
-	presets.messages_per_day = conf_provider_messages_per_day(check->account);
+	conf_provider_lesser(check->account, &presets);
 	(void)conf_limits_share(check->account->share, &part, &of);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		const struct limit_row *row = &limits[i];

@@ -100,14 +100,15 @@ static const struct {
 	{ "email-smtp.*.amazonaws.com", CONF_SES },
 };
 
-/* Mailboxes that get less than the preset says, by their domain. */
+/* Mailboxes that get less than the preset says, by their domain. Of a consumer's recipients Google tells no figure: more than the 500 that 500 messages
+ * have at least is not known to be taken. */
 static const struct {
 	int provider;
 	const char *domain;
-	int64_t messages_per_day;
+	int64_t messages_per_day, recipients_per_day;
 } lesser[] = {
-	{ CONF_GOOGLE, "gmail.com", 500 },
-	{ CONF_GOOGLE, "googlemail.com", 500 },
+	{ CONF_GOOGLE, "gmail.com", 500, 500 },
+	{ CONF_GOOGLE, "googlemail.com", 500, 500 },
 };
 /* clang-format on */
 
@@ -135,16 +136,18 @@ conf_provider_of_host(const char *host)
 	return CONF_SMTP;
 }
 
-int64_t
-conf_provider_messages_per_day(const struct conf_account *account)
+void
+conf_provider_lesser(const struct conf_account *account, struct conf_provider_row *presets)
 {
 	const char *box = account->user, *at;
 
 	if (strchr(box, '@') == NULL && account->from_box.address != NULL)
 		box = account->from_box.address;
 	at = strrchr(box, '@');
-	for (size_t i = 0; at != NULL && i < sizeof(lesser) / sizeof(lesser[0]); i++)
-		if (lesser[i].provider == account->provider && nd_str_eq_nocase(at + 1, lesser[i].domain))
-			return lesser[i].messages_per_day;
-	return conf_provider_row(account->provider)->messages_per_day;
+	for (size_t i = 0; at != NULL && i < sizeof(lesser) / sizeof(lesser[0]); i++) {
+		if (lesser[i].provider != account->provider || !nd_str_eq_nocase(at + 1, lesser[i].domain))
+			continue;
+		presets->messages_per_day = lesser[i].messages_per_day;
+		presets->recipients_per_day = lesser[i].recipients_per_day;
+	}
 }

@@ -95,11 +95,23 @@ grow(struct engine_account *account, const struct smtp_outcome *outcome, const s
 		growth_failed(&account->limit->growth, max, now);
 }
 
+/* Did the server say anything of this mail? What is refused before it is asked proves nothing. */
+static bool
+heard(const struct engine_told *told)
+{
+	bool any = told->outcome->end == SMTP_ENDED_REPLY && told->outcome->reply.lines > 0;
+
+	for (unsigned k = 0; k < told->mail->mail.rcpt_count && !any; k++)
+		any = told->mail->results[k].reply.lines > 0;
+	return any;
+}
+
 /* What an outcome says about the account. */
 static void
-judge(struct engine *engine, struct pool_session *session, const struct smtp_outcome *outcome, struct settle_word *word,
+judge(struct engine *engine, struct pool_session *session, const struct engine_told *told, struct settle_word *word,
     struct nd_now now)
 {
+	const struct smtp_outcome *outcome = told->outcome;
 	struct engine_account *account = session->account;
 	const bool refused = word->account_fault && word->fault.verdict == VERDICT_REFRESH;
 
@@ -129,7 +141,7 @@ judge(struct engine *engine, struct pool_session *session, const struct smtp_out
 	if (word->account_fault)
 		engine_blame(engine, account, engine_fault_of(&word->fault, word->fault_stage), word->fault_reply,
 		    &outcome->why, now);
-	account->health.probing = false;
+	account->health.probing = session->probe = false;
 }
 
 /* Mails that are refused for good, one like the other. */
@@ -220,7 +232,9 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		left_out = smtp_habits_learn(&account->habits, told->outcome, now.ms);
 		if (too_big(told->outcome, &word))
 			smtp_habits_refused(&account->habits, job->octets, now.ms);
-		judge(engine, session, told->outcome, &word, now);
+		/* Else it is a probe still, by its next mail. A sender that cannot be said is the account's fault unasked. */
+		if (told->outcome->end == SMTP_ENDED_LOST || heard(told) || word.account_fault)
+			judge(engine, session, told, &word, now);
 		count_refusal(account, job->job, &word, now.unix_ms);
 	}
 	if (word.counted)
@@ -231,6 +245,5 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	if (account->wary && !word.counted && word.account_fault)
 		sched_last(&account->sched, job, true);
 	pool_take(session, 0);
-	session->probe = false;
 	return left_out;
 }

@@ -24,11 +24,11 @@ mate(const struct engine *engine, const struct engine_account *account, unsigned
 }
 
 static bool
-goes_before(const struct engine_account *one, const struct engine_account *other)
+goes_before(const struct engine_account *a, const struct engine_account *b)
 {
-	const unsigned has = pool_total(&one->pool), others = pool_total(&other->pool);
+	const unsigned has = pool_total(&a->pool), others = pool_total(&b->pool);
 
-	return has < others || (has == others && one->waits < other->waits);
+	return has < others || (has == others && a->waits < b->waits);
 }
 
 bool
@@ -66,11 +66,11 @@ ending(const struct engine *engine, const struct limit *limit)
 	return false;
 }
 
-/* Of `account`, for which `other` waits. */
+/* Of `holder`, for which `waiter` waits. */
 static nd_ms
-turn_ends(const struct engine_account *account, const struct engine_account *other)
+turn_ends(const struct engine_account *holder, const struct engine_account *waiter)
 {
-	return (account->pool.opened > other->waits ? account->pool.opened : other->waits) + TURN;
+	return (holder->pool.opened > waiter->waits ? holder->pool.opened : waiter->waits) + TURN;
 }
 
 bool

@@ -82,6 +82,7 @@ health_fault(struct health *health, const struct health_fault *fault, uint32_t d
 	copy(health->detail, sizeof(health->detail), fault->detail);
 	copy(health->hint, sizeof(health->hint), fault->hint);
 	health->in_mail = fault->in_mail;
+	health->met++;
 	health->quiet = fault->state == HEALTH_FAILING ? fault->quiet : 0;
 	health->probes++;
 	if (fault->state == HEALTH_THROTTLED)

@@ -43,6 +43,7 @@ struct health {
 	bool in_mail; /* the fault was met in a transaction: a session alone proves nothing */
 	bool changed; /* since health_told */
 	nd_ms quiet;  /* failing: a known delay until then, and no alarm; 0 none */
+	unsigned met; /* faults that took hold: which one the present one is */
 };
 
 struct health_fault {

@@ -88,3 +88,13 @@ hint_of(const struct conf_account *account, enum hint_for reader, const char *wo
 		(void)nd_buf_adds(out, nd_why_hint(why));
 	return nd_buf_text(out);
 }
+
+const char *
+hint_of_health(
+    const struct conf_account *account, enum hint_for reader, const struct health *health, struct nd_buf *out)
+{
+	if (reader == HINT_OWNER)
+		return hint_of(account, reader, health->detail, NULL, out);
+	(void)nd_buf_adds(out, health->hint);
+	return nd_buf_text(out);
+}

@@ -8,6 +8,7 @@
 #include "common/explain.h"
 #include "daemon/core/claims.h"
 #include "daemon/core/conf.h"
+#include "daemon/core/health.h"
 
 /* OWNER: for those who may send a job; nothing that only operators see (tenant, client id). */
 enum hint_for { HINT_OPERATOR, HINT_OWNER };
@@ -30,6 +31,10 @@ const char *hint_by_token(const struct conf_account *account, const struct claim
 /* The row that speaks of `words` by the token (NULL: none), whose facts are added. */
 const struct explain_row *hint_token_row(
     const struct conf_account *account, const struct claims *claims, const char *words, struct explain_facts *facts);
+
+/* The same of what an account meets now: all that is known of it to operators, to others what the table has for its words. */
+const char *hint_of_health(
+    const struct conf_account *account, enum hint_for reader, const struct health *health, struct nd_buf *out);
 
 #define HINT_LIMIT 2048u /* for `out` */
 

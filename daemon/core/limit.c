@@ -382,15 +382,15 @@ left_in_hour(struct limit *limit, uint32_t most, const char *const *rcpts, unsig
 }
 
 unsigned
-limit_left(struct limit *limit, const struct limit_rules *rules, bool severe, const char *const *rcpts,
-    unsigned rcpt_count, nd_ms now, struct limit_left out[LIMIT_RULES])
+limit_left(struct limit *limit, const struct limit_rules *rules, const struct limit_mail *mail, nd_ms now,
+    struct limit_left out[LIMIT_RULES])
 {
 	enum limit_why why;
 	const uint32_t minute = minute_of(limit, rules->minute, now, &why);
 	unsigned count = 0;
 
 	if (minute > 0) {
-		out[count] = left_in_minute(limit, minute, severe, now);
+		out[count] = left_in_minute(limit, minute, mail->severe, now);
 		out[count++].why = why;
 	}
 	if (rules->day > 0) {
@@ -401,8 +401,8 @@ limit_left(struct limit *limit, const struct limit_rules *rules, bool severe, co
 		out[count] = left_in(&limit->rcpts, limit->going_rcpts, rules->rcpts, now);
 		out[count++].why = LIMIT_RCPTS_DAY;
 	}
-	if (rules->rcpt > 0 && rcpt_count > 0) {
-		out[count] = left_in_hour(limit, rules->rcpt, rcpts, rcpt_count, now);
+	if (rules->rcpt > 0 && mail->rcpt_count > 0) {
+		out[count] = left_in_hour(limit, rules->rcpt, mail->rcpts, mail->rcpt_count, now);
 		out[count++].why = LIMIT_RCPT_HOUR;
 	}
 	return count;

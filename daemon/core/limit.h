@@ -102,8 +102,13 @@ struct limit_left {
 	nd_ms until;         /* when the job may go, by this rule; ND_NEVER: when a mail under way ends */
 	const char *address; /* RCPT_HOUR: that recipient, borrowed; else NULL */
 };
-unsigned limit_left(struct limit *limit, const struct limit_rules *rules, bool severe, const char *const *rcpts,
-    unsigned rcpt_count, nd_ms now, struct limit_left out[LIMIT_RULES]);
+struct limit_mail {
+	bool severe;
+	const char *const *rcpts; /* borrowed */
+	unsigned rcpt_count;
+};
+unsigned limit_left(struct limit *limit, const struct limit_rules *rules, const struct limit_mail *mail, nd_ms now,
+    struct limit_left out[LIMIT_RULES]);
 const char *limit_why_key(enum limit_why why); /* the setting's name */
 void limit_begin(struct limit *limit, bool severe, unsigned rcpts);
 /* happened: its data may have begun. */

@@ -73,9 +73,9 @@ add_word(struct nd_buf *out, const char *text, size_t len)
 	nd_buf_adds(out, "?=");
 }
 
-/* Encoded words that hold the whole text; white space between them is none of it (RFC 2047 6.2). */
-static void
-encode(struct mime_header *header, const char *text, size_t len)
+/* White space between them is none of the text (RFC 2047 6.2). */
+void
+mime_header_encode(struct mime_header *header, const char *text, size_t len)
 {
 	size_t used, room, n;
 
@@ -153,7 +153,7 @@ mime_header_text(struct nd_buf *out, const char *name, const char *value)
 	if (stays(value, len))
 		add_free_text(&header, value, len);
 	else
-		encode(&header, value, len);
+		mime_header_encode(&header, value, len);
 	mime_header_end(&header);
 }
 
@@ -208,7 +208,7 @@ add_phrase(struct mime_header *header, const char *name)
 		if (n > 0)
 			mime_header_token(header, quoted, n, 0);
 		else
-			encode(header, name, len);
+			mime_header_encode(header, name, len);
 		return;
 	}
 	for (; *name != '\0'; name = *end == ' ' ? end + 1 : end) {

@@ -20,6 +20,8 @@ struct mime_header {
 void mime_header_begin(struct mime_header *header, struct nd_buf *out, const char *name);
 /* A space (or a fold, when the line would grow over 78) and the octets; `room` more are needed on the same line. */
 void mime_header_token(struct mime_header *header, const char *octets, size_t len, size_t room);
+/* A space, or a fold, and encoded words that hold the whole text. */
+void mime_header_encode(struct mime_header *header, const char *text, size_t len);
 /* [phrase] <address>, its domain in A-labels when its local part is ASCII; `room` as above. RFC 5322 3.4, RFC 2047 5 (3). */
 void mime_header_mailbox(struct mime_header *header, const struct nd_mailbox *box, size_t room);
 /* ; name=value by RFC 2045 5.1, also name*=utf-8''… (RFC 2231 3, 4) when the value is not ASCII or too long for a line. */

@@ -4,13 +4,16 @@
 
 #include "common/idn.h"
 #include "common/str.h"
+#include "daemon/core/mime_words.h"
 
 #include <string.h>
 
 #define FOLD_FROM 24 /* nothing is gained by a fold right behind the name of the field */
 #define LITERAL 64   /* [IPv6:…] is shorter */
 
-static const char *const fields[] = { "To", "Cc", "Reply-To", "From", "Sender", "X-Original-From" };
+static const char *const mailboxes[] = { "To", "Cc", "Reply-To", "From", "Sender", "X-Original-From", "Resent-From",
+	"Resent-Sender", "Resent-To", "Resent-Cc" };
+static const char *const texts[] = { "Subject", "Comments", "Content-Description", "Organization", "Thread-Topic" };
 
 size_t
 mime_plain_header_len(const char *octets, size_t len)
@@ -24,14 +27,28 @@ mime_plain_header_len(const char *octets, size_t len)
 }
 
 static bool
-of_addresses(const char *field, size_t len)
+named(const char *field, size_t len, const char *const *names, size_t count)
 {
 	const char *colon = memchr(field, ':', len);
 
-	for (size_t i = 0; colon != NULL && i < sizeof(fields) / sizeof(fields[0]); i++)
-		if ((size_t)(colon - field) == strlen(fields[i]) && nd_str_starts_nocase(field, fields[i]))
+	for (size_t i = 0; colon != NULL && i < count; i++)
+		if ((size_t)(colon - field) == strlen(names[i]) && nd_str_starts_nocase(field, names[i]))
 			return true;
 	return false;
+}
+
+static bool
+of_addresses(const char *field, size_t len)
+{
+	return named(field, len, mailboxes, sizeof(mailboxes) / sizeof(mailboxes[0]));
+}
+
+/* RFC 5322 3.6.5; fields of nobody's are text too (3.6.8). */
+static bool
+of_text(const char *field, size_t len)
+{
+	return (len > 2 && nd_str_starts_nocase(field, "X-")) ||
+	       named(field, len, texts, sizeof(texts) / sizeof(texts[0]));
 }
 
 /* RFC 2047 2: a word has 75 octets at most, 45 that it stands for; and so has its line. */
@@ -203,8 +220,10 @@ add_field(struct nd_buf *out, const char *line, size_t len)
 			break;
 		say(&field, line, stop, stop + 1, (size_t)(shut - stop) - 1, shut + 1);
 		stop = find(shut + 1, field.end, ",;", &walk);
-		if (stop == NULL)
+		if (stop == NULL) {
+			at = field.end; /* this one is not bare */
 			break;
+		}
 		keep(&field, stop + 1);
 	}
 	if (stop == NULL && at == field.at && !walk.quoted && walk.comments == 0)
@@ -226,32 +245,73 @@ field_len(const char *field, const char *end)
 	return (size_t)(at - field);
 }
 
-static bool
-add(struct nd_buf *out, const char *header, size_t len)
+/* Its addresses first: what is left are words. */
+static void
+add_mailboxes(struct nd_buf *out, const char *field, size_t len)
 {
-	const char *end = header + len;
-	bool any = false;
+	const size_t begin = out->len;
+	struct nd_buf copy;
 
-	while (header < end) {
-		const size_t field = field_len(header, end);
-
-		if (of_addresses(header, field))
-			any = add_field(out, header, field) || any;
-		else if (out != NULL)
-			(void)nd_buf_add(out, header, field);
-		header += field;
-	}
-	return any;
-}
-
-bool
-mime_plain_needed(const char *header, size_t len)
-{
-	return nd_str_eight(header, len) && add(NULL, header, len);
+	(void)add_field(out, field, len);
+	if (out->failed || !nd_str_eight(out->octets + begin, out->len - begin))
+		return;
+	nd_buf_init(&copy, out->len - begin);
+	(void)nd_buf_add(&copy, out->octets + begin, out->len - begin);
+	out->len = begin;
+	if (copy.failed)
+		out->failed = true;
+	else if (!mime_words_add(out, copy.octets, copy.len, true))
+		(void)nd_buf_add(out, copy.octets, copy.len);
+	nd_buf_wipe(&copy);
 }
 
 void
 mime_plain_add(struct nd_buf *out, const char *header, size_t len)
 {
-	(void)add(out, header, len);
+	const char *end = header + len;
+
+	for (size_t field; header < end; header += field) {
+		field = field_len(header, end);
+		if (!nd_str_eight(header, field))
+			(void)nd_buf_add(out, header, field);
+		else if (of_addresses(header, field))
+			add_mailboxes(out, header, field);
+		else if (!of_text(header, field) || !mime_words_add(out, header, field, false))
+			(void)nd_buf_add(out, header, field);
+	}
+}
+
+static enum mime_plain
+look(const char *field, size_t len)
+{
+	const bool addresses = of_addresses(field, len);
+	enum mime_plain found = MIME_PLAIN_ALREADY;
+	struct nd_buf words;
+
+	if (!nd_str_eight(field, len) || (!addresses && !of_text(field, len)))
+		return MIME_PLAIN_ALREADY;
+	if (addresses && add_field(NULL, field, len))
+		return MIME_PLAIN_ADDRESSES;
+	nd_buf_init(&words, 16 * len + 100);
+	(void)nd_buf_reserve(&words, 3 * len + 100);
+	if (mime_words_add(&words, field, len, addresses))
+		found = MIME_PLAIN_WORDS;
+	nd_buf_wipe(&words);
+	return found;
+}
+
+enum mime_plain
+mime_plain_of(const char *header, size_t len)
+{
+	enum mime_plain most = MIME_PLAIN_ALREADY, found;
+	const char *end = header + len;
+
+	if (!nd_str_eight(header, len))
+		return most;
+	for (size_t field; header < end && most != MIME_PLAIN_ADDRESSES; header += field) {
+		field = field_len(header, end);
+		found = look(header, field);
+		most = found > most ? found : most;
+	}
+	return most;
 }

@@ -366,7 +366,7 @@ hear(struct wire *wire)
 	struct session *session = (struct session *)wire;
 	bool more = true;
 
-	while (more && !wire->gone && wire->in.len > 0) {
+	while (more && !wire->gone && (wire->in.len > 0 || (session->state == BDAT && session->left == 0))) {
 		if (session->state == DATA)
 			more = hear_data(session);
 		else if (session->state == BDAT)

@@ -239,6 +239,17 @@ shake(struct wire *wire)
 	}
 }
 
+static void take_in(struct wire *wire);
+
+/* A client speaks first. What it said at once after the handshake may have been read with it: no event tells of that. */
+static void
+shake_first(struct wire *wire)
+{
+	shake(wire);
+	if (!wire->gone && !wire->shaking && SSL_has_pending(wire->ssl))
+		take_in(wire);
+}
+
 static void
 take_in(struct wire *wire)
 {
@@ -254,7 +265,7 @@ take_in(struct wire *wire)
 	if (got < 0)
 		lose(wire);
 	else if (wire->shaking)
-		shake(wire); /* a client speaks first */
+		shake_first(wire);
 	else
 		wire_flush(wire);
 }

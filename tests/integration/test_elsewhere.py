@@ -84,6 +84,21 @@ class Elsewhere(Limits):
         self.assertEqual((shown['state'], shown['account']), ('delivered', 'b'), shown)
         self.assertEqual([a['verdict'] for a in shown['attempts']], ['elsewhere', 'moved', 'delivered'], shown)
 
+    def test_a_mail_that_is_refused_unasked_does_not_make_its_account_well(self):
+        fake = self.lenient(faults={'MAIL': '550 not you'})
+        d = self.started('', fake)
+        job = d.submit(**JOB)
+        self.until_state(d, 'held')
+        self.assertEqual(d.post('/v1/jobs/%s/cancel' % job, None, True).status, 200)
+        asked = len(self.asked(fake))
+        fake.faults.clear()
+        job = d.submit(**dict(JOB, require_tls=True))
+        self.assertEqual(d.post('/v1/accounts/a/resume', None, True).status, 200)
+        self.assertRegex(d.final(job)['reason'], 'notifyd did not ask')
+        self.assertEqual((d.account('a')['state'], len(self.asked(fake))), ('held', asked))
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')    # on the session that is there
+        self.assertEqual(d.account('a')['state'], 'ok')
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -135,6 +135,20 @@ class TheTable(ProgramTest):
         until(lambda: self.account('m365')['state'] == 'held', 'the account is held')
         self.assertIn('put the secret there', self.account('m365')['hint'])
 
+    def test_who_sends_is_not_told_what_only_operators_know(self):
+        self.changes('site.conf', '[no-secret]\nmatch = NO_SUCH_SECRET\nclass = credential\ncause.en = c\n'
+                                  'remedy.en = look at {client_id} of {tenant} for {account}\n')
+        self.notifyd.start()
+        job = self.notifyd.submit(admin=False, to=['ops@example.com'], text='x', account='m365')
+        until(lambda: self.account('m365')['state'] == 'held', 'the account is held')
+        known = ('look at 9ab20000-0000-0000-0000-000000000000 of 1f3c0000-0000-0000-0000-000000000000 for m365')
+        self.assertEqual(self.account('m365')['hint'], known)
+        for admin, hint in ((True, known), (False, 'look at CLIENT-ID of TENANT-ID for m365')):
+            (row,) = self.notifyd.get('/v1/jobs', admin).json['jobs']
+            dry = self.notifyd.post('/v1/jobs?dry_run=1', {'to': ['ops@example.com'], 'text': 'x', 'account': 'm365'}, admin).json
+            for shown in (self.notifyd.job(job, admin=admin), row, dry):
+                self.assertEqual((shown['reason'].split(': ')[0], shown['hint']), ('account m365 is held', hint), shown)
+
     def test_the_client_asks_the_daemon_about_an_account(self):
         self.notifyd.start()
         done = ctl('--socket', self.notifyd.socket, 'explain', '--account', 'm365', WRONG)

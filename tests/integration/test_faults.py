@@ -98,6 +98,21 @@ class TokenEndpoint(Faults):
         self.assertEqual([entry for entry in fake.journal('auth') if not entry['ok']], [])
         self.assertEqual(len(fake.journal('mail')), 23)
 
+    def test_what_its_server_said_before_is_not_the_story_of_a_token_that_fails_now(self):
+        fake, deaf = self.stand_in(ttl=5), self.lenient(faults={'GREETING': '554 5.7.1 go away'})
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', smtp_port=deaf.port))
+        job = d.submit(**JOB)
+        shown = until(lambda: (lambda j: j if 'transcript' in j else None)(d.job(job)), 'the server is what fails')
+        self.assertIn('554 5.7.1 go away', [line['text'] for line in shown['transcript']])
+        self.assertIn('go away', shown['reason'])
+        fake.tokens_down()
+        shown = until(lambda: (lambda j: j if 'token-endpoint' in j['reason'] else None)(d.job(job)), 'the token is what fails')
+        self.assertNotIn('transcript', shown)
+        fake.tokens_up()
+        self.hurry(d, 'm')
+        shown = until(lambda: (lambda j: j if 'go away' in j['reason'] else None)(d.job(job)), 'it is the server again')
+        self.assertIn('transcript', shown)
+
     def test_every_odd_answer_is_put_off_or_told_and_never_hammered(self):
         """One account for each answer. The first answer is odd, the later ones are good."""
         date = email.utils.formatdate(time.time() + 5, usegmt=True)

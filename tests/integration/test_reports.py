@@ -69,6 +69,41 @@ class Reports(Limits):
         for word in (job + '  Disk', 'ops@contoso.example: expired: its time was over before it was tried'):
             self.assertIn(word, text)
 
+    def test_a_job_that_may_not_go_once_there_is_an_account_is_told(self):
+        for way in ('reload', 'crash'):
+            with self.subTest(way):
+                fake = self.relay = self.lenient()
+                config = (CONFIG % (fake.port, '')).replace('to_allow = *\n', 'to_allow = admin@contoso.example\n').replace(
+                    '[daemon]\n', '[daemon]\nadmin_to = admin@contoso.example\nreport_every = 1s\n')
+                d = self.daemon(config.split('[account')[0])
+                job = d.submit(admin=False, **JOB)
+                self.assertEqual(d.job(job)['state'], 'held')
+                d.configure(config)
+                if way == 'reload':
+                    self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+                else:
+                    d.kill()
+                    d.start()
+                self.assertEqual(d.final(job)['state'], 'failed')
+                self.assertIn('ops@contoso.example: refused: recipient-not-allowed', self.told(d))
+
+    def test_a_job_whose_time_is_over_while_its_account_is_gone_is_told(self):
+        d = self.refusing(lambda rest: False)
+        self.relay.faults['RCPT'] = lambda rest: '451 4.3.0 try again later' if 'ops@' in rest else None
+        job = d.submit(**dict(JOB, expires_in='3s'))
+        until(lambda: d.job(job)['attempt_count'], 'it was tried')
+        with open(d.config, encoding='utf-8') as file:
+            config = file.read()
+        d.configure(config.split('[account')[0])
+        d.kill()
+        d.start()
+        self.until_expired(d, job)
+        d.configure(config)
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        text = self.told(d)
+        for word in (job + '  Disk', 'ops@contoso.example: expired: 451 4.3.0 try again later'):
+            self.assertIn(word, text)
+
     def test_about_a_report_there_is_none(self):
         d = self.refusing(lambda rest: True)
         self.assertEqual(d.final(d.submit(**JOB))['state'], 'failed')

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses of all scripts, with a relay that offers SMTPUTF8 and with one that does not; evidence is of what was sent."""
 import base64
+import email
+import email.policy
 import hashlib
 import os
 import re
@@ -155,6 +157,38 @@ class AllScripts(ProgramTest):
             self.assertIn(line + '\r\n', self.header() + '\r\n')
         self.assertTrue(self.relay.mails[-1][1].isascii())
         self.assert_evidence(d, job)
+
+    def test_what_people_read_in_a_raw_header_is_encoded_where_it_has_to_be(self):
+        d = self.started('8BITMIME', 'SMTPUTF8')
+        header = ('To: "Größe, Ops" <ops@müller.example> (Wächter)\r\nSubject: Die Größe der Platte überschreitet alles,\r\n was wir kennen\r\n'
+                  'X-Team: Wächter\r\nX-Plain: as it is\r\n')
+        for offer in (True, False):
+            if not offer:
+                self.relay.offer.remove('SMTPUTF8')
+                self.relay.faults['IDLE'] = '421 4.3.0 bye'    # the next one on a new session
+                self.assertEqual(d.final(d.submit(to='ops@müller.example', text='x'))['state'], 'delivered')
+                del self.relay.faults['IDLE']
+            for body in ('Grüße\r\n', 'Grüße\r\n' * 20000):    # in the database, in the spool
+                message = (header.replace('müller', 'xn--mller-kva') + '\r\n' + body).encode()
+                tries = []
+                self.relay.faults['END'] = lambda content: '451 4.3.0 once more' if tries.append(content) or len(tries) == 1 else None
+                reply = d.post('/v1/messages?to=ops@m%C3%BCller.example', message, headers={'Content-Type': 'message/rfc822'})
+                self.assertEqual(reply.status, 202, reply)
+                job = reply.json['id']
+                until(lambda: d.job(job)['attempt_count'], 'it was put off')
+                self.assertEqual(d.post('/v1/jobs/%s/retry' % job, None, True).status, 200)
+                job = d.final(job)
+                self.assertEqual(job['state'], 'delivered', job)
+                self.assertEqual(tries[0], tries[1])
+                del self.relay.faults['END']
+                self.assertFalse(self.said('MAIL')[-1].endswith('SMTPUTF8'))
+                self.assertTrue(self.relay.mails[-1][1].endswith(('\r\n\r\n' + body).encode()))
+                self.assertIn('X-Plain: as it is\r\n', self.header() + '\r\n')
+                self.assertEqual(self.header().isascii(), not offer)
+                told = email.message_from_string(self.header() + '\r\n\r\n', policy=email.policy.default)
+                self.assertEqual((told['Subject'], told['X-Team'], told['To'].addresses[0].display_name, told['To'].addresses[0].addr_spec),
+                                 ('Die Größe der Platte überschreitet alles, was wir kennen', 'Wächter', 'Größe, Ops', 'ops@xn--mller-kva.example'))
+                self.assert_evidence(d, job)
 
     def test_a_ready_message_with_a_header_of_megabytes(self):
         d = self.started('8BITMIME')

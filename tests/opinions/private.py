@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""private.py - runs a mail server of tests/opinions/fetch: root in a mount namespace of its own, where /etc/passwd knows the server's users and the
-places that are compiled in lie in a folder of ours."""
+"""private.py - runs a mail server of tests/opinions/fetch, or one that is installed: root in a mount namespace of its own, where /etc/passwd knows the
+server's users, the places that are compiled in lie in a folder of ours, and the libraries that were unpacked with it are found."""
 import os
 import subprocess
 
@@ -9,11 +9,18 @@ USERS = {'passwd': 'Debian-exim:x:8:8::/:/bin/false\nopensmtpd:x:7001:7001::/:/b
 PLACES = '''
 set -e
 mount --make-rprivate /
-for name in passwd group; do mount --bind "$1/$name" /etc/$name; done
-for place in /run /usr/libexec /var/lib; do mkdir -p $place && mount -t tmpfs tmpfs $place; done
+for name in passwd group resolv.conf; do [ ! -e "$1/$name" ] || mount --bind "$1/$name" /etc/$name; done
+for place in /run /var/lib; do mkdir -p $place && mount -t tmpfs tmpfs $place; done
 mkdir -p "$1/spool/smtpd" /var/spool && mount --bind "$1/spool" /var/spool && chmod 711 /var/spool/smtpd
-mkdir -p /var/lib/opensmtpd/empty /usr/libexec/opensmtpd
-mount --bind "$2/opensmtpd/usr/libexec/opensmtpd" /usr/libexec/opensmtpd
+mkdir -p /var/lib/opensmtpd/empty
+if [ -d "$2/opensmtpd" ]; then
+  mkdir -p /usr/libexec && mount -t tmpfs tmpfs /usr/libexec && mkdir /usr/libexec/opensmtpd
+  mount --bind "$2/opensmtpd/usr/libexec/opensmtpd" /usr/libexec/opensmtpd
+fi
+if [ -d "$2/libraries" ]; then
+  ldconfig -X -C "$1/ld.so.cache" "$2"/libraries/usr/lib/*/ && mount --bind "$1/ld.so.cache" /etc/ld.so.cache
+fi
+[ ! -e "$1/trusted" ] || mount --bind "$1/trusted" /etc/ssl/certs/ca-certificates.crt
 shift 2
 exec "$@"
 '''
@@ -21,7 +28,8 @@ EXIM, OPENSMTPD = 'exim4-daemon-light/usr/sbin/exim4', 'opensmtpd/usr/sbin/smtpd
 
 
 def start(programs, folder, program, *words):
-    """The server's process; what it says goes to FOLDER/said."""
+    """The server's process; what it says goes to FOLDER/said. It trusts the authorities of FOLDER/trusted and finds
+    names as FOLDER/resolv.conf says, if they are there."""
     for name, more in USERS.items():
         with open('/etc/' + name, encoding='utf-8') as known, open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
             file.write(known.read() + more)

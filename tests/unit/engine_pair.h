@@ -3,17 +3,19 @@
 #ifndef TESTS_UNIT_ENGINE_PAIR_H
 #define TESTS_UNIT_ENGINE_PAIR_H
 
+#include "daemon/core/smtp_check.h"
 #include "tests/unit/engine_kit.h"
 
 static const char *const two[] = { "a", "b", NULL };
 
-/* Two accounts; those in `down` cannot be connected to, those in `bad` refuse every sender, those in `small` every message. */
+/* Two accounts; those in `down` cannot be connected to, those in `bad` refuse every sender, those in `small` every message; those in `unasked` are not asked
+ * about any. */
 struct world {
 	struct conf conf;
 	char *order[3];
 	struct engine *engine;
 	nd_ms now;
-	bool down[2], bad[2], small[2];
+	bool down[2], bad[2], small[2], unasked[2];
 	unsigned delivered[2][10], tried[2], moved, pinned, failed;
 	char reason[80]; /* of the last one that failed */
 };
@@ -84,20 +86,23 @@ play_mail(struct world *world, const struct engine_action *send)
 	const unsigned n = number(send->account);
 	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
 		.stage = world->bad[n] ? SMTP_AT_MAIL : SMTP_AT_END,
-		.reply = { .code = world->bad[n] ? 550 : 250 } };
+		.reply = { .code = world->bad[n] ? 550 : 250, .lines = 1 } };
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
-	if (world->small[n]) {
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
+	if (world->unasked[n]) {
+		outcome.stage = SMTP_AT_MAIL;
+		smtp_check_refuse("it is too large", &outcome.reply);
+		mail->results[0] = (struct smtp_rcpt_result){ 0 };
+	} else if (world->small[n]) {
 		outcome = (struct smtp_outcome){ .end = SMTP_ENDED_REPLY,
 			.stage = SMTP_AT_MAIL,
 			.reply = { .code = 552, .enhanced = "5.3.4", .lines = 1 } };
 		(void)snprintf(outcome.reply.text, sizeof(outcome.reply.text), "too big for %s", two[n]);
 	}
 	world->tried[n]++;
-
-	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
-	world->delivered[n][job_number(send->job->job)] += !world->bad[n] && !world->small[n];
+	world->delivered[n][job_number(send->job->job)] += outcome.reply.code == 250;
 	engine_outcome(world->engine, send->session, &told, at(world->now));
 	free(mail);
 	engine_ready(world->engine, send->session, at(world->now));

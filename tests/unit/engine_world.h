@@ -258,7 +258,7 @@ tell(struct world *world, struct pool_session *session, struct smtp_outcome *out
 
 	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
 		mail->results[k] = (struct smtp_rcpt_result){ .asked = true,
-			.reply = { .code = no_rcpt > 0 && roll(world, no_rcpt) == 0 ? 550 : 250 } };
+			.reply = { .code = no_rcpt > 0 && roll(world, no_rcpt) == 0 ? 550 : 250, .lines = 1 } };
 	if (lost)
 		outcome->uncertain = job->slot >= 0;
 	taken = lost ? outcome->uncertain && roll(world, 2) == 0 : outcome->reply.code == 250;

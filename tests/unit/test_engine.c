@@ -44,13 +44,15 @@ started_with_tokens(struct conf *conf, struct engine_account **account)
 static void
 tell(struct engine *engine, const struct engine_action *send, int code, nd_ms now)
 {
-	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = code } };
+	struct smtp_outcome outcome = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = code, .lines = 1 }
+	};
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 	unsigned k;
 
 	for (k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	engine_outcome(engine, send->session, &told, at(now));
 	free(mail);
 	engine_ready(engine, send->session, at(now));
@@ -132,7 +134,7 @@ one_account_in_trouble_does_not_stop_the_other(void **state)
 	struct conf conf;
 	struct engine *engine = started(&conf, two);
 	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
-		.reply = { .code = 535, .enhanced = "5.7.8", .text = "no" } };
+		.reply = { .code = 535, .enhanced = "5.7.8", .text = "no", .lines = 1 } };
 	struct engine_action action;
 
 	(void)state;
@@ -153,7 +155,7 @@ a_refused_token_is_renewed_once_then_the_account_is_held(void **state)
 {
 	struct conf conf;
 	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
-		.reply = { .code = 535, .enhanced = "5.7.3", .text = "no" },
+		.reply = { .code = 535, .enhanced = "5.7.3", .text = "no", .lines = 1 },
 		.token_refused = true };
 	struct engine *engine;
 	struct engine_action action;
@@ -485,7 +487,7 @@ two_sessions_refused_with_the_same_token_are_one_refusal(void **state)
 {
 	struct conf conf;
 	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
-		.reply = { .code = 535, .enhanced = "5.7.3", .text = "no" },
+		.reply = { .code = 535, .enhanced = "5.7.3", .text = "no", .lines = 1 },
 		.token_refused = true };
 	struct engine *engine;
 	struct engine_account *account;
@@ -691,7 +693,7 @@ what_an_old_session_meets_does_not_count_against_the_new_account(void **state)
 	struct engine_action send = sending(engine, 1, 1), action;
 	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
 		.stage = SMTP_AT_MAIL,
-		.reply = { .code = 530, .enhanced = "5.7.57", .text = "no" } };
+		.reply = { .code = 530, .enhanced = "5.7.57", .text = "no", .lines = 1 } };
 	struct settle_mail *mail = settle_mail_new(send.job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
@@ -809,7 +811,7 @@ a_held_account_is_tried_at_once_after_new_settings(void **state)
 	struct conf conf, next;
 	struct engine *engine = started(&conf, one);
 	struct smtp_fault fault = { .stage = SMTP_AT_AUTH,
-		.reply = { .code = 535, .enhanced = "5.7.8", .text = "no" } };
+		.reply = { .code = 535, .enhanced = "5.7.8", .text = "no", .lines = 1 } };
 	struct engine_action action;
 
 	(void)state;
@@ -902,7 +904,7 @@ tell_beside(struct engine *engine, struct pool_session *session, const struct sm
 	struct engine_told told = { outcome, mail, "relay", 0 };
 
 	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	engine_outcome(engine, session, &told, at(now));
 	free(mail);
 }
@@ -942,7 +944,9 @@ three_under_way(struct engine *engine, struct conf *conf, struct sched_job *jobs
 static void
 a_window_fills_one_session_and_outcomes_come_in_order(void **state)
 {
-	const struct smtp_outcome taken = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+	const struct smtp_outcome taken = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250, .lines = 1 }
+	};
 	struct conf conf;
 	struct engine *engine = started(&conf, one);
 	struct sched_job *jobs[3];

@@ -119,6 +119,89 @@ it_waits_where_it_may_be_taken_and_never_comes_back(void **state)
 	end(&world);
 }
 
+/* Only what the server says of a mail shows that it takes mails again. */
+static void
+a_mail_that_is_refused_unasked_proves_nothing_of_its_account(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.conf.failover_after = 0;
+	world.bad[0] = true;
+	accept(&world, 1, "a", false);
+	run(&world);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_HELD);
+	assert_true(account(&world, 0)->health.in_mail);
+	world.bad[0] = false;
+	world.unasked[0] = true;
+	run_to(&world, ND_MIN(10));
+	assert_int_equal(world.failed, 1);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_HELD);
+	accept(&world, 2, "a", false);
+	run_to(&world, ND_HOUR(1));
+	assert_int_equal(world.failed, 2);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_HELD);
+	accept(&world, 3, "a", false);
+	accept(&world, 4, "a", false);
+	world.unasked[0] = false;
+	run_to(&world, ND_HOUR(2));
+	assert_int_equal(world.delivered[0][3] + world.delivered[0][4], 2);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_OK);
+	end(&world);
+}
+
+/* Its sender cannot be said to this server: that needs no answer. */
+static void
+a_fault_of_the_account_is_one_unasked(void **state)
+{
+	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
+		.stage = SMTP_AT_MAIL,
+		.reply = { .code = 553, .enhanced = "5.6.7", .text = "notifyd did not ask" } };
+	struct engine_action send;
+	struct settle_mail *mail;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	accept(&world, 1, "a", false);
+	while (engine_next(world.engine, at(0), &send) && send.act != ENGINE_SEND)
+		play(&world, &send);
+	mail = settle_mail_new(send.job->job);
+	engine_outcome(world.engine, send.session, &(struct engine_told){ &outcome, mail, "relay", 0 }, at(0));
+	free(mail);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_HELD);
+	engine_ready(world.engine, send.session, at(0));
+	end(&world);
+}
+
+/* The session that asks whether the account is well goes on with the next mail. */
+static void
+the_session_that_asks_is_kept_for_a_mail_that_can_ask(void **state)
+{
+	struct engine_action action;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.conf.failover_after = 0;
+	world.bad[0] = true;
+	accept(&world, 1, "a", false);
+	accept(&world, 2, "a", false);
+	run(&world);
+	world.bad[0] = false;
+	world.unasked[0] = true;
+	world.now = engine_deadline(world.engine, at(world.now));
+	while (world.failed == 0 && engine_next(world.engine, at(world.now), &action))
+		play(&world, &action);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_HELD);
+	world.unasked[0] = false;
+	run(&world);
+	assert_int_equal(world.delivered[0][1] + world.delivered[0][2], 1);
+	assert_int_equal(account(&world, 0)->health.state, HEALTH_OK);
+	end(&world);
+}
+
 int
 main(void)
 {
@@ -127,6 +210,9 @@ main(void)
 		cmocka_unit_test(each_account_is_asked_once_and_the_first_one_has_the_last_word),
 		cmocka_unit_test(who_named_its_account_or_has_no_failover_fails),
 		cmocka_unit_test(it_waits_where_it_may_be_taken_and_never_comes_back),
+		cmocka_unit_test(a_mail_that_is_refused_unasked_proves_nothing_of_its_account),
+		cmocka_unit_test(a_fault_of_the_account_is_one_unasked),
+		cmocka_unit_test(the_session_that_asks_is_kept_for_a_mail_that_can_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,12 +62,12 @@ play_mail(struct world *world, const struct engine_action *send)
 	bool bad = world->bad == n || world->bad == 99;
 	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY,
 		.stage = bad ? world->stage : SMTP_AT_END,
-		.reply = { .code = bad ? world->code : 250 } };
+		.reply = { .code = bad ? world->code : 250, .lines = 1 } };
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
 	world->sent[n]++;
-	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	if (outcome.stage == SMTP_AT_RCPT)
 		mail->results[0].reply = outcome.reply;
 	world->delivered[n] += !bad;
@@ -423,7 +423,7 @@ ask_for_tokens(struct engine *engine, nd_ms now)
 {
 	struct smtp_outcome refused = { .end = SMTP_ENDED_REPLY,
 		.stage = SMTP_AT_MAIL,
-		.reply = { .code = 535, .enhanced = "5.7.143", .text = "Token expired" } };
+		.reply = { .code = 535, .enhanced = "5.7.143", .text = "Token expired", .lines = 1 } };
 	struct engine_action action;
 	unsigned asked = 0, guard = 0;
 
@@ -483,7 +483,9 @@ a_session_of_the_old_token_proves_nothing_of_the_new_one(void **state)
 	const struct smtp_fault no = {
 		.stage = SMTP_AT_AUTH, .reply = { .code = 535, .enhanced = "5.7.3" }, .token_refused = true
 	};
-	struct smtp_outcome taken = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+	struct smtp_outcome taken = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250, .lines = 1 }
+	};
 	struct engine_action send, action;
 	struct engine_account *account;
 	struct engine *engine;
@@ -508,7 +510,7 @@ a_session_of_the_old_token_proves_nothing_of_the_new_one(void **state)
 	engine_gone(engine, action.session, &no, at(1));
 	assert_int_equal(account->renewal, ENGINE_FOR_SESSION);
 	mail = settle_mail_new(send.job->job);
-	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	engine_outcome(engine, send.session, &(struct engine_told){ &taken, mail, "relay", 0 }, at(2));
 	free(mail);
 	assert_int_equal(account->renewal, ENGINE_FOR_SESSION); /* the next refusal holds the account */
@@ -519,14 +521,16 @@ a_session_of_the_old_token_proves_nothing_of_the_new_one(void **state)
 static void
 tell_first_only(struct world *world, const struct engine_action *send, unsigned rcpts, int code)
 {
-	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+	struct smtp_outcome outcome = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250, .lines = 1 }
+	};
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
 	assert_int_equal(mail->mail.rcpt_count, rcpts);
 	for (unsigned k = 0; k < rcpts; k++)
 		mail->results[k] = (struct smtp_rcpt_result){ .asked = true,
-			.reply = { .code = k == 0 ? 250 : code, .text = "too many recipients" } };
+			.reply = { .code = k == 0 ? 250 : code, .text = "too many recipients", .lines = 1 } };
 	engine_outcome(world->engine, send->session, &told, at(world->now));
 	free(mail);
 	engine_ready(world->engine, send->session, at(world->now));

@@ -59,13 +59,15 @@ accept(struct engine *engine, unsigned n, enum job_severity severity, nd_ms now)
 static void
 tell(struct engine *engine, const struct engine_action *send, const char *text, int code, nd_ms now)
 {
-	struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = code } };
+	struct smtp_outcome outcome = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = code, .lines = 1 }
+	};
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
 	(void)snprintf(outcome.reply.text, sizeof(outcome.reply.text), "%s", text);
 	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+		mail->results[k] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	engine_outcome(engine, send->session, &told, at(now));
 	free(mail);
 	engine_ready(engine, send->session, at(now));

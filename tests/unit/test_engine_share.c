@@ -85,7 +85,9 @@ run(struct world *world)
 static void
 take_one(struct world *world)
 {
-	const struct smtp_outcome outcome = { .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250 } };
+	const struct smtp_outcome outcome = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250, .lines = 1 }
+	};
 	const struct engine_action send = world->sent[0];
 	const unsigned n = number(send.account);
 	struct settle_mail *mail = settle_mail_new(send.job->job);
@@ -94,7 +96,7 @@ take_one(struct world *world)
 	world->count--;
 	memmove(&world->sent[0], &world->sent[1], world->count * sizeof(send));
 	memmove(&world->done[0], &world->done[1], world->count * sizeof(nd_ms));
-	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	if (world->taken[n]++ == 0)
 		world->first[n] = world->now;
 	engine_outcome(world->engine, send.session, &told, at(world->now));

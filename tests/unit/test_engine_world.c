@@ -50,8 +50,8 @@ crash(struct world *world)
 			if (job->place == SCHED_SENDING && roll(world, 2) == 0) {
 				mail = settle_mail_new(job->job);
 				for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
-					mail->results[k] =
-					    (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250 } };
+					mail->results[k] = (struct smtp_rcpt_result){ .asked = true,
+						.reply = { .code = 250, .lines = 1 } };
 				take(world, mail, n);
 				free(mail);
 			}

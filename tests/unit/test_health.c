@@ -210,6 +210,25 @@ a_known_delay_says_so_with_the_next_try_and_ends_with_its_time(void **state)
 	assert_string_equal(health_words(&health, now, words), "why: words");
 }
 
+static void
+each_fault_that_takes_hold_is_another_one(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_HELD, 0, false, 0);
+	assert_int_equal(health.met, 1);
+	fault(&health, HEALTH_FAILING, 0, false, 1); /* milder, by a session of before */
+	assert_int_equal(health.met, 1);
+	fault(&health, HEALTH_HELD, 0, false, 2); /* the same words, of another session */
+	assert_int_equal(health.met, 2);
+	health_renew(&health, 3);
+	health_pause(&health, 4);
+	fault(&health, HEALTH_HELD, 0, false, 5);
+	assert_int_equal(health.met, 2);
+}
+
 int
 main(void)
 {
@@ -224,6 +243,7 @@ main(void)
 		cmocka_unit_test(a_pause_is_ended_by_its_operator_alone),
 		cmocka_unit_test(an_account_in_trouble_is_probed_at_once_when_resumed),
 		cmocka_unit_test(a_known_delay_says_so_with_the_next_try_and_ends_with_its_time),
+		cmocka_unit_test(each_fault_that_takes_hold_is_another_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,26 @@ who_sends_does_not_see_the_ids_of_the_tenant(void **state)
 }
 
 static void
+what_an_account_meets_is_told_to_operators_in_full(void **state)
+{
+	struct health health = { .state = HEALTH_HELD,
+		.detail = "535 5.7.3 Authentication unsuccessful",
+		.hint = "the token is of tenant 1f3c" };
+	struct nd_buf out;
+
+	(void)state;
+	nd_buf_init(&out, HINT_LIMIT);
+	assert_string_equal(hint_of_health(&account, HINT_OPERATOR, &health, &out), health.hint);
+	nd_buf_clear(&out);
+	assert_non_null(strstr(hint_of_health(&account, HINT_OWNER, &health, &out), "-AppId CLIENT-ID "));
+	assert_null(strstr(nd_buf_text(&out), "1f3c"));
+	health.detail[0] = '\0'; /* nothing is known of it, as of a pause */
+	nd_buf_clear(&out);
+	assert_string_equal(hint_of_health(&account, HINT_OWNER, &health, &out), "");
+	nd_buf_done(&out);
+}
+
+static void
 a_name_that_is_not_found_is_the_one_that_failed(void **state)
 {
 	(void)state;
@@ -187,6 +207,7 @@ main(void)
 		cmocka_unit_test(what_is_no_refusal_of_the_token_is_not_laid_to_it),
 		cmocka_unit_test(a_token_cannot_put_words_into_a_command),
 		cmocka_unit_test(who_sends_does_not_see_the_ids_of_the_tenant),
+		cmocka_unit_test(what_an_account_meets_is_told_to_operators_in_full),
 		cmocka_unit_test(a_name_that_is_not_found_is_the_one_that_failed),
 		cmocka_unit_test(another_providers_rows_are_not_told),
 	};

@@ -106,13 +106,14 @@ half_of_the_minute_is_kept_for_severe_jobs(void **state)
 }
 
 static const char *const readers[] = { "a@b", "c@d" };
+#define MAIL(is_severe, to, count) (&(struct limit_mail){ .severe = (is_severe), .rcpts = (to), .rcpt_count = (count) })
 
 static void
 expect_left(struct limit *limit, const struct limit_rules *rules, bool severe, nd_ms now, enum limit_why why,
     uint32_t most, uint32_t left)
 {
 	struct limit_left all[LIMIT_RULES];
-	const unsigned count = limit_left(limit, rules, severe, readers, 2, now, all);
+	const unsigned count = limit_left(limit, rules, MAIL(severe, readers, 2), now, all);
 
 	for (unsigned i = 0; i < count; i++)
 		if (all[i].why == why) {
@@ -132,7 +133,7 @@ what_is_left_is_told_by_each_rule(void **state)
 	struct limit_left all[LIMIT_RULES];
 
 	(void)state;
-	assert_int_equal(limit_left(limit, &(struct limit_rules){ 0 }, false, readers, 2, 0, all), 0);
+	assert_int_equal(limit_left(limit, &(struct limit_rules){ 0 }, MAIL(false, readers, 2), 0, all), 0);
 	expect_left(limit, &rules, false, 0, LIMIT_MINUTE, 5, 3);
 	expect_left(limit, &rules, true, 0, LIMIT_MINUTE, 5, 5);
 	assert_true(goes(limit, &rules, false, 4, 0));
@@ -159,10 +160,10 @@ the_time_of_more_room_is_that_of_limit_ask(void **state)
 
 	(void)state;
 	assert_int_equal(how_many(limit, &rules, false, 1000), 2);
-	assert_int_equal(limit_left(limit, &rules, false, readers, 2, 2000, all), 1);
+	assert_int_equal(limit_left(limit, &rules, MAIL(false, readers, 2), 2000, all), 1);
 	assert_int_equal(all[0].left, 0);
 	assert_int_equal(all[0].until, limit_ask(limit, &rules, false, 1, 2000).until);
-	assert_int_equal(limit_left(limit, &rules, true, readers, 2, 2000, all), 1);
+	assert_int_equal(limit_left(limit, &rules, MAIL(true, readers, 2), 2000, all), 1);
 	assert_int_equal(all[0].left, 2);
 	limit_free(limit);
 }
@@ -180,11 +181,11 @@ of_the_readers_hours_the_least_is_told_and_one_with_room_lets_it_go(void **state
 		limit_rcpt_begin(limit, "c@d", 0);
 		limit_rcpt_end(limit, "c@d", true, 0);
 	}
-	assert_int_equal(limit_left(limit, &rules, false, readers, 2, 1, all), 1);
+	assert_int_equal(limit_left(limit, &rules, MAIL(false, readers, 2), 1, all), 1);
 	assert_string_equal(all[0].address, "c@d");
 	assert_int_equal(all[0].left, 0);
 	assert_true(all[0].until <= 1); /* to the other one */
-	assert_int_equal(limit_left(limit, &rules, false, readers + 1, 1, 1, all), 1);
+	assert_int_equal(limit_left(limit, &rules, MAIL(false, readers + 1, 1), 1, all), 1);
 	assert_int_equal(all[0].until, limit_rcpt_when(limit, &rules, "c@d", 1));
 	assert_true(all[0].until > ND_MIN(59));
 	limit_free(limit);
@@ -200,7 +201,7 @@ a_slower_pace_that_the_server_asked_for_is_the_limit(void **state)
 	(void)state;
 	assert_int_equal(how_many(limit, &rules, true, 0), 100);
 	limit_hurried(limit, &rules, 1);
-	assert_int_equal(limit_left(limit, &rules, true, readers, 2, 2, all), 1);
+	assert_int_equal(limit_left(limit, &rules, MAIL(true, readers, 2), 2, all), 1);
 	assert_int_equal(all[0].why, LIMIT_RATE);
 	assert_int_equal(all[0].most, limit_rate(limit, 2));
 	assert_int_equal(all[0].left, 0);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define GROUP "=?utf-8?B?Z3LDtsOfZUBleGFtcGxlLmNvbQ==?= :;" /* größe@example.com */
+#define HOME "=?utf-8?B?Z3LDtsOfZUBob21l?="                 /* größe@home */
 
 static void
 assert_plain(const char *header, const char *expected)
@@ -20,7 +21,7 @@ assert_plain(const char *header, const char *expected)
 	struct nd_buf out;
 
 	nd_buf_init(&out, 10000);
-	assert_int_equal(mime_plain_needed(header, strlen(header)), strcmp(header, expected) != 0);
+	assert_int_equal(mime_plain_of(header, strlen(header)) != MIME_PLAIN_ALREADY, strcmp(header, expected) != 0);
 	mime_plain_add(&out, header, strlen(header));
 	assert_string_equal(nd_buf_text(&out), expected);
 	nd_buf_done(&out);
@@ -47,8 +48,7 @@ what_can_be_said_stays_as_it_is(void **state)
 	(void)state;
 	assert_plain("", "");
 	assert_plain("To: <ops@example.com>\r\n\r\n", "To: <ops@example.com>\r\n\r\n");
-	assert_plain("Subject: <größe@example.com>\r\n x\r\n", "Subject: <größe@example.com>\r\n x\r\n");
-	assert_plain("To: Größe <ops@example.com>\r\n", "To: Größe <ops@example.com>\r\n");
+	assert_plain("Received: from größe\r\n by x\r\n", "Received: from größe\r\n by x\r\n");
 	assert_plain("To: <gr\xf6\xdf"
 		     "e@example.com>\r\n",
 	    "To: <gr\xf6\xdf"
@@ -65,7 +65,7 @@ quotes_and_comments_are_no_addresses(void **state)
 	assert_plain(
 	    "To: \"a <b\" <größe@example.com>, <ops@example.com>\r\n", "To: \"a <b\" " GROUP ", <ops@example.com>\r\n");
 	assert_plain(
-	    "To: \"a \\\" <ö\" (<ö (x) <) <größe@example.com>\r\n", "To: \"a \\\" <ö\" (<ö (x) <)\r\n " GROUP "\r\n");
+	    "To: \"a \\\" <o\" (<o (x) <) <größe@example.com>\r\n", "To: \"a \\\" <o\" (<o (x) <)\r\n " GROUP "\r\n");
 	assert_plain("To: \"in two\r\n <lines\" <größe@example.com>\r\n", "To: \"in two\r\n <lines\" " GROUP "\r\n");
 	assert_plain("To: \"never closed <größe@example.com>\r\n", "To: \"never closed <größe@example.com>\r\n");
 	assert_plain("To: \"never closed\r\nCc: <größe@example.com>\r\n", "To: \"never closed\r\nCc: " GROUP "\r\n");
@@ -83,13 +83,14 @@ an_address_needs_no_brackets(void **state)
 	    "To: ops@example.com, " GROUP ", night@example.com\r\n");
 	assert_plain("Cc: ops@müller.example,ops@MÜLLER.example\r\n",
 	    "Cc: ops@xn--mller-kva.example,ops@xn--mller-kva.example\r\n");
-	assert_plain("To: a@b,\r\n\tgröße@example.com (Größe (x))\r\n", "To: a@b,\r\n\t" GROUP " (Größe (x))\r\n");
-	assert_plain("To: (ö@b) ops@müller.example (ö@b)\r\nX: ö@b\r\n",
-	    "To: (ö@b) ops@xn--mller-kva.example (ö@b)\r\nX: ö@b\r\n");
+	assert_plain("To: a@b,\r\n\tgröße@example.com (G (x))\r\n", "To: a@b,\r\n\t" GROUP " (G (x))\r\n");
+	assert_plain("To: (o@b) ops@müller.example (o@b)\r\nX: ö@b\r\n",
+	    "To: (o@b) ops@xn--mller-kva.example (o@b)\r\nX: ö@b\r\n");
 	assert_plain("To: Team: größe@example.com;, ops@müller.example\r\n",
 	    "To: Team: " GROUP ";, ops@xn--mller-kva.example\r\n");
 	assert_plain("Reply-To: \"a, b\"@müller.example\r\n", "Reply-To: \"a, b\"@xn--mller-kva.example\r\n");
 	assert_plain("To: x@[IPv6:2001:db8::1], größe@example.com\r\n", "To: x@[IPv6:2001:db8::1],\r\n " GROUP "\r\n");
+	assert_plain("To: Größe<ops@example.com>\r\n", "To: =?utf-8?B?R3LDtsOfZQ==?= <ops@example.com>\r\n");
 	/* Both kinds in one field. */
 	assert_plain("To: Ops <ops@müller.example>, größe@example.com, <größe@example.com>\r\n",
 	    "To: Ops <ops@xn--mller-kva.example>,\r\n " GROUP ",\r\n " GROUP "\r\n");
@@ -99,14 +100,40 @@ static void
 words_with_an_at_are_no_addresses(void **state)
 {
 	(void)state;
-	assert_plain("To: größe@home <ops@example.com>\r\n", "To: größe@home <ops@example.com>\r\n");
-	assert_plain("To: größe@home\r\n <ops@example.com>\r\n", "To: größe@home\r\n <ops@example.com>\r\n");
-	assert_plain("To: <ops@example.com> größe@home, x@y\r\n", "To: <ops@example.com> größe@home, x@y\r\n");
-	assert_plain("To: größe@home and away\r\n", "To: größe@home and away\r\n");
-	assert_plain("To: größe@home: ops@example.com;\r\n", "To: größe@home: ops@example.com;\r\n");
-	assert_plain("To: größe, \"größe@home\", Größe\r\n", "To: größe, \"größe@home\", Größe\r\n");
+	assert_plain("To: größe@home <ops@example.com>\r\n", "To: " HOME " <ops@example.com>\r\n");
+	assert_plain("To: größe@home\r\n <ops@example.com>\r\n", "To: " HOME "\r\n <ops@example.com>\r\n");
+	assert_plain("To: <ops@example.com> größe@home, x@y\r\n", "To: <ops@example.com> " HOME " , x@y\r\n");
+	assert_plain("To: größe@home and away\r\n", "To: " HOME " and away\r\n");
+	assert_plain("To: größe@home: ops@example.com;\r\n", "To: " HOME " : ops@example.com;\r\n");
 	assert_plain("To: größe@home (never closed\r\n", "To: größe@home (never closed\r\n");
 	assert_plain("To: a@\xf6\xdf, b\r\n", "To: a@\xf6\xdf, b\r\n");
+}
+
+static void
+words_are_no_reason_to_ask_for_smtputf8(void **state)
+{
+	static const struct {
+		const char *header;
+		enum mime_plain kind;
+	} rows[] = {
+		{ "Subject: x\r\n", MIME_PLAIN_ALREADY },
+		{ "Subject: Größe\r\n", MIME_PLAIN_WORDS },
+		{ "subject:Größe\nTo: <ops@example.com>\n", MIME_PLAIN_WORDS },
+		{ "X-Team: Größe\r\n", MIME_PLAIN_WORDS },
+		{ "To: Größe <ops@example.com>\r\n", MIME_PLAIN_WORDS },
+		{ "Resent-To: ops@example.com (Größe)\r\n", MIME_PLAIN_WORDS },
+		{ "To: Größe <größe@example.com>\r\nSubject: Größe\r\n", MIME_PLAIN_ADDRESSES },
+		{ "Subject: Größe\r\nTo: <ops@müller.example>\r\n", MIME_PLAIN_ADDRESSES },
+		{ "Received: Größe\r\nSubjects: ö\r\nContent-Type: ö\r\nX: ö\r\n", MIME_PLAIN_ALREADY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(mime_plain_of(rows[i].header, strlen(rows[i].header)), rows[i].kind);
+	assert_plain("To: Größe <größe@example.com>\r\nSubject: Größe\r\n\r\n",
+	    "To: =?utf-8?B?R3LDtsOfZSA=?= " GROUP "\r\nSubject: =?utf-8?B?R3LDtsOfZQ==?=\r\n\r\n");
+	/* Those of neither kind stay. */
+	assert_plain("Subject: gr\xf6\xdf\r\nX-A: \xc3\xb6\r\n", "Subject: gr\xf6\xdf\r\nX-A: =?utf-8?B?w7Y=?=\r\n");
 }
 
 static void
@@ -165,6 +192,7 @@ main(void)
 		cmocka_unit_test(quotes_and_comments_are_no_addresses),
 		cmocka_unit_test(an_address_needs_no_brackets),
 		cmocka_unit_test(words_with_an_at_are_no_addresses),
+		cmocka_unit_test(words_are_no_reason_to_ask_for_smtputf8),
 		cmocka_unit_test(what_no_name_may_have_is_said_as_a_group),
 		cmocka_unit_test(a_domain_is_said_with_a_labels),
 		cmocka_unit_test(a_long_address_is_several_words),
