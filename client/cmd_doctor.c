@@ -245,6 +245,9 @@ tell_skew(struct doctor *doctor, const char *name, int64_t skew)
 	doctor_say(doctor, "clock", levels[seen], text, remedy);
 }
 
+#define INSPECTED                                                                                                      \
+	"a box of this network reads the mail and its token: exempt the provider's hosts, if that is not meant"
+
 static void
 tell_certificate(struct doctor *doctor, const struct json_node *step)
 {
@@ -254,10 +257,7 @@ tell_certificate(struct doctor *doctor, const struct json_node *step)
 	    json_get_text(step, "code") != NULL ? DOCTOR_FAIL
 	    : inspected                         ? DOCTOR_WARN
 						: DOCTOR_OK,
-	    json_get_text(step, "detail"),
-	    inspected ? "a box of this network reads the mail and its token: exempt the provider's hosts, if that is "
-			"not meant"
-		      : json_get_text(step, "remedy"));
+	    json_get_text(step, "detail"), inspected ? INSPECTED : json_get_text(step, "remedy"));
 }
 
 /* Whoever gets hold of a token can do all that it allows. */
@@ -282,6 +282,11 @@ take_step(void *arg, const struct json_node *step, const char *line, size_t len)
 		tell_skew(verdict->doctor, verdict->name, skew);
 	if (strcmp(name, "certificate") == 0)
 		tell_certificate(verdict->doctor, step);
+	else if (json_get(step, "inspected") != NULL)
+		doctor_say(verdict->doctor, "certificate", DOCTOR_WARN,
+		    json_get_text(step, "code") != NULL ? "the token endpoint: TLS is inspected on the way"
+							: json_get_text(step, "detail"),
+		    INSPECTED);
 	if (strcmp(name, "claims") == 0)
 		tell_token(verdict->doctor, step);
 	if (remedy != NULL)

@@ -58,7 +58,7 @@ obey(struct app *app, struct engine_action *action)
 		tokens_ask(app, account);
 		break;
 	case ENGINE_LOAD:
-		deliver_load(app, account);
+		deliver_load(app, account, action->most);
 		break;
 	case ENGINE_STORE:
 		outcomes_store(app, action);

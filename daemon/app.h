@@ -104,6 +104,8 @@ struct app_account {
 	struct app_secrets secrets;
 	uint64_t files_print; /* of the key, password and certificate in files; in memory alone */
 	bool files_known;
+	uint64_t files_prints; /* of all files with secrets, and of the rights to them */
+	bool files_looked;
 	int64_t moved;     /* jobs that went on to another account */
 	unsigned settings; /* counts its changes: answers to questions of before are not taken */
 	char identity[80];
@@ -205,7 +207,7 @@ void deliver_cut(struct app *app, struct engine_account *account); /* ends sessi
 /* Its mail is under way, and the end of it has not begun to leave: ends its session. */
 void deliver_withdraw(struct app *app, const struct queue_job *row);
 void deliver_abandon(struct app *app); /* at the end: all links go */
-void deliver_load(struct app *app, struct engine_account *account);
+void deliver_load(struct app *app, struct engine_account *account, unsigned most);
 
 /* outcomes.c */
 void outcomes_store(struct app *app, const struct engine_action *action);

@@ -177,6 +177,14 @@ grant_ends(const struct app_account *account)
 	return account->grant.refresh_token.len > 0 ? grant_end(account->engine->conf, account->grant.refreshed) : 0;
 }
 
+/* The certificate was not looked at yet, or cannot be read: what was known of it, and told, holds until its end is known. */
+static bool
+is_unread(const struct app_account *account, enum expiry_kind kind)
+{
+	return kind == EXPIRY_CERTIFICATE && account->engine->conf->certificate[0] != '\0' &&
+	       account->secrets.not_after == 0;
+}
+
 static bool
 look_at(struct app_account *account, nd_unix now)
 {
@@ -188,8 +196,10 @@ look_at(struct app_account *account, nd_unix now)
 	bool changed = false;
 
 	for (unsigned kind = 0; kind < EXPIRY_KINDS; kind++) {
-		changed |= account->credentials[kind].ends != ends[kind];
-		expiry_ends(&account->credentials[kind], ends[kind]);
+		if (!is_unread(account, (enum expiry_kind)kind)) {
+			changed |= account->credentials[kind].ends != ends[kind];
+			expiry_ends(&account->credentials[kind], ends[kind]);
+		}
 		changed |= tell(account, (enum expiry_kind)kind, now);
 	}
 	return changed;

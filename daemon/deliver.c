@@ -500,7 +500,7 @@ loaded(struct store_req *req)
 }
 
 void
-deliver_load(struct app *app, struct engine_account *account)
+deliver_load(struct app *app, struct engine_account *account, unsigned most)
 {
 	struct store_req *req = nd_xalloc(sizeof(*req));
 
@@ -509,7 +509,8 @@ deliver_load(struct app *app, struct engine_account *account)
 	req->owner = account;
 	req->account = nd_xstrdup(account->conf->name);
 	req->until = loop_now(app->loop).unix_ms;
-	req->limit = (unsigned)(SCHED_JOBS - account->sched.count);
+	req->limit = most;
+	req->severe = account->sched.severe;
 	req->limit_octets = LOAD_OCTETS;
 	req->skip = (const char(*)[ND_ULID_LEN + 1]) sched_ids(&account->sched, &req->skip_count);
 	store_submit(app->store, req);

@@ -225,6 +225,7 @@ libio_a_SOURCES = \
 	%D%/io/store_log.c \
 	%D%/io/store_prune.c \
 	%D%/io/store_read.c \
+	%D%/io/store_rcpt.c \
 	%D%/io/store_row.c \
 	%D%/io/store_scan.c \
 	%D%/io/store_schema.c \

@@ -62,7 +62,7 @@ logins_use_proof(struct app_login *login, const struct app_proof *proof, struct 
 bool
 logins_other_secret(struct app_login *login, struct oauth_reply *reply)
 {
-	oauth_reply_blame(reply, &login->sent);
+	oauth_reply_blame(reply, login->account->engine->conf, &login->sent);
 	oauth_reply_redact(reply, &login->code);
 	oauth_reply_redact(reply, &login->device.device_code);
 	if (login->again || !proof_refused(login->account, login->next_secret, reply))

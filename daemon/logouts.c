@@ -92,7 +92,7 @@ revoked(void *arg, const struct http_client_reply *http)
 		return;
 	}
 	oauth_read(http->status, http->body, http->len, -1, http->status == 0 ? &http->why : NULL, &reply);
-	oauth_reply_blame(&reply, &leaving->sent);
+	oauth_reply_blame(&reply, leaving->account->engine->conf, &leaving->sent);
 	oauth_reply_redact(&reply, &leaving->token);
 	(void)snprintf(detail, sizeof(detail), NOT_REVOKED "%s", reply.why.text);
 	if (!leaving->again && proof_refused(leaving->account, leaving->next_secret, &reply)) {

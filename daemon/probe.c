@@ -173,7 +173,8 @@ begin_step(struct probe *probe, struct line *line, bool ok)
 		json_out_bool(&line->out, "broad", true);
 	if (probe->step == PROBE_RCPT)
 		json_out_text(&line->out, "to", probe->rcpt);
-	if (probe->step == PROBE_CERTIFICATE && probe->inspected)
+	if ((probe->step == PROBE_CERTIFICATE && probe->inspected) ||
+	    (probe->step == PROBE_TOKEN && probe->token_by[0] != '\0'))
 		json_out_bool(&line->out, "inspected", true);
 }
 

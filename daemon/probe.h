@@ -84,6 +84,8 @@ struct probe {
 	bool fresh;              /* the token was issued for this test */
 	long skew;               /* s; this host's clock against the endpoint's */
 	bool skew_known;
+	bool token_own;     /* the settings name authorities for the token endpoint */
+	char token_by[512]; /* the authority of this host's own that speaks for the token endpoint; "" none */
 	struct claims claims;
 
 	struct tls *tls;
@@ -123,6 +125,9 @@ const struct conf_account *probe_account(const struct conf *conf, const char *na
 void probe_secret(struct probe *probe); /* and all that follows */
 
 /* probe_smtp.c */
+/* The file of an authority that somebody added to this host, and that speaks for a public provider; "" none. own: the settings name authorities. */
+void probe_inspection(
+    const struct conf_account *conf, const struct tls_chain *chain, bool own, char *path, size_t size);
 void probe_connect(struct probe *probe);
 bool probe_sends(const struct probe *probe); /* a message, not only its envelope */
 

@@ -82,27 +82,27 @@ step_of(const struct probe *probe, const struct smtp_link *link)
 /* -- what each step has found -- */
 
 /* A public provider whose certificate comes from an authority that somebody added to this host: a box on the way speaks for it. */
-static void
-look_for_inspection(struct probe *probe, char *path, size_t size)
+void
+probe_inspection(const struct conf_account *conf, const struct tls_chain *chain, bool own, char *path, size_t size)
 {
 	static const char *const folders[] = { "/usr/local/share/ca-certificates", "/etc/pki/ca-trust/source/anchors" };
-	const struct conf_account *conf = probe->conf;
 
 	path[0] = '\0';
-	if (conf->provider == CONF_SMTP || conf->ca_file[0] != '\0' || conf->ca_dir[0] != '\0' || probe->chain.pinned)
+	if (conf->provider == CONF_SMTP || own || chain->pinned)
 		return;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && path[0] == '\0'; i++)
-		(void)tls_chain_local(&probe->chain, folders[i], path, size);
-	probe->inspected = path[0] != '\0';
+		(void)tls_chain_local(chain, folders[i], path, size);
 }
 
 static void
 pass_certificate(struct probe *probe, enum probe_step next)
 {
 	const char *issuer = probe->chain.count > 0 ? probe->chain.cert[0].issuer : NULL;
+	const struct conf_account *conf = probe->conf;
 	char path[512];
 
-	look_for_inspection(probe, path, sizeof(path));
+	probe_inspection(conf, &probe->chain, conf->ca_file[0] != '\0' || conf->ca_dir[0] != '\0', path, sizeof(path));
+	probe->inspected = path[0] != '\0';
 	probe_pass(probe, next, "%s, %s for %s%s%s%s%s", smtp_link_tls(probe->link),
 	    probe->chain.pinned ? "pinned" : "trusted", probe->link_conf.tls_name, issuer ? "; issuer is " : "",
 	    issuer ? issuer : "", probe->inspected ? ": TLS is inspected on the way, by leave of " : "", path);

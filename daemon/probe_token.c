@@ -46,8 +46,9 @@ got(struct probe *probe, nd_ms life)
 	if (probe->skew_known && by > SKEW_TOLD)
 		(void)snprintf(skew, sizeof(skew), "; this host's clock is %s %s the endpoint's",
 		    nd_stamp_span(by * ND_SEC(1), span), probe->skew < 0 ? "behind" : "ahead of");
-	probe_pass(probe, PROBE_CLAIMS, "an access token, good for %lld s%s%s", (long long)(life / ND_SEC(1)),
-	    probe->next_secret ? ", by client_secret_next" : "", skew);
+	probe_pass(probe, PROBE_CLAIMS, "an access token, good for %lld s%s%s%s%s", (long long)(life / ND_SEC(1)),
+	    probe->next_secret ? ", by client_secret_next" : "", skew,
+	    probe->token_by[0] != '\0' ? "; TLS is inspected on the way, by leave of " : "", probe->token_by);
 	look(probe);
 }
 
@@ -61,7 +62,7 @@ take(struct probe *probe, struct oauth_reply *reply)
 		got(probe, reply->life);
 		return;
 	}
-	oauth_reply_blame(reply, &probe->sent);
+	oauth_reply_blame(reply, probe->conf, &probe->sent);
 	if (proof_refused(&probe->account, probe->next_secret, reply) && !probe->again) {
 		probe->again = true;
 		prove(probe);
@@ -89,6 +90,8 @@ answered(void *arg, const struct http_client_reply *http)
 	if (!probe_back(probe))
 		return;
 	note_clock(probe, http->date);
+	if (http->chain != NULL)
+		probe_inspection(probe->conf, http->chain, probe->token_own, probe->token_by, sizeof(probe->token_by));
 	oauth_read(
 	    http->status, http->body, http->len, http->retry_after, http->status == 0 ? &http->why : NULL, &reply);
 	take(probe, &reply);
@@ -126,6 +129,8 @@ ask(struct probe *probe, const struct app_proof *proof)
 		.body = wanted.body,
 		.body_len = wanted.body_len };
 	trust_tokens(conf, &request);
+	request.inspect = true;
+	probe->token_own = request.ca_file != NULL || request.ca_dir != NULL;
 	probe->waiting++;
 	http_client_post(probe->app->http_client, &request, answered, probe);
 }

@@ -84,10 +84,10 @@ read_assertion_file(struct proof_reading *reading, struct nd_why *why)
 	const char *path = reading->conf->assertion_file;
 	char *octets;
 	size_t len;
-	enum nd_err err = filer_read(path, ASSERTION_MAX, &octets, &len, why);
+	enum nd_err err = secret_file("assertion_file", path, &octets, &len, why);
 
 	if (err != ND_OK)
-		return nd_fail_at(why, "assertion_file", 0, "the user of notifyd must be able to read it");
+		return err;
 	while (len > 0 && (octets[len - 1] == '\n' || octets[len - 1] == '\r'))
 		len--;
 	octets[len] = '\0';
@@ -100,10 +100,21 @@ read_assertion_file(struct proof_reading *reading, struct nd_why *why)
 	return err;
 }
 
-/* Signs and keeps it; the thumbprint and the certificate are NULL for a service account. */
+/* Which of the files it is about. A command's arguments may hold a secret: they are not repeated. */
+static void
+tell_where(const char *setting, const char *value, struct nd_why *why)
+{
+	const size_t len = why != NULL ? strlen(why->text) : 0;
+	const size_t shown = strncmp(value, "command:", 8) == 0 ? strcspn(value, " \t") : strlen(value);
+
+	if (why != NULL && shown < sizeof(why->text) / 2 && len + strlen(setting) + shown + 8 < sizeof(why->text))
+		(void)snprintf(why->text + len, sizeof(why->text) - len, " (%s = %.*s)", setting, (int)shown, value);
+}
+
+/* Signs and keeps it; reference: of the key. The thumbprint and the certificate are NULL for a service account. */
 static enum nd_err
-assert_claims(const struct nd_secret *key, const struct jwt_certificate *certificate, const struct jwt_ask *ask,
-    struct nd_secret *out, struct nd_why *why)
+assert_claims(const struct nd_secret *key, const char *reference, const struct jwt_certificate *certificate,
+    const struct jwt_ask *ask, struct nd_secret *out, struct nd_why *why)
 {
 	struct nd_buf text;
 	enum nd_err err;
@@ -115,6 +126,8 @@ assert_claims(const struct nd_secret *key, const struct jwt_certificate *certifi
 		err = nd_fail(why, ND_ESECRET, 0, "the assertion is too long");
 	if (err == ND_OK)
 		nd_secret_set(out, nd_buf_text(&text), text.len);
+	else
+		tell_where("key", reference, why);
 	nd_buf_wipe(&text);
 	return err;
 }
@@ -130,7 +143,7 @@ sign_with(struct proof_reading *reading, const struct jwt_certificate *certifica
 
 	tls_random(dice, sizeof(dice));
 	if (err == ND_OK)
-		err = assert_claims(&key, certificate,
+		err = assert_claims(&key, conf->key, certificate,
 		    &(struct jwt_ask){ .alg = conf->assertion_alg == CONF_RS256 ? "RS256" : "PS256",
 			.thumbprint = certificate->thumbprint,
 			.iss = conf->client_id,
@@ -157,6 +170,8 @@ read_certificate(struct proof_reading *reading, struct nd_why *why)
 	err = jwt_valid(&certificate, reading->now, why);
 	if (err == ND_OK)
 		err = sign_with(reading, &certificate, why);
+	else
+		tell_where("certificate", reading->conf->certificate, why);
 	jwt_certificate_done(&certificate);
 	return err;
 }
@@ -177,7 +192,7 @@ read_service_account(struct proof_reading *reading, struct nd_why *why)
 		return err;
 	if (service.url != NULL && !conf_account_given(conf, "token_url"))
 		url = service.url;
-	err = assert_claims(&service.key, NULL,
+	err = assert_claims(&service.key, conf->key, NULL,
 	    &(struct jwt_ask){ .alg = "RS256",
 		.kid = service.key_id,
 		.iss = service.email,
@@ -204,7 +219,7 @@ read_nothing(struct proof_reading *reading, struct nd_why *why)
 void
 proof_clean_password(const struct conf_account *conf, struct nd_secret *password)
 {
-	if (conf->provider == CONF_GOOGLE)
+	if (conf->provider == CONF_GOOGLE || conf->provider == CONF_GOOGLE_RELAY)
 		smtp_auth_app_password(password);
 }
 

@@ -14,9 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILE_LIMIT 65536u
 #define PATH_SIZE 4096
+#define FILES 8 /* more than an account has */
 
 struct look {
 	struct worker_task task; /* first */
@@ -25,10 +27,12 @@ struct look {
 	struct conf *held;
 	const struct conf_account *conf; /* in it */
 	unsigned changes;
-	bool woken; /* a file has changed: what was refused, or could not be read, is tried at once */
+	bool
+	    woken; /* a file was written, or given other rights: does it hold something else, what was refused is tried at once */
 	nd_unix not_after;
-	bool whole; /* all could be read */
-	uint64_t print;
+	bool whole;      /* all that tells could be read */
+	uint64_t print;  /* of what tells */
+	uint64_t prints; /* of all, and of the rights to it */
 };
 
 struct file {
@@ -64,36 +68,59 @@ nth_file(const struct conf_account *conf, unsigned n, struct file *out, bool *mo
 
 /* --- on the thread --- */
 
-static bool
-add_file(const char *path, struct nd_buf *all)
+static void
+add_octets(struct nd_buf *out, const char *octets, size_t len)
 {
+	(void)nd_buf_addf(out, "%zu:", len);
+	(void)nd_buf_add(out, octets, len);
+}
+
+/* false: it cannot be read. */
+static bool
+add_file(const struct file *file, struct nd_buf *telling, struct nd_buf *all)
+{
+	struct stat st;
 	char *octets;
 	size_t len;
 
-	if (filer_read(path, FILE_LIMIT, &octets, &len, NULL) != ND_OK)
+	if (stat(file->path, &st) == 0) /* a secret that others can read is refused for that */
+		(void)nd_buf_addf(all, "%o:%u:", (unsigned)st.st_mode, (unsigned)st.st_uid);
+	if (filer_read(file->path, FILE_LIMIT, &octets, &len, NULL) != ND_OK)
 		return false;
-	(void)nd_buf_addf(all, "%zu:", len);
-	(void)nd_buf_add(all, octets, len);
+	add_octets(all, octets, len);
+	if (file->tells)
+		add_octets(telling, octets, len);
 	nd_wipe_free(octets, len);
 	return true;
+}
+
+static uint64_t
+print_of(struct nd_buf *buf)
+{
+	uint64_t print;
+	uint8_t sum[32];
+
+	tls_sha256(nd_buf_text(buf), buf->len, sum);
+	memcpy(&print, sum, sizeof(print));
+	nd_buf_wipe(buf);
+	return print;
 }
 
 static void
 print_files(struct look *look)
 {
-	struct nd_buf all;
+	struct nd_buf telling, all;
 	struct file file;
-	uint8_t sum[32];
 	bool more = true;
 
-	nd_buf_init(&all, 4 * FILE_LIMIT);
+	nd_buf_init(&telling, FILES * FILE_LIMIT);
+	nd_buf_init(&all, FILES * FILE_LIMIT);
 	look->whole = true;
 	for (unsigned n = 0; more; n++)
-		if (nth_file(look->conf, n, &file, &more) && file.tells)
-			look->whole &= add_file(file.path, &all);
-	tls_sha256(nd_buf_text(&all), all.len, sum);
-	memcpy(&look->print, sum, sizeof(look->print));
-	nd_buf_wipe(&all);
+		if (nth_file(look->conf, n, &file, &more))
+			look->whole &= add_file(&file, &telling, &all) || !file.tells;
+	look->print = print_of(&telling);
+	look->prints = print_of(&all);
 }
 
 static void looked(void *arg);
@@ -107,8 +134,8 @@ run(struct worker_task *task)
 
 	if (look->conf->certificate[0] != '\0') { /* only for its dates */
 		if (jwt_certificate_read(look->conf->certificate, &certificate, &why) == ND_OK)
-			jwt_certificate_done(&certificate);
-		look->not_after = certificate.not_after;
+			look->not_after = certificate.not_after;
+		jwt_certificate_done(&certificate);
 	}
 	print_files(look);
 	look->note = (struct loop_note){ NULL, looked, look };
@@ -141,15 +168,29 @@ try_at_once(struct app_account *account)
 	engine_refresh(app->engine, engine, loop_now(app->loop));
 }
 
+/* What was written as it was, by a backup or an agent, is refused as it was. */
+static bool
+is_other(const struct look *look)
+{
+	struct app_account *account = look->account;
+	const bool other = !account->files_looked || account->files_prints != look->prints;
+
+	account->files_prints = look->prints;
+	account->files_looked = true;
+	return other;
+}
+
 /* A change comes before the try that it causes: what the provider refuses then is told by that. */
 static void
 take(const struct look *look)
 {
 	struct app_account *account = look->account;
 	struct app *app = account->app;
+	bool other;
 
 	if (look->changes != account->secrets.changes)
 		return; /* a later look is under way */
+	other = is_other(look);
 	proof_dated(account, look->changes, look->not_after);
 	if (look->whole) {
 		if (account->files_known && account->files_print != look->print) {
@@ -159,7 +200,7 @@ take(const struct look *look)
 		account->files_print = look->print;
 		account->files_known = true;
 	}
-	if (look->woken)
+	if (look->woken && other)
 		try_at_once(account);
 }
 

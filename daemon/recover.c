@@ -185,7 +185,7 @@ orphans_settled(struct app *app)
 		loop_timer_set(app->sweep_timer, loop_now(app->loop).ms);
 	app->move_failed = app->orphans_asked = false;
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
-		account->sched.behind = true;
+		sched_look(&account->sched);
 	loop_soon(app->loop, app_pump, app);
 }
 

@@ -244,7 +244,7 @@ answered(void *arg, const struct http_client_reply *http)
 	if (reply.class == OAUTH_TOKEN) {
 		taken(trial, "the token endpoint gave a token for it");
 	} else {
-		oauth_reply_blame(&reply, &trial->client.secret);
+		oauth_reply_blame(&reply, trial->account->engine->conf, &trial->client.secret);
 		not_taken(trial, reply.class == OAUTH_LATER, &reply.why);
 	}
 	oauth_reply_done(&reply);
@@ -382,7 +382,7 @@ check_secret(const struct secrets_trial *trial, struct nd_why *why)
 
 	if (secret->len == 0)
 		return nd_fail(why, ND_EBADSECRET, 0, "the secret is empty");
-	if (trial->field != SECRETS_PASSWORD && oauth_is_guid(secret->octets, secret->len)) {
+	if (trial->field != SECRETS_PASSWORD && oauth_secret_is_id(trial->account->engine->conf, secret)) {
 		(void)nd_fail(why, ND_EBADSECRET, 0, "this is the ID of a client secret, not its value");
 		return nd_fail_at(why, "secret", 0,
 		    "copy the Value column; it is shown only once, right after the secret was made: make a new one");

@@ -201,7 +201,7 @@ take(struct app_asking *asking, struct oauth_reply *reply)
 		keep(asking, reply);
 		return;
 	}
-	oauth_reply_blame(reply, &asking->sent);
+	oauth_reply_blame(reply, asking->account->engine->conf, &asking->sent);
 	oauth_reply_redact(reply, &asking->used);
 	if (asking->tried != NULL) {
 		tokens_give_up(asking, reply->class == OAUTH_LATER, reply->retry_after, &reply->why);

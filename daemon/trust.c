@@ -64,6 +64,7 @@ trust_way(const struct conf *conf, const struct conf_account *account, struct sm
 		    .security = securities[account->security],
 		    .auth = SMTP_AUTH_NONE,
 		    .mechanism = conf_mechanism_name(account->auth_mechanism),
+		    .bearer = conf_provider_bearer(account->provider),
 		    .no_initial = account->auth_initial_response == 0,
 		    .user = account->user },
 	};

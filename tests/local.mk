@@ -36,6 +36,7 @@ UNIT_TESTS = \
 	%D%/unit/test_declined \
 	%D%/unit/test_doctor \
 	%D%/unit/test_engine \
+	%D%/unit/test_engine_doubt \
 	%D%/unit/test_engine_elsewhere \
 	%D%/unit/test_engine_faults \
 	%D%/unit/test_engine_limit \
@@ -76,6 +77,7 @@ UNIT_TESTS = \
 	%D%/unit/test_retry \
 	%D%/unit/test_sched \
 	%D%/unit/test_settle \
+	%D%/unit/test_settle_rounds \
 	%D%/unit/test_signin \
 	%D%/unit/test_smtp_ext \
 	%D%/unit/test_smtp_habits \
@@ -139,6 +141,7 @@ IO_TESTS = \
 	%D%/io/test_store_faults \
 	%D%/io/test_store_keep \
 	%D%/io/test_store_log \
+	%D%/io/test_store_rcpt \
 	%D%/io/test_store_read \
 	%D%/io/test_store_upgrade \
 	%D%/io/test_tls \
@@ -185,6 +188,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_store_faults_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_log_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_keep_LDADD = $(IO_TEST_LIBS)
+%C%_io_test_store_rcpt_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_read_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_store_upgrade_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_tls_LDADD = $(IO_TEST_LIBS)

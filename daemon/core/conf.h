@@ -205,6 +205,7 @@ bool conf_account_given(const struct conf_account *account, const char *key);
 /* [daemon] accounts in order, by index; NULL past the end. */
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);
+bool conf_provider_bearer(int provider); /* it prefers OAUTHBEARER */
 const char *conf_grant_name(int grant);
 const char *conf_auth_name(int auth);
 const char *conf_mechanism_name(int mechanism); /* "XOAUTH2"; NULL: any */

@@ -129,6 +129,7 @@ struct conf_provider_row {
 	int64_t logins_per_minute, recipients_per_message;
 	bool tenant;     /* a Microsoft cloud: client_credentials needs a tenant of one's own */
 	bool dsn;        /* it does what DSN promises (RFC 3461), where it offers it */
+	bool bearer;     /* a token goes by OAUTHBEARER rather than by XOAUTH2, where both are offered */
 	bool own_sender; /* a From that is not the mailbox needs a right of its own */
 };
 const struct conf_provider_row *conf_provider_row(int provider);

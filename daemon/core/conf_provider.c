@@ -84,7 +84,7 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		.recipients_per_message = 50 },
 	[CONF_SMTP] = {
 		.name = "smtp", .host_hint = "give host, or name a provider: provider = microsoft, google, ses …",
-		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, NO_OAUTH, .connections = 2, .dsn = true,
+		.security = CONF_STARTTLS, .auth = CONF_NO_AUTH, NO_OAUTH, .connections = 2, .dsn = true, .bearer = true,
 		.recipients_per_message = 50 },
 };
 /* NOLINTEND(bugprone-suspicious-missing-comma) */
@@ -122,6 +122,12 @@ const char *
 conf_provider_name(int provider)
 {
 	return conf_provider_row(provider)->name;
+}
+
+bool
+conf_provider_bearer(int provider)
+{
+	return conf_provider_row(provider)->bearer;
 }
 
 int

@@ -23,15 +23,45 @@ is_address(const char *host)
 }
 
 static bool
+of_amazon(const struct conf_account *account)
+{
+	return nd_str_match("*.amazonaws.com", account->host);
+}
+
+static bool
 port_against_starttls(const struct conf_account *account)
 {
-	return account->security == CONF_STARTTLS && account->port == 465;
+	return account->security == CONF_STARTTLS && account->port == 465 && !exchange_online(account);
 }
 
 static bool
 port_against_tls(const struct conf_account *account)
 {
-	return account->security == CONF_TLS && account->port == 587;
+	return account->security == CONF_TLS && account->port == 587 && !exchange_online(account);
+}
+
+static bool
+amazons_port_against_starttls(const struct conf_account *account)
+{
+	return account->security == CONF_STARTTLS && account->port == 2465 && of_amazon(account);
+}
+
+static bool
+amazons_port_against_tls(const struct conf_account *account)
+{
+	return account->security == CONF_TLS && account->port == 2587 && of_amazon(account);
+}
+
+static bool
+port_of_tls_in_clear(const struct conf_account *account)
+{
+	return account->security == CONF_PLAIN && account->port == 465 && !exchange_online(account);
+}
+
+static bool
+exchange_by_port_of_tls(const struct conf_account *account)
+{
+	return exchange_online(account) && account->security != CONF_TLS && account->port == 465;
 }
 
 static bool
@@ -56,14 +86,14 @@ exchange_by_password(const struct conf_account *account)
 static bool
 mail_in_clear(const struct conf_account *account)
 {
-	return account->security == CONF_PLAIN && account->host[0] != '\0' &&
+	return account->security == CONF_PLAIN && account->host[0] != '\0' && !port_of_tls_in_clear(account) &&
 	       (account->smtp_proxy[0] != '\0' || !conf_check_loopback(account->host));
 }
 
 static bool
 throttled_port(const struct conf_account *account)
 {
-	return nd_str_match("*.amazonaws.com", account->host) && account->port == 25;
+	return of_amazon(account) && account->port == 25;
 }
 
 static bool
@@ -129,6 +159,12 @@ static const struct rule {
 	{ port_against_starttls, "port", "465 is the port of TLS from the start, but security = starttls",
 	  "set security = tls, or port = 587" },
 	{ port_against_tls, "port", "587 is the port of STARTTLS, but security = tls", "set security = starttls, or port = 465" },
+	{ amazons_port_against_starttls, "port", "2465 is the port of TLS from the start, but security = starttls",
+	  "set security = tls, or port = 2587" },
+	{ amazons_port_against_tls, "port", "2587 is the port of STARTTLS, but security = tls", "set security = starttls, or port = 2465" },
+	{ port_of_tls_in_clear, "security", "465 is the port of TLS from the start, but security = none: nothing is encrypted",
+	  "set security = tls" },
+	{ exchange_by_port_of_tls, "port", "Exchange Online offers STARTTLS on port 587 only", "take port out" },
 	{ exchange_without_starttls, "security", "Exchange Online offers STARTTLS on port 587 only", "take security and port out" },
 	{ exchange_by_address, "host", "Exchange Online must be reached by its name, not by an address", "take host out" },
 	{ exchange_by_password, "auth",

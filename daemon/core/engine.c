@@ -53,7 +53,7 @@ engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms
 	engine_limit_join(engine, account);
 	sched_init(&account->sched);
 	engine_fit_pool(account, now);
-	account->sched.behind = true; /* what an earlier run or another account left */
+	sched_look(&account->sched); /* what an earlier run or another account left */
 	token_init(&account->token, conf->token_margin, now);
 	engine->accounts = nd_xrealloc(engine->accounts, (engine->count + 1) * sizeof(struct engine_account *));
 	engine->accounts[engine->count++] = account;
@@ -150,6 +150,8 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
 
 	(void)engine;
 	sched_loaded(&account->sched, more, next_due);
+	if (more && (count == 0 || sched_severe(jobs[count - 1]))) /* they come first */
+		sched_cramped(&account->sched, now.unix_ms);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
 		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
@@ -294,6 +296,14 @@ engine_renew(struct engine_account *account, enum engine_renewal renewal, nd_ms 
 	return true;
 }
 
+bool
+engine_given_up(const struct pool_session *session, nd_ms now)
+{
+	const struct token *token = &session->account->token;
+
+	return !token_usable(token, now) || session->token_obtained != token->obtained;
+}
+
 /* While others work, one that cannot be opened only says: not so many. */
 static bool
 not_so_many(struct engine *engine, struct engine_account *account, struct verdict_word *word, struct nd_now now)
@@ -331,13 +341,8 @@ session_fault(struct engine *engine, struct pool_session *session, const struct 
 		.token_refused = fault->token_refused };
 	struct verdict_word word = verdict_of(&v);
 
-	/* Refused with a token that is given up already: the next session has another one. */
 	if (word.verdict == VERDICT_REFRESH &&
-	    (!token_usable(&account->token, now.ms) || session->token_obtained != account->token.obtained)) {
-		account->health.probing = false;
-		return;
-	}
-	if (word.verdict == VERDICT_REFRESH && engine_renew(account, ENGINE_FOR_SESSION, now.ms)) {
+	    (engine_given_up(session, now.ms) || engine_renew(account, ENGINE_FOR_SESSION, now.ms))) {
 		account->health.probing = false;
 		return;
 	}

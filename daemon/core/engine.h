@@ -36,7 +36,9 @@ struct engine_account {
 	struct token token; /* oauth2 only */
 	enum engine_renewal
 	    renewal; /* what the server refused a token for, and a new one was forced: the next refusal holds the account */
-	unsigned lost_in_row; /* transactions that ended by a lost connection */
+	unsigned
+	    lost_in_row; /* transactions that ended by a lost connection, each of another job than the one before */
+	char lost_job[ND_ULID_LEN + 1]; /* of the last of these; "" none */
 	struct settle_suspect suspect;
 	struct refusals refusals;
 	bool
@@ -84,6 +86,7 @@ struct engine_action {
 	const char *id;    /* borrowed until the next call */
 	const char *limit; /* borrowed until the next call */
 	char *record;      /* owned by the driver now */
+	unsigned most;     /* LOAD: so many; of severe ones alone if account->sched.severe */
 };
 
 /* The configuration is borrowed. seed: any number, for jitter. */

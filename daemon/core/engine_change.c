@@ -49,7 +49,7 @@ engine_look(struct engine *engine, const char *account)
 	struct engine_account *found = engine_account_named(engine, account);
 
 	if (found)
-		found->sched.behind = true;
+		sched_look(&found->sched);
 }
 
 void
@@ -62,7 +62,7 @@ engine_flush(struct engine *engine, struct nd_now now)
 
 		sched_hurry(&account->sched, now);
 		if (account->health.state == HEALTH_FAILING || account->health.state == HEALTH_HELD)
-			account->health.until = now.ms;
+			health_resume(&account->health, now.ms);
 		account->pool.open_after = 0;
 	}
 }
@@ -153,13 +153,15 @@ change(struct engine *engine, struct engine_account *account, const struct conf_
 	account->change = account->gone ? CONF_OTHER : conf_compare(account->conf, conf);
 	account->conf = conf;
 	engine_limit_join(engine, account);
-	account->sched.behind = account->sched.behind || account->gone;
+	if (account->gone)
+		sched_look(&account->sched);
 	account->gone = false;
 	if (account->change != CONF_SAME) {
 		pool_age(&account->pool);
 		engine_fit_pool(account, now);
 		account->pool.open_after = 0;
 		account->lost_in_row = 0;
+		account->lost_job[0] = '\0';
 		account->suspect = (struct settle_suspect){ 0 };
 		refusals_clear(&account->refusals);
 		engine_mind_doubt(account);

@@ -54,6 +54,8 @@ void engine_blame(struct engine *engine, struct engine_account *account, struct 
     const struct smtp_reply *reply, const struct nd_why *why, struct nd_now now);
 /* The server refused the token: another one is asked for, once. */
 bool engine_renew(struct engine_account *account, enum engine_renewal renewal, nd_ms now);
+/* The session signed in with a token that is given up already: a refusal says nothing of the one that the next session has. */
+bool engine_given_up(const struct pool_session *session, nd_ms now);
 /* Without a usable token the account is in trouble, from the moment the old one ends. */
 void engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now);

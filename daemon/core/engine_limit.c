@@ -209,6 +209,8 @@ candidate(struct engine *engine, struct engine_account *account, struct nd_now n
 		    &job->job->domains);
 		if (!who || settle_mail_size(job->job) > 0)
 			return job;
+		if (settle_round_over(job->job) && settle_mail_size(job->job) > 0)
+			return job; /* those that were put off do not wait for the hour of the others */
 		put_off(engine, account, job, who, now);
 	}
 	return NULL;

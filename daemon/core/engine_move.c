@@ -7,7 +7,9 @@
 
 #include <stdlib.h>
 
-#define MOVES 64u /* of one account, on their way to the disk */
+#define MOVES 64u               /* of one account, on their way to the disk */
+#define SEVERE_PROBE ND_MIN(15) /* so long the probe of an account waits for a mail that is not severe */
+#define SEVERE_WAITS ND_MIN(1)  /* so long a severe one waits for its turn as a probe */
 
 static bool
 usable(const struct engine_account *account)
@@ -26,13 +28,21 @@ engine_mind_way(struct engine *engine, struct engine_account *account, struct nd
 bool
 engine_wants_mail(const struct engine_account *account)
 {
-	return account->breaker.state == BREAKER_OPEN && account->health.in_mail && account->sched.count == 0;
+	return account->breaker.state == BREAKER_OPEN && account->health.in_mail &&
+	       account->sched.count == account->sched.waiting.count;
 }
 
 static bool
 wants_probe(struct engine_account *account, nd_ms now)
 {
 	return engine_wants_mail(account) && health_leave(&account->health, now) == HEALTH_ONE;
+}
+
+/* Nothing severe is risked for a probe, unless somebody says that the account is mended, or no other mail has come for long. */
+static bool
+risks_severe(const struct engine_account *account, nd_ms now)
+{
+	return account->health.urged || now - SEVERE_PROBE >= account->health.until;
 }
 
 static struct engine_account *
@@ -55,7 +65,8 @@ engine_route(struct engine *engine, bool severe, struct nd_now now)
 		if (state == BREAKER_CLOSED ||
 		    (state == BREAKER_HALF && usable(account) && breaker_take(&account->breaker, now.ms)))
 			return account->conf;
-		if (!severe && wants_probe(account, now.ms) && breaker_take(&account->breaker, now.ms))
+		if ((!severe || risks_severe(account, now.ms)) && wants_probe(account, now.ms) &&
+		    breaker_take(&account->breaker, now.ms))
 			return account->conf;
 	}
 	return conf_account_nth(engine->conf, 0);
@@ -149,6 +160,12 @@ may_move(struct engine *engine, const struct engine_account *account, const stru
 	return !job->job->uncertain || now >= moves_from(engine, account, job);
 }
 
+static bool
+waits_as_probe(const struct engine_account *account, const struct sched_job *job, nd_ms now)
+{
+	return !sched_severe(job->job) || (risks_severe(account, now) && now - job->due < SEVERE_WAITS);
+}
+
 /* The most severe, of these the oldest. One is left for a probe that only a mail can pass. */
 static struct sched_job *
 next_job(struct engine *engine, struct engine_account *account, nd_ms now)
@@ -165,7 +182,7 @@ next_job(struct engine *engine, struct engine_account *account, nd_ms now)
 			(sched_severe(job->job) == sched_severe(best->job) && job->due < best->due)))
 			best = job;
 	}
-	return best && probe && found == 1 && !sched_severe(best->job) ? NULL : best;
+	return best && probe && found == 1 && waits_as_probe(account, best, now) ? NULL : best;
 }
 
 /* Its jobs move now. */
@@ -215,8 +232,10 @@ engine_moved(struct engine *engine, struct engine_account *account, struct sched
 		return false;
 	row = sched_release(&account->sched, job);
 	for (i = 0; i < row->rcpt_count; i++)
-		row->rcpts[i].alone = row->rcpts[i].wait = false; /* that was between them and the other account */
+		row->rcpts[i].alone = row->rcpts[i].wait = row->rcpts[i].put_off =
+		    false; /* that was between them and the other account */
 	row->most = row->domains = 0;
+	row->wait = 0;
 	to = engine_account_named(engine, row->account);
 	if (to && !to->gone && row->state == JOB_QUEUED)
 		(void)sched_add(&to->sched, row, now);
@@ -235,9 +254,11 @@ next_move(struct engine *engine, const struct engine_account *account, nd_ms now
 	unsigned n;
 
 	for (job = account->sched.all; job; job = job->next) {
-		if (job->place != SCHED_READY || job->stays || !job->job->uncertain)
+		if (job->place != SCHED_READY || job->stays)
 			continue;
-		may = moves_from(engine, account, job);
+		may = job->job->uncertain      ? moves_from(engine, account, job)
+		      : sched_severe(job->job) ? job->due + SEVERE_WAITS
+					       : ND_NEVER;
 		if (may > now && may < at)
 			at = may;
 	}

@@ -171,7 +171,7 @@ next_of(struct engine *engine, struct engine_account *account, struct nd_now now
 	}
 	if (!quiet(engine) && !engine_barred(engine, ENGINE_BAR_RECOVERY) &&
 	    sched_hungry(&account->sched, now.unix_ms)) {
-		sched_load(&account->sched);
+		action->most = sched_load(&account->sched);
 		action->act = ENGINE_LOAD;
 		return true;
 	}

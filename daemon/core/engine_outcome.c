@@ -3,6 +3,7 @@
 #include "daemon/core/engine_inner.h"
 
 #include "common/mem.h"
+#include "daemon/core/smtp_check.h"
 
 #include <string.h>
 
@@ -43,18 +44,29 @@ note_suspect(struct engine_account *account, const struct settle_word *word)
 		account->suspect = word->suspect;
 }
 
-/* All that were under way on one session are lost at once: that is one loss. */
+/* All that were under way on one session are lost at once: that is one loss. What one job meets again and again may be
+ * its own: a filter on the way that does not like what it says. */
 static unsigned
 count_lost(struct pool_session *session, nd_ms now)
 {
 	struct engine_account *account = session->account;
+	const char *job = session->jobs[0]->job->id;
 
-	if (!session->lost) {
+	if (!session->lost && strcmp(account->lost_job, job) != 0) {
 		account->lost_in_row++;
+		memcpy(account->lost_job, job, sizeof(account->lost_job));
 		growth_failed(&account->limit->growth, (unsigned)account->conf->max_connections, now);
 	}
 	session->lost = true;
 	return account->lost_in_row;
+}
+
+/* Was it the connection that was lost, and the relay not as before the mail? Not when it was this mail that could not be read. */
+static bool
+broke(const struct smtp_outcome *outcome)
+{
+	return outcome->end == SMTP_ENDED_LOST && !outcome->unharmed && !outcome->local &&
+	       outcome->why.err != ND_EBODYGONE && outcome->why.err != ND_EDISK;
 }
 
 /* "Too many": what the server says of sessions and messages changes how many there are. */
@@ -115,26 +127,29 @@ judge(struct engine *engine, struct pool_session *session, const struct engine_t
 	struct engine_account *account = session->account;
 	const bool refused = word->account_fault && word->fault.verdict == VERDICT_REFRESH;
 
-	if (refused && !engine_renew(account, ENGINE_FOR_MAIL, now.ms))
-		word->fault.verdict = VERDICT_HELD;
-	else if (refused) {
+	if (refused && (engine_given_up(session, now.ms) || engine_renew(account, ENGINE_FOR_MAIL, now.ms))) {
 		word->account_fault = false;
 		session->mails = account->pool.mails; /* it is not used again */
+	} else if (refused) {
+		word->fault.verdict = VERDICT_HELD;
 	}
 	if (outcome->end != SMTP_ENDED_LOST) {
 		account->lost_in_row = 0;
+		account->lost_job[0] = '\0';
 		note_suspect(account, word);
 		if (!refused && account->renewal == ENGINE_FOR_MAIL &&
 		    session->token_obtained == account->token.obtained)
 			account->renewal = ENGINE_NOT_RENEWED; /* by the new one */
 		if (!refused && !word->account_fault && account->suspect.job[0] == '\0')
 			health_proved(&account->health, true, now.ms);
-	} else if (!outcome->unharmed && !outcome->local && outcome->why.err != ND_EBODYGONE &&
-		   count_lost(session, now.ms) >= LOST_LIMIT) {
+	} else if (broke(outcome) && count_lost(session, now.ms) >= LOST_LIMIT) {
 		word->account_fault = true;
 		word->fault = (struct verdict_word){ VERDICT_FAILING, 0, "connection-lost" };
 		word->fault_stage = outcome->stage;
 	}
+	if (word->suspect.job[0] != '\0' && !word->delivered)
+		session->mails =
+		    account->pool.mails; /* it may be the session's own: whoever is next gets another one */
 	grow(account, outcome, word, now.ms);
 	if (word->account_fault)
 		heed(engine, session, word, now);
@@ -180,18 +195,13 @@ plainly_taken(const struct engine_told *told)
 	       k == told->mail->mail.rcpt_count;
 }
 
-/* Was it the server that refused the message for its size, and for nothing else? Of a recipient's mailbox that says nothing about others. */
+/* Was it the server that refused the message for its size, and for nothing else? */
 static bool
 too_big(const struct smtp_outcome *outcome, const struct settle_word *word)
 {
-	const struct smtp_reply *reply = &outcome->reply;
-	const bool plain = reply->enhanced[0] == '\0' && (reply->code == 552 || reply->code == 523);
-
-	if (outcome->end != SMTP_ENDED_REPLY || reply->lines == 0 || reply->code < 500 ||
-	    outcome->stage == SMTP_AT_RCPT)
-		return false;
-	return (plain || strcmp(reply->enhanced, "5.3.4") == 0 || strcmp(reply->enhanced, "5.2.3") == 0) &&
-	       word->cause.reason && strcmp(word->cause.reason, "too-big") == 0;
+	return outcome->end == SMTP_ENDED_REPLY && outcome->reply.lines > 0 && outcome->reply.code >= 500 &&
+	       word->cause.reason && strcmp(word->cause.reason, "too-big") == 0 &&
+	       smtp_check_limit(outcome->stage, &outcome->reply);
 }
 
 /* Those whom this account takes are not to wait for one that does not work. */

@@ -34,7 +34,7 @@ enter(struct health *health, enum health_state state, nd_ms now)
 		health->probes = 0;
 	}
 	health->state = state;
-	health->probing = false;
+	health->probing = health->urged = false;
 	health->quiet = 0;
 	if (state == HEALTH_OK) {
 		health->reason[0] = health->detail[0] = health->hint[0] = '\0';
@@ -74,6 +74,15 @@ health_fault(struct health *health, const struct health_fault *fault, uint32_t d
 		return;
 	/* A milder fault met by a session of before does not end a graver state; its probe's own result does. */
 	if (fault->state < health->state && !health->probing)
+		return;
+	/* Nor does "not so fast" to its probe: nothing shows that what a person must mend is mended. */
+	if (fault->state == HEALTH_THROTTLED && health->state == HEALTH_HELD) {
+		health->probing = false;
+		health->until = now + fault->wait;
+		return;
+	}
+	/* "Not so fast" said to another session shortens no wait that was asked for. */
+	if (fault->state == HEALTH_THROTTLED && health->state == HEALTH_THROTTLED && now + fault->wait < health->until)
 		return;
 	if (strcmp(health->reason, fault->reason) != 0)
 		health->changed = true;
@@ -176,10 +185,12 @@ health_pause(struct health *health, nd_ms now)
 void
 health_resume(struct health *health, nd_ms now)
 {
-	if (health->state == HEALTH_PAUSED)
+	if (health->state == HEALTH_PAUSED) {
 		enter(health, HEALTH_OK, now);
-	else if ((health->state == HEALTH_FAILING || health->state == HEALTH_HELD) && !health->probing)
-		health->until = now;
+	} else if (health->state == HEALTH_FAILING || health->state == HEALTH_HELD) {
+		health->until = health->probing ? health->until : now;
+		health->urged = true;
+	}
 }
 
 void

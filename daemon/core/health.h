@@ -41,6 +41,7 @@ struct health {
 	unsigned probes;
 	bool probing; /* the one session of a probe is out */
 	bool in_mail; /* the fault was met in a transaction: a session alone proves nothing */
+	bool urged;   /* somebody says that it is mended: any mail may be its probe */
 	bool changed; /* since health_told */
 	nd_ms quiet;  /* failing: a known delay until then, and no alarm; 0 none */
 	unsigned met; /* faults that took hold: which one the present one is */

@@ -93,8 +93,10 @@ tell_status(int source, int status, struct oauth_reply *out)
 	else if (status == 401 && source == CONF_IDENTITY_VM)
 		(void)nd_fail_at(
 		    &out->why, "", 0, "give this machine a managed identity in Azure (Identity, status On)");
-	else if (status == 401 || status == 403)
+	else if (status == 401 || (status == 403 && source == CONF_IDENTITY_ARC))
 		(void)nd_fail_at(&out->why, "", 0, "is the user of notifyd in the group himds?");
+	else if (status == 403)
+		(void)nd_fail_at(&out->why, "", 0, "see what this machine may ask 169.254.169.254");
 }
 
 /* The agent says whose token it gave: another identity's would send from another mailbox, or from none. */

@@ -13,6 +13,14 @@
 #include <string.h>
 
 #define TEXT_MAX 1000u
+#define AGAIN "download it again, and keep it as it is"
+
+static enum nd_err
+spoiled(const char *what, const char *key, struct nd_why *why)
+{
+	(void)nd_fail(why, ND_ESECRET, 0, "%s in the downloaded JSON %s", key, what);
+	return nd_fail_at(why, NULL, 0, AGAIN);
+}
 
 /* A member that is there must be a plain text; out stays NULL when it is not there. */
 static enum nd_err
@@ -24,7 +32,7 @@ take_text(const struct json_node *object, const char *key, char **out, struct nd
 		return ND_OK;
 	if (node->type != JSON_STRING || node->len == 0 || node->len > TEXT_MAX ||
 	    !nd_str_ascii(node->text, node->len) || strchr(node->text, ' ') != NULL)
-		return nd_fail(why, ND_ESECRET, 0, "%s in the downloaded JSON is not a text that can be used", key);
+		return spoiled("is not a text that can be used", key, why);
 	*out = nd_xstrndup(node->text, node->len);
 	return ND_OK;
 }
@@ -39,7 +47,7 @@ take_url(const struct json_node *object, char **out, struct nd_why *why)
 		return err;
 	host = nd_str_starts_nocase(*out, "https://") ? strcspn(*out + 8, "/?#") : 0;
 	if (host == 0 || memchr(*out + 8, '@', host) != NULL)
-		return nd_fail(why, ND_ESECRET, 0, "token_uri in the downloaded JSON is not an https address");
+		return spoiled("is not an https address", "token_uri", why);
 	return ND_OK;
 }
 
@@ -47,7 +55,7 @@ static enum nd_err
 missing(const char *what, struct nd_why *why)
 {
 	(void)nd_fail(why, ND_ESECRET, 0, "the downloaded JSON has no %s", what);
-	return nd_fail_at(why, NULL, 0, "download it again, and keep it as it is");
+	return nd_fail_at(why, NULL, 0, AGAIN);
 }
 
 static enum nd_err

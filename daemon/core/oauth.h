@@ -55,11 +55,12 @@ void oauth_read(
     int status, const char *body, size_t len, long retry_after, const struct nd_why *failure, struct oauth_reply *out);
 /* After a refusal: client_secret, when one was sent. Says so when the secret looks like the ID of one (a GUID), and takes the secret out of the
  * words should the endpoint have repeated it. */
-void oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret);
+void oauth_reply_blame(struct oauth_reply *reply, const struct conf_account *account, const struct nd_secret *secret);
 /* Takes every occurrence of a secret that was sent out of the words. */
 void oauth_reply_redact(struct oauth_reply *reply, const struct nd_secret *secret);
-/* "1f3c0000-0000-…": never a client secret, but the ID of one. */
-bool oauth_is_guid(const char *text, size_t len);
+bool oauth_is_guid(const char *text, size_t len); /* "1f3c0000-0000-…" */
+/* Microsoft's client secrets are never GUIDs, but their IDs are. */
+bool oauth_secret_is_id(const struct conf_account *account, const struct nd_secret *secret);
 /* The endpoint did not take the client's secret: it is wrong or has expired. Another one may do. */
 bool oauth_reply_secret_refused(const struct oauth_reply *reply);
 void oauth_reply_done(struct oauth_reply *reply);

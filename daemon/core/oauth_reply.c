@@ -298,6 +298,13 @@ oauth_read(
 		out->retry_after = ND_SEC(retry_after < RETRY_AFTER_MAX ? retry_after : RETRY_AFTER_MAX);
 }
 
+/* Elsewhere a secret may well be a GUID. */
+bool
+oauth_secret_is_id(const struct conf_account *account, const struct nd_secret *secret)
+{
+	return account->provider <= CONF_MICROSOFT_HVE && oauth_is_guid(secret->octets, secret->len);
+}
+
 void
 oauth_reply_redact(struct oauth_reply *reply, const struct nd_secret *secret)
 {
@@ -310,12 +317,12 @@ oauth_reply_redact(struct oauth_reply *reply, const struct nd_secret *secret)
 }
 
 void
-oauth_reply_blame(struct oauth_reply *reply, const struct nd_secret *secret)
+oauth_reply_blame(struct oauth_reply *reply, const struct conf_account *account, const struct nd_secret *secret)
 {
 	if (secret->octets == NULL || reply->class == OAUTH_TOKEN)
 		return;
 	oauth_reply_redact(reply, secret);
-	if (reply->class == OAUTH_REFUSED && reply->why.err == ND_ETOKEN && oauth_is_guid(secret->octets, secret->len))
+	if (reply->class == OAUTH_REFUSED && reply->why.err == ND_ETOKEN && oauth_secret_is_id(account, secret))
 		(void)nd_fail(
 		    &reply->why, ND_ETOKEN, 0, "the client secret looks like the ID of one: %s", reply->why.text);
 }

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEVERE_AGAIN ND_SEC(2)                             /* severe jobs that found no room are read again */
+#define KEPT SCHED_RESERVE                                 /* jobs that wait here beyond the horizon */
+#define KEPT_OCTETS (SCHED_OCTETS_RESERVE / SCHED_RESERVE) /* of each, at most */
+
 bool
 sched_severe(const struct queue_job *job)
 {
@@ -55,12 +59,21 @@ count_place(struct sched *sched, const struct sched_job *job, int by)
 	}
 }
 
+static void
+keep(struct sched *sched, struct sched_job *job, bool kept)
+{
+	sched->kept += kept;
+	sched->kept -= job->kept;
+	job->kept = kept;
+}
+
 /* The only function that changes a job's place. */
 static void
 enter(struct sched *sched, struct sched_job *job, enum sched_place place)
 {
 	if (in_heap(job))
 		sched_heap_remove(heap_of(sched, job), job);
+	keep(sched, job, false);
 	count_place(sched, job, -1);
 	job->place = place;
 	count_place(sched, job, 1);
@@ -76,6 +89,7 @@ sched_release(struct sched *sched, struct sched_job *job)
 	if (in_heap(job))
 		sched_heap_remove(heap_of(sched, job), job);
 	count_place(sched, job, -1);
+	keep(sched, job, false);
 	sched_owner_leave(&sched->owners, job->owner);
 	if (job->next)
 		job->next->prev = job->prev;
@@ -99,7 +113,7 @@ drop(struct sched *sched, struct sched_job *job)
 void
 sched_init(struct sched *sched)
 {
-	*sched = (struct sched){ .next_due = ND_NEVER };
+	*sched = (struct sched){ .next_due = ND_NEVER, .severe_due = ND_NEVER };
 }
 
 void
@@ -126,6 +140,26 @@ remember(struct sched *sched, const struct queue_job *job, nd_unix now)
 		sched->behind = true;
 	else if (job->due < sched->next_due)
 		sched->next_due = job->due;
+	if (!sched_severe(job))
+		return;
+	if (job->due <= now)
+		sched_cramped(sched, now);
+	else if (job->due < sched->severe_due)
+		sched->severe_due = job->due;
+}
+
+void
+sched_cramped(struct sched *sched, nd_unix now)
+{
+	if (now + SEVERE_AGAIN < sched->severe_due)
+		sched->severe_due = now + SEVERE_AGAIN;
+}
+
+void
+sched_look(struct sched *sched)
+{
+	sched->behind = true;
+	sched->severe_due = 0;
 }
 
 /* Severe jobs, and those of who has few here, find room beside a flood. */
@@ -237,12 +271,21 @@ sched_settle(struct sched *sched, struct sched_job *job)
 	enter(sched, job, SCHED_SETTLING);
 }
 
+/* Read again from the store it would stand behind a flood: severe ones, and those of who has few, wait here. */
+static bool
+stays(const struct sched *sched, const struct sched_job *job)
+{
+	return (sched_severe(job->job) || job->owner->jobs < SCHED_FEW) && sched->kept < KEPT &&
+	       job->job->body_len <= KEPT_OCTETS;
+}
+
 void
 sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now)
 {
 	struct queue_job *row = job->job;
+	const bool far = row->due > now.unix_ms + SCHED_HORIZON;
 
-	if (row->state != JOB_QUEUED || row->due > now.unix_ms + SCHED_HORIZON) {
+	if (row->state != JOB_QUEUED || (far && !stays(sched, job))) {
 		if (row->state == JOB_QUEUED)
 			remember(sched, row, now.unix_ms);
 		drop(sched, job);
@@ -250,6 +293,7 @@ sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now)
 	}
 	job->due = now.ms + (row->due - now.unix_ms);
 	enter(sched, job, job->due <= now.ms ? SCHED_READY : SCHED_WAITING);
+	keep(sched, job, far);
 }
 
 void
@@ -269,7 +313,7 @@ sched_hurry(struct sched *sched, struct nd_now now)
 			enter(sched, job, SCHED_READY);
 		}
 	}
-	sched->behind = true; /* the store's jobs are due now too */
+	sched_look(sched); /* the store's jobs are due now too */
 }
 
 void
@@ -295,11 +339,27 @@ sched_find(const struct sched *sched, const char *id)
 	return NULL;
 }
 
+/* So full that only severe ones are read. */
+static bool
+full(const struct sched *sched)
+{
+	return sched->count > SCHED_JOBS / 2 || sched->octets > SCHED_OCTETS / 2;
+}
+
+/* A part of the reserve is left to them. */
+static bool
+room_for_severe(const struct sched *sched)
+{
+	return sched->count <= SCHED_JOBS + SCHED_RESERVE / 2 && sched->octets <= SCHED_OCTETS;
+}
+
 bool
 sched_hungry(const struct sched *sched, nd_unix now)
 {
-	if (sched->loading || sched->count > SCHED_JOBS / 2 || sched->octets > SCHED_OCTETS / 2)
+	if (sched->loading)
 		return false;
+	if (full(sched))
+		return sched->severe_due <= now && room_for_severe(sched);
 	return sched->behind || sched->next_due <= now;
 }
 
@@ -322,12 +382,17 @@ char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1]
 	return ids;
 }
 
-void
+unsigned
 sched_load(struct sched *sched)
 {
 	sched->loading = true;
+	sched->severe = full(sched);
+	sched->severe_due = ND_NEVER;
+	if (sched->severe)
+		return (unsigned)(SCHED_JOBS + SCHED_RESERVE - sched->count);
 	sched->behind = false;
 	sched->next_due = ND_NEVER;
+	return (unsigned)(SCHED_JOBS - sched->count);
 }
 
 void
@@ -337,15 +402,17 @@ sched_loaded(struct sched *sched, bool more, nd_unix next_due)
 	sched->behind = sched->behind || more;
 	if (next_due < sched->next_due)
 		sched->next_due = next_due;
+	if (next_due < sched->severe_due) /* it may be of an ordinary one: then the next load of severe ones shows it */
+		sched->severe_due = next_due;
 }
 
 nd_ms
 sched_deadline(const struct sched *sched, struct nd_now now)
 {
+	const nd_unix due = !full(sched) ? sched->next_due : room_for_severe(sched) ? sched->severe_due : ND_NEVER;
 	nd_ms at = sched->waiting.count > 0 ? sched->waiting.item[0]->due : ND_NEVER;
 
-	if (sched->next_due != ND_NEVER && !sched->loading && sched->count <= SCHED_JOBS / 2 &&
-	    now.ms + (sched->next_due - now.unix_ms) < at)
-		at = now.ms + (sched->next_due - now.unix_ms);
+	if (due != ND_NEVER && !sched->loading && now.ms + (due - now.unix_ms) < at)
+		at = now.ms + (due - now.unix_ms);
 	return at;
 }

@@ -2,7 +2,8 @@
 /* sched.h - the due jobs of one account that are in memory.  Layer: core.  Pure.
  *
  * A bounded window: the store holds all jobs, the window those that are due now or soon. Ready ones leave severe first, then by turns of
- * their owners, then oldest due; big ones leave a session to the others.
+ * their owners, then oldest due; big ones leave a session to the others. A flood in the store keeps neither severe jobs out, which are read
+ * alone when the window is too full for others, nor what few and severe ones have to try again, which stays here.
  *
  *   (accepted, loaded) ─► WAITING ─due─► READY ─► SENDING ─► SETTLING (its outcome is being committed) ─► gone, or WAITING again
  */
@@ -39,6 +40,7 @@ struct sched_job {
 	int wish;                      /* enum job_action asked for while it was being sent or settled; -1 none */
 	nd_ms doubted;                 /* when it became uncertain here, if it did */
 	bool stays;                    /* it goes to no other account */
+	bool kept;                     /* waiting here beyond the horizon */
 	bool last;                     /* ready, it leaves behind all others: it may be bad itself */
 	int slot;                      /* the driver's note in the in-flight file; -1 none */
 	struct limit *limit;           /* what it is counted by while it is sent; borrowed */
@@ -60,7 +62,10 @@ struct sched {
 	unsigned big_sending, sessions; /* of these sessions that there may be */
 	bool behind;                    /* the store holds due jobs that are not here */
 	bool loading;                   /* a load is under way */
+	bool severe;                    /* it is of severe jobs alone */
 	nd_unix next_due;               /* of the first job in the store that is not here; ND_NEVER none known */
+	nd_unix severe_due;             /* not later than that of the first severe one of these */
+	unsigned kept;                  /* waiting jobs that are due beyond the horizon */
 };
 
 void sched_init(struct sched *sched);
@@ -89,8 +94,13 @@ struct sched_job *sched_find(const struct sched *sched, const char *id);
 /* Whether more should be read from the store now. The ids that are here, sorted, into a new array (the caller frees). */
 bool sched_hungry(const struct sched *sched, nd_unix now);
 char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1];
-void sched_load(struct sched *sched); /* a load begins: what is accepted meanwhile is remembered beside its answer */
+/* A load begins: what is accepted meanwhile is remembered beside its answer. Of severe jobs alone (sched->severe) if there is no room for
+ * others. Returns for how many there is room. */
+unsigned sched_load(struct sched *sched);
 void sched_loaded(struct sched *sched, bool more, nd_unix next_due);
+void sched_look(struct sched *sched); /* the store may hold due jobs that are not here */
+/* It holds severe ones that found no room. */
+void sched_cramped(struct sched *sched, nd_unix now);
 nd_ms sched_deadline(const struct sched *sched, struct nd_now now); /* next due time, here or in the store */
 bool sched_severe(const struct queue_job *job);
 

@@ -298,6 +298,7 @@ settle_one(
 		end_rcpt(rcpt, RCPT_REFUSED, c->now);
 	else if (c->outcome->uncertain)
 		rcpt->uncertain = true;
+	rcpt->put_off = verdict.verdict == VERDICT_RETRY;
 	weigh(word, verdict, reply);
 	return verdict;
 }
@@ -346,15 +347,31 @@ settle_declined(struct queue_job *job, nd_unix now)
 	declined_tell(job);
 }
 
+/* How often everybody has been asked: so long waits grow, however many transactions it takes. What was counted is lost
+ * when the job leaves memory; that the first round took as many as there are recipients for is known. */
+static unsigned
+rounds(const struct queue_job *job)
+{
+	const unsigned most = job->most > 0 ? job->most : SETTLE_RCPTS;
+	const unsigned first = (job->rcpt_count + most - 1) / most, beside = first > 0 ? first - 1 : 0;
+	const unsigned counted = job->beside > beside ? job->beside : beside;
+
+	return job->attempt_count > counted ? job->attempt_count - counted : 1;
+}
+
 static void
-settle_job(struct queue_job *job, const struct settle_case *c, const struct settle_word *word, nd_ms wait, bool at_once)
+settle_job(struct queue_job *job, const struct settle_case *c, const struct settle_word *word)
 {
 	job->state = (uint8_t)state_of(job);
 	if (job->state != JOB_QUEUED)
 		return;
 	job->due = c->now;
-	if (!at_once)
-		job->due += retry_job(job->attempt_count, wait, c->dice);
+	if (!word->elsewhere && settle_round_over(job)) {
+		job->due += retry_job(rounds(job), job->wait, c->dice);
+		job->wait = 0;
+	} else {
+		job->beside++;
+	}
 	if (word->counted && c->now >= settle_end(job, c->max_age))
 		settle_expire(job, c->now);
 }
@@ -386,13 +403,20 @@ tell(struct queue_job *job, const struct settle_case *c, const struct settle_wor
 		declined_tell(job);
 }
 
+/* Everybody was to go in another transaction, by one that took nobody: the next one would end the same way. */
+static void
+put_off_all(struct queue_job *job, const struct settle_mail *mail)
+{
+	for (unsigned k = 0; k < mail->mail.rcpt_count; k++)
+		job->rcpts[mail->index[k]].put_off = true;
+}
+
 void
 settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle_word *word)
 {
 	struct verdict_word mail, one;
-	nd_ms wait = 0;
 	unsigned k, changed = 0;
-	bool later = false, resend = false;
+	bool resend = false;
 
 	*word = (struct settle_word){ 0 };
 	mail = judge_mail(c, job, word);
@@ -404,14 +428,13 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 			   one.verdict == VERDICT_RETRY || one.verdict == VERDICT_ELSEWHERE;
 		word->elsewhere = word->elsewhere || one.verdict == VERDICT_ELSEWHERE;
 		word->delivered = word->delivered || one.verdict == VERDICT_DELIVERED;
-		if (one.verdict == VERDICT_RETRY) {
-			later = true;
-			wait = one.wait > wait ? one.wait : wait;
-		}
+		if (one.verdict == VERDICT_RETRY && one.wait > job->wait)
+			job->wait = one.wait;
 	}
-	/* Everybody put off to another transaction, in one that took nobody: the next one would end the same way. */
-	if (changed == 0 && !word->account_fault && !resend)
-		changed = later = true;
+	if (changed == 0 && !word->account_fault && !resend) {
+		changed = 1;
+		put_off_all(job, c->mail);
+	}
 	word->counted = changed > 0;
 	if (!word->counted) {
 		job->due =
@@ -421,8 +444,6 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 	}
 	job->attempt_count++;
 	job->uncertain = job->uncertain || c->outcome->uncertain;
-	/* Those that go alone do not keep the others waiting. */
-	settle_job(job, c, word, wait,
-	    !later || word->elsewhere || (ended_by_rcpt(c->outcome) && settle_mail_together(job) > 0));
+	settle_job(job, c, word);
 	tell(job, c, word);
 }

@@ -30,6 +30,8 @@ struct settle_mail {
 struct settle_mail *settle_mail_new(const struct queue_job *job);
 unsigned settle_mail_size(const struct queue_job *job);     /* how many recipients that would be */
 unsigned settle_mail_together(const struct queue_job *job); /* the same; 0: only such as go alone are left */
+/* A round: everybody is asked once. Somebody was put off and nobody else can be asked now: all of them may go in the next one. */
+bool settle_round_over(struct queue_job *job);
 
 /* Whose mail met what would be a fault of the account, since the last mail that passed. */
 struct settle_suspect {

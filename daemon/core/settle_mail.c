@@ -7,10 +7,11 @@
 
 #include <string.h>
 
+/* One that was put off keeps nobody waiting: it is asked again when everybody was. */
 static bool
 may_go(const struct queue_rcpt *rcpt)
 {
-	return rcpt->state == RCPT_PENDING && !rcpt->wait;
+	return rcpt->state == RCPT_PENDING && !rcpt->wait && !rcpt->put_off;
 }
 
 static bool
@@ -58,19 +59,29 @@ settle_mail_together(const struct queue_job *job)
 	return count;
 }
 
-/* Of those that go alone, another one at each attempt; rcpt_count: nobody is left. */
+/* Of those that go alone; rcpt_count: nobody is left. */
 static unsigned
 whose_turn(const struct queue_job *job)
 {
-	unsigned i, left = 0, turn;
+	unsigned i = 0;
 
-	for (i = 0; i < job->rcpt_count; i++)
-		left += may_go(&job->rcpts[i]);
-	turn = left > 0 ? job->attempt_count % left : 0;
-	for (i = 0; i < job->rcpt_count; i++)
-		if (may_go(&job->rcpts[i]) && turn-- == 0)
-			break;
+	while (i < job->rcpt_count && !may_go(&job->rcpts[i]))
+		i++;
 	return i;
+}
+
+bool
+settle_round_over(struct queue_job *job)
+{
+	unsigned put_off = 0;
+
+	if (whose_turn(job) < job->rcpt_count)
+		return false;
+	for (unsigned i = 0; i < job->rcpt_count; i++) {
+		put_off += job->rcpts[i].state == RCPT_PENDING && job->rcpts[i].put_off;
+		job->rcpts[i].put_off = false;
+	}
+	return put_off > 0;
 }
 
 unsigned

@@ -152,6 +152,14 @@ check_credential(const struct smtp_settings *settings, bool tls, struct nd_why *
 	return ND_OK;
 }
 
+/* Both carry the token. XOAUTH2 is Google's and Microsoft's own, OAUTHBEARER the standard. */
+static bool
+gives_way(const struct smtp_auth_mech *mech, const struct smtp_settings *settings, const struct smtp_caps *caps)
+{
+	return settings->bearer && settings->mechanism == NULL && caps->auth_oauthbearer &&
+	       mech->offered == offsetof(struct smtp_caps, auth_xoauth2);
+}
+
 const struct smtp_auth_mech *
 smtp_auth_choose(const struct smtp_settings *settings, const struct smtp_caps *caps, bool tls, struct nd_why *why)
 {
@@ -161,7 +169,8 @@ smtp_auth_choose(const struct smtp_settings *settings, const struct smtp_caps *c
 		const struct smtp_auth_mech *mech = &mechanisms[i];
 
 		if (mech->needs == settings->auth && *(const bool *)((const char *)caps + mech->offered) &&
-		    (!settings->mechanism || strcmp(mech->name, settings->mechanism) == 0))
+		    (!settings->mechanism || strcmp(mech->name, settings->mechanism) == 0) &&
+		    !gives_way(mech, settings, caps))
 			return mech;
 	}
 	if (caps->auth[0] == '\0')

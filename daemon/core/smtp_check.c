@@ -116,15 +116,30 @@ smtp_check_needs_utf8(const struct smtp_mail *mail)
 	return utf8;
 }
 
+/* Does one of these patterns fit? */
+static bool
+says(const struct smtp_reply *reply, const char *const *words)
+{
+	while (*words && !nd_str_match(*words, reply->text))
+		words++;
+	return *words != NULL;
+}
+
 bool
 smtp_check_timeout(const struct smtp_reply *reply)
 {
 	static const char *const words[] = { "*timeout*", "*timed out*", "*session duration*", "*idle*", NULL };
 
-	if (reply->code != 421 && reply->code != 451)
-		return false;
-	for (const char *const *word = words; *word; word++)
-		if (nd_str_match(*word, reply->text))
-			return true;
-	return false;
+	return (reply->code == 421 || reply->code == 451) && says(reply, words);
+}
+
+bool
+smtp_check_limit(enum smtp_stage stage, const struct smtp_reply *reply)
+{
+	static const char *const size[] = { "*size*", "*too large*", "*too big*", "*too long*", NULL };
+	static const char *const of_one[] = { "*recipient*", "*mailbox*", "*user*", "*quota*", NULL };
+
+	/* At MAIL nobody is named yet; 5.3.4 is said of the system (RFC 3463). */
+	return stage != SMTP_AT_RCPT && (stage == SMTP_AT_MAIL || strcmp(reply->enhanced, "5.3.4") == 0 ||
+					    (says(reply, size) && !says(reply, of_one)));
 }

@@ -19,5 +19,7 @@ void smtp_check_refuse(const char *words, struct smtp_reply *refusal);
 bool smtp_check_needs_utf8(const struct smtp_mail *mail);
 /* Did the server, by its answer to MAIL, only tell that it had given up the idle session? */
 bool smtp_check_timeout(const struct smtp_reply *reply);
+/* Does "too big", said at this stage, speak of what the server takes, not of what fits in the mailbox of a recipient or what it thinks of the content? */
+bool smtp_check_limit(enum smtp_stage stage, const struct smtp_reply *reply);
 
 #endif

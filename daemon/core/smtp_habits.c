@@ -54,7 +54,7 @@ smtp_habits_refused(struct smtp_habits *habits, uint64_t octets, nd_ms now)
 {
 	const uint64_t known = smtp_habits_too_big(habits, now);
 
-	if (octets == 0 || (known > 0 && known <= octets))
+	if (octets < SMTP_HABITS_SMALL || (known > 0 && known <= octets))
 		return;
 	habits->too_big = octets;
 	habits->too_big_until = now + SMTP_EXT_SHUN;

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 
 #define SMTP_HABITS_FRESH ND_HOUR(1)
+#define SMTP_HABITS_SMALL                                                                                              \
+	(64u * 1024) /* octets that any server takes: what it says of fewer is not believed of the next mail */
 
 /* Begin with a zeroed struct. */
 struct smtp_habits {

@@ -147,15 +147,16 @@ smtp_proto_free(struct smtp_proto *proto)
 }
 
 /* A reply to a command that was not even taken for sending yet answers something else, and counting it would shift all that follow. Only a 421, or a refusal
- * while the message is on its way, means the same at any time. */
+ * while the message is on its way, means the same at any time; and before MAIL has left, that the idle session was given up. */
 static void
 hear(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	const bool early = proto->out.len > proto->behind_octets;
 	const bool sending = proto->state == STATE_CONTENT || proto->state == STATE_END || proto->state == STATE_BDAT;
+	const bool idle = proto->reused && (proto->state == STATE_MAIL || proto->state == STATE_FLIGHT);
 	enum smtp_state next;
 
-	if (early && reply->code != 421 && !(sending && reply->code >= 400))
+	if (early && reply->code != 421 && !(sending && reply->code >= 400) && !(idle && smtp_check_timeout(reply)))
 		next = smtp_talk_nonsense(proto, reply);
 	else
 		next = smtp_talk_rows[proto->state].heard(proto, reply);

@@ -52,6 +52,7 @@ struct smtp_settings {               /* borrowed for the life of the session */
 	bool loopback; /* connected to a loopback address: PLAINTEXT may carry a password (never a token) */
 	enum smtp_auth auth;
 	const char *mechanism; /* the only one that may be used; NULL: the best that is offered */
+	bool bearer;           /* of those for tokens OAUTHBEARER is the better one: who documents XOAUTH2 wants that */
 	bool no_initial;       /* the message waits for its challenge, also when it would fit with the command */
 	const char *user;
 	const struct nd_secret *secret; /* password or access token; read while AUTH is said, never kept */

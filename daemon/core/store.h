@@ -23,10 +23,11 @@ struct queue_rcpt {
 	bool uncertain;
 	int16_t code; /* last reply, 0 none */
 	char enhanced[12];
-	char *text; /* of the last reply; NULL none */
-	nd_unix at; /* when the state was reached; 0 pending */
-	bool alone; /* RCPT for it ended a session: it goes alone, after the others. Not stored */
-	bool wait;  /* it has got as many mails as it may in this hour. Not stored */
+	char *text;   /* of the last reply; NULL none */
+	nd_unix at;   /* when the state was reached; 0 pending */
+	bool alone;   /* RCPT for it ended a session: it goes alone, after the others. Not stored */
+	bool wait;    /* it has got as many mails as it may in this hour. Not stored */
+	bool put_off; /* "not now" was said of it in this round: others are asked first. Not stored */
 };
 
 /* A job as the queue knows it. All pointers owned; queue_job_free frees them. */
@@ -60,6 +61,9 @@ struct queue_job {
 	unsigned rcpt_count;
 	unsigned most;    /* recipients of the next transaction; 0: no matter. Not stored */
 	unsigned domains; /* of these; 0: no matter. Not stored */
+	int64_t place;    /* the store's: where it was last seen; 0 not known. Not stored */
+	uint32_t beside;  /* attempts that ended no round: somebody was left to be asked at once. Not stored */
+	nd_ms wait;       /* after this round, at least. Not stored */
 };
 void queue_job_free(struct queue_job *job);                     /* NULL is fine */
 #define QUEUE_PINNED "pinned"                                   /* the fact that it named its account itself */
@@ -156,6 +160,7 @@ struct store_req {
 	const char (*skip)[ND_ULID_LEN + 1];
 	unsigned skip_count;
 	bool orphans;
+	bool severe;              /* LOAD: severe jobs alone, and the next one of these */
 	const char *const *names; /* NULL-terminated */
 	struct queue_job **jobs;  /* the caller frees each and the array */
 	unsigned job_count;

@@ -88,6 +88,7 @@ static const struct row rows[] = {
 	/* Too many sessions, too many messages: by their words. */
 	{ ALL, ANY, 432, NO_NEED, NULL, "recipient thread limit", { VERDICT_RETRY, 0, "recipient-limit" } },
 	{ ALL, MAILING, 432, NO_NEED, NULL, NULL, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } }, /* class lies */
+	{ ALL, ANY, 432, NO_NEED, "4.3.2", NULL, { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
 	{ ALL, ANY, 421, NO_NEED, NULL, "concurrent", { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
 	{ ALL, ANY, 421, NO_NEED, NULL, "too many connections", { VERDICT_THROTTLED, ND_SEC(30), "too-many-sessions" } },
 	{ ALL, ANY, 421, NO_NEED, "4.4.2", "submission rate", { VERDICT_THROTTLED, ND_MIN(1), "rate" } },
@@ -116,8 +117,8 @@ static const struct row rows[] = {
 
 	/* The mailbox, the sender, the tenant: the same for every message. */
 	{ ALL, ANY, ANY_CODE, NO_NEED, NULL, "MapiExceptionLogonFailed", { VERDICT_HELD, 0, "mailbox-permission" } }, /* class lies */
-	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "OutboundSpamException", { VERDICT_HELD, 0, "outbound-spam" } },
-	{ ALL, END, CLASS(5), NO_NEED, "5.2.2", "QuotaExceeded", { VERDICT_HELD, 0, "mailbox-full" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "OutboundSpamException", { VERDICT_HELD, ND_HOUR(1), "outbound-spam" } },
+	{ ALL, END, CLASS(5), NO_NEED, "5.2.2", "QuotaExceeded", { VERDICT_HELD, ND_HOUR(1), "mailbox-full" } },
 	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "SendAsDenied", { VERDICT_HELD, 0, "send-as-denied" } },
 	{ ALL, MAILING, CLASS(5), NO_NEED, "5.2.252", NULL, { VERDICT_HELD, 0, "send-as-denied" } },
 	{ ALL, MAILING, CLASS(5), NO_NEED, "5.7.60", NULL, { VERDICT_HELD, 0, "send-as-denied" } },
@@ -132,9 +133,9 @@ static const struct row rows[] = {
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.502", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.503", NULL, { VERDICT_HELD, 0, "sender-blocked" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.509", NULL, { VERDICT_HELD, 0, "dmarc" } },
-	{ ALL, ANY, CLASS(5), NO_NEED, "5.7.705", "tenant has exceeded threshold", { VERDICT_HELD, 0, "tenant-blocked" } },
-	{ MS, ANY, CLASS(5), NO_NEED, "5.7.705", NULL, { VERDICT_HELD, 0, "tenant-blocked" } },
-	{ MS, ANY, CLASS(5), NO_NEED, "5.7.708", NULL, { VERDICT_HELD, 0, "address-blocked" } },
+	{ ALL, ANY, CLASS(5), NO_NEED, "5.7.705", "tenant has exceeded threshold", { VERDICT_HELD, ND_HOUR(1), "tenant-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.705", NULL, { VERDICT_HELD, ND_HOUR(1), "tenant-blocked" } },
+	{ MS, ANY, CLASS(5), NO_NEED, "5.7.708", NULL, { VERDICT_HELD, ND_HOUR(1), "address-blocked" } },
 	{ ALL, ANY, CLASS(5), NO_NEED, "5.7.750", "unregistered domain", { VERDICT_HELD, 0, "domain-unregistered" } },
 	{ MS, ANY, CLASS(5), NO_NEED, "5.7.750", NULL, { VERDICT_HELD, 0, "domain-unregistered" } },
 	{ ALL, ANY, CLASS(5), NO_NEED, NULL, "Invalid credentials for relay", { VERDICT_HELD, 0, "relay-denied" } },

@@ -38,7 +38,7 @@ struct verdict_case {
 };
 struct verdict_word {
 	enum verdict verdict;
-	nd_ms wait;         /* THROTTLED, RETRY: at least so long; 0 the table of retries decides */
+	nd_ms wait;         /* THROTTLED, RETRY, HELD: at least so long; 0 the table of retries decides */
 	const char *reason; /* stable name: "auth-refused", "recipient-refused", "quota" … */
 };
 struct verdict_word verdict_of(const struct verdict_case *c);

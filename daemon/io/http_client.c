@@ -47,6 +47,7 @@ struct call {
 	char words[CURL_ERROR_SIZE];
 	char *proxy, *no_proxy;     /* "" none */
 	struct tls_refused refused; /* the certificate that was not believed */
+	struct tls_chain chain;     /* with `inspect` */
 	struct http_client_reply reply;
 };
 
@@ -90,6 +91,7 @@ free_call(struct call *call)
 	free(call->proxy);
 	free(call->no_proxy);
 	nd_buf_wipe(&call->body);
+	tls_chain_done(&call->chain);
 	free(call);
 }
 
@@ -169,6 +171,8 @@ listen_in(CURL *easy, void *context, void *arg)
 
 	(void)easy;
 	tls_note_refused(context, &call->refused);
+	if (call->request.inspect)
+		tls_note_chain(context, &call->chain);
 	if (call->request.ca_dir == NULL ||
 	    tls_trust(context, call->request.ca_file, call->request.ca_dir, &call->reply.why) == ND_OK)
 		return CURLE_OK;
@@ -222,6 +226,7 @@ set_way(struct call *call)
 static CURLcode
 set_limits(struct call *call)
 {
+	const long inspect = call->request.inspect;
 	CURL *easy = call->easy;
 	const struct {
 		CURLoption option;
@@ -234,6 +239,10 @@ set_limits(struct call *call)
 		{ CURLOPT_QUICK_EXIT, 1 }, /* else a name server that is silent holds the thread */
 		{ CURLOPT_MAXFILESIZE, REPLY_MAX },
 		{ CURLOPT_POST, 1 },
+		/* a session that goes on, or continues another, presents nothing */
+		{ CURLOPT_FRESH_CONNECT, inspect },
+		{ CURLOPT_FORBID_REUSE, inspect },
+		{ CURLOPT_SSL_SESSIONID_CACHE, !inspect },
 	};
 	CURLcode code = CURLE_OK;
 
@@ -317,6 +326,7 @@ answer(struct call *call, CURLcode code)
 	curl_off_t wait = 0;
 
 	reply->retry_after = -1;
+	reply->chain = call->chain.count > 0 ? &call->chain : NULL;
 	if (code == CURLE_OK)
 		(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status > 0) {
@@ -327,8 +337,13 @@ answer(struct call *call, CURLcode code)
 		take_date(call);
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
 			reply->retry_after = wait < RETRY_AFTER_MAX ? (long)wait : RETRY_AFTER_MAX;
-	} else
-		http_client_failure(call->request.url, (int)code, call->words, &call->refused, &reply->why);
+	} else {
+		const struct http_client_cause cause = { (int)code, call->words,
+			call->request.metadata ? NULL : http_client_by(call->request.url, call->proxy, call->no_proxy),
+			&call->refused };
+
+		http_client_failure(call->request.url, &cause, &reply->why);
+	}
 	/* before the request is wiped: the handle borrows it */
 	curl_easy_cleanup(call->easy);
 	call->easy = NULL;

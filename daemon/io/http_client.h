@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 struct http_client;
+struct tls_chain; /* io/tls.h */
 struct http_client *http_client_new(struct loop *loop);
 void http_client_free(struct http_client *client); /* gives up what is under way: no done()s after */
 
@@ -28,6 +29,7 @@ struct http_client_request { /* all owned by the client after the call */
 	char *body;          /* POST, form */
 	size_t body_len;
 	char *ca_file, *ca_dir; /* both NULL: system CAs */
+	bool inspect;           /* by a connection of its own, whose certificates the reply tells */
 	bool
 	    metadata; /* a GET with "Metadata: true" to one of the two addresses for which http is allowed; `body` has no use */
 };
@@ -35,9 +37,10 @@ struct http_client_reply {
 	int status; /* 0: none; then why */
 	const char *body;
 	size_t len;
-	long retry_after;      /* s; -1 none. Seconds or an HTTP date */
-	nd_unix date;          /* the server's clock; 0 not told */
-	const char *challenge; /* WWW-Authenticate; NULL none */
+	long retry_after;              /* s; -1 none. Seconds or an HTTP date */
+	nd_unix date;                  /* the server's clock; 0 not told */
+	const char *challenge;         /* WWW-Authenticate; NULL none */
+	const struct tls_chain *chain; /* with `inspect`; NULL: there is none */
 	struct nd_why why;
 };
 typedef void http_client_done(void *arg, const struct http_client_reply *reply); /* on the loop, once */

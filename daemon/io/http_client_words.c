@@ -42,6 +42,37 @@ host_of(const char *url, const char **host)
 	return (int)strcspn(*host, "/:?");
 }
 
+/* As curl does: a host of the list, or below one of it. */
+static bool
+is_listed(const char *host, size_t len, const char *list)
+{
+	for (size_t n; *list != '\0'; list += n) {
+		const char *item = list + strspn(list, ", .");
+
+		n = strcspn(item, ", ");
+		if (n > 0 && n <= len && strncasecmp(host + len - n, item, n) == 0 &&
+		    (n == len || host[len - n - 1] == '.'))
+			return true;
+		n += (size_t)(item - list);
+	}
+	return false;
+}
+
+const char *
+http_client_by(const char *url, const char *proxy, const char *no_proxy)
+{
+	const char *host, *scheme, *user;
+	const int len = host_of(url, &host);
+
+	if (proxy[0] == '\0' || is_listed(host, (size_t)len, no_proxy))
+		return NULL;
+	scheme = strstr(proxy, "://");
+	if (scheme != NULL)
+		proxy = scheme + 3;
+	user = strrchr(proxy, '@');
+	return user != NULL ? user + 1 : proxy;
+}
+
 /* An authority that this host does not know has signed the certificate: often a box on the way, so it is named. */
 static void
 tell_refused(const struct tls_refused *refused, const char *host, int host_len, struct nd_why *why)
@@ -51,17 +82,18 @@ tell_refused(const struct tls_refused *refused, const char *host, int host_len, 
 }
 
 void
-http_client_failure(const char *url, int code, const char *said, const struct tls_refused *refused, struct nd_why *why)
+http_client_failure(const char *url, const struct http_client_cause *cause, struct nd_why *why)
 {
-	const char *words = said[0] != '\0' ? said : curl_easy_strerror((CURLcode)code);
+	const int code = cause->code;
+	const char *words = cause->said[0] != '\0' ? cause->said : curl_easy_strerror((CURLcode)code);
 	enum nd_err err = ND_EPROTOCOL;
 	const char *host;
 	int host_len = host_of(url, &host);
 
 	if (why->err != ND_OK) /* what is trusted could not be read, and that is told already */
 		return;
-	if (refused->reason[0] != '\0') {
-		tell_refused(refused, host, host_len, why);
+	if (cause->refused->reason[0] != '\0') {
+		tell_refused(cause->refused, host, host_len, why);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
@@ -76,5 +108,9 @@ http_client_failure(const char *url, int code, const char *said, const struct tl
 		words = "the reply is larger than 64 KiB";
 		err = ND_ETOKEN; /* whoever answers so is no token endpoint: asking again is of no use */
 	}
-	(void)nd_fail(why, err, 0, "%.*s: %s", host_len, host, words);
+	if (cause->proxy != NULL && err != ND_ETOKEN && err != ND_ETLS)
+		(void)nd_fail(why, err, 0, "%.*s, by the proxy %.*s (setting proxy): %s", host_len, host,
+		    (int)strcspn(cause->proxy, "/"), cause->proxy, words);
+	else
+		(void)nd_fail(why, err, 0, "%.*s: %s", host_len, host, words);
 }

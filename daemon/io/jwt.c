@@ -4,7 +4,7 @@
 
 #include "common/stamp.h"
 #include "daemon/core/jwt.h"
-#include "daemon/io/filer.h"
+#include "daemon/io/secret.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX 65536u
 #define RSA_BITS_MIN 2048
 #define SALT_OCTETS 32 /* RFC 7518 3.5: as long as the digest */
 #define SIGNATURE_MAX 2048u
@@ -69,12 +68,8 @@ jwt_certificate_read(const char *path, struct jwt_certificate *out, struct nd_wh
 	size_t len;
 	BIO *bio;
 
-	if (filer_read(path, FILE_MAX, &octets, &len, why) != ND_OK) {
-		if (why != NULL)
-			why->err = ND_ESECRET;
-		(void)nd_fail_at(why, "certificate", 0, "the user of notifyd must be able to read it");
+	if (secret_file("certificate", path, &octets, &len, why) != ND_OK)
 		return ND_ESECRET;
-	}
 	bio = BIO_new_mem_buf(octets, (int)len);
 	if (bio == NULL)
 		abort();

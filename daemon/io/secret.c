@@ -7,6 +7,7 @@
 
 #include "common/str.h"
 #include "daemon/io/child.h"
+#include "daemon/io/filer.h"
 #include "daemon/io/keyring.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@
 #include <unistd.h>
 
 #define SECRET_MAX 65536u
+/* A file of root's that is closed to others is closed to the daemon as well, when it runs as its own user. */
+#define GIVE "give it to the user of notifyd alone: chown notifyd FILE; chmod 600 FILE"
 #define CREDENTIALS ND_SYSCONFDIR "/notifyd/credentials"
 
 static enum nd_err
@@ -74,9 +77,9 @@ static enum nd_err
 check_owner(const char *reference, const struct stat *st, struct nd_why *why)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return fail(why, 0, reference, "the file belongs to another user", "chown it to root or notifyd");
+		return fail(why, 0, reference, "the file belongs to another user", GIVE);
 	if ((st->st_mode & 077) != 0)
-		return fail(why, 0, reference, "the file may be read or written by others", "chmod 600 the file");
+		return fail(why, 0, reference, "the file may be read or written by others", GIVE);
 	return ND_OK;
 }
 
@@ -119,6 +122,27 @@ below_credentials(const char *path)
 	size_t len = folder != NULL && folder[0] == '/' ? strlen(folder) : 0;
 
 	return len > 1 && strncmp(path, folder, len) == 0 && path[len] == '/' && strstr(path, "/../") == NULL;
+}
+
+static const char *
+file_hint(int error)
+{
+	return error == ENOENT   ? "put the file there, or mend the path"
+	       : error == EACCES ? "the user of notifyd must be able to read it"
+				 : "name a file that holds it and nothing else";
+}
+
+enum nd_err
+secret_file(const char *setting, const char *path, char **octets, size_t *len, struct nd_why *why)
+{
+	struct nd_why cause = { 0 };
+	enum nd_err err = filer_read(path, SECRET_MAX, octets, len, &cause);
+
+	if (err == ND_OK)
+		return ND_OK;
+	(void)nd_fail(why, ND_ESECRET, cause.sys_errno, "reading the %s \"%.160s\": %s", setting, path,
+	    err == ND_ETOOBIG ? "it is longer than 64 KiB" : "it cannot be read");
+	return nd_fail_at(why, setting, 0, file_hint(cause.sys_errno));
 }
 
 static enum nd_err

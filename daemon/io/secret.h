@@ -15,8 +15,13 @@
 #include "common/mem.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum nd_err secret_read(const char *reference, struct nd_secret *out, struct nd_why *why) ND_MUST_CHECK;
+/* A file that proves an account and is no secret by itself, named by its setting: a certificate, an assertion. The octets are the caller's, to be wiped;
+ * NUL after the end. */
+enum nd_err secret_file(
+    const char *setting, const char *path, char **octets, size_t *len, struct nd_why *why) ND_MUST_CHECK;
 /* Where a secret comes from, looked at as secret_read would; a command is not run. path "": no file. */
 struct secret_place {
 	char path[4096];

@@ -7,6 +7,7 @@
  *   store_log.c     SQLite's file layer, with the writes to the log joined
  *   store_schema.c  every word of SQL: tables by version, statements
  *   store_row.c     rows to structs and back; the JSON text of a history row
+ *   store_rcpt.c    the recipients of a job: in its row, or in rows of their own
  *   store_count.c   how many jobs are in which state, kept in memory
  *   store_owner.c   how much of the queue is whose, kept in memory
  *   store_write.c   PUT OUTCOME MOVE UNCERTAIN
@@ -42,6 +43,7 @@
 #define STORE_SLICE ND_SEC(1) / 50   /* a long read gives way to writes after this */
 #define STORE_LIST_OCTETS (4u * 1024u * 1024u)
 #define STORE_KEY_LIFE ND_HOUR(24) /* of an idempotency key */
+#define STORE_PACKED 1024u         /* room for the addresses in the row of a job */
 #define STORE_OWNER_CHAINS 256u
 #define STORE_TRIED_BITS 65536u
 
@@ -82,10 +84,13 @@ enum store_row {
 	ROW_AGAIN,
 	ROW_DECLINED,
 	ROW_LATE,
+	ROW_RCPTS,
 	ROW_HEAD,
 	ROW_BODY,
 	ROW_DATA = ROW_COMMON, /* of history */
 };
+
+#define STORE_PUT_INTS (ROW_COMMON + 8)
 
 enum store_spooled { STORE_IN_ROW, STORE_SPOOLED, STORE_SEALED }; /* where the message is */
 
@@ -128,6 +133,7 @@ enum store_sql {
 	SQL_ENDING_AGED,
 	SQL_RCPT_PUT,
 	SQL_RCPT_CHANGE,
+	SQL_PACKED,
 	SQL_RCPTS,
 	SQL_RCPTS_DROP,
 	SQL_ATTEMPT_JOB,
@@ -209,8 +215,10 @@ struct store {
 	pthread_mutex_t db_lock; /* of everything below: the storage thread's but for store_spooled */
 	sqlite3 *db;
 	sqlite3_stmt *stmts[SQL_COUNT];
-	bool dead;      /* an I/O error was seen: nothing is written any more */
-	int log_frames; /* of the write-ahead log that are committed and not yet in the database */
+	int64_t put_ints[STORE_PUT_INTS]; /* as they are bound to SQL_JOB_PUT; */
+	uint64_t put_bound;               /* these of them, by bits */
+	bool dead;                        /* an I/O error was seen: nothing is written any more */
+	int log_frames;                   /* of the write-ahead log that are committed and not yet in the database */
 	char trouble[160];
 	int trouble_errno; /* of the last failure */
 
@@ -264,10 +272,9 @@ void store_hold_end(struct store *store); /* all are given to the thread */
 const char *store_log_vfs(void); /* the name of our file layer; NULL: the default must do */
 
 /* store_row.c */
-int store_row_job(const struct store *store, sqlite3_stmt *stmt, struct queue_job **out); /* of SQL_JOB's columns */
+int store_row_job(struct store *store, sqlite3_stmt *stmt, struct queue_job **out); /* of SQL_JOB's columns */
 struct store_get;
 int store_row_history(sqlite3_stmt *stmt, struct store_get *get);
-int store_row_rcpts(struct store *store, int64_t seq, struct queue_job *job);
 int store_row_attempts(struct store *store, int64_t seq, struct queue_attempt **attempts, unsigned *count);
 int store_row_evidence(struct store *store, int64_t seq, struct queue_evidence **evidences, unsigned *count);
 /* The JSON text of a history row. */
@@ -281,6 +288,18 @@ struct store_facts {
 	const struct queue_evidence *evidence; /* of `attempt`; NULL none */
 };
 bool store_row_pack(const struct store_facts *facts, struct nd_buf *out);
+/* A copy of a text or blob, NUL after its end; NULL stays NULL. *short_of_memory is set when there is none. */
+char *store_row_copy(sqlite3_stmt *stmt, int column, bool *short_of_memory);
+void store_row_copy_short(sqlite3_stmt *stmt, int column, char *out, size_t size);
+
+/* store_rcpt.c */
+size_t store_rcpt_pack(const struct queue_job *job, char out[STORE_PACKED]);       /* 0: they need rows */
+int store_rcpt_put(struct store *store, int64_t seq, const struct queue_job *job); /* as rows */
+int store_rcpt_read(struct store *store, sqlite3_stmt *stmt, int column, int64_t seq, struct queue_job *job);
+int store_rcpt_of(struct store *store, int64_t seq, struct queue_job *job);
+/* The job stays. *packed: they are in its row; and when it returns: they may stay there. */
+int store_rcpt_change(struct store *store, int64_t seq, const struct queue_job *job, bool *packed);
+int store_rcpt_drop(struct store *store, int64_t seq); /* the rows */
 
 /* store_count.c */
 int store_count_open(struct store *store);
@@ -315,6 +334,7 @@ int store_write_hurry(struct store *store, struct store_req *req);
 int store_write_uncertain(struct store *store, struct store_req *req);
 struct store_end { /* how a job leaves the queue */
 	int64_t seq;
+	bool packed; /* its recipients have no rows */
 	nd_unix ended;
 	const struct queue_job *job; /* its last state, reason, hint, account … */
 	const char *data;
@@ -332,12 +352,13 @@ int store_read_show(struct store *store, struct store_req *req);
 int store_read_totals(struct store *store, struct store_req *req);
 int store_read_ending(struct store *store, struct store_req *req);
 int store_read_expire(struct store *store, struct store_req *req);
-/* One job by its whole id; *job NULL when there is none. seq 0: from history. attempts may be NULL. */
+/* One job by its whole id, or its seq when that is not 0; *job NULL when there is none. seq 0 then: from history. attempts may be NULL. */
 struct store_get {
 	const char *id;
 	bool body;
 	struct queue_job *job;
 	int64_t seq;
+	bool packed; /* its recipients have no rows */
 	struct queue_attempt *attempts;
 	unsigned attempt_count;
 	struct queue_evidence *evidences;

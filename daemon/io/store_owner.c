@@ -38,11 +38,10 @@ chain_of(uint32_t uid, const char *unit)
 	return (hash ^ hash >> 16) % STORE_OWNER_CHAINS;
 }
 
+/* From here on in its chain. */
 static struct store_owner *
-find(const struct store *store, uint32_t uid, const char *unit)
+find(struct store_owner *owner, uint32_t uid, const char *unit)
 {
-	struct store_owner *owner = store->owners[chain_of(uid, unit)];
-
 	while (owner != NULL && (owner->uid != uid || strcmp(owner->unit, unit) != 0))
 		owner = owner->next;
 	return owner;
@@ -51,7 +50,7 @@ find(const struct store *store, uint32_t uid, const char *unit)
 static struct store_owner *
 find_or_make(struct store *store, uint32_t uid, const char *unit)
 {
-	struct store_owner **chain = &store->owners[chain_of(uid, unit)], *owner = find(store, uid, unit);
+	struct store_owner **chain = &store->owners[chain_of(uid, unit)], *owner = find(*chain, uid, unit);
 
 	if (owner != NULL)
 		return owner;
@@ -171,7 +170,8 @@ store_size_of(struct store *store, uint32_t uid, const char *unit)
 	const struct store_owner *owner;
 
 	must(pthread_mutex_lock(&store->owner_lock));
-	owner = find(store, uid, unit != NULL ? unit : "");
+	unit = unit != NULL ? unit : "";
+	owner = find(store->owners[chain_of(uid, unit)], uid, unit);
 	if (owner != NULL)
 		size = (struct store_size){ (uint64_t)owner->jobs, (uint64_t)owner->octets };
 	must(pthread_mutex_unlock(&store->owner_lock));

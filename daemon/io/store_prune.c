@@ -88,7 +88,12 @@ retire(struct store *store, struct store_req *req, const char *id, nd_unix ended
 	}
 	if (rc == SQLITE_OK && get.seq != 0) {
 		struct store_end end = {
-			.seq = get.seq, .ended = ended, .job = get.job, .data = nd_buf_text(&buf), .data_len = buf.len
+			.seq = get.seq,
+			.packed = get.packed,
+			.ended = ended,
+			.job = get.job,
+			.data = nd_buf_text(&buf),
+			.data_len = buf.len,
 		};
 
 		rc = store_write_history(store, &end);

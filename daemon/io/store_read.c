@@ -67,22 +67,21 @@ store_read_get(struct store *store, struct store_get *get)
 	bool row;
 	int rc;
 
-	get->seq = 0;
 	store_db_text(stmt, 1, get->id);
 	store_db_int(stmt, 2, get->body);
+	if (get->seq != 0)
+		store_db_int(stmt, 3, get->seq);
+	else
+		(void)sqlite3_bind_null(stmt, 3);
+	get->seq = 0;
 	rc = store_db_step(stmt, &row);
 	if (rc == SQLITE_OK && !row)
 		return get_history(store, get);
 	if (row) {
 		get->seq = sqlite3_column_int64(stmt, ROW_SEQ);
+		get->packed = sqlite3_column_type(stmt, ROW_RCPTS) != SQLITE_NULL;
 		rc = store_row_job(store, stmt, &get->job);
 		(void)sqlite3_reset(stmt);
-	}
-	if (rc == SQLITE_OK)
-		rc = store_row_rcpts(store, get->seq, get->job);
-	if (rc != SQLITE_OK) {
-		queue_job_free(get->job);
-		get->job = NULL;
 	}
 	return rc;
 }
@@ -140,7 +139,9 @@ load_rank(struct store *store, struct store_req *req, int rank, size_t *octets)
 	store_db_int(stmt, 3, rank);
 	store_db_int(stmt, 4, req->until);
 	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
-		struct store_get get = { .id = (const char *)sqlite3_column_text(stmt, 0), .body = true };
+		struct store_get get = { .id = (const char *)sqlite3_column_text(stmt, 0),
+			.body = true,
+			.seq = sqlite3_column_int64(stmt, 2) };
 		size_t len = (size_t)sqlite3_column_int64(stmt, 1);
 
 		if (get.id == NULL || skipped(req, get.id))
@@ -168,7 +169,7 @@ next_due(struct store *store, struct store_req *req)
 	int rank, rc = SQLITE_OK;
 
 	req->next_due = ND_NEVER;
-	for (rank = 0; rank <= 1 && rc == SQLITE_OK; rank++) {
+	for (rank = 0; rank <= (req->severe ? 0 : 1) && rc == SQLITE_OK; rank++) {
 		stmt = store_db_stmt(store, SQL_JOB_NEXT);
 		store_db_text(stmt, 1, req->account);
 		store_db_int(stmt, 2, JOB_QUEUED);
@@ -199,9 +200,6 @@ collect(struct store *store, struct store_req *req, sqlite3_stmt *stmt, unsigned
 		if (rc != SQLITE_OK)
 			break;
 		store_read_add(req, job);
-		rc = store_row_rcpts(store, sqlite3_column_int64(stmt, ROW_SEQ), job);
-		if (rc != SQLITE_OK)
-			break;
 	}
 	(void)sqlite3_reset(stmt);
 	return rc;
@@ -247,7 +245,7 @@ store_read_load(struct store *store, struct store_req *req)
 
 	if (req->orphans)
 		return load_orphans(store, req);
-	for (rank = 0; rank <= 1 && rc == SQLITE_OK && !req->more; rank++)
+	for (rank = 0; rank <= (req->severe ? 0 : 1) && rc == SQLITE_OK && !req->more; rank++)
 		rc = load_rank(store, req, rank, &octets);
 	return rc == SQLITE_OK ? next_due(store, req) : rc;
 }

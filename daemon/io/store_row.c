@@ -17,9 +17,8 @@
 #define FACTS_MAX (16u * 1024u * 1024u)
 static const struct json_limits facts_limits = { .octets = FACTS_MAX, .depth = 16, .nodes = 200000 };
 
-/* A copy of a text or blob, NUL after its end; NULL stays NULL. *short_of_memory is set when there is none. */
-static char *
-copy(sqlite3_stmt *stmt, int column, bool *short_of_memory)
+char *
+store_row_copy(sqlite3_stmt *stmt, int column, bool *short_of_memory)
 {
 	const void *octets = sqlite3_column_blob(stmt, column);
 	size_t len = (size_t)sqlite3_column_bytes(stmt, column);
@@ -38,8 +37,8 @@ copy(sqlite3_stmt *stmt, int column, bool *short_of_memory)
 	return out;
 }
 
-static void
-copy_short(sqlite3_stmt *stmt, int column, char *out, size_t size)
+void
+store_row_copy_short(sqlite3_stmt *stmt, int column, char *out, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 	size_t len = text != NULL ? strnlen(text, size - 1) : 0;
@@ -66,7 +65,7 @@ fill(sqlite3_stmt *stmt, struct queue_job *job, bool *short_of_memory)
 	};
 	int i;
 
-	copy_short(stmt, ROW_ID, job->id, sizeof(job->id));
+	store_row_copy_short(stmt, ROW_ID, job->id, sizeof(job->id));
 	job->state = (uint8_t)sqlite3_column_int(stmt, ROW_STATE);
 	job->severity = (uint8_t)sqlite3_column_int(stmt, ROW_SEVERITY);
 	job->resolved = sqlite3_column_int(stmt, ROW_RESOLVED) != 0;
@@ -84,63 +83,36 @@ fill(sqlite3_stmt *stmt, struct queue_job *job, bool *short_of_memory)
 	job->pid = (uint32_t)sqlite3_column_int64(stmt, ROW_PID);
 	job->body_len = (uint64_t)sqlite3_column_int64(stmt, ROW_BODY_LEN);
 	for (i = ROW_ACCOUNT; i < ROW_COMMON; i++)
-		*texts[i] = copy(stmt, i, short_of_memory);
+		*texts[i] = store_row_copy(stmt, i, short_of_memory);
 }
 
 int
-store_row_job(const struct store *store, sqlite3_stmt *stmt, struct queue_job **out)
+store_row_job(struct store *store, sqlite3_stmt *stmt, struct queue_job **out)
 {
 	struct queue_job *job = nd_xalloc(sizeof(*job));
+	int64_t seq = sqlite3_column_int64(stmt, ROW_SEQ);
 	bool short_of_memory = false;
+	int rc;
 
 	fill(stmt, job, &short_of_memory);
-	job->head = copy(stmt, ROW_HEAD, &short_of_memory);
-	job->body = copy(stmt, ROW_BODY, &short_of_memory);
+	job->head = store_row_copy(stmt, ROW_HEAD, &short_of_memory);
+	job->body = store_row_copy(stmt, ROW_BODY, &short_of_memory);
 	job->body_kept = true;
+	job->place = seq;
 	job->again = sqlite3_column_int(stmt, ROW_AGAIN) != 0;
-	job->declined = copy(stmt, ROW_DECLINED, &short_of_memory);
+	job->declined = store_row_copy(stmt, ROW_DECLINED, &short_of_memory);
 	job->late = (uint32_t)sqlite3_column_int64(stmt, ROW_LATE);
-	if (job->state == JOB_QUEUED && sqlite3_column_int64(stmt, ROW_SEQ) <= store->new_uncertain_seq &&
-	    job->due <= store->new_uncertain_due) {
+	if (job->state == JOB_QUEUED && seq <= store->new_uncertain_seq && job->due <= store->new_uncertain_due) {
 		job->uncertain = true;
 		job->late = job->late == LATE_FRESH ? LATE_OPEN : job->late; /* it may have been sent since */
 	}
-	if (short_of_memory) {
+	rc = short_of_memory ? SQLITE_NOMEM : store_rcpt_read(store, stmt, ROW_RCPTS, seq, job);
+	if (rc != SQLITE_OK) {
 		queue_job_free(job);
-		return SQLITE_NOMEM;
+		return rc;
 	}
 	*out = job;
 	return SQLITE_OK;
-}
-
-int
-store_row_rcpts(struct store *store, int64_t seq, struct queue_job *job)
-{
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_RCPTS);
-	bool row, short_of_memory = false;
-	unsigned room = 0;
-	int rc;
-
-	store_db_int(stmt, 1, seq);
-	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
-		struct queue_rcpt *rcpt;
-
-		if (job->rcpt_count == room) {
-			room = room == 0 ? 1 : room * 4; /* most jobs have one */
-			job->rcpts = nd_xrealloc(job->rcpts, room * sizeof(*job->rcpts));
-		}
-		rcpt = &job->rcpts[job->rcpt_count++];
-		*rcpt = (struct queue_rcpt){
-			.address = copy(stmt, 0, &short_of_memory),
-			.state = (uint8_t)sqlite3_column_int(stmt, 1),
-			.uncertain = sqlite3_column_int(stmt, 2) != 0,
-			.code = (int16_t)sqlite3_column_int(stmt, 3),
-			.text = copy(stmt, 5, &short_of_memory),
-			.at = sqlite3_column_int64(stmt, 6),
-		};
-		copy_short(stmt, 4, rcpt->enhanced, sizeof(rcpt->enhanced));
-	}
-	return rc == SQLITE_OK && short_of_memory ? SQLITE_NOMEM : rc;
 }
 
 int
@@ -158,18 +130,18 @@ store_row_attempts(struct store *store, int64_t seq, struct queue_attempt **atte
 		attempt = &(*attempts)[(*count)++];
 		*attempt = (struct queue_attempt){
 			.n = (uint32_t)sqlite3_column_int64(stmt, 0),
-			.account = copy(stmt, 1, &short_of_memory),
-			.relay = copy(stmt, 2, &short_of_memory),
-			.session = copy(stmt, 3, &short_of_memory),
+			.account = store_row_copy(stmt, 1, &short_of_memory),
+			.relay = store_row_copy(stmt, 2, &short_of_memory),
+			.session = store_row_copy(stmt, 3, &short_of_memory),
 			.start = sqlite3_column_int64(stmt, 4),
 			.end = sqlite3_column_int64(stmt, 5),
-			.stage = copy(stmt, 6, &short_of_memory),
-			.verdict = copy(stmt, 7, &short_of_memory),
+			.stage = store_row_copy(stmt, 6, &short_of_memory),
+			.verdict = store_row_copy(stmt, 7, &short_of_memory),
 			.code = (int16_t)sqlite3_column_int(stmt, 8),
-			.text = copy(stmt, 10, &short_of_memory),
+			.text = store_row_copy(stmt, 10, &short_of_memory),
 			.owned = true,
 		};
-		copy_short(stmt, 9, attempt->enhanced, sizeof(attempt->enhanced));
+		store_row_copy_short(stmt, 9, attempt->enhanced, sizeof(attempt->enhanced));
 	}
 	return rc == SQLITE_OK && short_of_memory ? SQLITE_NOMEM : rc;
 }
@@ -190,11 +162,11 @@ store_row_evidence(struct store *store, int64_t seq, struct queue_evidence **evi
 		*evidence = (struct queue_evidence){
 			.at = sqlite3_column_int64(stmt, 0),
 			.octets = (uint64_t)sqlite3_column_int64(stmt, 2),
-			.tls = copy(stmt, 3, &short_of_memory),
-			.account = copy(stmt, 4, &short_of_memory),
-			.relay = copy(stmt, 5, &short_of_memory),
+			.tls = store_row_copy(stmt, 3, &short_of_memory),
+			.account = store_row_copy(stmt, 4, &short_of_memory),
+			.relay = store_row_copy(stmt, 5, &short_of_memory),
 		};
-		copy_short(stmt, 1, evidence->sha256, sizeof(evidence->sha256));
+		store_row_copy_short(stmt, 1, evidence->sha256, sizeof(evidence->sha256));
 	}
 	return rc == SQLITE_OK && short_of_memory ? SQLITE_NOMEM : rc;
 }

@@ -2,7 +2,8 @@
 /* store_schema.c - every word of SQL: the tables by version, and the statements.  Layer: io.
  *
  *   job          unfinished jobs, and failed or expired ones while their message is kept
- *   rcpt         their recipients          attempt   their newest attempts
+ *   rcpt         their recipients, once one of them is not as it came
+ *   attempt      their newest attempts
  *   transcript   of the last attempt of each that failed: what was said
  *   evidence     of each of their transactions that somebody was reached by: what the relay took, and how it travelled
  *   history      the facts of finished jobs, about 300 octets each
@@ -13,7 +14,8 @@
  *   meta         single values
  *   untold       jobs that ended badly, of which the administrators do not know yet
  *
- * Ids rise, so job and its index of ids grow at the right-hand end only; history is in the order in which jobs ended. All times are milliseconds
+ * Ids rise, so job grows at the right-hand end only; history is in the order in which jobs ended. A job is found by its id through the index of states,
+ * which is asked once for each state that a job of the queue may have: that is cheaper than an index of ids, which each mail would enter and leave. All times are milliseconds
  * since 1970. job.rank is 0 for severity critical and worse, else 1. job.ended is 0 while the job is unfinished. spooled is 1 when the message lies in
  * the spool, 2 when it lies there sealed; in history 2 says that it did.
  */
@@ -84,17 +86,28 @@ const char *const store_schema_versions[] = {
 	"ALTER TABLE job ADD COLUMN late INTEGER NOT NULL DEFAULT 1;", /* what its rendition began as (late.h); of an older one that is not known */
 
 	"CREATE TABLE untold(place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;",
+
+	("DROP INDEX job_id;"                 /* job_state has the ids, too */
+	 "ALTER TABLE job ADD COLUMN rcpts TEXT;"), /* see store_rcpt.c; NULL: they have rows */
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
-#define JOB "SELECT " STORE_COLUMNS ",seq,again,declined,late"
+/* The states that a job of the queue may have: what is delivered, cancelled or merged is in history. */
+_Static_assert(JOB_QUEUED == 0 && JOB_HELD == 2 && JOB_FAILED == 4 && JOB_EXPIRED == 5, "they are written out here");
+#define OTHER_STATES "2,4,5"
+/* The seq of a job, by its id: nearly always it is queued. */
+#define PLACE "ifnull((SELECT seq FROM job WHERE state=0 AND id=?1),(SELECT seq FROM job WHERE state IN (" OTHER_STATES ") AND id=?1))"
+#define IDS_OF(state) "SELECT id FROM job WHERE state=" #state " AND id<?1"
+
+#define JOB "SELECT " STORE_COLUMNS ",seq,again,declined,late,rcpts"
 const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_BEGIN]        = "BEGIN",
 	[SQL_COMMIT]       = "COMMIT",
 	[SQL_ROLLBACK]     = "ROLLBACK",
 	[SQL_META_GET]     = "SELECT value,text FROM meta WHERE name=?1",
 	[SQL_META_PUT]     = "INSERT INTO meta VALUES(?1,?2,?3) ON CONFLICT(name) DO UPDATE SET value=?2,text=?3",
-	[SQL_LAST_ID]      = "SELECT max(ifnull((SELECT max(id) FROM job),''),ifnull((SELECT max(id) FROM history),''),"
+	[SQL_LAST_ID]      = "SELECT max(ifnull((SELECT max((SELECT max(id) FROM job WHERE state=column1)) FROM (VALUES(0),(2),(4),(5))),''),"
+	                     "ifnull((SELECT max(id) FROM history),''),"
 	                     "ifnull((SELECT text FROM meta WHERE name='last_id'),''))",
 	[SQL_LAST_SEQ]     = "SELECT ifnull(max(seq),0) FROM job",
 
@@ -106,9 +119,9 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_OWNER_PUT]    = "INSERT INTO owner VALUES(?1,?2,?3,?4) ON CONFLICT(uid,unit) DO UPDATE SET jobs=?3,octets=?4",
 	[SQL_OWNER_DROP]   = "DELETE FROM owner WHERE uid=?1 AND unit=?2",
 
-	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len,spooled FROM job WHERE id=?1",
-	[SQL_STATE]        = "SELECT state FROM job WHERE id=?1 UNION ALL SELECT state FROM history WHERE id=?1",
-	[SQL_SPOOLED]      = "SELECT 1 FROM job WHERE id=?1 AND spooled>0",
+	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len,spooled,rcpts IS NOT NULL FROM job WHERE seq=ifnull(?2," PLACE ") AND id=?1",
+	[SQL_STATE]        = "SELECT state FROM job WHERE seq=" PLACE " UNION ALL SELECT state FROM history WHERE id=?1",
+	[SQL_SPOOLED]      = "SELECT 1 FROM job WHERE seq=" PLACE " AND spooled>0",
 
 	[SQL_KEY_GET]      = "SELECT digest,id,created FROM idempotency WHERE uid=?1 AND key=?2",
 	[SQL_KEY_PUT]      = "INSERT INTO idempotency(uid,key,digest,id,created) VALUES(?1,?2,?3,?4,?5)",
@@ -117,17 +130,17 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_KEYS_OLD]     = "DELETE FROM idempotency WHERE seq IN (SELECT seq FROM idempotency ORDER BY seq LIMIT ?3)"
 	                     " AND (created<=?1 OR created>?2)",
 
-	[SQL_JOB_PUT]      = "INSERT INTO job(" STORE_COLUMNS ",rank,ended,head,body,late) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-	                     "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31)",
+	[SQL_JOB_PUT]      = "INSERT INTO job(" STORE_COLUMNS ",rank,ended,head,body,late,rcpts) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+	                     "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32)",
 	/* A row that was read without its head keeps the one it has. */
 	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,"
-	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14,late=?15 WHERE seq=?1",
+	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14,late=?15,rcpts=iif(?16,rcpts,NULL) WHERE seq=?1",
 	[SQL_JOB_HURRY]    = "UPDATE job SET due=?1 WHERE state=?2 AND due>?1 AND not_before<=?1 AND NOT (uncertain<>0 AND declined IS NOT NULL)",
 	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1,late=CASE WHEN late IN (0,3) THEN ?3 ELSE late END WHERE id=?1 AND state=?2",
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",
-	/* CASE: a body that is not asked for is not read. */
-	[SQL_JOB]          = JOB ",CASE WHEN ?2 THEN head END,CASE WHEN ?2 THEN body END FROM job WHERE id=?1",
-	[SQL_JOB_DUE]      = "SELECT id,body_len*(spooled=0) FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due<=?4 ORDER BY due",
+	/* CASE: a body that is not asked for is not read. ?3: its seq, when that is known. */
+	[SQL_JOB]          = JOB ",CASE WHEN ?2 THEN head END,CASE WHEN ?2 THEN body END FROM job WHERE seq=ifnull(?3," PLACE ")",
+	[SQL_JOB_DUE]      = "SELECT id,body_len*(spooled=0),seq FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due<=?4 ORDER BY due",
 	[SQL_JOB_NEXT]     = "SELECT due FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due>?4 ORDER BY due LIMIT 1",
 	[SQL_JOB_OLDEST]   = "SELECT created FROM job WHERE state=?1 ORDER BY id LIMIT 1",
 	[SQL_JOB_OF_ACCOUNT] = JOB ",NULL,NULL FROM job WHERE account=?1 AND state=?2",
@@ -138,12 +151,13 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_JOB_AGED_OF]  = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND expires=0 AND +account=?4 ORDER BY id",
 	[SQL_ENDING_OWN]   = "SELECT account,expires FROM job WHERE expires>0 AND expires<=?1 AND +state IN (?2,?3) ORDER BY expires LIMIT ?4",
 	[SQL_ENDING_AGED]  = "SELECT account,created FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id LIMIT ?5",
-	[SQL_JOB_IDS]      = "SELECT id FROM job WHERE id<?1 ORDER BY id DESC",
+	[SQL_JOB_IDS]      = IDS_OF(0) " UNION ALL " IDS_OF(2) " UNION ALL " IDS_OF(4) " UNION ALL " IDS_OF(5) " ORDER BY id DESC",
 
 	[SQL_RCPT_PUT]     = "INSERT INTO rcpt VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
 	/* A recipient that is as it was is not written. */
 	[SQL_RCPT_CHANGE]  = "UPDATE rcpt SET state=?3,uncertain=?4,code=?5,enhanced=?6,text=?7,at=?8 WHERE job=?1 AND n=?2 AND"
 	                     " (state<>?3 OR uncertain<>?4 OR code<>?5 OR enhanced<>?6 OR text IS NOT ?7 OR at<>?8)",
+	[SQL_PACKED]       = "SELECT rcpts FROM job WHERE seq=?1",
 	[SQL_RCPTS]        = "SELECT address,state,uncertain,code,enhanced,text,at FROM rcpt WHERE job=?1 ORDER BY n",
 	[SQL_RCPTS_DROP]   = "DELETE FROM rcpt WHERE job=?1",
 

@@ -94,33 +94,21 @@ put_key(struct store *store, const struct store_req *req)
 	return store_db_run(stmt);
 }
 
-static int
-put_rcpts(struct store *store, int64_t seq, const struct queue_job *job)
+/* From job to job nearly all numbers are the same, and a statement keeps what it was given. */
+static void
+put_int(struct store *store, sqlite3_stmt *stmt, int at, int64_t value)
 {
-	sqlite3_stmt *stmt;
-	unsigned i;
-	int rc = SQLITE_OK;
+	uint64_t bit = UINT64_C(1) << at;
 
-	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
-		const struct queue_rcpt *rcpt = &job->rcpts[i];
-
-		stmt = store_db_stmt(store, SQL_RCPT_PUT);
-		store_db_int(stmt, 1, seq);
-		store_db_int(stmt, 2, i);
-		store_db_text(stmt, 3, rcpt->address);
-		store_db_int(stmt, 4, rcpt->state);
-		store_db_int(stmt, 5, rcpt->uncertain);
-		store_db_int(stmt, 6, rcpt->code);
-		store_db_text(stmt, 7, rcpt->enhanced);
-		store_db_text(stmt, 8, rcpt->text);
-		store_db_int(stmt, 9, rcpt->at);
-		rc = store_db_run(stmt);
-	}
-	return rc;
+	if ((store->put_bound & bit) != 0 && store->put_ints[at] == value)
+		return;
+	store_db_int(stmt, at, value);
+	store->put_ints[at] = value;
+	store->put_bound |= bit;
 }
 
 static int
-put_job(struct store *store, const struct queue_job *job)
+put_job(struct store *store, const struct queue_job *job, const char *packed, size_t packed_len)
 {
 	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_PUT);
 	const int64_t numbers[ROW_COMMON] = {
@@ -158,38 +146,65 @@ put_job(struct store *store, const struct queue_job *job)
 
 	store_db_text(stmt, ROW_ID + 1, job->id);
 	for (i = ROW_STATE; i <= ROW_BODY_LEN; i++)
-		store_db_int(stmt, i + 1, numbers[i]);
+		put_int(store, stmt, i + 1, numbers[i]);
 	for (i = ROW_ACCOUNT; i < ROW_COMMON; i++)
 		store_db_text(stmt, i + 1, texts[i]);
-	store_db_int(stmt, ROW_COMMON + 1, job->severity <= JOB_CRITICAL ? 0 : 1);
-	store_db_int(stmt, ROW_COMMON + 2, job_state_final(stored(job->state)) ? job->created : 0);
+	put_int(store, stmt, ROW_COMMON + 1, job->severity <= JOB_CRITICAL ? 0 : 1);
+	put_int(store, stmt, ROW_COMMON + 2, job_state_final(stored(job->state)) ? job->created : 0);
 	store_db_text(stmt, ROW_COMMON + 3, job->head);
 	if (job->spooled || job->body == NULL)
 		(void)sqlite3_bind_null(stmt, ROW_COMMON + 4);
 	else
 		(void)sqlite3_bind_blob64(stmt, ROW_COMMON + 4, job->body, job->body_len, SQLITE_STATIC);
-	store_db_int(stmt, ROW_COMMON + 5, job->late);
+	put_int(store, stmt, ROW_COMMON + 5, job->late);
+	if (packed_len > 0)
+		(void)sqlite3_bind_text64(stmt, ROW_COMMON + 6, packed, packed_len, SQLITE_STATIC, SQLITE_UTF8);
+	else
+		(void)sqlite3_bind_null(stmt, ROW_COMMON + 6);
 	return store_db_run(stmt);
+}
+
+/* No index keeps ids apart. One that is above all others is new. */
+static int
+check_new(struct store *store, const char *id)
+{
+	sqlite3_stmt *stmt;
+	bool row;
+	int rc;
+
+	if (strcmp(id, store->last_id) > 0 && strcmp(id, store->new_last_id) > 0)
+		return SQLITE_OK;
+	stmt = store_db_stmt(store, SQL_FIND);
+	store_db_text(stmt, 1, id);
+	(void)sqlite3_bind_null(stmt, 2);
+	rc = store_db_step(stmt, &row);
+	(void)sqlite3_reset(stmt);
+	return row ? SQLITE_CONSTRAINT_UNIQUE : rc;
 }
 
 int
 store_write_put(struct store *store, struct store_req *req)
 {
-	const struct queue_job *job = req->job;
+	struct queue_job *job = req->job;
+	char packed[STORE_PACKED];
+	size_t packed_len;
 	bool answered = false;
-	int64_t seq;
 	int rc = SQLITE_OK;
 
 	if (req->idempotency_key != NULL)
 		rc = look_up_key(store, req, &answered);
 	if (rc != SQLITE_OK || answered)
 		return rc;
-	rc = put_job(store, job);
+	packed_len = store_rcpt_pack(job, packed);
+	rc = check_new(store, job->id);
+	if (rc == SQLITE_OK)
+		rc = put_job(store, job, packed, packed_len);
+	job->place = sqlite3_last_insert_rowid(store->db);
+	if (rc == SQLITE_OK && packed_len == 0)
+		rc = store_rcpt_put(store, job->place, job);
 	if (rc != SQLITE_OK)
 		return rc;
-	seq = sqlite3_last_insert_rowid(store->db);
-	rc = put_rcpts(store, seq, job);
-	if (rc == SQLITE_OK && req->idempotency_key != NULL)
+	if (req->idempotency_key != NULL)
 		rc = put_key(store, req);
 	store_count_move(store, &(struct store_move){ .from = JOB_STATE_COUNT,
 				    .to = stored(job->state),
@@ -208,38 +223,47 @@ store_write_put(struct store *store, struct store_req *req)
 struct found {
 	int64_t seq; /* 0: there is no such job */
 	enum job_state state;
-	char *account, *unit;
-	uint32_t uid;
-	int64_t octets;
 	bool sealed;
+	bool packed; /* its recipients have no rows */
 };
 
+/* Counts its move, too: what that needs is borrowed from the row. A place where it does not lie is none. */
 static int
-find(struct store *store, const char *id, struct found *found)
+find(struct store *store, const struct queue_job *job, int64_t place, struct found *found)
 {
 	sqlite3_stmt *stmt = store_db_stmt(store, SQL_FIND);
+	const char *account;
 	bool row;
 	int rc;
 
-	store_db_text(stmt, 1, id);
+	store_db_text(stmt, 1, job->id);
+	if (place != 0)
+		store_db_int(stmt, 2, place);
+	else
+		(void)sqlite3_bind_null(stmt, 2);
 	rc = store_db_step(stmt, &row);
 	if (!row)
-		return rc;
+		return rc != SQLITE_OK || place == 0 ? rc : find(store, job, 0, found);
 	found->seq = sqlite3_column_int64(stmt, 0);
 	found->state = (enum job_state)sqlite3_column_int(stmt, 1);
-	found->account = nd_xstrdup((const char *)sqlite3_column_text(stmt, 2));
-	found->uid = (uint32_t)sqlite3_column_int64(stmt, 3);
-	found->unit = nd_xstrdup((const char *)sqlite3_column_text(stmt, 4));
-	found->octets = sqlite3_column_int64(stmt, 5);
 	found->sealed = sqlite3_column_int(stmt, 6) == STORE_SEALED;
+	found->packed = sqlite3_column_int(stmt, 7) != 0;
+	account = (const char *)sqlite3_column_text(stmt, 2);
+	store_count_move(store, &(struct store_move){ .from = found->state,
+				    .to = stored(job->state),
+				    .from_account = account ? account : "",
+				    .to_account = job->account ? job->account : "",
+				    .uid = (uint32_t)sqlite3_column_int64(stmt, 3),
+				    .unit = (const char *)sqlite3_column_text(stmt, 4),
+				    .octets = sqlite3_column_int64(stmt, 5) });
 	(void)sqlite3_reset(stmt);
 	return SQLITE_OK;
 }
 
 static int
-drop(struct store *store, enum store_sql which, int64_t seq)
+drop(struct store *store, int64_t seq)
 {
-	sqlite3_stmt *stmt = store_db_stmt(store, which);
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_DROP);
 
 	store_db_int(stmt, 1, seq);
 	return store_db_run(stmt);
@@ -264,35 +288,36 @@ store_write_history(struct store *store, const struct store_end *end)
 	store_db_int(stmt, 10, end->ended);
 	(void)sqlite3_bind_text64(stmt, 11, end->data, end->data_len, SQLITE_STATIC, SQLITE_UTF8);
 	rc = store_db_run(stmt);
-	if (rc == SQLITE_OK)
-		rc = drop(store, SQL_RCPTS_DROP, end->seq);
+	if (rc == SQLITE_OK && !end->packed)
+		rc = store_rcpt_drop(store, end->seq);
 	if (rc == SQLITE_OK)
 		rc = store_tale_drop(store, end->seq);
 	if (rc == SQLITE_OK)
-		rc = drop(store, SQL_JOB_DROP, end->seq);
+		rc = drop(store, end->seq);
 	return rc;
 }
 
 /* Out of the queue. */
 static int
-leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
+leave(struct store *store, const struct store_req *req, const struct found *found, nd_unix ended)
 {
-	struct store_get tale = { .seq = seq };
-	struct queue_job *stored_job = nd_xalloc(sizeof(*stored_job));
-	struct store_end end = { .seq = seq, .ended = ended, .job = req->job };
+	struct store_get tale = { .seq = found->seq };
+	struct queue_job *stored_job = NULL;
+	struct store_end end = { .seq = found->seq, .packed = found->packed, .ended = ended, .job = req->job };
 	struct store_facts facts = { .job = req->job, .attempt = req->attempt, .evidence = req->evidence };
 	struct nd_buf buf = { .limit = 0 };
+	bool any = store_tale_any(store, found->seq);
 	int rc = SQLITE_OK;
 
-	if (store_tale_any(store, seq))
+	if (any)
 		rc = store_tale_read(store, &tale);
 	facts.attempts = tale.attempts;
 	facts.attempt_count = tale.attempt_count;
 	facts.evidences = tale.evidences;
 	facts.evidence_count = tale.evidence_count;
 	if (rc == SQLITE_OK && req->job->rcpt_count == 0) { /* as they were */
-		rc = store_row_rcpts(store, seq, stored_job);
-		facts.job = stored_job;
+		facts.job = stored_job = nd_xalloc(sizeof(*stored_job));
+		rc = store_rcpt_of(store, found->seq, stored_job);
 	}
 	if (rc == SQLITE_OK && !store_row_pack(&facts, &buf))
 		rc = SQLITE_NOMEM;
@@ -303,42 +328,22 @@ leave(struct store *store, const struct store_req *req, int64_t seq, nd_unix end
 	}
 	nd_buf_done(&buf);
 	queue_job_free(stored_job);
-	store_tale_free(&tale);
+	if (any)
+		store_tale_free(&tale);
 	return rc;
 }
 
 static int
-change_rcpts(struct store *store, const struct queue_job *job, int64_t seq)
-{
-	sqlite3_stmt *stmt;
-	unsigned i;
-	int rc = SQLITE_OK;
-
-	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
-		const struct queue_rcpt *rcpt = &job->rcpts[i];
-
-		stmt = store_db_stmt(store, SQL_RCPT_CHANGE);
-		store_db_int(stmt, 1, seq);
-		store_db_int(stmt, 2, i);
-		store_db_int(stmt, 3, rcpt->state);
-		store_db_int(stmt, 4, rcpt->uncertain);
-		store_db_int(stmt, 5, rcpt->code);
-		store_db_text(stmt, 6, rcpt->enhanced);
-		store_db_text(stmt, 7, rcpt->text);
-		store_db_int(stmt, 8, rcpt->at);
-		rc = store_db_run(stmt);
-	}
-	return rc;
-}
-
-static int
-stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ended)
+stay(struct store *store, const struct store_req *req, const struct found *found, nd_unix ended)
 {
 	const struct queue_job *job = req->job;
 	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_CHANGE);
-	int rc;
+	bool packed = found->packed;
+	int rc = store_rcpt_change(store, found->seq, job, &packed);
 
-	store_db_int(stmt, 1, seq);
+	if (rc != SQLITE_OK)
+		return rc;
+	store_db_int(stmt, 1, found->seq);
 	store_db_int(stmt, 2, stored(job->state));
 	store_db_text(stmt, 3, job->reason);
 	store_db_text(stmt, 4, job->hint);
@@ -353,11 +358,10 @@ stay(struct store *store, const struct store_req *req, int64_t seq, nd_unix ende
 	store_db_int(stmt, 13, job->again);
 	store_db_text(stmt, 14, job->declined);
 	store_db_int(stmt, 15, job->late);
+	store_db_int(stmt, 16, packed);
 	rc = store_db_run(stmt);
-	if (rc == SQLITE_OK)
-		rc = change_rcpts(store, job, seq);
 	if (rc == SQLITE_OK && req->op == STORE_OUTCOME)
-		rc = store_tale_put(store, req, seq);
+		rc = store_tale_put(store, req, found->seq);
 	return rc;
 }
 
@@ -380,7 +384,7 @@ store_write_change(struct store *store, struct store_req *req)
 	const struct queue_job *job = req->job;
 	enum job_state to = stored(job->state);
 	struct found found = { .seq = 0 };
-	int rc = find(store, job->id, &found);
+	int rc = find(store, job, job->place, &found);
 
 	if (rc != SQLITE_OK)
 		return rc;
@@ -390,18 +394,9 @@ store_write_change(struct store *store, struct store_req *req)
 	}
 	req->former = (uint8_t)found.state;
 	if (to == JOB_DELIVERED || to == JOB_CANCELLED || to == JOB_MERGED || (found.sealed && job_state_final(to)))
-		rc = leave(store, req, found.seq, ending(req));
+		rc = leave(store, req, &found, ending(req));
 	else
-		rc = stay(store, req, found.seq, job_state_final(to) ? ending(req) : 0);
-	store_count_move(store, &(struct store_move){ .from = found.state,
-				    .to = to,
-				    .from_account = found.account,
-				    .to_account = job->account ? job->account : "",
-				    .uid = found.uid,
-				    .unit = found.unit,
-				    .octets = found.octets });
-	free(found.account);
-	free(found.unit);
+		rc = stay(store, req, &found, job_state_final(to) ? ending(req) : 0);
 	return rc;
 }
 

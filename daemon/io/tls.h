@@ -78,6 +78,8 @@ struct tls_chain {
 /* The context's sessions note their chain; it must outlive them. */
 void tls_inspect(struct tls *tls, struct tls_chain *chain);
 void tls_chain_done(struct tls_chain *chain);
+/* For a context of another library: what its next server presents is noted in `chain`, which must outlive its handshakes. */
+void tls_note_chain(void *context, struct tls_chain *chain);
 /* One of its issuers is an authority that somebody added to this host, by a *.crt in `folder`: its path, or "". Returns `path`. */
 const char *tls_chain_local(const struct tls_chain *chain, const char *folder, char *path, size_t size);
 

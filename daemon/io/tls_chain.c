@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,21 @@ tls_chain_note(struct tls_chain *chain, X509_STORE_CTX *store, bool verified)
 	if (!verified)
 		(void)snprintf(chain->words, sizeof(chain->words), "%s", X509_verify_cert_error_string(error));
 	ERR_clear_error();
+}
+
+static int
+verify_and_note(X509_STORE_CTX *store, void *chain)
+{
+	const int good = X509_verify_cert(store);
+
+	tls_chain_note(chain, store, good == 1);
+	return good;
+}
+
+void
+tls_note_chain(void *context, struct tls_chain *chain)
+{
+	SSL_CTX_set_cert_verify_callback(context, verify_and_note, chain);
 }
 
 void

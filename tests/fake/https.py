@@ -107,8 +107,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     target = None  # port
 
     def do_CONNECT(self):
-        if self.path.startswith("forbidden."):
-            self.send_error(407)
+        if self.path.startswith(("forbidden.", "closed.")):
+            self.send_error(407 if self.path.startswith("forbidden.") else 403)
             return
         with socket.create_connection(("127.0.0.1", self.target)) as there:
             self.send_response(200)

@@ -33,7 +33,7 @@ check_reply(int status, const char *body, size_t len)
 		must(reply.retry_after == (reply.class == OAUTH_LATER ? ND_SEC(7) : 0));
 		must(nd_str_utf8(reply.why.text, strlen(reply.why.text)));
 		nd_secret_set(&secret, "refused", 7);
-		oauth_reply_blame(&reply, &secret);
+		oauth_reply_blame(&reply, &(struct conf_account){ .provider = CONF_MICROSOFT }, &secret);
 		must(strstr(reply.why.text, "refused") == NULL);
 		nd_secret_done(&secret);
 	}

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """notifyctl doctor: what an alert needs of its host; each finding with its level, and what is not well with its cure."""
 import os
+import shutil
 import subprocess
+import unittest
 
 import notifyd
-from test_faults import HEAD, NO_TLS, PLAIN
+from test_faults import HEAD, JOB, NO_TLS, PLAIN
 from test_probe import Probes, lines
 
 UNIT = ('LoadState=loaded ActiveState=active DropInPaths= LoadCredential=cred:/etc/notifyd/credentials User=notifyd DynamicUser=no '
@@ -139,6 +141,29 @@ class Doctor(Probes):
         certificate = self.find(told, 'certificate', 'issued by CN=notifyd stand-in CA')
         self.assertEqual(certificate['level'], 'fail')
         self.assertIn('ca_file', certificate['remedy'])
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which('unshare') and os.path.isdir('/usr/local/share/ca-certificates') and
+                         os.path.exists('/etc/ssl/certs/ca-certificates.crt'), 'an authority is added to what this process sees of its host')
+    def test_a_box_that_this_host_trusts_is_named_at_both_ends(self):
+        fake = self.stand_in()
+        folder = os.path.join(fake.provider.folder, 'added')
+        os.mkdir(folder)
+        shutil.copy(fake.facts['ca'], os.path.join(folder, 'corp.crt'))
+        script = 'mount --bind "$0" /usr/local/share/ca-certificates && mount --bind "$0/corp.crt" "$1" && shift && exec "$@"'
+        notifyd.UNDER[:0] = words = ['unshare', '--mount', 'sh', '-c', script, folder, '/etc/ssl/certs/ca-certificates.crt']
+        self.addCleanup(lambda: notifyd.UNDER.__delitem__(slice(len(words))))
+        d = self.daemon(self.microsoft(fake).replace('\nca_file', '\n# ca_file'), env={'SSL_CERT_FILE': fake.facts['ca']})
+        self.delivered(d, d.submit(**JOB))    # so that there is a connection that could be used again
+        for _ in range(2):
+            step = next(line for line in self.ask(d) if line['step'] == 'token')
+            self.assertTrue(step['ok'] and step['inspected'], step)
+            self.assertIn('TLS is inspected on the way, by leave of /usr/local/share/ca-certificates/corp.crt', step['detail'])
+        told = self.doctor(d)
+        for words in ('an access token', 'trusted for '):
+            certificate = self.find(told, 'certificate', words)
+            self.assertEqual(certificate['level'], 'warn')
+            self.assertIn('by leave of /usr/local/share/ca-certificates/corp.crt', certificate['detail'])
+            self.assertIn('a box of this network reads the mail and its token', certificate['remedy'])
 
     def test_only_operators_are_told_what_the_daemon_sees(self):
         d = self.daemon(HEAD)

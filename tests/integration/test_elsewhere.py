@@ -8,6 +8,7 @@ from test_failover import CONFIG
 from test_paced import JOB, Limits
 
 BIG = dict(JOB, attachments=[{'name': 'a.txt', 'type': 'text/plain', 'content': 'eHh4' * 2000}])
+HUGE = dict(JOB, attachments=[{'name': 'a.txt', 'type': 'text/plain', 'content': 'eHh4' * 20000}])
 
 
 class Elsewhere(Limits):
@@ -61,12 +62,12 @@ class Elsewhere(Limits):
 
         def refuse(what):
             size['last'] = int(what.split('SIZE=')[1].split(' ')[0]) if 'SIZE=' in what else None
-            return '552 5.3.4 too big' if (size['last'] or 0) > 4000 else None
+            return '552 5.3.4 too big' if (size['last'] or 0) > 70000 else None
 
         d = self.pair(self.lenient('SIZE', faults={'MAIL': refuse}), self.lenient())
-        self.assertEqual(d.final(d.submit(**BIG))['account'], 'b')
+        self.assertEqual(d.final(d.submit(**HUGE))['account'], 'b')
         self.assertEqual(len(self.asked(self.first)), 1)
-        shown = d.final(d.submit(**BIG))
+        shown = d.final(d.submit(**HUGE))
         self.assertEqual(shown['account'], 'b')
         self.assertRegex(shown['attempts'][0]['text'], r'notifyd did not ask: the message has \d+ octets, 127\.0\.0\.1 has refused one of \d+ for its size')
         self.assertEqual(len(self.asked(self.first)), 1)

@@ -330,6 +330,13 @@ class Ways(GrantTest):
         self.d.post('/v1/accounts/m365/refresh', None, True)
         until(lambda: len(self.requests()) == 2, 'a second request')
 
+    def test_a_proxy_that_is_down_is_told_as_the_proxys_fault(self):
+        self.provider()
+        self.start('client_secret = file:%s/secret\n[daemon]\nproxy = http://127.0.0.1:1\n' % self.folder)
+        account = until(lambda: self.d.account('m365') if self.d.account('m365')['state'] == 'failing' else None, 'failing')
+        self.assertIn('localhost, by the proxy 127.0.0.1:1 (setting proxy): ', account['reason'])
+        self.assertIn('of proxy in the section [daemon]', account['hint'])
+
     def test_who_signed_a_certificate_that_is_not_believed_is_named(self):
         self.provider()
         self.d.configure((COMMON % self.facts).replace('ca_file', 'token_ca_file').replace(

@@ -74,8 +74,8 @@ class Secrets(ProgramTest):
         with open(os.path.join(self.kept, name), encoding='utf-8') as file:
             return file.read()
 
-    def run_daemon(self, more='', config=''):
-        text = HEAD + (MICROSOFT % dict(self.fake.facts, name='m', query='')).replace(
+    def run_daemon(self, more='', config='', provider='microsoft'):
+        text = HEAD + (MICROSOFT.replace('microsoft', provider) % dict(self.fake.facts, name='m', query='')).replace(
             'file:' + self.fake.facts['secret'], 'credential:m') + more + config
         return self.daemon(text, env={'CREDENTIALS_DIRECTORY': self.credentials})
 
@@ -178,6 +178,17 @@ class Set(Secrets):
         self.assert_problem(self.put(d, {'field': 'client_secret', 'secret': NEW}, admin=False), 403, 'operator-only')
         self.assertEqual(os.listdir(self.kept), [])
 
+    def test_a_secret_may_be_a_guid_elsewhere_than_at_microsoft(self):
+        d = self.run_daemon(provider='smtp', more='user = alerts@contoso.example\nscope = https://outlook.office365.com/.default\n')
+        self.endpoint(GUID)
+        self.assertEqual(self.set(d, GUID).returncode, 0, self.said)
+        self.assertEqual(self.kept_text('m').strip(), GUID)
+        self.endpoint(NEW)
+        done = self.set(d, GUID)    # another is wanted now
+        self.assertEqual(done.returncode, 65, self.said)
+        self.assertIn('7000215', self.said[-1])
+        self.assertNotIn('looks like', self.said[-1])
+
     def test_a_password_is_tried_by_a_log_in_and_the_field_is_found(self):
         d = self.run_daemon(config=self.mail_server(PASSWORD))
         done = self.set(d, WRONG, account='relay')
@@ -211,9 +222,12 @@ class Set(Secrets):
         self.assertEqual((self.kept_text('relay'), len(self.log_ins())), (PASSWORD, tries))
 
     def test_the_spaces_of_an_app_password_are_not_sent(self):
-        config = self.mail_server('abcdefghijklmnop').replace('provider = smtp', 'provider = google')
-        d = self.run_daemon(config=config)
-        self.assertEqual(self.set(d, 'abcd efgh ijkl mnop', account='relay').returncode, 0, self.said)
+        for provider in ('google', 'google-relay'):
+            with self.subTest(provider):
+                config = self.mail_server('abcdefghijklmnop').replace('provider = smtp', 'provider = ' + provider)
+                d = self.run_daemon(config=config)
+                self.assertEqual(self.set(d, 'abcd efgh ijkl mnop', account='relay').returncode, 0, self.said)
+                d.stop()
 
     def test_an_endpoint_that_is_down_is_no_verdict(self):
         d = self.run_daemon()

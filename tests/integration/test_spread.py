@@ -109,13 +109,14 @@ class Spread(Limits):
         self.until_state(d, 'held')
         with open(path, encoding='ascii') as file:
             same = file.read()
-        sessions = self.relay.sessions
         self.write(path + '.new', same)
         os.rename(path + '.new', path)
-        until(lambda: self.relay.sessions > sessions, 'a try')
+        self.assertEqual(d.post('/v1/accounts/a/resume', None, True).status, 200)    # a written file alone is not tried
+        until(lambda: self.relay.sessions >= 2, 'a try')
         self.until_state(d, 'held')
         until(lambda: self.relay.ended == self.relay.sessions, 'the try is over')
         self.assertNotIn('quiet_until', d.account('a'), 'nothing has changed')
+        self.assertNotIn('a file with a secret of account a has changed', d.tail(1000))
         before = int(time.time() * 1000)
         self.write(path, other)
         self.assertRegex(self.until_state(d, 'failing')['reason'], WORDS)

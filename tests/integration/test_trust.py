@@ -298,6 +298,18 @@ class Trust(TrustTest):
         self.assertIn('not trusted', reason)
         self.assertIn('token_expires', d.account('relay'))
 
+    def test_a_token_goes_to_a_relay_by_the_standard(self):
+        facts = self.provider().facts
+        server = self.relay('good', HELLO + 'TLS\nC: EHLO host.example\nS: 250-relay.example\nS: 250 AUTH XOAUTH2 OAUTHBEARER\n'
+                            'C: AUTH OAUTHBEARER\nS: 334 \nC: {any}\nS: 235 2.7.0 ok\n' + MAIL)
+        config = (OAUTH % facts).replace('provider = microsoft\nhost = localhost:%d' % facts['smtp_port'],
+                                         'provider = smtp\nhost = 127.0.0.1:%d\ntls_name = relay.example' % server.port)
+        d = self.daemon(config + 'scope = https://outlook.office365.com/.default\ntoken_ca_file = %s\nca_file = %s\n' % (
+            facts['ca'], self.cert('ca.pem')))
+        self.assertEqual(d.final(self.send(d))['state'], 'delivered')
+        d.stop()
+        self.assertEqual(server.wait(), [])
+
     def test_a_mail_is_delivered_under_fips(self):
         config = os.environ.get('ND_FIPS', '')
         if not config:

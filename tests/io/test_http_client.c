@@ -349,7 +349,7 @@ a_proxy_is_used_but_for_hosts_that_need_none(void **state)
 {
 	const struct server *server = *state;
 	struct heard heard;
-	char address[64];
+	char address[64], words[128];
 
 	(void)snprintf(address, sizeof(address), "http://127.0.0.1:%u", server->proxy_port);
 	proxy = address;
@@ -359,15 +359,52 @@ a_proxy_is_used_but_for_hosts_that_need_none(void **state)
 	ask("https://forbidden.localhost:1/echo", server->ca, NULL, &heard);
 	assert_int_equal(heard.status, 0);
 	assert_non_null(strstr(heard.why.text, "407"));
+	(void)snprintf(words, sizeof(words),
+	    "forbidden.localhost, by the proxy 127.0.0.1:%u (setting proxy): ", server->proxy_port);
+	assert_memory_equal(heard.why.text, words, strlen(words));
+	assert_true(explained(&heard.why, "a proxy that asks for a password is not supported"));
+	nd_buf_done(&heard.body);
+	ask("https://closed.localhost:1/echo", server->ca, NULL, &heard);
+	assert_memory_equal(heard.why.text, "closed.localhost, by the proxy", strlen("closed.localhost, by the proxy"));
+	assert_true(explained(&heard.why, "have the proxy allow CONNECT"));
 	nd_buf_done(&heard.body);
 	no_proxy = "example.net,localhost";
 	ask("https://localhost:1/echo", server->ca, NULL, &heard);
 	assert_int_equal(heard.why.err, ND_ECONNECT);
+	assert_null(strstr(heard.why.text, "proxy"));
 	nd_buf_done(&heard.body);
 	proxy = no_proxy = NULL;
 	ask("https://localhost:1/echo", server->ca, NULL, &heard);
 	assert_int_equal(heard.why.err, ND_ECONNECT);
 	nd_buf_done(&heard.body);
+}
+
+/* The endpoint is not to blame. */
+static void
+a_proxy_that_cannot_be_asked_is_named(void **state)
+{
+	static const struct {
+		const char *proxy, *begins, *remedy;
+	} cases[] = {
+		{ "http://127.0.0.1:1",
+		    "localhost, by the proxy 127.0.0.1:1 (setting proxy): ", "check address, port and kind" },
+		{ "socks5://127.0.0.1:1/",
+		    "localhost, by the proxy 127.0.0.1:1 (setting proxy): ", "check address, port and kind" },
+		{ "http://proxy.invalid:3128", "localhost, by the proxy proxy.invalid:3128 (setting proxy): ",
+		    "check proxy in the section [daemon]" },
+	};
+	const struct server *server = *state;
+	struct heard heard;
+
+	no_proxy = "host";
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		proxy = cases[i].proxy;
+		ask("https://localhost:1/echo", server->ca, NULL, &heard);
+		assert_memory_equal(heard.why.text, cases[i].begins, strlen(cases[i].begins));
+		assert_true(explained(&heard.why, cases[i].remedy));
+		nd_buf_done(&heard.body);
+	}
+	proxy = no_proxy = NULL;
 }
 
 static void
@@ -488,6 +525,7 @@ main(void)
 		cmocka_unit_test(only_https_is_spoken),
 		cmocka_unit_test(a_challenge_comes_with_its_reply),
 		cmocka_unit_test(a_proxy_is_used_but_for_hosts_that_need_none),
+		cmocka_unit_test(a_proxy_that_cannot_be_asked_is_named),
 		cmocka_unit_test(plain_http_goes_to_the_metadata_services_alone),
 		cmocka_unit_test(nobody_listening_and_no_such_name_are_told_apart),
 		cmocka_unit_test(requests_go_side_by_side_and_each_gets_its_own_reply),

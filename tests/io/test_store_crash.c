@@ -84,7 +84,8 @@ static bool
 is_whole(void)
 {
 	return kit_sql(&kit, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'") == 1 &&
-	       kit_sql(&kit, "SELECT count(*) FROM job WHERE seq NOT IN (SELECT job FROM rcpt)") == 0 &&
+	       kit_sql(&kit, "SELECT count(*) FROM job WHERE (rcpts IS NULL) <> (seq IN (SELECT job FROM rcpt))") ==
+		   0 &&
 	       kit_sql(&kit, "SELECT count(*) FROM rcpt WHERE job NOT IN (SELECT seq FROM job)") == 0 &&
 	       kit_sql(&kit, "SELECT count(*) FROM job WHERE length(body)<>body_len") == 0;
 }
@@ -261,7 +262,8 @@ check_each(int from)
 	(void)snprintf(sql, sizeof(sql), "%s/queue.db", kit.folder);
 	assert_int_equal(sqlite3_open_v2(sql, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
 	assert_int_equal(
-	    sqlite3_prepare_v2(db, "SELECT length(body),(SELECT count(*) FROM rcpt WHERE job=seq) FROM job WHERE id=?",
+	    sqlite3_prepare_v2(db,
+		"SELECT length(body),(SELECT count(*) FROM rcpt WHERE job=seq)+(rcpts IS NOT NULL) FROM job WHERE id=?",
 		-1, &stmt, NULL),
 	    SQLITE_OK);
 	while (read(from, id, ND_ULID_LEN) == ND_ULID_LEN) {

@@ -76,6 +76,13 @@ severe_jobs_are_loaded_first_then_the_oldest_due(void **state)
 	for (i = 0; i < 4; i++)
 		assert_string_equal(req.jobs[jobs[i].place]->id, ids[i]);
 	kit_forget(&req);
+	req = (struct store_req){ .op = STORE_LOAD, .severe = true };
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW), ND_OK);
+	assert_int_equal(req.job_count, 1);
+	assert_string_equal(req.jobs[0]->id, ids[2]);
+	assert_int_equal(req.next_due, KIT_NOW + 10);
+	kit_forget(&req);
+	req = (struct store_req){ .op = STORE_LOAD };
 	/* Two are in memory already. */
 	memcpy(skip[0], ids[1], sizeof(skip[0]));
 	memcpy(skip[1], ids[2], sizeof(skip[1]));

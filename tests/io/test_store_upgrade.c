@@ -20,6 +20,11 @@
 
 #define THIRD "01M81M39Q7G0JWPPVPWPRZ970F"
 #define FIFTH "01M81M39QFJJY02XPZQ49GFB6D"
+#define FRESH "01M7YHX3000000000000000000" /* of version 10 */
+#define TRIED "01M7YHX3000000000000000001"
+#define HELD "01M7YHX3000000000000000002"
+#define FAILED "01M7YHX3000000000000000003"
+#define DELIVERED "01M7YHX3000000000000000004"
 #define VERSION "PRAGMA user_version"
 
 static struct kit kit;
@@ -42,15 +47,14 @@ read_text(const char *name)
 	return text;
 }
 
-/* A folder whose queue is the one of that version; no store is open. */
-static int
-set_up(void **state)
+/* A folder whose queue is the one of that file; no store is open. */
+static void
+bring_back(const char *name)
 {
 	static const char *const files[] = { "queue.db", "queue.db-wal", "queue.db-shm" };
-	char path[128], *sql = read_text("tests/old/schema-1.sql");
+	char path[128], *sql = read_text(name);
 	sqlite3 *db = NULL;
 
-	(void)state;
 	kit_open(&kit);
 	kit_stop(&kit);
 	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -62,7 +66,23 @@ set_up(void **state)
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	free(sql);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	bring_back("tests/old/schema-1.sql");
 	assert_int_equal(kit_sql(&kit, VERSION), 1);
+	return 0;
+}
+
+static int
+set_up_10(void **state)
+{
+	(void)state;
+	bring_back("tests/old/schema-10.sql");
+	assert_int_equal(kit_sql(&kit, VERSION), 10);
 	return 0;
 }
 
@@ -126,6 +146,53 @@ an_upgrade_that_breaks_off_leaves_the_queue_of_before(void **state)
 	assert_int_equal(store_size(kit.store).jobs, 4);
 }
 
+/* Jobs whose recipients have rows, whatever became of them, and an index of ids. */
+static void
+recipients_of_the_tenth_version_stay_in_their_rows(void **state)
+{
+	static const struct {
+		const char *id;
+		enum job_state state;
+		enum rcpt_state rcpt;
+		int code;
+	} was[] = {
+		{ FRESH, JOB_QUEUED, RCPT_PENDING, 0 },
+		{ TRIED, JOB_QUEUED, RCPT_PENDING, 451 },
+		{ HELD, JOB_HELD, RCPT_PENDING, 0 },
+		{ FAILED, JOB_FAILED, RCPT_REFUSED, 451 },
+		{ DELIVERED, JOB_DELIVERED, RCPT_DELIVERED, 250 },
+	};
+	struct store_req req, list = { .op = STORE_LIST };
+
+	(void)state;
+	kit_start(&kit);
+	for (unsigned i = 0; i < sizeof(was) / sizeof(was[0]); i++) {
+		assert_int_equal(kit_show(&kit, &req, was[i].id), ND_OK);
+		assert_int_equal(req.found->state, was[i].state);
+		assert_int_equal(req.found->rcpt_count, 2);
+		assert_string_equal(req.found->rcpts[0].address, "ops@contoso.com");
+		assert_string_equal(req.found->rcpts[1].address, "later@contoso.com");
+		assert_int_equal(req.found->rcpts[1].state, was[i].rcpt);
+		assert_int_equal(req.found->rcpts[1].code, was[i].code);
+		if (was[i].state != JOB_DELIVERED)
+			assert_int_equal(kit_outcome(&kit, req.found, JOB_DELIVERED, KIT_NOW + 99), ND_OK);
+		kit_forget(&req);
+		assert_int_equal(kit_show(&kit, &req, was[i].id), ND_OK);
+		assert_int_equal(req.found->state, JOB_DELIVERED);
+		assert_string_equal(req.found->rcpts[1].address, "later@contoso.com");
+		kit_forget(&req);
+	}
+	kit_ask(&kit, &list);
+	assert_int_equal(list.job_count, 5);
+	assert_string_equal(list.jobs[4]->id, FRESH);
+	kit_forget(&list);
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, VERSION), store_schema_version);
+	assert_int_equal(kit_sql(&kit, "SELECT (SELECT count(*) FROM rcpt)+(SELECT count(*) FROM job)"), 0);
+	assert_int_equal(kit_sql(&kit, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'"), 1);
+	kit_start(&kit);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -134,6 +201,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_the_first_version_wrote_is_read),
 		TEST(an_upgrade_that_breaks_off_leaves_the_queue_of_before),
+		cmocka_unit_test_setup_teardown(
+		    recipients_of_the_tenth_version_stay_in_their_rows, set_up_10, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,9 @@ the_clouds_of_microsoft_have_their_own_servers(void **state)
 		{ "microsoft-usgov", "smtp.office365.us",
 		    "https://login.microsoftonline.us/t.example/oauth2/v2.0/token",
 		    "https://outlook.office365.us/.default" },
+		{ "microsoft-dod", "outlook-dod.office365.us",
+		    "https://login.microsoftonline.us/t.example/oauth2/v2.0/token",
+		    "https://outlook.office365.us/.default" },
 		{ "microsoft-china", "smtp.partner.outlook.cn",
 		    "https://login.partner.microsoftonline.cn/t.example/oauth2/v2.0/token",
 		    "https://partner.outlook.cn/.default" },
@@ -593,6 +596,27 @@ what_works_but_not_as_one_might_think_is_a_warning(void **state)
 		{ "host = relay.b.example:465\n",
 		    "] port: 465 is the port of TLS from the start, but security = starttls" },
 		{ "host = relay.b.example:587\nsecurity = tls\n", "] port: 587 is the port of STARTTLS" },
+		{ "host = relay.b.example:465\nsecurity = none\n",
+		    "] security: 465 is the port of TLS from the start, but security = none: nothing is encrypted; set "
+		    "security = tls" },
+		{ "host = localhost:465\nsecurity = none\n", "] security: 465 is the port of TLS from the start" },
+		{ "provider = ses\nhost = email-smtp.eu-west-1.amazonaws.com:2465\nuser = u\npassword = env:P\n",
+		    "] port: 2465 is the port of TLS from the start, but security = starttls; set security = tls, or "
+		    "port = 2587" },
+		{ "provider = ses\nhost = email-smtp.eu-west-1.amazonaws.com:2587\nsecurity = tls\nuser = u\npassword "
+		  "= env:P\n",
+		    "] port: 2587 is the port of STARTTLS, but security = tls; set security = starttls, or port = "
+		    "2465" },
+		{ "provider = ses\nhost = email-smtp.eu-west-1.amazonaws.com:2465\nsecurity = tls\nuser = u\npassword "
+		  "= env:P\n",
+		    "" },
+		{ "provider = ses\nhost = email-smtp.eu-west-1.amazonaws.com:2587\nuser = u\npassword = env:P\n", "" },
+		{ "host = relay.b.example:2465\n", "" },
+		{ "provider = microsoft\nclient_id = i\ntenant = t\nclient_secret = env:S\nport = 465\n",
+		    "] port: Exchange Online offers STARTTLS on port 587 only; take port out" },
+		{ "provider = microsoft\nclient_id = i\ntenant = t\nclient_secret = env:S\nsecurity = tls\nport = "
+		  "587\n",
+		    "] security: Exchange Online offers STARTTLS on port 587 only; take security and port out" },
 		{ "host = relay.b.example\nsecurity = none\n", "] security: mail to this host travels in clear" },
 		{ "host = localhost\nsecurity = none\n", "" },
 		{ "host = localhost\nsecurity = none\nenvelope_from = größe@b.example\n",

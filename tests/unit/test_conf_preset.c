@@ -151,6 +151,30 @@ every_mechanism_that_can_be_named_can_be_used(void **state)
 	}
 }
 
+static void
+a_token_goes_by_the_standard_unless_its_provider_has_a_way_of_its_own(void **state)
+{
+	struct nd_secret secret = { .octets = (char[]){ "secret" }, .len = 6 };
+	const struct smtp_caps both = { .auth_xoauth2 = true, .auth_oauthbearer = true };
+	const struct smtp_caps one = { .auth_xoauth2 = true };
+	struct nd_why why;
+
+	(void)state;
+	for (int i = 0; i < CONF_PROVIDER_COUNT; i++) {
+		struct smtp_settings settings = { .host = "h",
+			.user = "u",
+			.secret = &secret,
+			.auth = SMTP_AUTH_OAUTH,
+			.bearer = conf_provider_bearer(i) };
+
+		assert_string_equal(
+		    smtp_auth_choose(&settings, &both, true, &why)->name, i == CONF_SMTP ? "OAUTHBEARER" : "XOAUTH2");
+		assert_string_equal(smtp_auth_choose(&settings, &one, true, &why)->name, "XOAUTH2");
+		settings.mechanism = "XOAUTH2"; /* what is set goes before */
+		assert_string_equal(smtp_auth_choose(&settings, &both, true, &why)->name, "XOAUTH2");
+	}
+}
+
 int
 main(void)
 {
@@ -161,6 +185,7 @@ main(void)
 		cmocka_unit_test(a_mechanism_that_cannot_carry_the_credential_is_a_fault),
 		cmocka_unit_test(a_secret_may_be_a_key_of_the_kernel),
 		cmocka_unit_test(every_mechanism_that_can_be_named_can_be_used),
+		cmocka_unit_test(a_token_goes_by_the_standard_unless_its_provider_has_a_way_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,50 @@ it_waits_where_it_may_be_taken_and_never_comes_back(void **state)
 	end(&world);
 }
 
+/* What is learned of a refusal of so many octets at the end of data. */
+static uint64_t
+learned(const char *enhanced, const char *text, uint64_t octets)
+{
+	struct smtp_outcome outcome = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 552, .lines = 1 }
+	};
+	struct engine_action action;
+	struct engine_told told = { &outcome, NULL, "relay", 0 };
+	struct settle_mail *mail;
+	struct world world;
+	uint64_t known;
+
+	begin(&world);
+	(void)snprintf(outcome.reply.enhanced, sizeof(outcome.reply.enhanced), "%s", enhanced);
+	(void)snprintf(outcome.reply.text, sizeof(outcome.reply.text), "%s", text);
+	accept(&world, 1, "a", false);
+	while (engine_next(world.engine, at(0), &action) && action.act != ENGINE_SEND)
+		play(&world, &action);
+	told.mail = mail = settle_mail_new(action.job->job);
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
+	action.job->octets = octets;
+	engine_outcome(world.engine, action.session, &told, at(0));
+	free(mail);
+	known = smtp_habits_too_big(&account(&world, 0)->habits, 0);
+	engine_ready(world.engine, action.session, at(0));
+	end(&world);
+	return known;
+}
+
+static void
+only_what_a_server_says_of_its_own_limit_is_believed_of_the_next_mail(void **state)
+{
+	(void)state;
+	assert_int_equal(learned("", "Mailbox of reader is full", 1900), 0);
+	assert_int_equal(learned("", "Mailbox of reader is full", 900000), 0);
+	assert_int_equal(learned("", "Requested mail action aborted: exceeded storage allocation", 900000), 0);
+	assert_int_equal(learned("5.2.3", "Message too large for this recipient", 900000), 0);
+	assert_int_equal(learned("5.3.4", "Message size exceeds fixed maximum message size", 1900), 0);
+	assert_int_equal(learned("5.3.4", "Message size exceeds fixed maximum message size", 900000), 900000);
+	assert_int_equal(learned("5.2.3", "Your message exceeded Google's message size limits", 900000), 900000);
+	assert_int_equal(learned("", "Message too big", 900000), 900000);
+}
+
 /* Only what the server says of a mail shows that it takes mails again. */
 static void
 a_mail_that_is_refused_unasked_proves_nothing_of_its_account(void **state)
@@ -210,6 +254,7 @@ main(void)
 		cmocka_unit_test(each_account_is_asked_once_and_the_first_one_has_the_last_word),
 		cmocka_unit_test(who_named_its_account_or_has_no_failover_fails),
 		cmocka_unit_test(it_waits_where_it_may_be_taken_and_never_comes_back),
+		cmocka_unit_test(only_what_a_server_says_of_its_own_limit_is_believed_of_the_next_mail),
 		cmocka_unit_test(a_mail_that_is_refused_unasked_proves_nothing_of_its_account),
 		cmocka_unit_test(a_fault_of_the_account_is_one_unasked),
 		cmocka_unit_test(the_session_that_asks_is_kept_for_a_mail_that_can_ask),

@@ -216,6 +216,74 @@ a_probe_that_fails_again_keeps_no_mail(void **state)
 	end(&world);
 }
 
+static void
+accept_severe(struct world *world, unsigned n)
+{
+	const char *to = engine_route(world->engine, true, at(world->now))->name;
+
+	engine_accepted(world->engine, row_make(n, to, at(world->now).unix_ms, JOB_CRITICAL, 1), at(world->now));
+	run(world);
+}
+
+static void
+where_all_is_severe_a_resume_or_a_long_wait_makes_a_severe_job_the_probe(void **state)
+{
+	struct world world;
+
+	(void)state;
+	for (unsigned resumed = 0; resumed < 2; resumed++) {
+		begin(&world);
+		world.bad[0] = true;
+		accept(&world, 1, "a", false);
+		run_to(&world, ND_MIN(3));
+		accept_severe(&world, 2);
+		assert_int_equal(world.delivered[1][2], 1);
+		if (resumed)
+			engine_resume(world.engine, account(&world, 0), at(world.now));
+		run_to(&world, resumed ? ND_MIN(3) : ND_MIN(24));
+		assert_int_equal(world.tried[0], 1);
+		run_to(&world, resumed ? ND_MIN(3) : ND_MIN(25));
+		accept_severe(&world, 3); /* it is not well: the mail goes on at once */
+		assert_int_equal(world.tried[0], 2);
+		assert_int_equal(world.delivered[1][3], 1);
+		accept_severe(&world, 4); /* and nothing more is risked */
+		assert_int_equal(world.tried[0], 2);
+		world.bad[0] = false;
+		run_to(&world, ND_HOUR(2));
+		accept_severe(&world, 5);
+		assert_int_equal(world.delivered[0][5], 1);
+		assert_int_equal(account(&world, 0)->breaker.state, BREAKER_HALF);
+		end(&world);
+	}
+}
+
+static void
+a_severe_probe_whose_session_does_not_come_moves_on_after_a_minute(void **state)
+{
+	struct engine_action action, open;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.bad[0] = true;
+	accept(&world, 1, "a", false);
+	run_to(&world, ND_MIN(3));
+	engine_resume(world.engine, account(&world, 0), at(world.now));
+	assert_string_equal(engine_route(world.engine, true, at(world.now))->name, "a");
+	engine_accepted(world.engine, row_make(2, "a", at(world.now).unix_ms, JOB_CRITICAL, 1), at(world.now));
+	open = expect(world.engine, ENGINE_OPEN, world.now); /* nobody answers there */
+	expect_rest(world.engine, world.now);
+	assert_true(engine_deadline(world.engine, at(world.now)) <= ND_MIN(4));
+	world.now = ND_MIN(4);
+	action = expect(world.engine, ENGINE_MOVE, world.now);
+	assert_string_equal(action.to->name, "b");
+	play(&world, &action);
+	engine_gone(world.engine, open.session, NULL, at(world.now));
+	run(&world);
+	assert_int_equal(world.delivered[1][2], 1);
+	end(&world);
+}
+
 /* By the wall clock both would be due in a day. */
 static void
 a_clock_that_went_back_delays_neither_who_moves_nor_who_stays(void **state)
@@ -274,6 +342,8 @@ main(void)
 		cmocka_unit_test(one_that_has_got_its_share_is_asked_again_after_its_minute),
 		cmocka_unit_test(a_fault_met_in_a_mail_is_probed_by_one_new_mail_and_trust_grows),
 		cmocka_unit_test(a_probe_that_fails_again_keeps_no_mail),
+		cmocka_unit_test(where_all_is_severe_a_resume_or_a_long_wait_makes_a_severe_job_the_probe),
+		cmocka_unit_test(a_severe_probe_whose_session_does_not_come_moves_on_after_a_minute),
 		cmocka_unit_test(a_clock_that_went_back_delays_neither_who_moves_nor_who_stays),
 		cmocka_unit_test(who_stays_is_not_sent_back_to_the_store),
 	};

@@ -128,10 +128,62 @@ a_token_is_renewed_as_long_before_its_end_as_the_settings_say(void **state)
 	finish(engine, &next);
 }
 
+/* Two sessions have the old token, and both are told that it is over when there is a new one. */
+static void
+a_mail_refused_for_a_token_of_before_says_nothing_of_the_new_one(void **state)
+{
+	struct smtp_outcome refused = { .end = SMTP_ENDED_REPLY,
+		.stage = SMTP_AT_MAIL,
+		.reply = { .code = 535, .enhanced = "5.7.143", .text = "Token expired", .lines = 1 } };
+	struct engine_action sent[2], action;
+	struct engine_account *account;
+	struct engine *engine;
+	struct conf conf;
+
+	(void)state;
+	rows_conf(&conf, one, 2);
+	conf.account[0].auth = CONF_OAUTH2;
+	conf.account[0].provider = CONF_MICROSOFT_HVE;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	for (unsigned n = 1; n <= 2; n++)
+		engine_accepted(engine, row_make(n, "a", at(0).unix_ms, JOB_WARNING, 1), at(0));
+	(void)expect(engine, ENGINE_TOKEN, 0);
+	(void)expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
+	engine_token_got(engine, account, 1, ND_HOUR(1), at(1));
+	for (unsigned n = 0; n < 2; n++)
+		sent[n] = expect(engine, ENGINE_OPEN, 1);
+	for (unsigned n = 0; n < 2; n++)
+		engine_ready(engine, sent[n].session, at(1));
+	for (unsigned n = 0; n < 2; n++)
+		sent[n] = expect(engine, ENGINE_SEND, 1);
+	engine_token_got(engine, account, ND_MIN(5), ND_MIN(65), at(ND_MIN(5)));
+	for (unsigned n = 0; n < 2; n++) {
+		struct settle_mail *mail = settle_mail_new(sent[n].job->job);
+		struct engine_told told = { &refused, mail, "relay", 0 };
+
+		engine_outcome(engine, sent[n].session, &told, at(ND_MIN(5)));
+		free(mail);
+		engine_ready(engine, sent[n].session, at(ND_MIN(5)));
+		assert_true(token_usable(&account->token, ND_MIN(5)));
+		assert_int_equal(account->health.state, HEALTH_OK);
+	}
+	for (unsigned n = 0; n < 2; n++) {
+		action = expect(engine, ENGINE_CLOSE, ND_MIN(5)); /* they are not used again */
+		engine_gone(engine, action.session, NULL, at(ND_MIN(5)));
+	}
+	assert_int_equal(account->sched.ready[SCHED_SMALL], 2);
+	action = expect(engine, ENGINE_OPEN, ND_MIN(5));
+	assert_int_equal(action.session->token_obtained, ND_MIN(5));
+	finish(engine, &conf);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mail_refused_for_a_token_of_before_says_nothing_of_the_new_one),
 		cmocka_unit_test(a_token_is_renewed_as_long_before_its_end_as_the_settings_say),
 		cmocka_unit_test(a_refused_token_is_asked_for_again_after_half_an_hour),
 		cmocka_unit_test(an_endpoint_in_trouble_is_asked_again_much_sooner),

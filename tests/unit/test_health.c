@@ -86,6 +86,39 @@ a_session_of_before_does_not_heal_a_held_account(void **state)
 }
 
 static void
+a_short_throttle_does_not_shorten_a_longer_one(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_THROTTLED, ND_HOUR(1), true, 0);
+	fault(&health, HEALTH_THROTTLED, ND_SEC(5), true, ND_SEC(1));
+	assert_int_equal(health_leave(&health, ND_HOUR(1) - 1), HEALTH_NOTHING);
+	assert_int_equal(health_deadline(&health), ND_HOUR(1));
+	fault(&health, HEALTH_THROTTLED, ND_HOUR(1), true, ND_MIN(1)); /* a later end is */
+	assert_int_equal(health_deadline(&health), ND_MIN(61));
+	assert_int_equal(health_leave(&health, ND_MIN(61)), HEALTH_ALL);
+}
+
+static void
+a_held_account_whose_probe_is_throttled_stays_held(void **state)
+{
+	struct health health;
+
+	(void)state;
+	health_init(&health, 0);
+	fault(&health, HEALTH_HELD, 0, true, 0);
+	(void)health_told(&health);
+	health_probe(&health);
+	fault(&health, HEALTH_THROTTLED, ND_SEC(30), true, ND_MIN(10));
+	assert_int_equal(health.state, HEALTH_HELD);
+	assert_false(health_told(&health));
+	assert_int_equal(health_leave(&health, ND_MIN(10) + ND_SEC(30) - 1), HEALTH_NOTHING);
+	assert_int_equal(health_leave(&health, ND_MIN(10) + ND_SEC(30)), HEALTH_ONE); /* one mail, not all */
+}
+
+static void
 each_change_is_told_once(void **state)
 {
 	struct health health;
@@ -233,6 +266,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_held_account_whose_probe_is_throttled_stays_held),
+		cmocka_unit_test(a_short_throttle_does_not_shorten_a_longer_one),
 		cmocka_unit_test(when_an_account_may_send_is_known_unless_a_person_is_needed),
 		cmocka_unit_test(a_throttle_ends_by_itself),
 		cmocka_unit_test(a_failing_account_is_probed_by_one_session_at_growing_intervals),

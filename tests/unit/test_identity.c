@@ -116,18 +116,19 @@ each_status_means_what_its_service_says(void **state)
 		const char *body;
 		enum oauth_class class;
 		nd_ms at_least;
-		const char *said;
+		const char *said, *hint;
 	} cases[] = {
-		{ CONF_IDENTITY_VM, 404, "", OAUTH_LATER, 0, "(404)" },
-		{ CONF_IDENTITY_VM, 410, "", OAUTH_LATER, ND_SEC(70), "(410)" },
-		{ CONF_IDENTITY_VM, 429, "{\"error\":\"x\"}", OAUTH_LATER, 0, "(429, x)" },
-		{ CONF_IDENTITY_VM, 500, "<html>", OAUTH_LATER, 0, "(500)" },
+		{ CONF_IDENTITY_VM, 404, "", OAUTH_LATER, 0, "(404)", "" },
+		{ CONF_IDENTITY_VM, 410, "", OAUTH_LATER, ND_SEC(70), "(410)", "" },
+		{ CONF_IDENTITY_VM, 429, "{\"error\":\"x\"}", OAUTH_LATER, 0, "(429, x)", "" },
+		{ CONF_IDENTITY_VM, 500, "<html>", OAUTH_LATER, 0, "(500)", "" },
 		{ CONF_IDENTITY_VM, 400, "{\"error\":\"invalid_resource\",\"error_description\":\"AADSTS500011: no\"}",
-		    OAUTH_REFUSED, 0, "refused (400, invalid_resource): AADSTS500011: no" },
+		    OAUTH_REFUSED, 0, "refused (400, invalid_resource): AADSTS500011: no", "check scope" },
 		{ CONF_IDENTITY_VM, 401, "{\"error\":\"unauthorized_client\"}", OAUTH_REFUSED, 0,
-		    "(401, unauthorized_client)" },
-		{ CONF_IDENTITY_VM, 403, "", OAUTH_REFUSED, 0, "(403)" },
-		{ CONF_IDENTITY_ARC, 401, "", OAUTH_REFUSED, 0, "the Arc agent refused (401)" },
+		    "(401, unauthorized_client)", "a managed identity in Azure" },
+		{ CONF_IDENTITY_VM, 403, "", OAUTH_REFUSED, 0, "(403)", "169.254.169.254" },
+		{ CONF_IDENTITY_ARC, 401, "", OAUTH_REFUSED, 0, "the Arc agent refused (401)", "himds" },
+		{ CONF_IDENTITY_ARC, 403, "", OAUTH_REFUSED, 0, "the Arc agent refused (403)", "himds" },
 	};
 
 	(void)state;
@@ -138,6 +139,8 @@ each_status_means_what_its_service_says(void **state)
 		assert_true(reply.retry_after >= cases[i].at_least);
 		if (strstr(reply.why.text, cases[i].said) == NULL)
 			fail_msg("\"%s\" does not say \"%s\"", reply.why.text, cases[i].said);
+		if (strstr(reply.why.hint, cases[i].hint) == NULL)
+			fail_msg("\"%s\" does not advise \"%s\"", reply.why.hint, cases[i].hint);
 		oauth_reply_done(&reply);
 	}
 }

@@ -335,19 +335,29 @@ a_secret_that_looks_like_an_id_is_named_and_a_repeated_one_is_taken_out(void **s
 				   "12345678-ABCD-abcd-0000-1234567890ab\"}";
 	struct nd_secret guid = secret_of("12345678-ABCD-abcd-0000-1234567890ab");
 	struct nd_secret other = secret_of("bad secret");
+	struct conf_account elsewhere = account;
 	struct oauth_reply reply = answer(401, body);
 
 	(void)state;
-	oauth_reply_blame(&reply, &guid);
+	oauth_reply_blame(&reply, &account, &guid);
 	assert_non_null(
 	    strstr(reply.why.text, "the client secret looks like the ID of one: the token endpoint refused"));
 	assert_null(strstr(reply.why.text, "12345678"));
 	oauth_reply_done(&reply);
 	reply = answer(401, body);
-	oauth_reply_blame(&reply, &other);
+	oauth_reply_blame(&reply, &account, &other);
 	assert_null(strstr(reply.why.text, "looks like"));
 	assert_null(strstr(reply.why.text, "bad secret"));
 	oauth_reply_done(&reply);
+	elsewhere.provider = CONF_SMTP; /* its secrets may be GUIDs */
+	reply = answer(401, body);
+	oauth_reply_blame(&reply, &elsewhere, &guid);
+	assert_null(strstr(reply.why.text, "looks like"));
+	assert_null(strstr(reply.why.text, "12345678"));
+	oauth_reply_done(&reply);
+	assert_true(oauth_secret_is_id(&account, &guid));
+	assert_false(oauth_secret_is_id(&account, &other));
+	assert_false(oauth_secret_is_id(&elsewhere, &guid));
 	nd_secret_done(&guid);
 	nd_secret_done(&other);
 }

@@ -139,9 +139,99 @@ a_settled_job_waits_again_or_goes(void **state)
 	assert_ptr_equal(sched_take(&sched), job);
 	sched_settle(&sched, job);
 	job->job->due = at0.unix_ms + ND_HOUR(1);
+	job->job->body_len = 100000; /* too much to keep it so long */
 	sched_settled(&sched, job, at0);
 	assert_int_equal(sched.count, 0);
 	assert_int_equal(sched.next_due, at0.unix_ms + ND_HOUR(1));
+	sched_done(&sched);
+}
+
+/* Put off for half an hour. */
+static struct sched_job *
+put_off(struct sched *sched, struct sched_job *job)
+{
+	sched_settle(sched, job);
+	job->job->due = at0.unix_ms + ND_MIN(30);
+	sched_settled(sched, job, at0);
+	return job;
+}
+
+static void
+what_few_and_severe_ones_have_to_try_again_waits_beside_a_flood(void **state)
+{
+	struct sched_job *severe, *few, *again;
+	struct queue_job *row;
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 0; i < SCHED_JOBS + 50; i++)
+		(void)sched_add(&sched, row_make(i, "a", at0.unix_ms, JOB_WARNING, 1), at0);
+	assert_int_equal(sched.count, SCHED_JOBS);
+	severe = sched_add(&sched, row_make(5000, "a", at0.unix_ms, JOB_CRITICAL, 1), at0);
+	row = row_make(5001, "a", at0.unix_ms, JOB_WARNING, 1);
+	row->uid = 7;
+	few = sched_add(&sched, row, at0);
+	(void)put_off(&sched, severe);
+	(void)put_off(&sched, few);
+	assert_int_equal(severe->place, SCHED_WAITING);
+	assert_int_equal(few->place, SCHED_WAITING);
+	assert_int_equal(sched.kept, 2);
+	sched_settle(&sched, sched.all->next->next); /* one of the flood goes to the store */
+	again = sched.all->next->next;
+	again->job->due = at0.unix_ms + ND_MIN(30);
+	sched_settled(&sched, again, at0);
+	assert_int_equal(sched.count, SCHED_JOBS + 1);
+	sched_ripen(&sched, later(ND_MIN(30)).ms);
+	assert_int_equal(sched.kept, 0);
+	assert_ptr_equal(sched_take(&sched), severe);
+	assert_ptr_equal(sched_take(&sched), few);
+	sched_done(&sched);
+
+	sched_init(&sched); /* and they are not too many */
+	for (i = 0; i < 2 * SCHED_RESERVE; i++)
+		(void)put_off(&sched, sched_add(&sched, row_make(i, "a", at0.unix_ms, JOB_CRITICAL, 1), at0));
+	assert_int_equal(sched.count, SCHED_RESERVE);
+	assert_int_equal(sched.severe_due, at0.unix_ms + ND_MIN(30));
+	sched_done(&sched);
+}
+
+static void
+a_window_full_of_others_still_reads_severe_jobs(void **state)
+{
+	const nd_unix due = at0.unix_ms + ND_MIN(30);
+	struct sched_job *job;
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	assert_null(sched_add(&sched, row_make(5000, "a", due, JOB_CRITICAL, 1), at0)); /* of tomorrow, so to speak */
+	for (i = 0; i < 2 * SCHED_JOBS; i++)
+		(void)sched_add(&sched, row_make(i, "a", at0.unix_ms, JOB_WARNING, 1), at0);
+	assert_true(sched.behind);
+	assert_false(sched_hungry(&sched, due - 1));
+	assert_int_equal(sched_deadline(&sched, at0), at0.ms + ND_MIN(30));
+	assert_true(sched_hungry(&sched, due));
+	assert_int_equal(sched_load(&sched), SCHED_RESERVE);
+	assert_true(sched.severe);
+	sched_loaded(&sched, false, ND_NEVER);
+	assert_true(sched.behind); /* of the others nothing was learned */
+	job = sched_add(&sched, row_make(5000, "a", due, JOB_CRITICAL, 1), later(ND_MIN(30)));
+	assert_ptr_equal(sched_take(&sched), job);
+	assert_false(sched_hungry(&sched, due));
+	sched_look(&sched);
+	assert_true(sched_hungry(&sched, due));
+	/* One that finds no room is not asked for all the time. */
+	(void)sched_load(&sched);
+	sched_cramped(&sched, due);
+	sched_loaded(&sched, false, ND_NEVER);
+	assert_false(sched_hungry(&sched, due + 1));
+	assert_true(sched_hungry(&sched, due + ND_SEC(2)));
+	for (i = 0; i < SCHED_RESERVE; i++)
+		(void)sched_add(&sched, row_make(6000 + i, "a", due, JOB_CRITICAL, 1), later(ND_MIN(30)));
+	assert_false(sched_hungry(&sched, due + ND_SEC(2)));
 	sched_done(&sched);
 }
 
@@ -381,6 +471,8 @@ main(void)
 		cmocka_unit_test(the_window_is_bounded_and_remembers_that_the_store_has_more),
 		cmocka_unit_test(what_is_accepted_during_a_load_is_not_forgotten),
 		cmocka_unit_test(a_settled_job_waits_again_or_goes),
+		cmocka_unit_test(what_few_and_severe_ones_have_to_try_again_waits_beside_a_flood),
+		cmocka_unit_test(a_window_full_of_others_still_reads_severe_jobs),
 		cmocka_unit_test(what_is_dropped_is_only_what_nobody_works_on),
 		cmocka_unit_test(submitters_take_turns_and_a_flood_is_one_submitter),
 		cmocka_unit_test(who_waited_has_saved_up_no_turns_and_who_comes_anew_neither),

@@ -248,15 +248,17 @@ a_size_that_was_refused_is_not_tried_for_four_hours(void **state)
 	assert_int_equal(smtp_habits_too_big(&habits, 0), 0);
 	smtp_habits_refused(&habits, 0, 1000); /* not known */
 	assert_int_equal(smtp_habits_too_big(&habits, 1000), 0);
-	smtp_habits_refused(&habits, 5000, 1000);
-	assert_int_equal(smtp_habits_too_big(&habits, 1000), 5000);
-	smtp_habits_refused(&habits, 6000, 2000); /* of another session, begun before: the smallest counts */
-	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4) - 1), 5000);
+	smtp_habits_refused(&habits, 65535, 1000); /* so little every server takes */
+	assert_int_equal(smtp_habits_too_big(&habits, 1000), 0);
+	smtp_habits_refused(&habits, 500000, 1000);
+	assert_int_equal(smtp_habits_too_big(&habits, 1000), 500000);
+	smtp_habits_refused(&habits, 600000, 2000); /* of another session, begun before: the smallest counts */
+	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4) - 1), 500000);
 	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4)), 0);
-	smtp_habits_refused(&habits, 4000, 3000);
-	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4)), 4000);
-	smtp_habits_refused(&habits, 7000, ND_HOUR(9)); /* what was known is over */
-	assert_int_equal(smtp_habits_too_big(&habits, ND_HOUR(9)), 7000);
+	smtp_habits_refused(&habits, 400000, 3000);
+	assert_int_equal(smtp_habits_too_big(&habits, 1000 + ND_HOUR(4)), 400000);
+	smtp_habits_refused(&habits, 700000, ND_HOUR(9)); /* what was known is over */
+	assert_int_equal(smtp_habits_too_big(&habits, ND_HOUR(9)), 700000);
 }
 
 int

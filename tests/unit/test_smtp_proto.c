@@ -256,6 +256,36 @@ a_reply_to_a_command_that_was_not_sent_yet_is_not_believed(void **state)
 }
 
 static void
+an_idle_session_given_up_just_before_a_mail_costs_the_mail_nothing(void **state)
+{
+	static const enum smtp_pace paces[] = { SMTP_STEPWISE, SMTP_CHUNKED, SMTP_ONE_FLIGHT };
+
+	(void)state;
+	for (unsigned n = 0; n < 3; n++) {
+		const struct smtp_mail mail = { .from = "a@example.com",
+			.rcpts = one_rcpt,
+			.rcpt_count = 1,
+			.results = one_result,
+			.size = 4,
+			.pace = paces[n] };
+		struct smtp_proto *proto = smtp_proto_new(&plain_settings, 0);
+		struct smtp_outcome outcome;
+
+		hear(proto, "220 hi\r\n", 0);
+		(void)said(proto);
+		hear(proto, "250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n", 0);
+		smtp_proto_mail(proto, &mail, ND_MIN(5));
+		hear(proto, "451 4.7.0 Timeout waiting for client input\r\n", ND_MIN(5)); /* MAIL has not left */
+		smtp_proto_result(proto, &outcome);
+		assert_int_equal(outcome.end, SMTP_ENDED_LOST);
+		assert_int_equal(outcome.why.err, ND_ECLOSED);
+		assert_true(outcome.unharmed);
+		assert_false(outcome.uncertain);
+		smtp_proto_free(proto);
+	}
+}
+
+static void
 a_message_taken_before_its_end_was_sent_is_not_delivered(void **state)
 {
 	struct smtp_proto *proto = session_at_content(0);
@@ -716,6 +746,7 @@ main(void)
 		cmocka_unit_test(patience_is_that_of_rfc_5321_at_each_stage),
 		cmocka_unit_test(a_reply_without_its_end_does_not_extend_the_patience),
 		cmocka_unit_test(a_reply_to_a_command_that_was_not_sent_yet_is_not_believed),
+		cmocka_unit_test(an_idle_session_given_up_just_before_a_mail_costs_the_mail_nothing),
 		cmocka_unit_test(a_message_taken_before_its_end_was_sent_is_not_delivered),
 		cmocka_unit_test(a_refusal_before_the_end_left_is_believed_and_the_session_is_over),
 		cmocka_unit_test(content_given_after_a_refusal_goes_nowhere),
