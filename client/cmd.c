@@ -8,6 +8,7 @@
 #include "common/str.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -78,6 +79,7 @@ int
 cmd_problem_tell(struct cmd *cmd, const char *where, const struct json_node *problem)
 {
 	const char *detail = json_get_text(problem, "detail"), *name = json_get_text(problem, "code");
+	char *hint = cmd->account != NULL && !cmd->json ? cmd_hint(cmd, problem) : NULL;
 	int64_t status = 0;
 	int code = code_of(ND_OK, name);
 
@@ -85,7 +87,9 @@ cmd_problem_tell(struct cmd *cmd, const char *where, const struct json_node *pro
 		detail = json_get_text(problem, "title");
 	if (!cmd->json)
 		tell(cmd, where, json_get_text(problem, "field"),
-		    detail != NULL ? detail : "the daemon refused without a reason", json_get_text(problem, "hint"));
+		    detail != NULL ? detail : "the daemon refused without a reason",
+		    hint != NULL ? hint : json_get_text(problem, "hint"));
+	free(hint);
 	if (!json_int(json_get(problem, "status"), 100, 599, &status))
 		status = 0;
 	return code != CMD_DONE ? code : code_of_status(status);

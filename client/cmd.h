@@ -29,6 +29,8 @@ enum cmd_exit {
 struct cmd {
 	const char *socket; /* borrowed */
 	bool json;          /* the API's JSON instead of text */
+	const char *
+	    account; /* whom refusals are about, so that their hints can be told in the user's language; NULL: they are told as they come */
 	struct writer out, err;
 };
 
@@ -106,8 +108,9 @@ enum writer_color cmd_state_color(const char *name);
 enum writer_color cmd_severity_color(const char *name);
 /* The reply of a server: "250 2.0.0 OK", without what is missing. */
 void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
-/* The "hint" of a job or an account in the user's language: another one than English comes from the table, by its "reason". Owned; NULL none. */
-char *cmd_hint(const struct json_node *node);
+/* The "hint" of a job or an account in the user's language: another one than English comes from the table, by its "reason" and by what the
+ * daemon knows of the account. Owned; NULL none. */
+char *cmd_hint(struct cmd *cmd, const struct json_node *node);
 /* Accounts as a table, with what keeps each from sending. */
 void cmd_account_print(struct cmd *cmd, const struct json_node *accounts);
 /* "accepted by smtp.office365.com" and kin, for a job. */

@@ -85,7 +85,7 @@ print_reason(struct cmd *cmd, const struct json_node *account)
 		return;
 	}
 	writer_line(&cmd->out, cmd_state_color(state), "%s is %s: %s", name, state != NULL ? state : "?", reason);
-	hint = cmd_hint(account);
+	hint = cmd_hint(cmd, account);
 	if (hint != NULL)
 		writer_line(&cmd->out, WRITER_PLAIN, "  hint: %s", hint);
 	free(hint);

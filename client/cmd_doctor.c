@@ -260,6 +260,15 @@ tell_certificate(struct doctor *doctor, const struct json_node *step)
 	    json_get_text(step, "detail"), inspected ? INSPECTED : json_get_text(step, "remedy"));
 }
 
+/* Whoever gets hold of a token can do all that it allows. */
+static void
+tell_token(struct doctor *doctor, const struct json_node *step)
+{
+	if (json_true(step, "broad"))
+		doctor_say(doctor, "token", DOCTOR_WARN, json_get_text(step, "detail"),
+		    "sending needs none of these rights: take them from the application's API permissions");
+}
+
 static void
 take_step(void *arg, const struct json_node *step, const char *line, size_t len)
 {
@@ -278,11 +287,15 @@ take_step(void *arg, const struct json_node *step, const char *line, size_t len)
 		    json_get_text(step, "code") != NULL ? "the token endpoint: TLS is inspected on the way"
 							: json_get_text(step, "detail"),
 		    INSPECTED);
+	if (strcmp(name, "claims") == 0)
+		tell_token(verdict->doctor, step);
 	if (remedy != NULL)
 		(void)nd_buf_adds(&verdict->remedy, remedy);
 	if (strcmp(name, "result") != 0)
 		return;
 	verdict->failed = probe_code(step) == CMD_UNDELIVERED;
+	if (probe_code(step) == CMD_PENDING)
+		verdict->doctor->unproved++;
 	(void)nd_buf_adds(&verdict->detail, json_get_text(step, "detail"));
 }
 
@@ -318,13 +331,15 @@ look_at_accounts(struct doctor *doctor)
 static void
 sum_up(struct doctor *doctor)
 {
+	const char *as_far = doctor->unproved > 0 ? ", as far as can be seen without a message" : "";
+
 	if (doctor->cmd->json)
 		return;
 	if (doctor->counts[DOCTOR_WARN] + doctor->counts[DOCTOR_FAIL] == 0)
-		writer_line(&doctor->cmd->out, WRITER_GOOD, "all is well");
+		writer_line(&doctor->cmd->out, WRITER_GOOD, "all is well%s", as_far);
 	else
-		writer_line(&doctor->cmd->out, WRITER_BOLD, "%u to be mended, %u to be looked at",
-		    doctor->counts[DOCTOR_FAIL], doctor->counts[DOCTOR_WARN]);
+		writer_line(&doctor->cmd->out, WRITER_BOLD, "%u to be mended, %u to be looked at%s",
+		    doctor->counts[DOCTOR_FAIL], doctor->counts[DOCTOR_WARN], as_far);
 }
 
 int

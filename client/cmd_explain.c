@@ -75,13 +75,7 @@ load(struct cmd *cmd, const struct args *args)
 enum explain_lang
 cmd_language(void)
 {
-	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-	const char *value;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if ((value = getenv(names[i])) != NULL && value[0] != '\0')
-			return explain_lang_of(value);
-	return EXPLAIN_EN;
+	return explain_lang_here(getenv);
 }
 
 /* "account m365 is held: auth-refused: 535 5.7.3 …": a reply begins with its code. */
@@ -96,20 +90,89 @@ reply_in(const char *reason)
 	return reason;
 }
 
+/* -- the daemon -- */
+
+static enum nd_err
+ask_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *text, struct link_reply *reply,
+    struct nd_why *why)
+{
+	struct link_request request = { .method = "POST", .path = "/v1/explain", .type = "application/json" };
+	struct json_out json;
+	struct nd_buf body;
+	enum nd_err err;
+
+	nd_buf_init(&body, 65536);
+	json_out_init(&json, &body);
+	json_out_object(&json, NULL);
+	json_out_text(&json, "text", text);
+	json_out_text(&json, "lang", explain_lang_name(lang));
+	json_out_text(&json, "account", account);
+	json_out_object_end(&json);
+	request.body = nd_buf_text(&body);
+	request.len = body.len;
+	err = link_call(cmd->socket, &request, reply, why);
+	nd_buf_done(&body);
+	return err;
+}
+
+/* -- hints -- */
+
+/* Remedy and commands as the daemon's own hints have them; what a token tells needs its cause too. */
+static void
+put_hint(const struct json_node *root, struct nd_buf *out)
+{
+	const struct json_node *matches = json_get(root, "matches"), *match = matches != NULL ? matches->child : NULL;
+	const struct json_node *commands = json_get(match, "commands"), *one;
+	const char *cause = json_get_text(match, "cause"), *remedy = json_get_text(match, "remedy");
+
+	if (remedy == NULL)
+		return;
+	if (json_true(match, "token") && cause != NULL)
+		(void)nd_buf_addf(out, "%s ", cause);
+	(void)nd_buf_adds(out, remedy);
+	for (one = commands != NULL ? commands->child : NULL; one != NULL; one = one->next)
+		(void)nd_buf_addf(out, "%s%s", one == commands->child ? ": " : "; ", one->text);
+}
+
+/* false: it does not say. */
+static bool
+hint_of_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *reason, struct nd_buf *out)
+{
+	struct json_tree tree = { 0 };
+	struct link_reply reply;
+	struct nd_why why;
+	bool told;
+
+	if (account == NULL)
+		return false;
+	told = ask_daemon(cmd, account, lang, reason, &reply, &why) == ND_OK && reply.status == 200 &&
+	       cmd_read(&reply, &tree, &why) == ND_OK;
+	if (told)
+		put_hint(tree.root, out);
+	json_done(&tree);
+	link_reply_done(&reply);
+	return told;
+}
+
 char *
-cmd_hint(const struct json_node *node)
+cmd_hint(struct cmd *cmd, const struct json_node *node)
 {
 	const char *hint = json_get_text(node, "hint"), *reason = json_get_text(node, "reason");
 	const char *account = json_get_text(node, "account"), *name = json_get_text(node, "name");
-	struct explain_facts facts = { .account = account != NULL ? account : name,
+	struct explain_facts facts = { .account = account != NULL ? account
+						  : name != NULL  ? name
+								  : cmd->account,
 		.host = json_get_text(node, "relay") };
 	enum explain_lang lang = cmd_language();
 	struct nd_buf words;
 
+	if (reason == NULL)
+		reason = json_get_text(node, "detail");
 	if (hint == NULL)
 		return NULL;
 	nd_buf_init(&words, 65536);
-	if (lang != EXPLAIN_EN && reason != NULL) {
+	if (lang != EXPLAIN_EN && reason != NULL &&
+	    !hint_of_daemon(cmd, facts.account, lang, reply_in(reason), &words)) {
 		explain_use(load(NULL, NULL));
 		(void)explain_hint(reply_in(reason), &facts, lang, &words);
 		explain_use(NULL);
@@ -236,29 +299,6 @@ gather(const struct args *args, struct nd_buf *text, struct nd_why *why)
 	return ND_OK;
 }
 
-static enum nd_err
-ask_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *text, struct link_reply *reply,
-    struct nd_why *why)
-{
-	struct link_request request = { .method = "POST", .path = "/v1/explain", .type = "application/json" };
-	struct json_out json;
-	struct nd_buf body;
-	enum nd_err err;
-
-	nd_buf_init(&body, 65536);
-	json_out_init(&json, &body);
-	json_out_object(&json, NULL);
-	json_out_text(&json, "text", text);
-	json_out_text(&json, "lang", explain_lang_name(lang));
-	json_out_text(&json, "account", account);
-	json_out_object_end(&json);
-	request.body = nd_buf_text(&body);
-	request.len = body.len;
-	err = link_call(cmd->socket, &request, reply, why);
-	nd_buf_done(&body);
-	return err;
-}
-
 /* The answer as the API gives it, by the daemon or without it. Returns the exit code. */
 static int
 answer(struct cmd *cmd, const struct args *args, enum explain_lang lang, const char *text, struct nd_buf *out)
@@ -271,7 +311,7 @@ answer(struct cmd *cmd, const struct args *args, enum explain_lang lang, const c
 
 	if (account == NULL) {
 		table = load(cmd, args);
-		explain_json(table, text, NULL, lang, out);
+		explain_json(table, text, NULL, NULL, lang, out);
 		explain_free(table);
 		return CMD_DONE;
 	}

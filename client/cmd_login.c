@@ -45,6 +45,7 @@ cmd_login_run(struct cmd *cmd, const struct args *args)
 
 	if (paste && device)
 		return cmd_usage(cmd, "--paste and --device are two ways to sign in: give one");
+	cmd->account = login.account;
 	cmd_account_path(login.account, "", &path);
 	code = login_ask_json(cmd, nd_buf_text(&path), NULL, &tree);
 	nd_buf_done(&path);

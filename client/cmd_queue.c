@@ -235,7 +235,7 @@ print_facts(struct cmd *cmd, const struct json_node *job)
 		row(cmd, "uncertain",
 		    "it may have been delivered before: the daemon or a connection died while it was sent");
 	row(cmd, "reason", json_get_text(job, "reason"));
-	hint = cmd_hint(job);
+	hint = cmd_hint(cmd, job);
 	row(cmd, "hint", hint);
 	free(hint);
 	for (i = 0; early[i] != NULL; i++)

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DROP_INS ND_SYSCONFDIR "/notifyd/conf.d"
-
 enum {
 	OPT_NAME,
 	OPT_FROM,
@@ -47,15 +45,15 @@ const struct args_option cmd_setup_options[] = {
 	[OPT_HOST]    = { 0, "host", "HOST", "smtp, ses: the mail server; of ses the name of a region will do." },
 	[OPT_EXPIRES] = { 0, "expires", "DATE", "The last day of the client secret, to be warned in time." },
 	[OPT_GRANT]   = { 0, "grant", "GRANT", "microsoft: client_credentials rbac authorization_code device_code; google: authorization_code jwt_bearer password; smtp: password none." },
-	[OPT_OUTPUT]  = { 'o', "output", "FILE|-", "Writes there instead of " DROP_INS "/NAME.conf; -: all to stdout, the sheet as comments." },
+	[OPT_OUTPUT]  = { 'o', "output", "FILE|-", "Writes there instead of conf.d/NAME.conf beside notifyd.conf; -: all to stdout, the sheet as comments." },
 	[OPT_YES]     = { 'y', "yes", NULL, "Asks nothing; overwrites the file." },
 	[OPT_NOTIFYD] = { 0, "notifyd", "PATH", "The program that checks the settings and makes the key (notifyd)." },
 	[OPT_RESUME]  = { 0, "resume", "NAME", "Tests the account until all is well, then sends a test mail through it: for an hour at most." },
-	[OPT_TO]      = { 0, "to", "ADDR", "With --resume: where to; [daemon] to." },
+	[OPT_TO]      = { 0, "to", "ADDR", "With --resume: where to; [daemon] to, else the account's own mailbox." },
 	[OPT_EVERY]   = { 0, "every", "D", "With --resume: the time between two tests (5m)." },
 	[OPT_CERTIFICATE] = { 0, "certificate", NULL, "microsoft: instead of a client secret, a key that is made here and stays here, and its certificate." },
 	[OPT_FOLDER]  = { 0, "credentials-dir", "DIR", "With --certificate: where the key is stored (" DEPOSIT_CREDENTIALS ")." },
-	[OPT_CONFIG]  = { 0, "config", "FILE", "With --certificate: the certificate is stored beside this file (" PAIR_CONFIG ")." },
+	[OPT_CONFIG]  = { 0, "config", "FILE", "The configuration that the account joins: its settings go to conf.d beside it, and a certificate too (" PAIR_CONFIG ")." },
 	[OPT_CLOUD]   = { 0, "cloud", "CLOUD", "microsoft: usgov (GCC High), dod or china, where it is not the worldwide cloud." },
 	[OPT_HVE]     = { 0, "hve", NULL, "microsoft: a High Volume Email account, which sends to internal recipients only." },
 	{ 0 },
@@ -201,36 +199,6 @@ take_values(struct setup *setup, const struct args *args, bool ask, struct nd_wh
 	return ND_OK;
 }
 
-/* notifyd --check; what is wrong it tells on stderr. */
-static enum nd_err
-check_settings(const char *program, const char *path, struct nd_why *why)
-{
-	const char *words[] = { program, "--check", "--config", path, NULL };
-	int status;
-
-	if (program_run(words, PROGRAM_UNSEEN, &status, why) != ND_OK)
-		return why->err;
-	return status == 0 ? ND_OK : nd_fail(why, ND_ECONF, 0, "nothing is written: the settings have errors");
-}
-
-/* The settings alone, in a file that no daemon reads, and in a folder of our own: in another one anybody could put a conf.d beside them. */
-static enum nd_err
-try_settings(const char *program, const struct nd_buf *settings, struct nd_why *why)
-{
-	char folder[] = "/tmp/notifyctl-setup.XXXXXX", path[sizeof(folder) + sizeof("/notifyd.conf")];
-	enum nd_err err;
-
-	if (mkdtemp(folder) == NULL)
-		return nd_fail(why, ND_EDISK, errno, "no temporary folder can be made");
-	(void)snprintf(path, sizeof(path), "%s/notifyd.conf", folder);
-	err = deposit_write(path, nd_buf_text(settings), settings->len, 0600, why);
-	if (err == ND_OK)
-		err = check_settings(program, path, why);
-	(void)unlink(path);
-	(void)rmdir(folder);
-	return err;
-}
-
 static int
 say_all(struct cmd *cmd, const struct setup *setup, const struct nd_buf *settings)
 {
@@ -244,15 +212,23 @@ say_all(struct cmd *cmd, const struct setup *setup, const struct nd_buf *setting
 	return CMD_DONE;
 }
 
+/* It is there, or the file tells why not. A new one must be for the daemon to read, whatever our umask. */
+static void
+make_folder(const char *path)
+{
+	char folder[DEPOSIT_PATH];
+
+	(void)snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+	if (mkdir(folder, 0755) == 0)
+		(void)chmod(folder, 0755);
+}
+
 static int
 write_settings(struct cmd *cmd, const struct setup *setup, const char *path, const struct nd_buf *settings)
 {
 	struct nd_buf sheet;
 	struct nd_why why;
 
-	/* It is there, or the file tells why not. A new one must be for the daemon to read, whatever our umask. */
-	if (strncmp(path, DROP_INS "/", sizeof(DROP_INS)) == 0 && mkdir(DROP_INS, 0755) == 0)
-		(void)chmod(DROP_INS, 0755);
 	if (deposit_write(path, nd_buf_text(settings), settings->len, 0644, &why) != ND_OK)
 		return cmd_fail(cmd, &why);
 	writer_line(&cmd->out, WRITER_PLAIN, "%s is written; to use it: notifyctl reload", path);
@@ -307,10 +283,12 @@ static int
 make(struct cmd *cmd, struct setup *setup, const struct args *args)
 {
 	bool yes = args_has(args, OPT_YES), ask = !yes && terminal_here();
-	const char *output = args_value(args, OPT_OUTPUT);
+	const char *output = args_value(args, OPT_OUTPUT), *config = args_value(args, OPT_CONFIG);
 	char path[DEPOSIT_PATH], program[PROGRAM_PATH];
+	struct setup_check wish = { .program = program, .config = config != NULL ? config : PAIR_CONFIG };
 	struct pair pair;
 	struct nd_buf settings;
+	bool unlisted = false;
 	struct nd_why why;
 	int code;
 
@@ -320,20 +298,29 @@ make(struct cmd *cmd, struct setup *setup, const struct args *args)
 		return CMD_USAGE;
 	}
 	setup->value[SETUP_ADDRESS] = address_of(setup);
-	(void)snprintf(path, sizeof(path), DROP_INS "/%s.conf", setup->value[SETUP_NAME]);
+	if (!setup_drop_in(wish.config, setup->value[SETUP_NAME], path, sizeof(path)))
+		return cmd_usage(cmd, "the path of --config is too long");
 	nd_buf_init(&settings, 65536);
 	setup_settings(setup, &settings);
-	if (output == NULL)
-		output = path;
-	if (try_settings(program, &settings, &why) != ND_OK)
+	wish.settings = &settings;
+	wish.name = setup->value[SETUP_NAME];
+	wish.output = output != NULL ? output : path;
+	if (setup_check(&wish, &unlisted, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
-	else if (strcmp(output, "-") != 0 && !may_write(output, yes, ask))
-		code = cmd_usage(cmd, "%s is there, and was not overwritten", output);
+	else if (strcmp(wish.output, "-") != 0 && !may_write(wish.output, yes, ask))
+		code = cmd_usage(cmd, "%s is there, and was not overwritten", wish.output);
 	else
 		code = make_pair(cmd, setup, &pair, program);
+	if (code == CMD_DONE && output == NULL)
+		make_folder(path);
 	if (code == CMD_DONE)
-		code = strcmp(output, "-") == 0 ? say_all(cmd, setup, &settings)
-						: write_settings(cmd, setup, output, &settings);
+		code = strcmp(wish.output, "-") == 0 ? say_all(cmd, setup, &settings)
+						     : write_settings(cmd, setup, wish.output, &settings);
+	if (code == CMD_DONE && unlisted)
+		writer_line(&cmd->err, WRITER_WARN,
+		    "notifyctl: warning: [daemon] accounts does not name %s: no alert goes by it unless the job names "
+		    "it; add it there",
+		    wish.name);
 	nd_buf_done(&settings);
 	return code;
 }
@@ -356,8 +343,8 @@ cmd_setup_run(struct cmd *cmd, const struct args *args)
 		return cmd_usage(cmd, "--every takes 1s to 60m");
 	if (resume != NULL)
 		return cmd_setup_resume(cmd, resume, args_value(args, OPT_TO), every);
-	if (!args_has(args, OPT_CERTIFICATE) && (args_has(args, OPT_FOLDER) || args_has(args, OPT_CONFIG)))
-		return cmd_usage(cmd, "--credentials-dir and --config go with --certificate");
+	if (!args_has(args, OPT_CERTIFICATE) && args_has(args, OPT_FOLDER))
+		return cmd_usage(cmd, "--credentials-dir goes with --certificate");
 	if (find_way(args->words[0], args_value(args, OPT_GRANT), args_has(args, OPT_CERTIFICATE), &setup.way, &why) !=
 		ND_OK ||
 	    find_variant(&setup, args_value(args, OPT_CLOUD), args_has(args, OPT_HVE), &why) != ND_OK) {

@@ -6,6 +6,7 @@
 #include "client/cmd.h"
 #include "client/post.h"
 #include "client/probe.h"
+#include "common/mem.h"
 #include "common/str.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct resume {
 	int code;        /* of the last test */
 	bool config;     /* that is what has failed */
 	bool told;       /* that it takes its time */
+	char *mailbox;   /* owned; of the account, as its test says; NULL not known */
 };
 
 static enum nd_err
@@ -88,13 +90,17 @@ take_step(void *arg, const struct json_node *step, const char *line, size_t len)
 {
 	struct resume *resume = arg;
 	const char *name = json_get_text(step, "step"), *detail = json_get_text(step, "detail"),
-		   *remedy = json_get_text(step, "remedy");
+		   *remedy = json_get_text(step, "remedy"), *to = json_get_text(step, "to");
 
 	(void)line;
 	(void)len;
 	if (strcmp(name, "result") == 0) {
 		resume->code = probe_code(step);
 		return;
+	}
+	if (to != NULL) {
+		free(resume->mailbox);
+		resume->mailbox = nd_xstrdup(to);
 	}
 	if (json_get_text(step, "code") == NULL)
 		return;
@@ -162,7 +168,7 @@ look(struct cmd *cmd, const char *id, unsigned seconds)
 		reason = json_get_text(tree.root, "reason");
 		writer_line(&cmd->err, WRITER_WARN, "not yet: %s%s%s", state != NULL ? state : "?",
 		    reason != NULL ? ": " : "", reason != NULL ? reason : "");
-		if ((hint = cmd_hint(tree.root)) != NULL)
+		if ((hint = cmd_hint(cmd, tree.root)) != NULL)
 			writer_line(&cmd->err, WRITER_PLAIN, "  remedy: %s", hint);
 		free(hint);
 		code = CMD_PENDING;
@@ -188,6 +194,20 @@ wait_for(struct resume *resume, const char *id)
 	return code;
 }
 
+static bool
+says(const struct link_reply *reply, enum nd_err err)
+{
+	struct json_tree tree = { 0 };
+	struct nd_why why;
+	bool said;
+
+	said = cmd_read(reply, &tree, &why) == ND_OK && json_get_text(tree.root, "code") != NULL &&
+	       strcmp(json_get_text(tree.root, "code"), nd_err_name(err)) == 0;
+	json_done(&tree);
+	return said;
+}
+
+/* Without --to: where [daemon] to says; the account's own mailbox, as its test does, where that says nothing. */
 static int
 send_mail(struct resume *resume, const char *to)
 {
@@ -195,9 +215,14 @@ send_mail(struct resume *resume, const char *to)
 	struct json_tree tree = { 0 };
 	struct link_reply reply;
 	struct nd_why why;
+	enum nd_err err = submit(cmd, resume->account, to, &reply, &why);
 	int code;
 
-	if (submit(cmd, resume->account, to, &reply, &why) != ND_OK)
+	if (err == ND_OK && to == NULL && resume->mailbox != NULL && says(&reply, ND_ENORCPT)) {
+		link_reply_done(&reply);
+		err = submit(cmd, resume->account, resume->mailbox, &reply, &why);
+	}
+	if (err != ND_OK)
 		code = cmd_fail(cmd, &why);
 	else if (reply.status != 202)
 		code = cmd_problem(cmd, &reply);
@@ -220,5 +245,8 @@ cmd_setup_resume(struct cmd *cmd, const char *account, const char *to, nd_ms eve
 		code = test(&resume);
 	if (code == CMD_DONE)
 		code = hurry(cmd, account);
-	return code == CMD_DONE ? send_mail(&resume, to) : code;
+	if (code == CMD_DONE)
+		code = send_mail(&resume, to);
+	free(resume.mailbox);
+	return code;
 }

@@ -18,6 +18,7 @@ struct doctor {
 	const char *config;
 	bool up; /* the daemon answers */
 	unsigned counts[DOCTOR_FAIL + 1];
+	unsigned unproved;         /* accounts that a message alone would prove */
 	char *names[DOCTOR_NAMES]; /* of the accounts; owned */
 	unsigned name_count;
 };

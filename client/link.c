@@ -116,6 +116,8 @@ write_head(struct wire *wire)
 	    request->method, request->path, VERSION_TEXT);
 	if (request->idempotency_key != NULL)
 		nd_buf_addf(head, "Idempotency-Key: %s\r\n", request->idempotency_key);
+	if (request->language != NULL)
+		nd_buf_addf(head, "Accept-Language: %s\r\n", request->language);
 	if (request->type != NULL)
 		nd_buf_addf(head, "Content-Type: %s\r\nContent-Length: %zu\r\n", request->type, request->len);
 	else if (strcmp(request->method, "GET") != 0)

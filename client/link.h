@@ -22,6 +22,7 @@ struct link_request {
 	const char *body;
 	size_t len;
 	const char *idempotency_key; /* NULL none */
+	const char *language;        /* of words for people; NULL: English */
 	nd_ms patience;              /* 0: LINK_PATIENCE */
 	/* Called when more of the body of a 2xx answer has come: it may take whole lines (link_lines). Patience is for
 	 * silence then, not for the whole answer. false: enough, the call has succeeded. NULL: the whole body is kept. */

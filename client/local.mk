@@ -65,6 +65,7 @@ notifyctl_SOURCES = \
 	%D%/progress.h \
 	%D%/setup.c \
 	%D%/setup.h \
+	%D%/setup_check.c \
 	%D%/setup_sheets.c \
 	%D%/setup_sheets.h \
 	%D%/terminal.c \

@@ -173,7 +173,7 @@ post_tell_job(struct cmd *cmd, const struct json_node *job)
 	nd_buf_done(&words);
 	if (reason != NULL)
 		writer_line(&cmd->err, WRITER_PLAIN, "notifyctl: %s", reason);
-	hint = cmd_hint(job);
+	hint = cmd_hint(cmd, job);
 	if (hint != NULL)
 		writer_line(&cmd->err, WRITER_PLAIN, "  hint: %s", hint);
 	free(hint);

@@ -113,7 +113,11 @@ is_away(const struct nd_why *why)
 static int
 ask_daemon(struct cmd *cmd, const struct probe_ask *ask, const struct nd_buf *config, struct taker *taker)
 {
-	struct link_request request = { .method = "POST", .patience = PATIENCE, .take = take, .arg = taker };
+	struct link_request request = { .method = "POST",
+		.patience = PATIENCE,
+		.language = explain_lang_name(cmd_language()),
+		.take = take,
+		.arg = taker };
 	struct link_reply reply;
 	struct nd_buf path;
 	struct nd_why why;

@@ -74,4 +74,15 @@ void setup_settings(const struct setup *setup, struct nd_buf *out);
 /* The sheet for whoever administers the provider; each line begins with `start`. */
 void setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start, struct nd_buf *out);
 
+/* Settings that are tried by notifyd --check before they are written: with all that the configuration has besides, if it will read them from
+ * `output`, else alone. unlisted: they are good, but [daemon] accounts does not name the account. What is wrong notifyd tells on stderr. */
+struct setup_check {
+	const char *program, *config, *output, *name;
+	const struct nd_buf *settings;
+};
+enum nd_err setup_check(const struct setup_check *wish, bool *unlisted, struct nd_why *why) ND_MUST_CHECK;
+#define SETUP_UNLISTED "; only for jobs that name it" /* behind such an account, by notifyd --check */
+/* conf.d/NAME.conf beside `config`; false: it is too long. */
+bool setup_drop_in(const char *config, const char *name, char *path, size_t size);
+
 #endif

@@ -29,6 +29,18 @@ explain_lang_of(const char *name)
 	return ja ? EXPLAIN_JA : EXPLAIN_EN;
 }
 
+enum explain_lang
+explain_lang_here(char *(*get)(const char *name))
+{
+	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *value;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((value = get(names[i])) != NULL && value[0] != '\0')
+			return explain_lang_of(value);
+	return EXPLAIN_EN;
+}
+
 const char *
 explain_lang_name(enum explain_lang lang)
 {
@@ -64,15 +76,21 @@ explain_nth(const struct explain_table *table, unsigned n)
 struct placeholder {
 	const char *name, *unknown;
 	size_t offset; /* in struct explain_facts */
+	bool list;     /* words with spaces between */
 };
 #define FACT(member) offsetof(struct explain_facts, member)
 static const struct placeholder placeholders[] = {
-	{ "{account}", "ACCOUNT", FACT(account) },
-	{ "{user}", "MAILBOX", FACT(user) },
-	{ "{tenant}", "TENANT-ID", FACT(tenant) },
-	{ "{client_id}", "CLIENT-ID", FACT(client_id) },
-	{ "{host}", "HOST", FACT(host) },
-	{ "{from}", "FROM-ADDRESS", FACT(from) },
+	{ "{account}", "ACCOUNT", FACT(account), false },
+	{ "{user}", "MAILBOX", FACT(user), false },
+	{ "{tenant}", "TENANT-ID", FACT(tenant), false },
+	{ "{client_id}", "CLIENT-ID", FACT(client_id), false },
+	{ "{host}", "HOST", FACT(host), false },
+	{ "{from}", "FROM-ADDRESS", FACT(from), false },
+	{ "{redirect_uri}", "http://localhost", FACT(redirect_uri), false },
+	{ "{object_id}", "OBJECT-ID", FACT(object_id), false },
+	{ "{person}", "PERSON", FACT(person), false },
+	{ "{audience}", "AUDIENCE", FACT(audience), false },
+	{ "{rights}", "RIGHTS", FACT(rights), true },
 };
 
 static const struct placeholder *
@@ -104,8 +122,8 @@ value_of(const struct placeholder *placeholder, const struct explain_facts *fact
 
 	if (facts != NULL)
 		value = *(const char *const *)(const void *)((const char *)facts + placeholder->offset);
-	if (value == NULL || value[0] == '\0' || strlen(value) > 320 || strpbrk(value, "\"'`$;&|<>(){}\\ ") != NULL ||
-	    nd_str_has_control(value, strlen(value)))
+	if (value == NULL || value[0] == '\0' || strlen(value) > 320 || strpbrk(value, "\"'`$;&|<>(){}\\") != NULL ||
+	    (!placeholder->list && strchr(value, ' ') != NULL) || nd_str_has_control(value, strlen(value)))
 		return placeholder->unknown;
 	return value;
 }
@@ -188,7 +206,8 @@ put_filled(
 }
 
 static void
-put_row(const struct explain_row *row, const struct explain_facts *facts, enum explain_lang lang, struct json_out *out)
+put_row(const struct explain_row *row, const struct explain_facts *facts, enum explain_lang lang, bool by_token,
+    struct json_out *out)
 {
 	struct nd_buf text;
 
@@ -208,13 +227,15 @@ put_row(const struct explain_row *row, const struct explain_facts *facts, enum e
 		json_out_int(out, "wait_seconds", row->wait / 1000);
 	json_out_text(out, "provider", row->provider[0] != '\0' ? row->provider : NULL);
 	json_out_text(out, "source", row->source[0] != '\0' ? row->source : NULL);
+	if (by_token)
+		json_out_bool(out, "token", true);
 	json_out_object_end(out);
 	nd_buf_done(&text);
 }
 
 void
-explain_json(const struct explain_table *table, const char *text, const struct explain_facts *facts,
-    enum explain_lang lang, struct nd_buf *out)
+explain_json(const struct explain_table *table, const char *text, const struct explain_row *first,
+    const struct explain_facts *facts, enum explain_lang lang, struct nd_buf *out)
 {
 	const struct explain_row *found[EXPLAIN_FOUND];
 	unsigned count = explain_find(table, text, facts, found);
@@ -225,8 +246,10 @@ explain_json(const struct explain_table *table, const char *text, const struct e
 	json_out_text(&json, "lang", explain_lang_name(lang));
 	json_out_int(&json, "revision", table->revision);
 	json_out_array(&json, "matches");
+	if (first != NULL)
+		put_row(first, facts, lang, true, &json);
 	for (unsigned i = 0; i < count; i++)
-		put_row(found[i], facts, lang, &json);
+		put_row(found[i], facts, lang, false, &json);
 	json_out_array_end(&json);
 	json_out_object_end(&json);
 	(void)nd_buf_addc(out, '\n');
@@ -253,6 +276,17 @@ explain_used(void)
 	return used;
 }
 
+void
+explain_cure(
+    const struct explain_row *row, const struct explain_facts *facts, enum explain_lang lang, struct nd_buf *out)
+{
+	explain_fill(explain_remedy(row, lang), facts, out);
+	for (unsigned i = 0; i < row->command.count; i++) {
+		(void)nd_buf_adds(out, i == 0 ? ": " : "; ");
+		explain_fill(row->command.items[i], facts, out);
+	}
+}
+
 bool
 explain_hint(const char *text, const struct explain_facts *facts, enum explain_lang lang, struct nd_buf *out)
 {
@@ -260,10 +294,6 @@ explain_hint(const char *text, const struct explain_facts *facts, enum explain_l
 
 	if (explain_find(explain_used(), text, facts, found) == 0)
 		return false;
-	explain_fill(explain_remedy(found[0], lang), facts, out);
-	for (unsigned i = 0; i < found[0]->command.count; i++) {
-		(void)nd_buf_adds(out, i == 0 ? ": " : "; ");
-		explain_fill(found[0]->command.items[i], facts, out);
-	}
+	explain_cure(found[0], facts, lang, out);
 	return true;
 }

@@ -39,6 +39,9 @@ enum explain_class {
 	    EXPLAIN_CLASS_COUNT
 };
 
+/* A refused token says more about a reply: the reply is about signing in, the right on the mailbox, or the sender. */
+enum explain_token { EXPLAIN_NO_TOKEN, EXPLAIN_LOGIN, EXPLAIN_MAILBOX, EXPLAIN_SENDER };
+
 #define EXPLAIN_LIST 32u        /* values of one list */
 #define EXPLAIN_ROWS 2000u      /* of a table */
 #define EXPLAIN_LINE 2000u      /* octets of a line */
@@ -56,7 +59,8 @@ struct explain_row {
 	struct explain_list match, example, command;
 	const char *provider; /* family: microsoft google ses; "" any */
 	enum explain_class class;
-	nd_ms wait;   /* another try before makes no sense; 0 none */
+	nd_ms wait; /* another try before makes no sense; 0 none */
+	enum explain_token token;
 	bool spreads; /* after a change it means at first that the change has not spread yet */
 	const char *cause[EXPLAIN_LANG_COUNT], *remedy[EXPLAIN_LANG_COUNT];
 	const char *source;
@@ -86,19 +90,24 @@ const struct explain_row *explain_nth(const struct explain_table *table, unsigne
 /* What is known of the account concerned; NULL or "" = not known. */
 struct explain_facts {
 	const char *provider; /* as in notifyd.conf */
-	const char *account, *user, *tenant, *client_id, *host, *from;
+	const char *account, *user, *tenant, *client_id, *host, *from, *redirect_uri;
+	const char *object_id, *person, *audience,
+	    *rights; /* by the access token: of an application; of a person; both */
 };
 /* The rows that fit, at most EXPLAIN_FOUND; those of another provider than the account's are left out. */
 unsigned explain_find(const struct explain_table *table, const char *text, const struct explain_facts *facts,
     const struct explain_row *found[EXPLAIN_FOUND]);
 /* Words with {account} and the like filled in: by the facts, else by ACCOUNT and the like. */
 void explain_fill(const char *words, const struct explain_facts *facts, struct nd_buf *out);
-/* {"lang","revision","matches":[{"id","class","cause","remedy","commands","wait_seconds","provider","source"}]}, one line. */
-void explain_json(const struct explain_table *table, const char *text, const struct explain_facts *facts,
-    enum explain_lang lang, struct nd_buf *out);
+/* {"lang","revision","matches":[{"id","class","cause","remedy","commands","wait_seconds","provider","source","token"}]}, one line.
+ * first: by what the account's token says, before all others and marked so; NULL none. */
+void explain_json(const struct explain_table *table, const char *text, const struct explain_row *first,
+    const struct explain_facts *facts, enum explain_lang lang, struct nd_buf *out);
 
 /* "ja", "ja_JP.UTF-8", "ja-JP;q=1, en" are Japanese, all else English. NULL is English. */
 enum explain_lang explain_lang_of(const char *name);
+/* By the locale, whose variables `get` tells (getenv). */
+enum explain_lang explain_lang_here(char *(*get)(const char *name));
 const char *explain_lang_name(enum explain_lang lang);
 const char *explain_class_name(enum explain_class class);
 const char *explain_cause(const struct explain_row *row, enum explain_lang lang); /* English where there is no other */
@@ -107,6 +116,9 @@ const char *explain_remedy(const struct explain_row *row, enum explain_lang lang
 /* The table that hints are taken from: the built-in one until another is given, which is owned from then on. NULL: the built-in one. */
 void explain_use(struct explain_table *table);
 const struct explain_table *explain_used(void);
+/* The row's remedy, its commands behind it. */
+void explain_cure(
+    const struct explain_row *row, const struct explain_facts *facts, enum explain_lang lang, struct nd_buf *out);
 /* The remedy of the first row that fits, commands behind it. false: nothing is known, `out` is as it was. */
 bool explain_hint(const char *text, const struct explain_facts *facts, enum explain_lang lang, struct nd_buf *out);
 

@@ -17,7 +17,7 @@
 #define ID_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum kind { TEXT, WORDS, LIST, PATTERNS, COMMANDS, CLASS, PROVIDER, WAIT, FLAG };
+enum kind { TEXT, WORDS, LIST, PATTERNS, COMMANDS, CLASS, PROVIDER, WAIT, FLAG, TOKEN };
 struct key {
 	const char *name;
 	enum kind kind;
@@ -30,6 +30,7 @@ static const struct key keys[] = {
 	{ "class", CLASS, AT(class) },
 	{ "wait", WAIT, AT(wait) },
 	{ "spreads", FLAG, AT(spreads) },
+	{ "token", TOKEN, AT(token) },
 	{ "cause.en", WORDS, AT(cause[EXPLAIN_EN]) },
 	{ "cause.ja", WORDS, AT(cause[EXPLAIN_JA]) },
 	{ "remedy.en", WORDS, AT(remedy[EXPLAIN_EN]) },
@@ -200,6 +201,22 @@ read_provider(struct explain_row *row, const char *value)
 	return NULL;
 }
 
+static const char *
+read_token(struct explain_row *row, const char *value)
+{
+	static const char *const names[] = {
+		[EXPLAIN_LOGIN] = "login", [EXPLAIN_MAILBOX] = "mailbox", [EXPLAIN_SENDER] = "sender"
+	};
+
+	for (unsigned i = EXPLAIN_LOGIN; i < COUNT(names); i++) {
+		if (strcmp(names[i], value) == 0) {
+			row->token = (enum explain_token)i;
+			return NULL;
+		}
+	}
+	return "this is login, mailbox or sender";
+}
+
 /* Takes one value; NULL or its fault. */
 static const char *
 take(struct explain_row *row, const struct key *key, char *value)
@@ -226,6 +243,8 @@ take(struct explain_row *row, const struct key *key, char *value)
 	case FLAG:
 		row->spreads = strcmp(value, "yes") == 0;
 		return row->spreads || strcmp(value, "no") == 0 ? NULL : "this is yes or no";
+	case TOKEN:
+		return read_token(row, value);
 	default:
 		return NULL;
 	}

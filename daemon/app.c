@@ -535,6 +535,15 @@ run(struct app *app, const struct nd_buf *texts)
 	tear_down(app);
 }
 
+static bool
+is_listed(const struct conf *conf, const struct conf_account *account)
+{
+	for (unsigned i = 0; i < conf->accounts.count; i++)
+		if (strcmp(conf->accounts.items[i], account->name) == 0)
+			return true;
+	return false;
+}
+
 static void
 tell_good(const struct conf *conf)
 {
@@ -547,12 +556,13 @@ tell_good(const struct conf *conf)
 	/* What is in force, settings and presets together. */
 	for (unsigned i = 0; i < conf->account_count; i++) {
 		account = &conf->account[i];
-		(void)printf("  %s: %s, %s port %lld, %s, %s%s%s%s%s\n", account->name,
+		(void)printf("  %s: %s, %s port %lld, %s, %s%s%s%s%s%s\n", account->name,
 		    conf_provider_name(account->provider), account->host, (long long)account->port,
 		    conf_security_name(account->security), conf_auth_name(account->auth),
 		    account->auth == CONF_OAUTH2 ? " " : "",
 		    account->auth == CONF_OAUTH2 ? conf_grant_name(account->grant) : "",
-		    account->user && account->user[0] ? ", user " : "", account->user ? account->user : "");
+		    account->user && account->user[0] ? ", user " : "", account->user ? account->user : "",
+		    is_listed(conf, account) ? "" : "; only for jobs that name it");
 	}
 }
 

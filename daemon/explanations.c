@@ -121,6 +121,18 @@ read_question(
 	return ND_OK;
 }
 
+/* Of an account whose token was refused: the row of what that says. Ids are for operators. */
+static const struct explain_row *
+by_token(const struct app *app, const struct conf_account *account, bool operator_right,
+    const struct question *question, struct explain_facts *facts)
+{
+	const struct engine_account *engine = account ? engine_account_named(app->engine, account->name) : NULL;
+
+	if (!engine || !operator_right || account->auth != CONF_OAUTH2)
+		return NULL;
+	return hint_token_row(account, engine->claims, question->text, facts);
+}
+
 static enum nd_err
 answer(
     struct app *app, struct http_request *request, const struct json_node *root, struct nd_buf *out, struct nd_why *why)
@@ -138,7 +150,8 @@ answer(
 		return nd_fail_at(why, "account", 0, NULL);
 	}
 	hint_facts(account, operator_right ? HINT_OPERATOR : HINT_OWNER, question.text, &room, &facts);
-	explain_json(explain_used(), question.text, &facts, question.lang, out);
+	explain_json(explain_used(), question.text, by_token(app, account, operator_right, &question, &facts), &facts,
+	    question.lang, out);
 	return ND_OK;
 }
 

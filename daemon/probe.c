@@ -169,6 +169,10 @@ begin_step(struct probe *probe, struct line *line, bool ok)
 	json_out_int(&line->out, "ms", loop_now(probe->app->loop).ms - probe->since);
 	if (probe->step == PROBE_TOKEN && probe->skew_known)
 		json_out_int(&line->out, "skew_seconds", probe->skew);
+	if (probe->step == PROBE_CLAIMS && claims_broad(&probe->claims))
+		json_out_bool(&line->out, "broad", true);
+	if (probe->step == PROBE_RCPT)
+		json_out_text(&line->out, "to", probe->rcpt);
 	if ((probe->step == PROBE_CERTIFICATE && probe->inspected) ||
 	    (probe->step == PROBE_TOKEN && probe->token_by[0] != '\0'))
 		json_out_bool(&line->out, "inspected", true);
@@ -207,25 +211,28 @@ probe_pass(struct probe *probe, enum probe_step next, const char *format, ...)
 		loop_timer_set(probe->timer, probe->since + PATIENCE);
 }
 
-/* What the table of explanations knows of the words. */
+/* What the token and the table of explanations know of the words. */
 static void
 put_explained(struct probe *probe, const struct probe_fault *fault, struct line *line, struct nd_buf *cause,
     struct nd_buf *remedy)
 {
-	const struct explain_row *found[EXPLAIN_FOUND];
+	const struct claims *claims = probe->conf->auth == CONF_OAUTH2 ? &probe->claims : NULL;
+	const struct explain_row *found[EXPLAIN_FOUND], *row;
 	struct explain_facts facts;
 	struct hint_room room;
 	nd_ms wait = fault->wait;
 
 	hint_facts(probe->conf, HINT_OPERATOR, fault->why->text, &room, &facts);
-	if (explain_find(explain_used(), fault->why->text, &facts, found) > 0) {
-		if (cause->len == 0)
-			explain_fill(explain_cause(found[0], EXPLAIN_EN), &facts, cause);
-		if (wait == 0)
-			wait = found[0]->wait;
+	row = hint_token_row(probe->conf, claims, fault->why->text, &facts);
+	if (!row && explain_find(explain_used(), fault->why->text, &facts, found) > 0)
+		row = found[0];
+	if (row) {
+		explain_fill(explain_cause(row, probe->lang), &facts, cause);
+		explain_cure(row, &facts, probe->lang, remedy);
+		wait = wait > 0 ? wait : row->wait;
+	} else {
+		(void)nd_buf_adds(remedy, nd_why_hint(fault->why));
 	}
-	if (remedy->len == 0)
-		(void)hint_of(probe->conf, HINT_OPERATOR, fault->why->text, fault->why, remedy);
 	json_out_text(&line->out, "cause", cause->len > 0 ? nd_buf_text(cause) : NULL);
 	json_out_text(&line->out, "remedy", remedy->len > 0 ? nd_buf_text(remedy) : NULL);
 	if (wait > 0)
@@ -261,8 +268,6 @@ probe_fail(struct probe *probe, const struct probe_fault *fault)
 	begin_step(probe, &line, false);
 	json_out_text(&line.out, "detail", fault->why->text);
 	put_code(fault, &line);
-	if (probe->conf->auth == CONF_OAUTH2 && (probe->step == PROBE_AUTH || claims_concerned(fault->why->text)))
-		(void)claims_blame(&probe->claims, probe->conf, fault->why->text, &cause, &remedy);
 	put_explained(probe, fault, &line, &cause, &remedy);
 	end_line(&line, probe->line, probe->arg);
 	nd_buf_done(&cause);
@@ -396,6 +401,7 @@ probe_start(struct app *app, const struct probe_wish *wish)
 	probe->held = reload_hold(wish->held);
 	probe->conf = wish->conf;
 	probe->send = wish->send;
+	probe->lang = wish->lang;
 	probe->to = nd_xstrdup(wish->to);
 	probe->line = wish->line;
 	probe->tell_over = wish->over;

@@ -12,6 +12,8 @@
 
 #include "daemon/app.h"
 
+#include "common/explain.h"
+
 #include "daemon/core/claims.h"
 #include "daemon/io/smtp_link.h"
 
@@ -45,7 +47,8 @@ struct probe_wish {
 	struct conf *held;               /* the probe holds it too */
 	const struct conf_account *conf; /* in it */
 	enum probe_send send;
-	const char *to; /* NULL: the account's own mailbox */
+	const char *to;         /* NULL: the account's own mailbox */
+	enum explain_lang lang; /* of causes and remedies */
 	probe_line *line;
 	probe_over *over;
 	void *arg;
@@ -60,6 +63,7 @@ struct probe {
 	struct conf *held;
 	const struct conf_account *conf;
 	enum probe_send send;
+	enum explain_lang lang;
 	char *to;
 	probe_line *line; /* NULL: nobody listens any more */
 	probe_over *tell_over;

@@ -8,6 +8,7 @@
 #include "daemon/io/worker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -93,6 +94,7 @@ probe_alone(struct app *app)
 	wish.conf = probe_account(app->conf, app->options.probe, &why);
 	wish.send = app->options.no_send ? PROBE_SEND_NO : PROBE_SEND_AUTO;
 	wish.to = app->options.to;
+	wish.lang = explain_lang_here(getenv); /* NOLINT(concurrency-mt-unsafe): before there are threads */
 	if (!wish.conf) {
 		refuse(app, &why);
 		return app->exit_code;

@@ -145,6 +145,7 @@ begin(struct app *app, struct http_request *request, struct conf *held, const st
 	if (may_test(app, why) != ND_OK || read_send(http_request_query(request, "send"), &wish.send, why) != ND_OK ||
 	    read_to(http_request_query(request, "to"), wish.send, &to, why) != ND_OK)
 		return why->err;
+	wish.lang = explain_lang_of(http_request_header(request, "Accept-Language"));
 	asker = nd_xalloc(sizeof(*asker));
 	asker->app = app;
 	asker->request = request;

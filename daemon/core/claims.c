@@ -9,7 +9,6 @@
 #include "daemon/core/jwt.h"
 #include "daemon/core/smtp_reply.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +212,15 @@ add_broad(const char *rights, struct nd_buf *out)
 			    broad[i].pattern);
 }
 
+bool
+claims_broad(const struct claims *claims)
+{
+	for (size_t i = 0; i < ROWS(broad); i++)
+		if (has_right(claims->roles, broad[i].pattern) || has_right(claims->scopes, broad[i].pattern))
+			return true;
+	return false;
+}
+
 nd_ms
 claims_ahead(const struct claims *claims, nd_unix now)
 {
@@ -273,8 +281,7 @@ claims_check(const struct claims *claims, const struct conf_account *account, nd
 		(void)nd_fail(why, ND_ETOKEN, 0,
 		    "the token is for %s (%s), not for Exchange Online: SMTP takes no such token", service,
 		    claims->audience);
-		return nd_fail_at(why, "scope", 0,
-		    "take scope out of the account's section, or set it to https://outlook.office365.com/.default");
+		return nd_fail_at(why, "scope", 0, "take scope out of the account's section");
 	}
 	if (claims->expires != 0 && claims->expires <= now) {
 		(void)nd_fail(why, ND_ETOKEN, 0,
@@ -288,41 +295,19 @@ claims_check(const struct claims *claims, const struct conf_account *account, nd
 
 static const char *const fault_names[CLAIMS_FAULT_COUNT] = {
 	[CLAIMS_UNKNOWN] = "unknown",
-	[CLAIMS_SMTP_AUTH_OFF] = "smtp-auth-off",
 	[CLAIMS_WRONG_AUDIENCE] = "wrong-audience",
 	[CLAIMS_NO_CONSENT] = "no-consent",
 	[CLAIMS_NO_ROLE] = "no-role",
+	[CLAIMS_NO_SCOPE] = "no-scope",
 	[CLAIMS_WRONG_PERSON] = "wrong-person",
-	[CLAIMS_NO_MAILBOX] = "no-mailbox",
 	[CLAIMS_NO_PRINCIPAL] = "no-principal",
+	[CLAIMS_SEND_AS] = "send-as",
 };
 
 const char *
 claims_fault_name(enum claims_fault fault)
 {
 	return fault_names[fault];
-}
-
-bool
-claims_concerned(const char *reply)
-{
-	return strstr(reply, "MapiExceptionLogonFailed") != NULL;
-}
-
-/* What may stand in a command that somebody pastes: a GUID, or an address without marks of a shell. */
-static const char *
-safe(const char *text, const char *instead)
-{
-	for (const char *at = text; *at != '\0'; at++)
-		if (!isalnum((unsigned char)*at) && strchr("@._+-", *at) == NULL)
-			return instead;
-	return text[0] != '\0' ? text : instead;
-}
-
-static const char *
-app_of(const struct claims *claims, const struct conf_account *account)
-{
-	return safe(claims->app[0] != '\0' ? claims->app : account->client_id, "APPLICATION-ID");
 }
 
 static bool
@@ -342,13 +327,13 @@ static enum claims_fault
 judge_person(const struct claims *claims, const struct conf_account *account)
 {
 	if (!may_send(claims->scopes, "SMTP.Send", account))
-		return CLAIMS_NO_ROLE;
+		return CLAIMS_NO_SCOPE;
 	return is_mine(claims->user, account->user) ? CLAIMS_UNKNOWN : CLAIMS_WRONG_PERSON;
 }
 
 /* An application whose rights are given in Exchange (RBAC for Applications) has no role in its token, so nothing is certain without one. */
 static enum claims_fault
-judge_application(const struct claims *claims, const struct conf_account *account, const char *reply)
+judge_application(const struct claims *claims, const struct conf_account *account, enum explain_token what)
 {
 	if (account->provider == CONF_MICROSOFT_HVE)
 		return CLAIMS_UNKNOWN; /* its rights are others, and its replies name them */
@@ -356,7 +341,7 @@ judge_application(const struct claims *claims, const struct conf_account *accoun
 		return CLAIMS_NO_CONSENT;
 	if (!may_send(claims->roles, "SMTP.SendAsApp", account))
 		return CLAIMS_NO_ROLE;
-	return claims_concerned(reply) ? CLAIMS_NO_MAILBOX : CLAIMS_NO_PRINCIPAL;
+	return what == EXPLAIN_LOGIN ? CLAIMS_NO_PRINCIPAL : CLAIMS_UNKNOWN;
 }
 
 /* A service by its URL that is not one for mail. By its application id it may be any. */
@@ -366,145 +351,31 @@ is_foreign(const char *audience)
 	return strstr(audience, "://") != NULL && !is_mail(audience);
 }
 
-static enum claims_fault
-judge(const struct claims *claims, const struct conf_account *account, const char *reply)
+enum claims_fault
+claims_blame(const struct claims *claims, const struct conf_account *account, enum explain_token what)
 {
-	if (!is_microsoft(account))
+	if (what == EXPLAIN_NO_TOKEN || !claims->jwt || !is_microsoft(account))
 		return CLAIMS_UNKNOWN;
-	if (strstr(reply, "SmtpClientAuthentication is disabled") != NULL)
-		return CLAIMS_SMTP_AUTH_OFF;
-	if (!claims->jwt)
-		return CLAIMS_UNKNOWN;
+	if (what == EXPLAIN_SENDER) /* it has signed in: the token is good */
+		return claims->scopes[0] != '\0' ? CLAIMS_SEND_AS : CLAIMS_UNKNOWN;
 	if (is_foreign(claims->audience) && !is_service(claims->audience, account->host))
 		return CLAIMS_WRONG_AUDIENCE;
-	return claims->scopes[0] != '\0' ? judge_person(claims, account) : judge_application(claims, account, reply);
+	return claims->scopes[0] != '\0' ? judge_person(claims, account) : judge_application(claims, account, what);
 }
 
-typedef void tell_fn(
-    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy);
-
-static void
-tell_smtp_auth_off(
-    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
-{
-	(void)claims;
-	(void)nd_buf_adds(cause, "SMTP AUTH is switched off for the tenant or for the mailbox; signing in by OAuth "
-				 "does not get around that");
-	(void)nd_buf_addf(remedy,
-	    "in Exchange Online PowerShell: Set-CASMailbox -Identity \"%s\" -SmtpClientAuthenticationDisabled $false; "
-	    "for the whole tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false; "
-	    "it takes 5 to 10 minutes to spread; Microsoft Entra security defaults switch it off too",
-	    safe(account->user, "MAILBOX"));
-}
-
-static void
-tell_audience(
-    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
-{
-	(void)account;
-	(void)nd_buf_addf(cause, "the token is for %s: Exchange Online takes tokens for outlook.office365.com only",
-	    claims->audience);
-	(void)nd_buf_adds(remedy,
-	    "take scope out of the account's section, or set it to https://outlook.office365.com/.default "
-	    "(an application) or https://outlook.office.com/SMTP.Send (a person)");
-}
-
-static void
-tell_consent(
-    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
-{
-	const char *app = app_of(claims, account), *object = safe(claims->object, "OBJECT-ID");
-
-	(void)nd_buf_adds(cause,
-	    "the token has no role: no administrator has consented to SMTP.SendAsApp, or the application is "
-	    "given its right in Exchange (RBAC for Applications) and that is missing or has not spread");
-	(void)nd_buf_addf(remedy,
-	    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, "
-	    "Office 365 Exchange Online, Application permissions, SMTP.SendAsApp, then grant admin consent; "
-	    "or in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; "
-	    "New-ManagementRoleAssignment -Role 'Application SMTP.SendAsApp' -App %s -CustomResourceScope SCOPE",
-	    app, app, object, app);
-}
-
-static void
-tell_role(const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
+void
+claims_facts(const struct claims *claims, struct explain_facts *facts)
 {
 	const bool person = claims->scopes[0] != '\0';
 
-	(void)nd_buf_addf(cause, "the token allows %s, but not %s", person ? claims->scopes : claims->roles,
-	    person ? "SMTP.Send" : "SMTP.SendAsApp");
-	if (person)
-		(void)nd_buf_adds(remedy,
-		    "add SMTP.Send (Microsoft Graph, Delegated permissions) to the application, set scope = "
-		    "https://outlook.office.com/SMTP.Send offline_access, and sign in again");
+	if (!claims->jwt)
+		return;
+	if (claims->app[0] != '\0')
+		facts->client_id = claims->app;
+	facts->audience = claims->audience;
+	facts->rights = person ? claims->scopes : claims->roles;
+	if (!person)
+		facts->object_id = claims->object;
 	else
-		(void)nd_buf_addf(remedy,
-		    "in the Entra admin center: App registrations, %s, API permissions, APIs my organization uses, "
-		    "Office 365 Exchange Online, Application permissions, SMTP.SendAsApp, then grant admin consent",
-		    app_of(claims, account));
-}
-
-static void
-tell_person(
-    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
-{
-	const char *user = safe(account->user, "MAILBOX"), *person = safe(claims->user, "PERSON");
-
-	(void)nd_buf_addf(cause, "the token is of %s, who may not send as %s", claims->user, account->user);
-	(void)nd_buf_addf(remedy,
-	    "sign in as %s, or in Exchange Online PowerShell: "
-	    "Add-MailboxPermission -Identity \"%s\" -User \"%s\" -AccessRights FullAccess; it takes 15 to 30 minutes "
-	    "to spread",
-	    user, user, person);
-}
-
-static void
-tell_mailbox(
-    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
-{
-	(void)nd_buf_adds(cause, "the application's service principal has no right on the mailbox, or not yet");
-	(void)nd_buf_addf(remedy,
-	    "in Exchange Online PowerShell: Add-MailboxPermission -Identity \"%s\" -User %s -AccessRights FullAccess; "
-	    "changes take 15 to 30 minutes to spread",
-	    safe(account->user, "MAILBOX"), safe(claims->object, "OBJECT-ID"));
-}
-
-static void
-tell_principal(
-    const struct claims *claims, const struct conf_account *account, struct nd_buf *cause, struct nd_buf *remedy)
-{
-	const char *app = app_of(claims, account), *object = safe(claims->object, "OBJECT-ID");
-	const char *user = safe(account->user, "MAILBOX");
-
-	(void)nd_buf_adds(cause,
-	    "the token is as it should be: Exchange Online does not know the application's service principal, "
-	    "or by a wrong object id (the one of App registrations), or it has no right on the mailbox, or "
-	    "SMTP AUTH is off");
-	(void)nd_buf_addf(remedy,
-	    "in Exchange Online PowerShell: New-ServicePrincipal -AppId %s -ObjectId %s; "
-	    "Add-MailboxPermission -Identity \"%s\" -User %s -AccessRights FullAccess; "
-	    "if Get-ServicePrincipal shows another ObjectId for it, first: Remove-ServicePrincipal -Identity %s; "
-	    "changes take 15 to 30 minutes to spread; "
-	    "also see Get-CASMailbox -Identity \"%s\" | Format-List SmtpClientAuthenticationDisabled",
-	    app, object, user, object, app, user);
-}
-
-enum claims_fault
-claims_blame(const struct claims *claims, const struct conf_account *account, const char *reply, struct nd_buf *cause,
-    struct nd_buf *remedy)
-{
-	static tell_fn *const tells[CLAIMS_FAULT_COUNT] = {
-		[CLAIMS_SMTP_AUTH_OFF] = tell_smtp_auth_off,
-		[CLAIMS_WRONG_AUDIENCE] = tell_audience,
-		[CLAIMS_NO_CONSENT] = tell_consent,
-		[CLAIMS_NO_ROLE] = tell_role,
-		[CLAIMS_WRONG_PERSON] = tell_person,
-		[CLAIMS_NO_MAILBOX] = tell_mailbox,
-		[CLAIMS_NO_PRINCIPAL] = tell_principal,
-	};
-	const enum claims_fault fault = judge(claims, account, reply);
-
-	if (tells[fault] != NULL)
-		tells[fault](claims, account, cause, remedy);
-	return fault;
+		facts->person = claims->user[0] != '\0' ? claims->user : facts->user;
 }

@@ -10,6 +10,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/explain.h"
 #include "common/mem.h"
 #include "daemon/core/conf.h"
 
@@ -29,6 +30,7 @@ void claims_read(const struct nd_secret *token, struct claims *out);
 /* For people: what it is for, who it is of, what it allows, and more than it needs to. now: the wall clock; fresh: it was issued just now, so its
  * times tell how this host's clock goes. */
 void claims_write(const struct claims *claims, nd_unix now, bool fresh, struct nd_buf *out);
+bool claims_broad(const struct claims *claims); /* it allows more than sending */
 /* How far this host's clock is ahead of the issuer's, as far as a fresh token can tell; 0: not noticeably. */
 nd_ms claims_ahead(const struct claims *claims, nd_unix now);
 
@@ -36,23 +38,25 @@ nd_ms claims_ahead(const struct claims *claims, nd_unix now);
 enum nd_err claims_check(
     const struct claims *claims, const struct conf_account *account, nd_unix now, struct nd_why *why) ND_MUST_CHECK;
 
-/* Why the server refused a token that the provider has just issued. */
+/* Why the server refused a token that the provider has just issued. The words for it are a row of the table of explanations each, found by
+ * CLAIMS_WORDS and the name. */
 enum claims_fault {
-	CLAIMS_UNKNOWN, /* nothing more than the server's words: ask the table of explanations */
-	CLAIMS_SMTP_AUTH_OFF,
+	CLAIMS_UNKNOWN, /* nothing more than the server's words */
 	CLAIMS_WRONG_AUDIENCE,
 	CLAIMS_NO_CONSENT,   /* an application's token without any role */
-	CLAIMS_NO_ROLE,      /* it has others, but not the one for SMTP; or no such scope */
+	CLAIMS_NO_ROLE,      /* it has others, but not the one for SMTP */
+	CLAIMS_NO_SCOPE,     /* the same of a person's */
 	CLAIMS_WRONG_PERSON, /* somebody else's token, without a right on the mailbox */
-	CLAIMS_NO_MAILBOX,   /* the application is known, but has no right on the mailbox */
 	CLAIMS_NO_PRINCIPAL, /* all is there: the server does not know the application, or by a wrong object id */
+	CLAIMS_SEND_AS,      /* a person's: signed in, and not allowed to send as From */
 	CLAIMS_FAULT_COUNT
 };
+#define CLAIMS_WORDS "token fault " /* "token fault no-role" */
 const char *claims_fault_name(enum claims_fault fault);
-/* Of a refusal behind the sign-in: is it one that the token helps to explain? */
-bool claims_concerned(const char *reply);
-/* cause, remedy: added to unless the fault is UNKNOWN; remedies have the commands, filled in. */
-enum claims_fault claims_blame(const struct claims *claims, const struct conf_account *account, const char *reply,
-    struct nd_buf *cause, struct nd_buf *remedy);
+/* what: the refusal is about, by its row in the table; of any other the token says nothing. */
+enum claims_fault claims_blame(
+    const struct claims *claims, const struct conf_account *account, enum explain_token what);
+/* What the token knows for the commands of a remedy. Borrowed of it. For operators only. */
+void claims_facts(const struct claims *claims, struct explain_facts *facts);
 
 #endif

@@ -205,22 +205,6 @@ engine_put_back(
 		sched_back(&account->sched, job, due);
 }
 
-/* What to do about it: a refused token often says itself what is missing. */
-static const char *
-remedy_of(const struct engine_account *account, const struct health_fault *fault, const char *words,
-    const struct nd_why *why, struct nd_buf *out)
-{
-	struct nd_buf remedy;
-
-	nd_buf_init(&remedy, HINT_LIMIT);
-	if (account->claims && engine_by_token(account) &&
-	    (strcmp(fault->reason, "auth-refused") == 0 || claims_concerned(words)) &&
-	    claims_blame(account->claims, account->conf, words, out, &remedy) != CLAIMS_UNKNOWN)
-		(void)nd_buf_addf(out, "; %s", nd_buf_text(&remedy));
-	nd_buf_done(&remedy);
-	return out->len > 0 ? nd_buf_text(out) : hint_of(account->conf, HINT_OPERATOR, words, why, out);
-}
-
 /* The account's own fault, in words, from a reply or a failure. */
 void
 engine_blame(struct engine *engine, struct engine_account *account, struct health_fault fault,
@@ -235,7 +219,7 @@ engine_blame(struct engine *engine, struct engine_account *account, struct healt
 		(void)snprintf(words, sizeof(words), "%s", why ? why->text : "");
 	nd_buf_init(&hint, HINT_LIMIT);
 	fault.detail = words;
-	fault.hint = remedy_of(account, &fault, words, why, &hint);
+	fault.hint = hint_by_token(account->conf, engine_by_token(account) ? account->claims : NULL, words, why, &hint);
 	if (fault.state == HEALTH_HELD)
 		fault.quiet = spread_until(account->conf, words, account->changed, now);
 	if (fault.quiet != 0) {

@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/explain.h"
+#include "daemon/core/claims.h"
 #include "daemon/core/conf.h"
 #include "daemon/core/health.h"
 
@@ -22,6 +23,14 @@ void hint_facts(const struct conf_account *account, enum hint_for reader, const 
 /* The remedy for `words` by the table of explanations, else the failure's own (why NULL: none). Returns the text in `out`, "" none. */
 const char *hint_of(const struct conf_account *account, enum hint_for reader, const char *words,
     const struct nd_why *why, struct nd_buf *out);
+
+/* The same for operators, of an account whose token was refused: often that says itself what is missing, and its ids are those of the commands.
+ * claims NULL: nothing is known of the token. */
+const char *hint_by_token(const struct conf_account *account, const struct claims *claims, const char *words,
+    const struct nd_why *why, struct nd_buf *out);
+/* The row that speaks of `words` by the token (NULL: none), whose facts are added. */
+const struct explain_row *hint_token_row(
+    const struct conf_account *account, const struct claims *claims, const char *words, struct explain_facts *facts);
 
 /* The same of what an account meets now: all that is known of it to operators, to others what the table has for its words. */
 const char *hint_of_health(

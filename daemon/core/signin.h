@@ -53,7 +53,7 @@ bool signin_who(const struct nd_secret *jwt, char *out, size_t size);
 /* What is worth knowing of a sign-in that worked. */
 struct signin_note {
 	const char *code; /* NULL: none */
-	char detail[600], hint[240];
+	char detail[600], hint[800];
 };
 #define SIGNIN_NOTES 2
 /* ND_ELOGIN: it is of no use, it cannot be renewed. */

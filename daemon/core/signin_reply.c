@@ -4,6 +4,7 @@
 
 #include "common/idn.h"
 #include "common/json.h"
+#include "daemon/core/hint.h"
 #include "daemon/core/jwt.h"
 #include "daemon/core/oauth_inner.h"
 
@@ -150,6 +151,22 @@ signin_who(const struct nd_secret *jwt, char *out, size_t size)
 
 /* --- what it is worth --- */
 
+/* The same words as when the server refuses that person's token. */
+static void
+tell_rights(const struct conf_account *account, const char *who, struct signin_note *note)
+{
+	struct explain_facts facts;
+	struct hint_room room;
+	struct nd_buf hint;
+
+	nd_buf_init(&hint, HINT_LIMIT);
+	hint_facts(account, HINT_OPERATOR, "", &room, &facts);
+	facts.person = who;
+	(void)explain_hint(CLAIMS_WORDS "wrong-person", &facts, EXPLAIN_EN, &hint);
+	(void)snprintf(note->hint, sizeof(note->hint), "%s", nd_buf_text(&hint));
+	nd_buf_done(&hint);
+}
+
 bool
 signin_foreign(const struct conf_account *account, const char *who, struct signin_note *note)
 {
@@ -158,10 +175,11 @@ signin_foreign(const struct conf_account *account, const char *who, struct signi
 	note->code = "signed-in-as";
 	(void)snprintf(note->detail, sizeof(note->detail), "account %s: signed in as %s, but the mailbox is %s",
 	    account->name, who, account->user);
-	(void)snprintf(note->hint, sizeof(note->hint), "%s",
-	    account->provider <= CONF_MICROSOFT_HVE ? "whoever signed in needs the right Send As on that mailbox: "
-						      "Add-RecipientPermission; else sign in as that mailbox"
-						    : "sign in as that mailbox, or set user to the one that signed in");
+	if (account->provider <= CONF_MICROSOFT_HVE)
+		tell_rights(account, who, note);
+	else
+		(void)snprintf(
+		    note->hint, sizeof(note->hint), "sign in as that mailbox, or set user to the one that signed in");
 	return true;
 }
 

@@ -136,6 +136,7 @@ class Tokens:
 
     def __init__(self, life, form, pad):
         self.life, self.form, self.pad = life, form, pad
+        self.roles = ["SMTP.SendAsApp"]
         self.expiry = {}
         self.lock = threading.Lock()
 
@@ -155,7 +156,7 @@ class Tokens:
         header = {"typ": "JWT", "alg": "RS256", "kid": "stand-in"}
         claims = {"aud": "https://outlook.office365.com", "iss": f"https://sts.windows.net/{TENANT}/", "iat": now,
                   "nbf": now, "exp": now + self.life, "app_displayname": "notifyd", "appid": CLIENT_ID, "idtyp": "app", "oid": OBJECT_ID,
-                  "roles": ["SMTP.SendAsApp"], "tid": TENANT, "uti": secrets.token_urlsafe(16), "ver": "1.0"}
+                  "roles": self.roles, "tid": TENANT, "uti": secrets.token_urlsafe(16), "ver": "1.0"}
         if self.pad:
             claims["xms_pad"] = "x" * self.pad
         parts = [json.dumps(part).encode() for part in (header, claims)] + [secrets.token_bytes(256)]

@@ -28,7 +28,7 @@ ask(struct explain_table *table, const char *text)
 
 	must(explain_find(table, text, &facts, found) <= EXPLAIN_FOUND);
 	nd_buf_init(&out, 1 << 20);
-	explain_json(table, text, &facts, EXPLAIN_JA, &out);
+	explain_json(table, text, NULL, &facts, EXPLAIN_JA, &out);
 	must(out.failed || nd_str_utf8(nd_buf_text(&out), out.len));
 	nd_buf_done(&out);
 	explain_free(table);

@@ -118,6 +118,22 @@ class Doctor(Probes):
         self.assertEqual(clock['level'], 'fail')
         self.assertIn('10 minutes', clock['remedy'])
 
+    def test_what_only_a_message_would_prove_is_said_at_the_end(self):
+        fake, relay = self.stand_in(), self.lenient()
+        for config, end in ((self.microsoft(fake), ', as far as can be seen without a message'), (PLAIN % ('p', relay.port, NO_TLS), '')):
+            d = self.daemon(config if end else HEAD + config, start=False)
+            done = self.ctl(d, 'doctor', '--config', d.config, socket=d.folder + '/gone.sock')
+            self.assertRegex(done.stdout.splitlines()[-1], r'^[0-9]+ to be mended, [0-9]+ to be looked at%s$' % end, done)
+
+    def test_a_token_that_can_do_more_than_send_is_to_be_looked_at(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake), start=False)
+        self.assertNotIn('token', [line['check'] for line in self.doctor(d, '--config', d.config)])
+        fake.provider.tokens.roles.append('Directory.Read.All')
+        token = self.find(self.doctor(d, '--config', d.config), 'token', 'can also read your directory (Directory.*)')
+        self.assertEqual(token['level'], 'warn')
+        self.assertIn('API permissions', token['remedy'])
+
     def test_inspected_tls_is_named(self):
         fake = self.stand_in()
         d = self.daemon(self.microsoft(fake).replace('\nca_file', '\ntoken_ca_file'), start=False)

@@ -8,6 +8,8 @@ import tempfile
 import unittest
 
 from notifyd import NOTIFYCTL, ProgramTest, until
+from test_faults import provider
+from test_probe import Probes
 
 CONFIG = '''
 [daemon]
@@ -153,6 +155,29 @@ class TheTable(ProgramTest):
         self.assertEqual(done.returncode, 0, done)
         self.assertIn('  command  Add-MailboxPermission -Identity alerts@contoso.com', done.stdout)
         self.assertEqual(ctl('--socket', self.notifyd.socket, 'explain', '--account', 'none', WRONG).returncode, 65)
+
+
+class TheToken(Probes):
+    """Of an account whose token was refused, the token itself says why."""
+    def test_operators_are_told_what_the_token_says_and_in_their_language(self):
+        fake = self.stand_in()
+        fake.provider.faults['AUTH'] = '535 5.7.3 Authentication unsuccessful [X]'
+        d = self.daemon(self.microsoft(fake), start=False).long_in_use().start()
+        job = d.submit(to=['ops@contoso.example'], text='x')
+        until(lambda: d.account('m')['state'] == 'held', 'the account is held')
+        told = d.post('/v1/explain', {'text': WRONG, 'account': 'm'}, True).json['matches']
+        self.assertEqual([(m['id'], m.get('token')) for m in told[:2]], [('token-no-principal', True), ('exo-auth-unsuccessful', None)])
+        command = 'New-ServicePrincipal -AppId %s -ObjectId %s' % (fake.facts['client_id'], provider.OBJECT_ID)
+        self.assertIn(command, told[0]['commands'])
+        told = d.post('/v1/explain', {'text': WRONG, 'account': 'm'}, False)
+        self.assertEqual(told.json['matches'][0]['id'], 'exo-auth-unsuccessful')
+        self.assertNotIn(provider.OBJECT_ID, told.body.decode())
+        # the hints of accounts and jobs too, though the daemon's own are English
+        for words in (('status',), ('account', 'show', 'm'), ('show', job)):
+            shown = ctl('--socket', d.socket, *words, env={'LC_ALL': 'ja_JP.UTF-8'}).stdout
+            self.assertIn('トークンに問題はありません。', shown, words)
+            self.assertIn(command, shown, words)
+        self.assertNotIn('token-', json.dumps(d.post('/v1/explain', {'text': DISABLED, 'account': 'm'}, True).json))
 
 
 class TheClient(unittest.TestCase):

@@ -45,6 +45,9 @@ class Listening(LoginTest):
         self.assertEqual(status, 400)
         self.assertIn('Not signed in', page)
         self.assertIn('access_denied', self.finish(program, 65))
+        program = self.start('login', 'm365', encoding='utf-8', env=dict(os.environ, LC_ALL='ja_JP.UTF-8'))
+        Browser.get(self.consent(self.address(program)))
+        self.assertRegex(self.finish(program, 65), r'access_denied.*\n  hint: .*[ぁ-ん]+')
 
     def test_what_is_of_another_sign_in_does_not_end_this_one(self):
         self.open()

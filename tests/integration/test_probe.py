@@ -38,9 +38,9 @@ class Probes(test_faults.Faults):
         self.assertNotRegex(done.stderr, notifyd.SANITIZER)
         return done.returncode, lines(done.stdout)
 
-    def ctl(self, daemon, *args, socket=None):
-        env = dict(os.environ, LC_ALL='C.UTF-8', PATH='/nonexistent')
-        return subprocess.run([NOTIFYCTL, '--socket', socket or daemon.socket, *args], capture_output=True, text=True, timeout=90,
+    def ctl(self, daemon, *args, socket=None, locale='C.UTF-8'):
+        env = dict(os.environ, LC_ALL=locale, PATH='/nonexistent')
+        return subprocess.run([NOTIFYCTL, '--socket', socket or daemon.socket, *args], capture_output=True, encoding='utf-8', timeout=90,
                               check=False, env=env)
 
     def failed(self, told, step, *words):
@@ -175,7 +175,32 @@ class Ill(Probes):
         fake.provider.faults['AUTH'] = lambda *_: '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled ' \
             'for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information.'
         step = self.failed(self.ask(d), 'auth', '5.7.139')
-        self.assertIn('Set-CASMailbox -Identity "%s"' % MAILBOX, step['remedy'])
+        self.assertIn('Set-CASMailbox -Identity %s ' % MAILBOX, step['remedy'])
+
+    def test_only_a_refused_token_is_laid_to_the_service_principal(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        met = '535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated successfully.'
+        away = '535 5.7.139 Authentication unsuccessful, federated STS service was unreachable.'
+        for reply, word in (('454 4.7.0 Temporary authentication failure', 'notifyd tries'), ('421 4.3.2 Service not active', 'wait'),
+                            ('432 4.3.2 Concurrent connections limit exceeded.', 'max_connections'),
+                            ('504 5.7.4 Unrecognized authentication type', 'security = starttls'),
+                            ('501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid', 'whole address'),
+                            (met, 'policy'), (away, 'federation server')):
+            fake.provider.faults['AUTH'] = lambda *_, reply=reply: reply
+            with self.subTest(reply):
+                step = self.failed(self.ask(d), 'auth', reply[4:9])
+                self.assertIn(word, step['remedy'])
+                for strange in ('ServicePrincipal', 'as it should be'):
+                    self.assertNotIn(strange, step['cause'] + step['remedy'])
+
+    def test_a_sender_that_is_refused_has_its_command_filled_in(self):
+        fake = self.stand_in()
+        fake.provider.faults['END'] = lambda *_: '554 5.2.252 SendAsDenied; alerts@contoso.example not allowed to send as x'
+        d = self.daemon(self.microsoft(fake))
+        remedy = self.failed(self.ask(d), 'send', '5.2.252')['remedy']
+        for trustee in (MAILBOX, test_faults.provider.OBJECT_ID):
+            self.assertIn('Add-RecipientPermission -Identity %s -AccessRights SendAs -Trustee %s' % (MAILBOX, trustee), remedy)
 
     def test_a_permission_that_lacks_shows_behind_the_message_alone(self):
         fake = self.stand_in()
@@ -184,7 +209,7 @@ class Ill(Probes):
         self.failed(self.ask(d), 'send', '5.2.252')
         fake.provider.faults['END'] = lambda *_: LOGON
         step = self.failed(self.ask(d), 'send', 'MapiExceptionLogonFailed')
-        self.assertIn('Add-MailboxPermission -Identity "%s" -User %s -AccessRights' % (MAILBOX, test_faults.provider.OBJECT_ID), step['remedy'])
+        self.assertIn('Add-MailboxPermission -Identity %s -User %s -AccessRights' % (MAILBOX, test_faults.provider.OBJECT_ID), step['remedy'])
 
 
 class Client(Probes):
@@ -201,13 +226,27 @@ class Client(Probes):
         done = self.ctl(d, 'account', 'test', 'm')
         self.assertEqual(done.returncode, 69, done)
         self.assertRegex(done.stdout, r'✗ auth +\d+ ms  .*5\.7\.3')
-        self.assertIn('  remedy: in Exchange Online PowerShell: New-ServicePrincipal', done.stdout)
+        self.assertIn('in Exchange Online PowerShell: New-ServicePrincipal', done.stdout)
         self.assertEqual(self.ctl(d, 'account', 'test', 'nobody').returncode, 65)
         self.assertEqual(self.ctl(d, 'account', 'test', 'm', '--no-send', '--to', 'a@b.example').returncode, 64)
         self.assertEqual(self.ctl(d, 'account', 'show', 'm', '--no-send').returncode, 64)
         done = subprocess.run([NOTIFYCTL, '--socket', d.socket, 'account', 'test', 'm'], capture_output=True, text=True, timeout=90,
                               check=False, env={'LC_ALL': 'C'})
         self.assertRegex(done.stdout, r'(?m)^FAIL auth')
+
+    def test_causes_and_remedies_are_told_in_the_language_of_the_locale(self):
+        fake = self.stand_in()
+        fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
+        d = self.daemon(self.microsoft(fake))
+        command = 'New-ServicePrincipal -AppId %s -ObjectId %s' % (fake.facts['client_id'], test_faults.provider.OBJECT_ID)
+        for words, socket in ((('account', 'test', 'm'), None), (('account', 'test', 'm', '--config', d.config), d.folder + '/gone.sock'),
+                              (('doctor',), None)):
+            done = self.ctl(d, *words, socket=socket, locale='ja_JP.UTF-8')
+            self.assertIn(command, done.stdout, words)
+            self.assertIn('反映には 15 ～ 30 分かかります。', done.stdout, words)
+            self.assertEqual('トークンに問題はありません。' in done.stdout, words[0] == 'account', done)    # the doctor tells no cause
+            done = self.ctl(d, *words, socket=socket)
+            self.assertNotIn('反映', done.stdout, words)
 
     def test_notifyctl_tests_what_is_not_in_use_with_and_without_a_daemon(self):
         fake = self.stand_in()

@@ -136,6 +136,28 @@ class Setup(ProgramTest):
             self.assertIn(said, done.stderr)
         self.assertEqual(os.listdir(self.folder), [])
 
+    def test_settings_are_checked_with_the_configuration_that_they_join(self):
+        config = os.path.join(self.folder, 'notifyd.conf')
+        os.mkdir(os.path.join(self.folder, 'conf.d'))
+        beside = os.path.join(self.folder, 'conf.d', 'other.conf')
+        relay = '[account %s]\nprovider = smtp\nhost = relay.example.com\nfrom = a@b.example\nauth = none\nsecurity = starttls\n'
+        clash = 'password = env:NO_SUCH\n'    # of a section with that name, which the new one is read into
+        words = ['smtp', *MAIL, '--grant', 'none', '--host', 'relay.example.com', '--name', 'new', '--config', config]
+        for path, text, code, said in ((config, relay % 'new' + clash, 78, '[account new] password'), (beside, relay % 'new' + clash, 78, 'other.conf'),
+                                       (config, '[daemon]\naccounts = old\n' + relay % 'old', 0, '[daemon] accounts does not name new'),
+                                       (config, '[daemon]\naccounts = old, new\n' + relay % 'old', 0, '')):
+            for old in (config, beside):
+                with open(old, 'w', encoding='utf-8') as file:
+                    file.write(text if old == path else '')
+            done = self.run_setup(*words, '--yes')
+            self.assertEqual(done.returncode, code, done)
+            self.assertIn(said, done.stderr)
+            self.assertEqual(done.stderr == '', said == '', done)
+            self.assertEqual(sorted(os.listdir(os.path.join(self.folder, 'conf.d'))), ['new.conf', 'other.conf'][code != 0:])
+        if code == 0:
+            check = subprocess.run([notifyd.NOTIFYD, '--check', '--config', config], capture_output=True, text=True, check=False)
+            self.assertEqual(check.returncode, 0, check)
+
     def test_what_others_put_into_the_temporary_folder_does_not_matter(self):
         program = os.path.join(self.folder, 'notifyd')    # tells where the settings are that it checks
         told = os.path.join(self.folder, 'told')
@@ -191,11 +213,20 @@ class Setup(ProgramTest):
         while 'not yet: queued' not in said:
             said = process.stderr.readline()
             self.assertNotEqual(said, '')
-        self.assertIn('Add-MailboxPermission -Identity "%s" -User %s -AccessRights' % (provider.MAILBOX, provider.OBJECT_ID), process.stderr.readline())
+        self.assertIn('Add-MailboxPermission -Identity %s -User %s -AccessRights' % (provider.MAILBOX, provider.OBJECT_ID), process.stderr.readline())
         fake.provider.faults.clear()
         out, _ = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 0, out)
         self.assertIn('delivered', out)
+
+    def test_resume_sends_to_the_accounts_own_mailbox_where_nobody_else_is_named(self):
+        fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)
+        self.addCleanup(fake.close)
+        d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', secret=fake.facts['secret']))
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'm'], capture_output=True, text=True, check=False,
+                              timeout=120)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual([mail['to'] for mail in fake.journal('mail')], [[provider.MAILBOX]])
 
     def test_resume_ends_with_a_real_mail(self):
         fake = provider.StandIn(os.path.join(self.folder, 'fake'), ttl=3600)

@@ -196,7 +196,8 @@ class Code(SignInTest):
         warnings = self.sign_in()['warnings']
         self.assertEqual([w['code'] for w in warnings], ['signed-in-as', 'scope-reduced'])
         self.assertIn('boss@contoso.example', warnings[0]['detail'])
-        self.assertIn('Send As', warnings[0]['hint'])
+        for right in ('Add-MailboxPermission -Identity', 'Add-RecipientPermission -Identity'):
+            self.assertIn(right, warnings[0]['hint'])
         self.assertIn('SMTP.Send', warnings[1]['detail'])
         self.assertIn('signed-in-as', [w['code'] for w in self.d.status()['warnings']])
 

@@ -299,6 +299,25 @@ what_is_known_of_the_account_is_filled_in(void **state)
 	assert_non_null(strstr(hint("AADSTS90002: no tenant", &facts), "TENANT-ID"));
 }
 
+/* Each cloud and each grant has a scope of its own, which the account knows; a redirect URI is the account's. */
+static void
+no_cloud_is_told_the_scope_of_another(void **state)
+{
+	struct explain_facts facts = {
+		.provider = "microsoft-usgov", .account = "gov", .redirect_uri = "http://localhost:8400/cb"
+	};
+	static const char *const replies[] = { "AADSTS70011: scope", "AADSTS500011: resource", "AADSTS90009: itself",
+		"invalid_scope", "token fault wrong-audience", "token fault no-scope" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+		assert_non_null(strstr(hint(replies[i], &facts), "take scope out of the section of account gov"));
+		assert_null(strstr(hint(replies[i], &facts), "https://"));
+	}
+	assert_non_null(strstr(hint("AADSTS50011: redirect", &facts), "register http://localhost:8400/cb as"));
+	assert_non_null(strstr(hint("AADSTS50011: redirect", NULL), "register http://localhost as"));
+}
+
 static void
 rows_of_another_provider_are_left_out(void **state)
 {
@@ -324,8 +343,8 @@ json_tells_all_rows_that_fit(void **state)
 	(void)state;
 	nd_buf_init(&out, 65536);
 	explain_json(explain_used(),
-	    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", &facts,
-	    EXPLAIN_JA, &out);
+	    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", NULL,
+	    &facts, EXPLAIN_JA, &out);
 	assert_int_equal(json_read(&tree, nd_buf_text(&out), out.len, &json_limits_small, NULL, &why), ND_OK);
 	assert_string_equal(json_get_text(tree.root, "lang"), "ja");
 	match = json_get(tree.root, "matches")->child;
@@ -339,9 +358,17 @@ json_tells_all_rows_that_fit(void **state)
 	assert_string_equal(json_get_text(match->next->next, "id"), "exo-auth-setting");
 	json_done(&tree);
 	nd_buf_clear(&out);
-	explain_json(explain_used(), "nothing of that", NULL, EXPLAIN_EN, &out);
+	explain_json(explain_used(), "nothing of that", NULL, NULL, EXPLAIN_EN, &out);
 	assert_non_null(strstr(nd_buf_text(&out), "\"matches\":[]}\n"));
 	nd_buf_done(&out);
+}
+
+static char *
+messages_in_japanese(const char *name)
+{
+	static char ja[] = "ja_JP.UTF-8", c[] = "C", none[] = "";
+
+	return strcmp(name, "LC_MESSAGES") == 0 ? ja : strcmp(name, "LANG") == 0 ? c : none;
 }
 
 static void
@@ -355,6 +382,7 @@ the_language_is_read_from_locales_and_http(void **state)
 	assert_int_equal(explain_lang_of("C"), EXPLAIN_EN);
 	assert_int_equal(explain_lang_of(""), EXPLAIN_EN);
 	assert_int_equal(explain_lang_of(NULL), EXPLAIN_EN);
+	assert_int_equal(explain_lang_here(messages_in_japanese), EXPLAIN_JA);
 }
 
 /* -- files -- */
@@ -527,6 +555,7 @@ main(void)
 		cmocka_unit_test(patterns_that_would_fit_everything_are_faults),
 		cmocka_unit_test(no_pattern_takes_long),
 		cmocka_unit_test(what_is_known_of_the_account_is_filled_in),
+		cmocka_unit_test(no_cloud_is_told_the_scope_of_another),
 		cmocka_unit_test(rows_of_another_provider_are_left_out),
 		cmocka_unit_test(json_tells_all_rows_that_fit),
 		cmocka_unit_test(the_language_is_read_from_locales_and_http),
