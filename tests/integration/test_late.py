@@ -171,8 +171,9 @@ class Late(ProgramTest):
             at = image.index(job.encode()) + 28
             file.seek(at)
             file.write(struct.pack('=I', struct.unpack('=I', image[at:at + 4])[0] + 4 * 120))
-        d.start()
         self.relay.gate.set()
+        until(lambda: len(self.relay.mails) == 1, 'the relay has what was under way')    # before the next one comes
+        d.start()
         self.assertTrue(d.final(job)['uncertain'])
         until(lambda: len(self.relay.mails) == 2, 'the relay has it twice')
         first, second = [texts(content)[0].split('\n\n')[0].replace('\n', ' ') for _, content in self.relay.mails]
