@@ -12,6 +12,7 @@ from test_intake import LINED, MAIL
 from test_paced import CONFIG, JOB, Limits, run
 
 REFUSED, LATER = '550 5.1.1 <ops@contoso.example>: Recipient address rejected', '451 4.3.0 try again later'
+STANDING = ('queued', 'sending')    # after a second its first try is over, or not
 
 
 class Waiting(Limits):
@@ -51,13 +52,15 @@ class Waiting(Limits):
         self.assertIn('5.1.1', json.dumps(reply.json))
         self.relay.faults['RCPT'] = LATER
         reply = d.post('/v1/messages?to=ops@contoso.example&wait=1', message, True, headers=MAIL, timeout=120)
-        self.assertEqual((reply.status, reply.json['state']), (202, 'queued'), reply)
+        self.assertEqual(reply.status, 202, reply)
+        self.assertIn(reply.json['state'], STANDING)
         self.assert_problem(d.post('/v1/messages?to=ops@contoso.example&wait=0', message, True, headers=MAIL), 400, 'invalid-value', 'wait')
 
     def test_when_the_time_is_up_the_next_try_and_its_reason_are_told(self):
         d = self.started('', self.lenient(faults={'RCPT': LATER}))
         reply, job = self.submit(d, 1)
-        self.assertEqual((reply.status, job['state']), (202, 'queued'), job)
+        self.assertEqual(reply.status, 202, job)
+        self.assertIn(job['state'], STANDING)
         until(lambda: d.job(job['id'])['attempt_count'], 'it was tried')
         reply = d.get('/v1/jobs/%s?wait=1' % job['id'], True)
         self.assertEqual(reply.status, 202, reply)
