@@ -50,7 +50,7 @@ class Ends(EndsTest):
 
     def test_a_sign_in_runs_out_while_its_request_is_under_way(self):
         self.open('device_code')
-        hold, login = self.begin_device(device_life=3)
+        hold, login = self.begin_device(device_life=10)    # its first request comes after a second
         self.put('hold', '')
         self.assert_problem(self.end(login, wait=60), 422, 'login-failed', 'not finished in time')
         self.assertTrue(self.fake.journal('held'), 'its request is under way')
