@@ -16,6 +16,12 @@ class Reports(Limits):
         return self.daemon((CONFIG % (fake.port, '')).replace(
             '[daemon]\n', '[daemon]\nadmin_to = admin@contoso.example\nreport_every = %s\n' % every) + more)
 
+    def hurry(self, d):
+        """From the next start on."""
+        with open(d.config, encoding='utf-8') as file:
+            config = file.read()
+        d.configure(config.replace('report_every = 5m\n', 'report_every = 1s\n'))
+
     def own(self, d):
         return d.get('/v1/jobs?source=notifyd', True).json['jobs']
 
@@ -116,10 +122,14 @@ class Reports(Limits):
         self.assertEqual([job['subject'] for job in self.own(d)], ['notifyd: 1 message could not be delivered'] * 2)
 
     def test_one_that_finds_the_queue_full_is_kept_until_there_is_room(self):
-        d = self.refusing(lambda rest: 'gone@' in rest, every='5s', more='[queue]\nmax_jobs = 1\n')
+        d = self.refusing(lambda rest: 'gone@' in rest, every='5m', more='[queue]\nmax_jobs = 1\n')
         gone = d.submit(**dict(JOB, to=['gone@contoso.example']))
         self.assertEqual(d.final(gone)['state'], 'failed')
         waiting = d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z'))
+        self.assertEqual(self.own(d), [])
+        self.hurry(d)
+        d.kill()
+        d.start()
         until(lambda: "a mail of notifyd's own is not taken" in d.tail(), 'it is refused')
         self.assertEqual(d.post('/v1/jobs/%s/cancel' % waiting, None, True).status, 200)
         d.stop()    # else it is tried again after a minute
@@ -149,7 +159,7 @@ class Reports(Limits):
         self.assertIn(late, texts)
 
     def refused_and_killed(self, **job):
-        d = self.refusing(lambda rest: 'gone@' in rest, every='5s')
+        d = self.refusing(lambda rest: 'gone@' in rest, every='5m')
         gone = d.submit(**dict(JOB, **job))
         ended = d.final(gone)
         self.assertEqual(self.own(d), [])
@@ -164,6 +174,7 @@ class Reports(Limits):
     def test_a_crash_forgets_none_and_tells_none_twice(self):
         d, gone, ended = self.refused_and_killed(to=['gone@contoso.example'])
         self.assertEqual(ended['state'], 'failed')
+        self.hurry(d)
         d.start()
         text = self.reported(d)
         for word in (gone, 'Disk', 'gone@contoso.example: refused: 550 5.1.1 no such user', 'could not deliver 1 message'):
@@ -178,6 +189,7 @@ class Reports(Limits):
     def test_a_crash_forgets_no_recipient_of_a_job_that_others_got(self):
         d, gone, ended = self.refused_and_killed(to=['gone@contoso.example', 'ops@contoso.example'])
         self.assertEqual(ended['state'], 'delivered')
+        self.hurry(d)
         d.start()
         self.assertIn(gone, self.reported(d))
 
@@ -188,6 +200,7 @@ class Reports(Limits):
         self.assertEqual(d.post('/v1/jobs/%s/retry' % gone, None, True).status, 200)
         self.assertEqual(d.final(gone)['state'], 'delivered')
         d.kill()
+        self.hurry(d)
         d.start()
         self.relay.faults['RCPT'] = lambda rest: '550 5.1.1 no such user' if 'gone@' in rest else None
         other = d.submit(**dict(JOB, to=['gone@contoso.example']))
