@@ -120,6 +120,19 @@ foreign(const struct setup *setup)
 	return address != NULL && user != NULL && !nd_str_eq_nocase(address, user);
 }
 
+/* By which anybody may sign in, of whatever tenant. */
+static bool
+tenants(const struct setup *setup)
+{
+	static const char *const words[] = { "common", "organizations", "consumers" };
+	const char *tenant = setup->value[SETUP_TENANT];
+
+	for (size_t i = 0; tenant != NULL && i < sizeof(words) / sizeof(words[0]); i++)
+		if (nd_str_eq_nocase(tenant, words[i]))
+			return true;
+	return false;
+}
+
 static bool
 concerns(const struct setup_line *line, const struct setup *setup)
 {
@@ -127,7 +140,8 @@ concerns(const struct setup_line *line, const struct setup *setup)
 
 	return (line->ways & 1u << setup->way) != 0 && !(line->ways & (hve ? SETUP_NOT_HVE : SETUP_ONLY_HVE)) &&
 	       !(line->ways & (nation ? SETUP_WORLD : SETUP_NATION)) &&
-	       ((line->ways & SETUP_FOREIGN) == 0 || foreign(setup));
+	       ((line->ways & SETUP_FOREIGN) == 0 || foreign(setup)) &&
+	       !(line->ways & (tenants(setup) ? SETUP_TENANT_OWN : SETUP_TENANT_NONE));
 }
 
 void

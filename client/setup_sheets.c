@@ -24,12 +24,16 @@
 #define HVE (APP | SETUP_ONLY_HVE)
 #define WORLD SETUP_WORLD
 #define NATION SETUP_NATION
+#define TENANT SETUP_TENANT_OWN
+#define TENANTS SETUP_TENANT_NONE
 
 /* clang-format off */
 const struct setup_line setup_sheets[] = {
 	{ MS, "Account {name}: what the administrator of Microsoft 365 does, in this order", "アカウント {name}: Microsoft 365 の管理者が行う作業 (この順序で)" },
-	{ MS | STEP, "Application. Entra admin center, App registrations, New registration: this tenant only.",
+	{ MS | TENANT | STEP, "Application. Entra admin center, App registrations, New registration: this tenant only.",
 	  "アプリケーション。Entra 管理センターの [アプリの登録] > [新規登録]。この組織のテナントのみ。" },
+	{ MS | TENANTS | STEP, "Application. Entra admin center, App registrations, New registration: for accounts of any organization. One for this tenant only goes with its ID as --tenant; with {tenant} it gives AADSTS50194.",
+	  "アプリケーション。Entra 管理センターの [アプリの登録] > [新規登録]。任意の組織のアカウントを対象にします。自組織のテナント専用のアプリケーションでは --tenant にテナント ID を指定します ({tenant} では AADSTS50194 になります)。" },
 	{ CODE, "Platform \"Mobile and desktop applications\", redirect URI http://localhost (the port is ignored, the path is not).",
 	  "プラットフォームは「モバイル アプリケーションとデスクトップ アプリケーション」、リダイレクト URI は http://localhost (ポートは無視、パスは一致が必要)。" },
 	{ DEVICE, "Authentication: \"Allow public client flows\" = Yes. Many tenants block the device code by Conditional Access: then use --grant authorization_code.",
@@ -58,8 +62,10 @@ const struct setup_line setup_sheets[] = {
 	{ PEOPLE | STEP, "Sign-in. On this host: notifyctl account login {name}, as {user}.", "サインイン。このホストで: notifyctl account login {name} ({user} として)。" },
 	{ MS | STEP, "Exchange. Exchange Online PowerShell:", "Exchange。Exchange Online PowerShell で:" },
 	{ MS, "    Install-Module ExchangeOnlineManagement", NULL },
-	{ MS | WORLD, "    Connect-ExchangeOnline -Organization '{tenant}'", NULL },
-	{ MS | NATION, "    # Connect-ExchangeOnline to tenant {tenant}, with the environment that Microsoft's manual names for this cloud: without it, it is the worldwide one", NULL },
+	{ MS | WORLD | TENANT, "    Connect-ExchangeOnline -Organization '{tenant}'", NULL },
+	{ MS | WORLD | TENANTS, "    Connect-ExchangeOnline -Organization '<ID of the tenant of {user}>'", NULL },
+	{ MS | NATION | TENANTS, "    # Connect-ExchangeOnline to the tenant of {user}, with the environment that Microsoft's manual names for this cloud: without it, it is the worldwide one", NULL },
+	{ MS | NATION | TENANT, "    # Connect-ExchangeOnline to tenant {tenant}, with the environment that Microsoft's manual names for this cloud: without it, it is the worldwide one", NULL },
 	{ HVE, "    # {user} is the High Volume Email account; it takes up to 10 applications", NULL },
 	{ HVE, "    Add-HVEAppAccess -Identity '{user}' -AppIds '{client_id}'", NULL },
 	{ APP | RBAC | USUAL, "    # Object ID under ENTERPRISE APPLICATIONS (the oid of the token); NOT the one on the overview of App registrations:", NULL },

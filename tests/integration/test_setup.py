@@ -100,6 +100,25 @@ class Setup(ProgramTest):
             self.assertEqual(done.returncode, 64, done)
             self.assertIn(said, done.stderr)
 
+    def test_an_application_for_more_than_one_tenant_is_asked_for_where_the_settings_need_one(self):
+        for tenant in ('common', 'organizations', 'Consumers', TENANT, 'contoso.example'):
+            for grant in ('authorization_code', 'device_code'):
+                for cloud in ([], ['--cloud', 'china']):
+                    with self.subTest(tenant, grant=grant, cloud=cloud):
+                        done = self.run_setup('microsoft', *MAIL, '--tenant', tenant, '--client-id', CLIENT, '--grant', grant, *cloud, '-o', '-')
+                        self.assertEqual(done.returncode, 0, done)
+                        own = tenant in (TENANT, 'contoso.example')
+                        self.assertEqual('New registration: this tenant only.' in done.stdout, own)
+                        self.assertEqual('AADSTS50194' in done.stdout, not own)
+                        self.assertEqual("Connect-ExchangeOnline -Organization '%s'" % tenant in done.stdout, own and not cloud)
+                        self.assertEqual("Connect-ExchangeOnline -Organization '<ID of the tenant of alerts@contoso.example>'" in done.stdout,
+                                         not own and not cloud)
+                        self.assertEqual('to tenant %s' % tenant in done.stdout, own and bool(cloud))
+        done = self.run_setup('microsoft', *MAIL, '--tenant', 'common', '--client-id', CLIENT, '--grant', 'device_code', '-o', '-',
+                              env={'LC_ALL': 'ja_JP.UTF-8'})
+        self.assertIn('AADSTS50194', done.stdout)
+        self.assertNotIn('この組織のテナントのみ。', done.stdout)
+
     def test_the_order_is_said_plainly(self):
         sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
         places = [sheet.index('%d. %s' % (n + 1, word)) for n, word in
