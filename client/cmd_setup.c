@@ -251,9 +251,9 @@ may_write(const char *path, bool yes, bool ask)
 	return ask && terminal_agrees(question);
 }
 
-/* A pair that is there is used: a second run with other words does not make a second key. */
+/* A pair that is there is used: a second run with other words does not make a second key. The sheet has its certificate. */
 static int
-make_pair(struct cmd *cmd, const struct setup *setup, const struct pair *pair, const char *program)
+make_pair(struct cmd *cmd, struct setup *setup, const struct pair *pair, const char *program)
 {
 	struct nd_why why;
 
@@ -262,9 +262,12 @@ make_pair(struct cmd *cmd, const struct setup *setup, const struct pair *pair, c
 	if (pair_is_there(pair, PAIR_USED)) {
 		writer_line(&cmd->err, WRITER_PLAIN, "%s and %s are there, and are used", pair->path[PAIR_USED].key,
 		    pair->path[PAIR_USED].certificate);
-		return CMD_DONE;
+	} else if (pair_make(pair, program, false, PROGRAM_ON_STDERR, &why) != ND_OK) {
+		return cmd_fail(cmd, &why);
 	}
-	return pair_make(pair, program, false, PROGRAM_ON_STDERR, &why) == ND_OK ? CMD_DONE : cmd_fail(cmd, &why);
+	return pair_show(pair, program, &setup->value[SETUP_THUMBPRINT], &setup->value[SETUP_PEM], &why) == ND_OK
+		   ? CMD_DONE
+		   : cmd_fail(cmd, &why);
 }
 
 static enum nd_err

@@ -23,6 +23,8 @@ const struct setup_question setup_questions[SETUP_VALUES] = {
 	[SETUP_CLIENT_ID] = { 'c', "client_id", "the application (client) ID", false },
 	[SETUP_HOST]      = { 'h', "host",      "the mail server, with :port when it is not 587", false },
 	[SETUP_CERTIFICATE] = { '\0', "certificate", "", true }, /* made, not asked for */
+	[SETUP_THUMBPRINT] = { '\0', "thumbprint", "", true },
+	[SETUP_PEM]       = { '\0', "pem", "", true },
 	[SETUP_ADDRESS]   = { '\0', "address",   "", true },      /* taken from `from` */
 	[SETUP_PROVIDER]  = { '\0', "provider",  "", true },
 	[SETUP_EXPIRES]   = { 'e', "expires",   "the last day of the client secret, as 2027-05-01 (empty: not known yet)", true },
@@ -144,6 +146,20 @@ concerns(const struct setup_line *line, const struct setup *setup)
 	       !(line->ways & (tenants(setup) ? SETUP_TENANT_OWN : SETUP_TENANT_NONE));
 }
 
+/* As they are, to be copied. */
+static void
+put_lines(const char *text, const char *start, struct nd_buf *out)
+{
+	size_t len;
+
+	for (; *text != '\0'; text += len) {
+		len = strcspn(text, "\n");
+		len += text[len] == '\n';
+		(void)nd_buf_adds(out, start);
+		(void)nd_buf_add(out, text, len);
+	}
+}
+
 void
 setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start, struct nd_buf *out)
 {
@@ -156,6 +172,10 @@ setup_sheet(const struct setup *setup, enum explain_lang lang, const char *start
 
 		if (!concerns(line, setup))
 			continue;
+		if (line->ways & SETUP_LINES) {
+			put_lines(setup->value[SETUP_PEM] != NULL ? setup->value[SETUP_PEM] : "", start, out);
+			continue;
+		}
 		(void)nd_buf_adds(out, start);
 		if (line->ways & SETUP_STEP)
 			nd_buf_addf(out, "%u. ", ++step);

@@ -17,6 +17,8 @@ enum setup_value {
 	SETUP_HOST,
 	SETUP_EXPIRES,
 	SETUP_CERTIFICATE,
+	SETUP_THUMBPRINT,
+	SETUP_PEM,      /* lines */
 	SETUP_ADDRESS,  /* of from, without its name */
 	SETUP_PROVIDER, /* of Microsoft: of which cloud */
 	SETUP_VALUES

@@ -10,6 +10,7 @@
 #define SETUP_NATION 0x100000u      /* for the others */
 #define SETUP_FOREIGN 0x200000u     /* only where mails come from another address than the mailbox's own */
 #define SETUP_TENANT_OWN 0x400000u  /* only where the tenant is one */
+#define SETUP_LINES 0x1000000u      /* in its place the certificate, line by line */
 #define SETUP_TENANT_NONE 0x800000u /* only where it is a word for many: common and the like */
 
 struct setup_line {

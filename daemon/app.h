@@ -68,6 +68,7 @@ struct app_options {
 	bool doctor;       /* a look at the host, and nothing else */
 	bool check;
 	const char *certificate;     /* the name of a pair to make, and nothing else; NULL: none */
+	bool show;                   /* it is there: its certificate is shown */
 	const char *credentials_dir; /* with it; NULL: the installed one */
 	bool next;                   /* with it: beside the pair that is there */
 };
@@ -194,8 +195,9 @@ struct app {
 };
 
 /* app.c */
-int app_run(const struct app_options *options);               /* exit code */
-int certificate_make(const struct app_options *options);      /* certificate.c; exit code */
+int app_run(const struct app_options *options);          /* exit code */
+int certificate_make(const struct app_options *options); /* certificate.c; exit code */
+int certificate_show(const struct app_options *options);
 void app_pump(void *arg);                                     /* asks the engine what to do, soon */
 void app_wrote(struct app *app, const struct store_req *req); /* a write came back: remembers faults of the disk */
 
