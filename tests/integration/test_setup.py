@@ -71,7 +71,8 @@ class Setup(ProgramTest):
                 done = self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '--user', "o'brien@contoso.example", '-o', '-')
                 self.assertEqual(done.returncode, 0, done)
                 self.assertIn(right, done.stdout)
-                self.assertEqual('-Trustee $oid' in done.stdout, grant in ('client_credentials', 'rbac'))    # a person has none
+                self.assertEqual("\n#     Add-RecipientPermission -Identity 'alerts@contoso.example' -AccessRights SendAs -Trustee $oid\n" in done.stdout,
+                                 grant in ('client_credentials', 'rbac'), 'at once, not after half an hour in vain; a person has none')
                 self.assertIn("Set-CASMailbox -Identity 'o''brien@contoso.example'", done.stdout)
                 self.assertNotIn('SendAs', self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '--user', 'Alerts@Contoso.example',
                                                           '-o', '-').stdout.replace('SMTP.SendAsApp', ''))
