@@ -222,6 +222,12 @@ class Setup(ProgramTest):
         self.addCleanup(fake.close)
         fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
         d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', secret=fake.facts['secret']))
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.admin, 'account', 'test', 'm'], capture_output=True, text=True, check=False,
+                              env=dict(os.environ, LC_ALL='C.UTF-8'))
+        self.assertRegex(done.stdout, '(?m)^. claims .*object id %s' % provider.OBJECT_ID)    # where the sheet says it is
+        sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
+        self.assertIn('its line "claims" tells the object id that the next step needs', sheet)
+        self.assertIn("$oid = '<object id of the line claims>'", sheet)
         process = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'm', '--to', 'ops@contoso.example',
                                     '--every', '1s'],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, LC_ALL='C.UTF-8'))
