@@ -120,6 +120,16 @@ class Setup(ProgramTest):
         self.assertIn('AADSTS50194', done.stdout)
         self.assertNotIn('この組織のテナントのみ。', done.stdout)
 
+    def test_a_shared_mailbox_is_not_said_to_sign_in(self):
+        for env, licence, person in (({}, 'up to 50 GB', 'Nobody signs in as a shared mailbox'),
+                                     ({'LC_ALL': 'ja_JP.UTF-8'}, '50 GB まで', '共有メールボックスとしてはサインインできません')):
+            for grant in ('client_credentials', 'rbac', 'authorization_code', 'device_code'):
+                with self.subTest(grant, env=env):
+                    sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '-o', '-', env=env).stdout
+                    self.assertIn(licence, sheet)
+                    self.assertEqual(person in sheet, grant in ('authorization_code', 'device_code'))
+            self.assertNotIn(licence, self.run_setup('microsoft', *MAIL, *ENTRA, '--hve', '-o', '-', env=env).stdout)
+
     def test_the_order_is_said_plainly(self):
         sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
         places = [sheet.index('%d. %s' % (n + 1, word)) for n, word in
