@@ -16,18 +16,18 @@
 
 /* clang-format off */
 const struct setup_question setup_questions[SETUP_VALUES] = {
-	[SETUP_NAME]      = { 'n', "name",      "a name for the account", false },
-	[SETUP_FROM]      = { 'f', "from",      "the address mails come from, as \"Alerts <alerts@example.com>\"", false },
-	[SETUP_USER]      = { 'u', "user",      "the mailbox or user that logs in", false },
-	[SETUP_TENANT]    = { 't', "tenant",    "the Directory (tenant) ID, from the application's overview in Entra ID", false },
-	[SETUP_CLIENT_ID] = { 'c', "client_id", "the application (client) ID", false },
-	[SETUP_HOST]      = { 'h', "host",      "the mail server, with :port when it is not 587", false },
-	[SETUP_CERTIFICATE] = { '\0', "certificate", "", true }, /* made, not asked for */
-	[SETUP_THUMBPRINT] = { '\0', "thumbprint", "", true },
-	[SETUP_PEM]       = { '\0', "pem", "", true },
-	[SETUP_ADDRESS]   = { '\0', "address",   "", true },      /* taken from `from` */
-	[SETUP_PROVIDER]  = { '\0', "provider",  "", true },
-	[SETUP_EXPIRES]   = { 'e', "expires",   "the last day of the client secret, as 2027-05-01 (empty: not known yet)", true },
+	[SETUP_NAME]      = { 'n', "name",      "a name for the account", NULL },
+	[SETUP_FROM]      = { 'f', "from",      "the address mails come from, as \"Alerts <alerts@example.com>\"", NULL },
+	[SETUP_USER]      = { 'u', "user",      "the mailbox or user that logs in", NULL },
+	[SETUP_TENANT]    = { 't', "tenant",    "the Directory (tenant) ID, from the application's overview in Entra ID", NULL },
+	[SETUP_CLIENT_ID] = { 'c', "client_id", "the application (client) ID", "the client JSON of Google's console is given as the secret, and has it" },
+	[SETUP_HOST]      = { 'h', "host",      "the mail server, with :port when it is not 587", NULL },
+	[SETUP_CERTIFICATE] = { '\0', "certificate", "", NULL }, /* made, not asked for */
+	[SETUP_THUMBPRINT] = { '\0', "thumbprint", "", NULL },
+	[SETUP_PEM]       = { '\0', "pem", "", NULL },
+	[SETUP_ADDRESS]   = { '\0', "address",   "", NULL },      /* taken from `from` */
+	[SETUP_PROVIDER]  = { '\0', "provider",  "", NULL },
+	[SETUP_EXPIRES]   = { 'e', "expires",   "the last day of the client secret, as 2027-05-01", "not known yet" },
 };
 
 const struct setup_variant_row setup_variants[SETUP_VARIANTS] = {
@@ -38,14 +38,14 @@ const struct setup_variant_row setup_variants[SETUP_VARIANTS] = {
 };
 
 const struct setup_way_row setup_ways[SETUP_WAYS] = {
-	[SETUP_MS_APP] = { "microsoft", "client_credentials", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n", false },
-	[SETUP_MS_RBAC] = { "microsoft", "rbac", "m365", "nfutce", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n", false },
+	[SETUP_MS_APP] = { "microsoft", "client_credentials", "m365", "nfutcE", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n", false },
+	[SETUP_MS_RBAC] = { "microsoft", "rbac", "m365", "nfutcE", MICROSOFT "grant = client_credentials\nclient_secret = credential:{name}\n", false },
 	[SETUP_MS_APP_CERT] = { "microsoft", "client_credentials", "m365", "nfutc", MICROSOFT "grant = client_credentials\n" CERTIFICATE, true },
 	[SETUP_MS_RBAC_CERT] = { "microsoft", "rbac", "m365", "nfutc", MICROSOFT "grant = client_credentials\n" CERTIFICATE, true },
 	[SETUP_MS_CODE] = { "microsoft", "authorization_code", "m365", "nfutc", MICROSOFT "grant = authorization_code\n", false },
 	[SETUP_MS_DEVICE] = { "microsoft", "device_code", "m365", "nfutc", MICROSOFT "grant = device_code\n", false },
-	[SETUP_GOOGLE_CODE] = { "google", "authorization_code", "gmail", "nfuc",
-	  GOOGLE "auth = oauth2\ngrant = authorization_code\nclient_id = {client_id}\nclient_secret = credential:{name}\n", false },
+	[SETUP_GOOGLE_CODE] = { "google", "authorization_code", "gmail", "nfuC",
+	  GOOGLE "auth = oauth2\ngrant = authorization_code\nclient_secret = credential:{name}\n", false },
 	[SETUP_GOOGLE_SERVICE] = { "google", "jwt_bearer", "gmail", "nfu",
 	  GOOGLE "auth = oauth2\ngrant = jwt_bearer\nkey = credential:{name}-key\n", false },
 	[SETUP_GOOGLE_PASSWORD] = { "google", "password", "gmail", "nfu",
@@ -105,10 +105,12 @@ setup_fill(const struct setup *setup, const char *text, bool quoted, struct nd_b
 void
 setup_settings(const struct setup *setup, struct nd_buf *out)
 {
-	const char *expires = setup->value[SETUP_EXPIRES];
+	const char *expires = setup->value[SETUP_EXPIRES], *client = setup->value[SETUP_CLIENT_ID];
 
 	setup_fill(setup, "[account {name}]\n", false, out);
 	setup_fill(setup, setup_ways[setup->way].settings, false, out);
+	if (setup->way == SETUP_GOOGLE_CODE && client != NULL && client[0] != '\0')
+		setup_fill(setup, "client_id = {client_id}\n", false, out);
 	if (expires != NULL && expires[0] != '\0')
 		setup_fill(setup, "client_secret_expires = {expires}\n", false, out);
 }

@@ -130,6 +130,18 @@ class Setup(ProgramTest):
                     self.assertEqual(person in sheet, grant in ('authorization_code', 'device_code'))
             self.assertNotIn(licence, self.run_setup('microsoft', *MAIL, *ENTRA, '--hve', '-o', '-', env=env).stdout)
 
+    def test_googles_json_brings_the_client_id_with_it(self):
+        for language, said in (('C.UTF-8', 'client JSON'), ('ja_JP.UTF-8', 'JSON')):
+            done = self.run_setup('google', *MAIL, '-o', self.output, '--yes', env={'LC_ALL': language})
+            self.assertEqual(done.returncode, 0, done)
+            self.assertNotIn('client_id', self.text())
+            self.assertIn('client_secret = credential:gmail\n', self.text())
+            self.assertIn('notifyctl secret set gmail < client_secret_', done.stdout)
+            self.assertIn(said, done.stdout)
+        done = self.run_setup('google', *MAIL, '-o', self.output, '--yes', '--client-id', 'x.apps.googleusercontent.com')
+        self.assertIn('client_id = x.apps.googleusercontent.com\n', self.text())
+        self.assertIn('notifyctl secret set gmail', done.stdout)
+
     def test_the_order_is_said_plainly(self):
         sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
         places = [sheet.index('%d. %s' % (n + 1, word)) for n, word in
