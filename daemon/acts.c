@@ -182,6 +182,7 @@ struct single {
 
 static void
 single_left(void *context)
+	struct access_peer peer;      /* a copy: rights are asked for when it has left, too */
 {
 	struct single *single = context;
 
@@ -219,7 +220,7 @@ single_found(struct store_req *req)
 	struct nd_why why = req->why;
 
 	queue_tale_free(req);
-	if (req->err == ND_OK && single->request && !handlers_may_see(single->request, req->found))
+	if (req->err == ND_OK && !handlers_may_see(&single->peer, req->found))
 		(void)nd_fail(&why, ND_ENOTYOURS, 0, "job %s was submitted by uid %u", single->id, req->found->uid);
 	else if (req->err == ND_OK)
 		why.err = ND_OK;
@@ -253,7 +254,8 @@ act_one(struct app *app, struct http_request *request, enum job_action action)
 		return;
 	}
 	single = nd_xalloc(sizeof(*single));
-	*single = (struct single){ .app = app, .request = request, .action = action };
+	*single =
+	    (struct single){ .app = app, .request = request, .peer = *http_request_peer(request), .action = action };
 	memcpy(single->id, id, sizeof(single->id));
 	http_request_own(request, single, single_left);
 	req = nd_xalloc(sizeof(*req));

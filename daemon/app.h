@@ -557,7 +557,7 @@ extern http_handler *const handlers_routes[API_ROUTE_COUNT];
 void handlers_reply(struct http_request *request, int status, struct nd_buf *buf);
 /* Reads the job and answers with it (status 200, or 202 while it is not over and `waited`). */
 void handlers_show(struct app *app, struct http_request *request, const char *id, bool waited);
-bool handlers_may_see(const struct http_request *request, const struct queue_job *job);
+bool handlers_may_see(const struct access_peer *peer, const struct queue_job *job);
 /* The filters of a list (?state= &account= …) with the peer's rights; the texts are to be freed. */
 enum nd_err handlers_filter(
     struct app *app, const struct http_request *request, struct store_filter *filter, struct nd_why *why) ND_MUST_CHECK;
