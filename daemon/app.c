@@ -232,8 +232,9 @@ stop_late(void *arg)
 		nd_log(ND_LOG_ERR, NULL,
 		    "the queue cannot be used since its disk reported an error: notifyd ends, to be started again");
 	else
-		nd_log(ND_LOG_WARNING, NULL,
-		    "stopping although mails are under way: they are sent again after the next start");
+		nd_log(ND_LOG_WARNING, NULL, "stopping although %s",
+		    engine_busy(app->engine) > 0 ? "mails are under way: they are sent again after the next start"
+						 : "not all requests are answered");
 	loop_stop(app->loop);
 }
 

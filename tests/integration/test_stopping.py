@@ -79,5 +79,32 @@ class Many(Stopping):
         self.assertIn(b'%d jobs were changed' % (1500 - left), told)
 
 
+class Silent(Stopping):
+    def test_a_body_that_never_comes_does_not_hold_it_up(self):
+        self.d = self.daemon(CLOSED)
+        client = self.connect(b'POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n')
+        self.say_stop()
+        self.assertEqual(self.take(client), b'')
+        self.ends_by_itself()
+
+
+class SignIn(SignInTest, Stopping):
+    def test_who_asks_for_a_sign_in_just_then_is_told(self):
+        self.open('device_code')
+        self.behave(device='pending')
+        login = self.begin(mode='device').json['login']
+        clients = [self.connect(b'POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % (target, length))
+                   for target, length in ((b'/v1/logins/%s?wait=300' % login.encode(), 2), (b'/v1/accounts/m365/login', 17))]
+        self.say_stop()
+        for client, body in zip(clients, (b'{}', b'{"mode":"device"}')):
+            try:
+                client.sendall(body)
+            except BrokenPipeError:    # we were slow
+                continue
+            told = self.take(client)
+            self.assertTrue(told == b'' or told.startswith(b'HTTP/1.1 503 '), told)
+        self.ends_by_itself()
+
+
 if __name__ == '__main__':
     unittest.main()
