@@ -161,13 +161,19 @@ acts_loaded(struct app *app)
 void
 acts_end(struct app *app)
 {
+	struct app_act *list = app->acts, *act;
+	const bool dead = app->down || app->store_fault.err == ND_EDISK;
 	struct nd_why why;
-	struct app_act *act;
 
 	(void)nd_fail(&why, ND_ESTOPPING, 0, "notifyd is stopping");
-	while ((act = app->acts) != NULL) {
-		app->acts = act->next;
-		finish(act, act->before, false, &why);
+	app->acts = NULL;
+	while ((act = list) != NULL) {
+		list = act->next;
+		/* What is on its way to the disk happens: acts_stored() tells. */
+		if (act->committing && !dead)
+			keep(act);
+		else
+			finish(act, act->before, false, &why);
 	}
 }
 
@@ -176,13 +182,13 @@ acts_end(struct app *app)
 struct single {
 	struct app *app;
 	struct http_request *request; /* NULL: the client has left */
+	struct access_peer peer;      /* a copy: rights are asked for when it has left, too */
 	enum job_action action;
 	char id[ND_ULID_LEN + 1];
 };
 
 static void
 single_left(void *context)
-	struct access_peer peer;      /* a copy: rights are asked for when it has left, too */
 {
 	struct single *single = context;
 

@@ -218,6 +218,8 @@ check_stopped(struct app *app)
 	if (done && reports_last(app)) /* of what ended only now; intake counts it */
 		return;
 	/* A dead store takes no outcome any more: nothing is gained by waiting. */
+	if (app->store_fault.err == ND_EDISK)
+		acts_end(app);
 	if ((done || app->store_fault.err == ND_EDISK) &&
 	    (!app->http_server || http_server_pending(app->http_server) == 0))
 		loop_stop(app->loop);
@@ -445,6 +447,7 @@ tear_down(struct app *app)
 	worker_free(app->files);
 	watch_free(app->watch);
 	outcomes_drop(app);
+	acts_end(app);
 	feed_free(app);
 	loop_timer_free(app->engine_timer);
 	loop_timer_free(app->sweep_timer);

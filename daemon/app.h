@@ -493,7 +493,7 @@ void acts_stored(struct app *app, const char *id, enum job_state state); /* a ro
 void acts_loaded(struct app *app);                                       /* a load has ended */
 /* A failed job is queued again, for this reason (static), with the end it had. */
 void acts_again(struct app *app, const char *id, const char *reason);
-void acts_end(struct app *app); /* all are answered: notifyd stops */
+void acts_end(struct app *app); /* notifyd stops: all are answered but those whose change will still be stored */
 /* Cancels all unfinished jobs with ids below `border`, or only counts them (reason NULL). done: how many it was about, how many changed. */
 typedef void acts_bulk_done(void *arg, uint64_t matched, uint64_t changed, const struct nd_why *why);
 void acts_cancel_below(struct app *app, const char *border, const char *reason, acts_bulk_done *done, void *arg);

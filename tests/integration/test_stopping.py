@@ -106,5 +106,52 @@ class SignIn(SignInTest, Stopping):
         self.ends_by_itself()
 
 
+class Committing(Stopping):
+    def setUp(self):
+        self.named, self.go_on = threading.Event(), threading.Event()
+        self.relay = relay.Lenient(faults={'RCPT': self.slow})
+        self.addCleanup(self.relay.close)
+        self.addCleanup(self.go_on.set)
+        self.d = self.daemon(CLOSED.replace(':1\n', ':%d\n' % self.relay.port).replace('[account', '[queue]\nmin_free = 0\n[account'), start=False)
+        os.mkdir(self.d.state, 0o700)
+        done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=6m,mode=0700', 'tmpfs', self.d.state], capture_output=True, check=False)
+        if done.returncode != 0:
+            self.skipTest('no tmpfs can be mounted here: %s' % done.stderr.decode().strip())
+        self.addCleanup(subprocess.run, ['umount', '-l', self.d.state], check=True)
+        self.d.start()
+
+    def slow(self, _):
+        self.named.set()
+        self.go_on.wait(60)
+
+    def fill(self):
+        with open(os.path.join(self.d.state, 'filler'), 'wb', buffering=0) as file:
+            try:
+                while True:
+                    file.write(b'x' * 4096)
+            except OSError:
+                pass
+        job = dict(JOB, not_before=LATER, text='x' * 20_000)
+        until(lambda: self.d.post('/v1/jobs', job, True).status == 503, 'the disk is full', pause=0)
+
+    def test_a_change_that_waits_for_room_is_told_when_it_has_happened(self):
+        """Needs root, for a small tmpfs."""
+        job = self.d.submit(**JOB)
+        self.assertTrue(self.named.wait(30))
+        self.fill()
+        client = self.connect(b'POST /v1/jobs/%s/cancel HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n' % job.encode())
+        self.say_stop()
+        self.go_on.set()
+        self.assertEqual(select.select([client], [], [], 0)[0], [], 'nobody knows yet')
+        os.unlink(os.path.join(self.d.state, 'filler'))
+        told = self.take(client)
+        self.ends_by_itself()
+        self.assertTrue(told.startswith(b'HTTP/1.1 200 '), told)
+        self.assertIn(b'"cancelled"', told)
+        self.d.start()
+        self.assertEqual(self.d.job(job)['state'], 'cancelled')
+        self.assertEqual(self.relay.mails, [])
+
+
 if __name__ == '__main__':
     unittest.main()
