@@ -79,6 +79,25 @@ class Many(Stopping):
         self.assertIn(b'%d jobs were changed' % (1500 - left), told)
 
 
+class Stream(Stopping):
+    def test_large_jobs_of_a_stream_are_not_taken_any_more(self):
+        self.d = self.daemon(CLOSED)
+        value = json.dumps(dict(JOB, text='x' * 400_000, not_before=LATER)).encode() + b'\n'
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(60)
+        client.connect(self.d.admin)
+        client.sendall(b'POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n'
+                       % (60 * len(value)) + 60 * value)
+        told = client.recv(65536)    # of the first
+        self.d.process.send_signal(signal.SIGTERM)
+        told += self.take(client)
+        self.ends_by_itself()
+        self.assertIn(b'"stopping"', told)
+        self.d.start()
+        self.assertEqual(self.d.status()['queue']['queued'], told.count(b'"queued"'))
+
+
 class Silent(Stopping):
     def test_a_body_that_never_comes_does_not_hold_it_up(self):
         self.d = self.daemon(CLOSED)
