@@ -322,7 +322,8 @@ cmd_send_run(struct cmd *cmd, const struct args *args)
 	post_key(key);
 	nd_buf_init(&body, JOB_MAX_OCTETS);
 	json_out_init(&build.out, &body);
-	build_job(&build, given != NULL ? given : key);
+	post.key = given != NULL ? given : key;
+	build_job(&build, post.key);
 	if (build.code == CMD_DONE && body.failed) {
 		(void)nd_fail(
 		    &why, ND_ETOOBIG, 0, "the job is larger than %u octets with its attachments", JOB_MAX_OCTETS);

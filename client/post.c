@@ -2,24 +2,20 @@
 /* post.c - hands jobs to the daemon, once, and tells what became of them.  Layer: client.
  *
  * A job with an idempotency key may be sent again when nobody knows whether it arrived: the daemon knows it by its key. A client that gives up too
- * early loses an alert, one that hangs stops a cron job: so it tries for PATIENCE, and when nobody listens for a shorter while.
+ * early loses an alert, one that hangs stops a cron job: again.h says how long it tries.
  */
 #include "client/post.h"
 
+#include "client/again.h"
 #include "client/dry.h"
 #include "client/progress.h"
 #include "common/str.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define PATIENCE ND_SEC(10)
-#define PATIENCE_REFUSED ND_SEC(3)
-#define FIRST_PAUSE 100
-#define LONGEST_PAUSE 2000
 #define NDJSON "application/x-ndjson"
 
 /* The answer to several values, line by line. */
@@ -74,27 +70,6 @@ post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, st
 	return true;
 }
 
-/* How long this failure is worth trying again; 0: it is not. */
-static nd_ms
-patience(enum nd_err err, const struct nd_why *why, const struct link_reply *reply)
-{
-	if (err == ND_OK)
-		return reply->status == 503 ? PATIENCE : 0;
-	if (err == ND_ECLOSED)
-		return PATIENCE;
-	/* No socket at all, or no right to it: waiting mends neither. */
-	return err == ND_ECONNECT && why->sys_errno == ECONNREFUSED ? PATIENCE_REFUSED : 0;
-}
-
-static nd_ms
-next_pause(nd_ms pause, const struct link_reply *reply)
-{
-	nd_ms wished = ND_SEC(reply->retry_after);
-
-	pause = wished > pause ? wished : pause;
-	return pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
-}
-
 /* Asks until there is an answer worth having; the last answer or failure stands. */
 static enum nd_err
 ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_reply *reply, struct nd_why *why)
@@ -111,35 +86,35 @@ ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_r
 		.take = post->several ? take_lines : NULL,
 		.arg = lines,
 	};
-	nd_ms begun = link_now(), pause = FIRST_PAUSE, nap;
-	bool lost = false;
+	struct again again = { 0 };
 	enum nd_err err;
+	nd_ms pause;
 
 	(void)snprintf(path, sizeof(path), "/v1/jobs%s", post->query);
 	for (;;) {
 		lines->seen = 0;
 		err = link_call(cmd->socket, &request, reply, why);
-		/* Once a connection was lost, the job may be accepted: then a daemon that is starting again is waited for. */
-		lost = lost || err == ND_ECLOSED;
-		nap = next_pause(pause, reply);
-		if (!post->again || link_now() + nap - begun > (lost ? PATIENCE : patience(err, why, reply)) ||
-		    patience(err, why, reply) == 0)
+		pause = post->again ? again_pause(&again, link_now(), err, why, reply) : 0;
+		if (pause == 0)
 			return err;
 		link_reply_done(reply);
-		(void)poll(NULL, 0, (int)nap);
-		pause *= 2;
+		(void)poll(NULL, 0, (int)pause);
 	}
 }
 
 static int
 tell_lost(struct cmd *cmd, const struct post *post, struct nd_why *why)
 {
+	char hint[320] = "it is not known whether the jobs were accepted: see notifyctl list";
+
+	if (post->again)
+		(void)snprintf(hint, sizeof(hint),
+		    "it is not known whether the job was accepted: see notifyctl list, or send it again with %s%.128s",
+		    post->key != NULL ? "--idempotency-key=" : "the same idempotency key",
+		    post->key != NULL ? post->key : "");
 	/* Without an answer nobody knows, and people should not send it twice. */
 	if (why->err == ND_ECLOSED || why->err == ND_EDEADLINE)
-		(void)nd_fail_at(why, "", 0,
-		    post->again ? "it is not known whether the job was accepted: see notifyctl list, or send it again "
-				  "with the same --idempotency-key"
-				: "it is not known whether the jobs were accepted: see notifyctl list");
+		(void)nd_fail_at(why, "", 0, hint);
 	return cmd_fail(cmd, why);
 }
 

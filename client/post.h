@@ -11,6 +11,7 @@ struct post {
 	const char *query;      /* "?wait=30"; "" none */
 	const char *header_key; /* sent as Idempotency-Key; NULL: none, or in the body */
 	bool again;             /* the job carries a key: a lost connection may be tried again */
+	const char *key;        /* that of notifyctl send, to be told when nobody knows what became of it; NULL none */
 	unsigned wait_seconds;  /* the daemon may take that long to answer */
 	bool several;           /* values one after another (NDJSON), answered line by line */
 	unsigned count;         /* of several, as far as they can be counted; 0 not known */

@@ -244,6 +244,13 @@ class Send(Case):
         self.assertGreater(len(self.daemon.requests), 3)
         self.assertEqual(self.err, "notifyctl: the disk is full\n  hint: free space\n")
 
+    def test_a_job_that_nobody_knows_of_is_sent_again_by_hand_with_its_key(self):
+        self.daemon.answers = [lose]
+        self.assertEqual(self.ctl("send", "-m", "x"), 75)
+        keys = {r.job["idempotency_key"] for r in self.daemon.requests}
+        self.assertEqual(len(keys), 1)
+        self.assertTrue(self.err.endswith(" --idempotency-key=%s\n" % keys.pop()), self.err)
+
     def test_a_refusal_is_not_tried_again(self):
         self.daemon.answers = [(403, {"status": 403, "code": "recipient-not-allowed", "detail": "a@b may not be addressed",
                                       "field": "to[0]", "hint": "add it to [access] to_allow"})]
