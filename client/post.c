@@ -50,39 +50,51 @@ post_key(char out[POST_KEY_SIZE])
 }
 
 bool
-post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post, char query[48])
+post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post)
 {
 	const char *value = args_value(args, option);
 	nd_ms span = ND_SEC(30);
 
-	post->query = query;
-	query[0] = '\0';
-	if (!args_has(args, option)) {
-		(void)snprintf(query, 48, "%s", dry_run ? "?dry_run=1" : "");
+	post->dry_run = dry_run;
+	if (!args_has(args, option))
 		return true;
-	}
 	if (value != NULL && (!nd_str_duration(value, &span) || span < ND_SEC(1) || span > ND_SEC(300))) {
 		(void)cmd_usage(cmd, "--wait takes a duration from 1s to 300s, not \"%.40s\"", value);
 		return false;
 	}
 	post->wait_seconds = (unsigned)(span / 1000);
-	(void)snprintf(query, 48, "?wait=%u%s", post->wait_seconds, dry_run ? "&dry_run=1" : "");
 	return true;
+}
+
+/* What is left of the time to wait goes with each try. */
+static void
+set_path(const struct post *post, nd_ms left, char path[64], struct link_request *request)
+{
+	const int64_t seconds = left > 0 ? (left + 999) / 1000 : 1;
+	char wait[40] = "";
+
+	if (post->wait_seconds > 0)
+		(void)snprintf(wait, sizeof(wait), "?wait=%lld", (long long)seconds);
+	(void)snprintf(path, 64, "/v1/jobs%s%s", wait,
+	    !post->dry_run    ? ""
+	    : wait[0] != '\0' ? "&dry_run=1"
+			      : "?dry_run=1");
+	request->path = path;
+	request->patience = LINK_PATIENCE + (post->wait_seconds > 0 ? ND_SEC(seconds) : 0);
 }
 
 /* Asks until there is an answer worth having; the last answer or failure stands. */
 static enum nd_err
-ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_reply *reply, struct nd_why *why)
+ask(struct cmd *cmd, const struct post *post, nd_ms end, struct lines *lines, struct link_reply *reply,
+    struct nd_why *why)
 {
 	char path[64];
 	struct link_request request = {
 		.method = "POST",
-		.path = path,
 		.type = post->several ? NDJSON : "application/json",
 		.body = post->body,
 		.len = post->len,
 		.idempotency_key = post->header_key,
-		.patience = LINK_PATIENCE + ND_SEC(post->wait_seconds),
 		.take = post->several ? take_lines : NULL,
 		.arg = lines,
 	};
@@ -90,8 +102,8 @@ ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_r
 	enum nd_err err;
 	nd_ms pause;
 
-	(void)snprintf(path, sizeof(path), "/v1/jobs%s", post->query);
 	for (;;) {
+		set_path(post, end - link_now(), path, &request);
 		lines->seen = 0;
 		err = link_call(cmd->socket, &request, reply, why);
 		pause = post->again ? again_pause(&again, link_now(), err, why, reply) : 0;
@@ -313,18 +325,45 @@ tell_reply(struct cmd *cmd, const struct post *post, const struct link_reply *re
 	return code;
 }
 
+/* A daemon that stops answers before the time is up. The job is accepted, whatever comes of asking for it again. */
+static void
+wait_on(struct cmd *cmd, nd_ms end, struct link_reply *reply)
+{
+	struct json_tree tree = { 0 };
+	struct link_reply later;
+	struct nd_why why;
+	bool met = true;
+	enum nd_err err;
+
+	if (reply->status != 202 || end - link_now() < ND_SEC(1) || cmd_read(reply, &tree, &why) != ND_OK)
+		return;
+	if (is_accepted(tree.root) && !is_over(json_get_text(tree.root, "state"))) {
+		err = cmd_wait_for(cmd, json_get_text(tree.root, "id"), end, &met, &later, &why);
+		if (err == ND_OK && (later.status == 200 || later.status == 202)) {
+			link_reply_done(reply);
+			*reply = later;
+		} else {
+			link_reply_done(&later);
+		}
+	}
+	json_done(&tree);
+}
+
 int
 post_jobs(struct cmd *cmd, const struct post *post)
 {
 	struct lines lines = { .cmd = cmd, .post = post };
 	struct link_reply reply;
 	struct nd_why why;
+	nd_ms end = link_now() + ND_SEC(post->wait_seconds);
 	enum nd_err err;
 	int code;
 
 	progress_init(&lines.progress, &cmd->err, link_now());
-	err = ask(cmd, post, &lines, &reply, &why);
+	err = ask(cmd, post, end, &lines, &reply, &why);
 	progress_clear(&lines.progress);
+	if (err == ND_OK && post->wait_seconds > 0)
+		wait_on(cmd, end, &reply);
 	if (err != ND_OK)
 		code = tell_lost(cmd, post, &why);
 	else if (post->several && reply.status == 202)
