@@ -60,6 +60,10 @@ cmd_run cmd_send_run, cmd_submit_run, cmd_status_run, cmd_list_run, cmd_show_run
 cmd_run cmd_retry_run, cmd_hold_run, cmd_release_run, cmd_cancel_run, cmd_flush_run;
 extern const struct args_option cmd_send_options[], cmd_submit_options[], cmd_list_options[], cmd_show_options[],
     cmd_act_options[], cmd_state_options[];
+/* Asks for the job until it has come to its end, also over a restart of the daemon, or until `end`: *reply is the last answer. *met: the
+ * daemon was there; one that never was is not waited for. */
+enum nd_err cmd_wait_for(
+    struct cmd *cmd, const char *id, nd_ms end, bool *met, struct link_reply *reply, struct nd_why *why) ND_MUST_CHECK;
 cmd_run cmd_watch_run, cmd_wait_run;
 extern const struct args_option cmd_watch_options[], cmd_wait_options[];
 cmd_run cmd_account_run, cmd_test_run, cmd_doctor_run;

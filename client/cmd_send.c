@@ -313,16 +313,17 @@ cmd_send_run(struct cmd *cmd, const struct args *args)
 	struct build build = { .cmd = cmd, .args = args };
 	struct post post = { .again = true };
 	const char *given = args_value(args, OPT_IDEMPOTENCY_KEY);
-	char key[POST_KEY_SIZE], query[48];
+	char key[POST_KEY_SIZE];
 	struct nd_buf body;
 	struct nd_why why;
 
-	if (!post_wait(cmd, args, OPT_WAIT, args_has(args, OPT_DRY_RUN), &post, query))
+	if (!post_wait(cmd, args, OPT_WAIT, args_has(args, OPT_DRY_RUN), &post))
 		return CMD_USAGE;
 	post_key(key);
 	nd_buf_init(&body, JOB_MAX_OCTETS);
 	json_out_init(&build.out, &body);
-	build_job(&build, given != NULL ? given : key);
+	post.key = given != NULL ? given : key;
+	build_job(&build, post.key);
 	if (build.code == CMD_DONE && body.failed) {
 		(void)nd_fail(
 		    &why, ND_ETOOBIG, 0, "the job is larger than %u octets with its attachments", JOB_MAX_OCTETS);

@@ -41,7 +41,7 @@ const struct args_option cmd_setup_options[] = {
 	[OPT_FROM]    = { 0, "from", "ADDR", "The address mails come from." },
 	[OPT_USER]    = { 0, "user", "USER", "The mailbox or user that logs in; by itself the address mails come from." },
 	[OPT_TENANT]  = { 0, "tenant", "ID", "microsoft: the Directory (tenant) ID." },
-	[OPT_CLIENT]  = { 0, "client-id", "ID", "microsoft, google: the application (client) ID." },
+	[OPT_CLIENT]  = { 0, "client-id", "ID", "microsoft, google: the application (client) ID; of google not needed where its client JSON is the secret." },
 	[OPT_HOST]    = { 0, "host", "HOST", "smtp, ses: the mail server; of ses the name of a region will do." },
 	[OPT_EXPIRES] = { 0, "expires", "DATE", "The last day of the client secret, to be warned in time." },
 	[OPT_GRANT]   = { 0, "grant", "GRANT", "microsoft: client_credentials rbac authorization_code device_code; google: authorization_code jwt_bearer password; smtp: password none." },
@@ -114,12 +114,12 @@ find_variant(struct setup *setup, const char *cloud, bool hve, struct nd_why *wh
 
 /* The name becomes a file's and a credential's; line ends would be further settings. */
 static enum nd_err
-check_value(enum setup_value value, const char *text, struct nd_why *why)
+check_value(enum setup_value value, const char *text, bool optional, struct nd_why *why)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 	size_t len = strlen(text);
 
-	if (len == 0 && !setup_questions[value].optional)
+	if (len == 0 && !optional)
 		return nd_fail(why, ND_EINVALID, 0, "%s is missing", setup_questions[value].key);
 	if (nd_str_has_control(text, len) || (len > 0 && text[len - 1] == '\\'))
 		return nd_fail(
@@ -167,17 +167,21 @@ finish_value(struct setup *setup, enum setup_value value)
 }
 
 static enum nd_err
-take_value(struct setup *setup, enum setup_value value, const char *given, bool ask, struct nd_why *why)
+take_value(struct setup *setup, enum setup_value value, bool optional, const char *given, bool ask, struct nd_why *why)
 {
+	const struct setup_question *row = &setup_questions[value];
 	char *said = given != NULL ? nd_xstrdup(given) : NULL, *first = given == NULL ? initial(setup, value) : NULL;
+	char question[300];
 
+	(void)snprintf(question, sizeof(question), "%s%s%s%s", row->question, optional ? " (empty: " : "",
+	    optional ? row->empty : "", optional ? ")" : "");
 	if (said == NULL && ask)
-		said = terminal_ask(setup_questions[value].question, first);
+		said = terminal_ask(question, first);
 	else if (said == NULL)
 		said = nd_xstrdup(first);
 	free(first);
 	setup->value[value] = said != NULL ? said : nd_xstrdup("");
-	if (check_value(value, setup->value[value], why) != ND_OK)
+	if (check_value(value, setup->value[value], optional, why) != ND_OK)
 		return why->err;
 	finish_value(setup, value);
 	return ND_OK;
@@ -187,13 +191,17 @@ static enum nd_err
 take_values(struct setup *setup, const struct args *args, bool ask, struct nd_why *why)
 {
 	const char *needs = setup_ways[setup->way].needs;
+	bool optional;
 	unsigned i;
+	char letter;
 
 	for (; *needs != '\0'; needs++) {
-		for (i = 0; i < SETUP_VALUES && setup_questions[i].letter != *needs; i++)
+		optional = *needs >= 'A' && *needs <= 'Z';
+		letter = optional ? (char)(*needs - 'A' + 'a') : *needs;
+		for (i = 0; i < SETUP_VALUES && setup_questions[i].letter != letter; i++)
 			;
-		if (i < SETUP_VALUES &&
-		    take_value(setup, (enum setup_value)i, args_value(args, OPT_NAME + (int)i), ask, why) != ND_OK)
+		if (i < SETUP_VALUES && take_value(setup, (enum setup_value)i, optional,
+					    args_value(args, OPT_NAME + (int)i), ask, why) != ND_OK)
 			return why->err;
 	}
 	return ND_OK;
@@ -251,9 +259,9 @@ may_write(const char *path, bool yes, bool ask)
 	return ask && terminal_agrees(question);
 }
 
-/* A pair that is there is used: a second run with other words does not make a second key. */
+/* A pair that is there is used: a second run with other words does not make a second key. The sheet has its certificate. */
 static int
-make_pair(struct cmd *cmd, const struct setup *setup, const struct pair *pair, const char *program)
+make_pair(struct cmd *cmd, struct setup *setup, const struct pair *pair, const char *program)
 {
 	struct nd_why why;
 
@@ -262,9 +270,12 @@ make_pair(struct cmd *cmd, const struct setup *setup, const struct pair *pair, c
 	if (pair_is_there(pair, PAIR_USED)) {
 		writer_line(&cmd->err, WRITER_PLAIN, "%s and %s are there, and are used", pair->path[PAIR_USED].key,
 		    pair->path[PAIR_USED].certificate);
-		return CMD_DONE;
+	} else if (pair_make(pair, program, false, PROGRAM_ON_STDERR, &why) != ND_OK) {
+		return cmd_fail(cmd, &why);
 	}
-	return pair_make(pair, program, false, PROGRAM_ON_STDERR, &why) == ND_OK ? CMD_DONE : cmd_fail(cmd, &why);
+	return pair_show(pair, program, &setup->value[SETUP_THUMBPRINT], &setup->value[SETUP_PEM], &why) == ND_OK
+		   ? CMD_DONE
+		   : cmd_fail(cmd, &why);
 }
 
 static enum nd_err

@@ -69,14 +69,14 @@ look_at(const struct nd_buf *body)
 int
 cmd_submit_run(struct cmd *cmd, const struct args *args)
 {
-	struct post post = { .query = "" };
-	char key[POST_KEY_SIZE], query[48];
+	struct post post = { 0 };
+	char key[POST_KEY_SIZE];
 	struct nd_buf body;
 	struct nd_why why;
 	struct look look;
 	int code;
 
-	if (!post_wait(cmd, args, OPT_WAIT, args_has(args, OPT_DRY_RUN), &post, query))
+	if (!post_wait(cmd, args, OPT_WAIT, args_has(args, OPT_DRY_RUN), &post))
 		return CMD_USAGE;
 	nd_buf_init(&body, JOB_MAX_OCTETS);
 	if (file_read(args->words[0], &body, &why) != ND_OK) {

@@ -71,29 +71,25 @@ tell(struct cmd *cmd, const struct link_reply *reply)
 	return code;
 }
 
-/* *met: the daemon was there. */
-static int
-wait_one(struct cmd *cmd, const char *id, nd_ms end, bool *met)
+enum nd_err
+cmd_wait_for(struct cmd *cmd, const char *id, nd_ms end, bool *met, struct link_reply *reply, struct nd_why *why)
 {
 	nd_ms away = 0; /* since when it cannot be asked */
 	struct progress progress;
 	char text[80];
-	struct link_reply reply;
-	struct nd_why why;
 	enum nd_err err;
-	int code;
 
 	progress_init(&progress, &cmd->err, 0);
 	(void)snprintf(text, sizeof(text), "waiting for %.32s", id);
 	for (;;) {
 		progress_text(&progress, away == 0 ? text : "notifyd is away; waiting for it");
-		err = ask(cmd, id, end - link_now(), &reply, &why);
+		err = ask(cmd, id, end - link_now(), reply, why);
 		/* One that never was there is not waited for. */
 		if (!*met && err == ND_ECONNECT)
 			break;
 		*met = true;
-		if (!is_away(err, &reply)) {
-			if (err != ND_OK || reply.status != 202 || link_now() >= end)
+		if (!is_away(err, reply)) {
+			if (err != ND_OK || reply->status != 202 || link_now() >= end)
 				break;
 			away = 0;
 		} else if (away == 0) {
@@ -101,11 +97,22 @@ wait_one(struct cmd *cmd, const char *id, nd_ms end, bool *met)
 		}
 		if (away != 0 && (link_now() - away >= AWAY || link_now() >= end))
 			break;
-		link_reply_done(&reply);
+		link_reply_done(reply);
 		if (away != 0)
 			(void)poll(NULL, 0, PAUSE);
 	}
 	progress_clear(&progress);
+	return err;
+}
+
+static int
+wait_one(struct cmd *cmd, const char *id, nd_ms end, bool *met)
+{
+	struct link_reply reply;
+	struct nd_why why;
+	enum nd_err err = cmd_wait_for(cmd, id, end, met, &reply, &why);
+	int code;
+
 	code = err != ND_OK ? cmd_fail(cmd, &why) : tell(cmd, &reply);
 	link_reply_done(&reply);
 	return code;

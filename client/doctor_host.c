@@ -5,10 +5,14 @@
 #include "common/api.h"
 
 #include <dirent.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
+#include <unistd.h>
 
+#define ADMIN_GROUP "notifyd-admin"
+#define SUBMIT "notifyd-submit"
 #define FILES_MAX 1000u /* of a folder that are looked at */
 
 /* Whether it is right is for the token endpoints to say; this is whether anybody sets it. */
@@ -26,13 +30,31 @@ doctor_clock(struct doctor *doctor)
 		doctor_say(doctor, "clock", DOCTOR_OK, "it is synchronised", NULL);
 }
 
+/* A group that may connect is to be that of operators; where there is none, or it is for the owner alone, there is nothing to compare. */
+static bool
+of_operators(const struct stat *st, char *text, size_t size)
+{
+	struct group entry, *group = NULL;
+	char names[4096], number[16];
+
+	if ((st->st_mode & 060) == 0 || getgrnam_r(ADMIN_GROUP, &entry, names, sizeof(names), &group) != 0 ||
+	    group == NULL || group->gr_gid == st->st_gid)
+		return true;
+	(void)snprintf(number, sizeof(number), "%u", (unsigned)st->st_gid);
+	if (getgrgid_r(st->st_gid, &entry, names, sizeof(names), &group) != 0)
+		group = NULL;
+	(void)snprintf(text + strlen(text), size - strlen(text), "; its group is %.60s, not " ADMIN_GROUP,
+	    group != NULL ? group->gr_name : number);
+	return false;
+}
+
 /* wanted: what the rights must hold; most: what they may. */
 static void
 look_at_socket(struct doctor *doctor, const char *path, mode_t wanted, mode_t most, const char *who)
 {
 	const char *remedy = NULL;
 	enum doctor_level level = DOCTOR_FAIL;
-	char text[400];
+	char text[500];
 	struct stat st;
 
 	if (stat(path, &st) != 0)
@@ -45,10 +67,43 @@ look_at_socket(struct doctor *doctor, const char *path, mode_t wanted, mode_t mo
 	} else if ((st.st_mode & wanted) != wanted) {
 		level = DOCTOR_WARN;
 		remedy = "not everybody it is for can connect: systemctl restart notifyd.socket notifyd-admin.socket";
+	} else if ((most & 007) == 0 && !of_operators(&st, text, sizeof(text))) {
+		level = DOCTOR_WARN;
+		remedy = "members of " ADMIN_GROUP
+			 " cannot operate notifyd, those of that group can: set SocketGroup=" ADMIN_GROUP
+			 " in notifyd-admin.socket, then systemctl daemon-reload and restart it";
 	} else {
 		level = DOCTOR_OK;
 	}
 	doctor_say(doctor, "socket", level, text, remedy);
+}
+
+/* The one that containers are given, in a folder of its own beside the other: where there is such a folder. */
+static void
+look_at_submit(struct doctor *doctor)
+{
+	const char *slash = strrchr(doctor->cmd->socket, '/');
+	char folder[300], path[320], text[400];
+	struct stat st;
+
+	if (slash == NULL || slash - doctor->cmd->socket > 255)
+		return;
+	(void)snprintf(folder, sizeof(folder), "%.*s/" SUBMIT, (int)(slash - doctor->cmd->socket), doctor->cmd->socket);
+	(void)snprintf(path, sizeof(path), "%s/notifyd.sock", folder);
+	if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+		return;
+	if ((st.st_mode & 0555) != 0555) {
+		(void)snprintf(text, sizeof(text), "%s: mode %04o, for those who submit from containers", folder,
+		    (unsigned)(st.st_mode & 07777));
+		doctor_say(doctor, "socket", DOCTOR_WARN, text, "not everybody it is for can connect: chmod 755 it");
+	}
+	if (access(path, F_OK) != 0) {
+		(void)snprintf(text, sizeof(text), "%s is not there: containers cannot submit", path);
+		doctor_say(doctor, "socket", DOCTOR_WARN, text,
+		    "have it in notifyd.socket as ListenStream=, then: systemctl restart notifyd.socket");
+	} else {
+		look_at_socket(doctor, path, 0666, 0777, "for those who submit from containers");
+	}
 }
 
 void
@@ -59,6 +114,7 @@ doctor_sockets(struct doctor *doctor)
 	look_at_socket(doctor, doctor->cmd->socket, 0666, 0777, "for those who submit");
 	if (api_admin_path(doctor->cmd->socket, admin, sizeof(admin)) != NULL)
 		look_at_socket(doctor, admin, 0600, 0770, "for operators");
+	look_at_submit(doctor);
 }
 
 /* What systemd copies from: of no use to anybody but root. Those who may not look have nothing to tell. */

@@ -2,6 +2,8 @@
 bin_PROGRAMS = notifyctl
 EXTRA_DIST += %D%/.clang-tidy
 notifyctl_SOURCES = \
+	%D%/again.c \
+	%D%/again.h \
 	%D%/args.c \
 	%D%/args.h \
 	%D%/cmd.c \

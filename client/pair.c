@@ -2,6 +2,9 @@
 /* pair.c - the key and the certificate of an application: where they are, making them, taking new ones into use.  Layer: client. */
 #include "client/pair.h"
 
+#include "common/buf.h"
+#include "common/mem.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -60,6 +63,49 @@ pair_make(const struct pair *pair, const char *program, bool next, enum program_
 	if (program_run(words, output, &status, why) != ND_OK)
 		return why->err;
 	return status == 0 ? ND_OK : nd_fail(why, ND_ECONF, 0, "no key and certificate were made");
+}
+
+/* --- showing it --- */
+
+struct shown {
+	char *thumbprint;
+	struct nd_buf pem;
+};
+
+static void
+take_line(void *arg, const char *line, size_t len)
+{
+	static const char before[] = "thumbprint ", first[] = "-----BEGIN ";
+	struct shown *shown = arg;
+	const char *value;
+
+	if (shown->pem.len > 0 || strncmp(line, first, sizeof(first) - 1) == 0) {
+		(void)nd_buf_add(&shown->pem, line, len);
+	} else if (shown->thumbprint == NULL && strncmp(line, before, sizeof(before) - 1) == 0) {
+		value = line + strcspn(line, " ");
+		value += strspn(value, " ");
+		shown->thumbprint = nd_xstrndup(value, strcspn(value, " \n"));
+	}
+}
+
+enum nd_err
+pair_show(const struct pair *pair, const char *program, char **thumbprint, char **pem, struct nd_why *why)
+{
+	const char *words[] = { program, "--show-certificate", pair->name, "--config", pair->config, NULL };
+	struct shown shown = { 0 };
+
+	nd_buf_init(&shown.pem, 65536);
+	if (program_lines(words, PROGRAM_ALOUD, take_line, &shown) != 0 || shown.thumbprint == NULL ||
+	    shown.pem.len == 0) {
+		(void)nd_fail(why, ND_ECONF, 0, "%.200s cannot be shown", pair->path[PAIR_USED].certificate);
+		free(shown.thumbprint);
+		nd_buf_done(&shown.pem);
+		return why->err;
+	}
+	*thumbprint = shown.thumbprint;
+	*pem = nd_xstrdup(nd_buf_text(&shown.pem));
+	nd_buf_done(&shown.pem);
+	return ND_OK;
 }
 
 /* --- taking them into use --- */

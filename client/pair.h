@@ -31,6 +31,9 @@ bool pair_is_there(const struct pair *pair, enum pair_which which);
 /* notifyd --make-certificate; it says what to do with them, on `output`. */
 enum nd_err pair_make(const struct pair *pair, const char *program, bool next, enum program_output output,
     struct nd_why *why) ND_MUST_CHECK;
+/* The thumbprint of the certificate in use, as Entra ID shows it, and its PEM; both owned by the caller. */
+enum nd_err pair_show(
+    const struct pair *pair, const char *program, char **thumbprint, char **pem, struct nd_why *why) ND_MUST_CHECK;
 /* The next pair takes the place of the one in use, which becomes the old one. Cut short, it is finished by another call. */
 enum nd_err pair_switch(const struct pair *pair, struct nd_why *why) ND_MUST_CHECK;
 

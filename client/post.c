@@ -2,24 +2,20 @@
 /* post.c - hands jobs to the daemon, once, and tells what became of them.  Layer: client.
  *
  * A job with an idempotency key may be sent again when nobody knows whether it arrived: the daemon knows it by its key. A client that gives up too
- * early loses an alert, one that hangs stops a cron job: so it tries for PATIENCE, and when nobody listens for a shorter while.
+ * early loses an alert, one that hangs stops a cron job: again.h says how long it tries.
  */
 #include "client/post.h"
 
+#include "client/again.h"
 #include "client/dry.h"
 #include "client/progress.h"
 #include "common/str.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define PATIENCE ND_SEC(10)
-#define PATIENCE_REFUSED ND_SEC(3)
-#define FIRST_PAUSE 100
-#define LONGEST_PAUSE 2000
 #define NDJSON "application/x-ndjson"
 
 /* The answer to several values, line by line. */
@@ -54,92 +50,83 @@ post_key(char out[POST_KEY_SIZE])
 }
 
 bool
-post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post, char query[48])
+post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post)
 {
 	const char *value = args_value(args, option);
 	nd_ms span = ND_SEC(30);
 
-	post->query = query;
-	query[0] = '\0';
-	if (!args_has(args, option)) {
-		(void)snprintf(query, 48, "%s", dry_run ? "?dry_run=1" : "");
+	post->dry_run = dry_run;
+	if (!args_has(args, option))
 		return true;
-	}
 	if (value != NULL && (!nd_str_duration(value, &span) || span < ND_SEC(1) || span > ND_SEC(300))) {
 		(void)cmd_usage(cmd, "--wait takes a duration from 1s to 300s, not \"%.40s\"", value);
 		return false;
 	}
 	post->wait_seconds = (unsigned)(span / 1000);
-	(void)snprintf(query, 48, "?wait=%u%s", post->wait_seconds, dry_run ? "&dry_run=1" : "");
 	return true;
 }
 
-/* How long this failure is worth trying again; 0: it is not. */
-static nd_ms
-patience(enum nd_err err, const struct nd_why *why, const struct link_reply *reply)
+/* What is left of the time to wait goes with each try. */
+static void
+set_path(const struct post *post, nd_ms left, char path[64], struct link_request *request)
 {
-	if (err == ND_OK)
-		return reply->status == 503 ? PATIENCE : 0;
-	if (err == ND_ECLOSED)
-		return PATIENCE;
-	/* No socket at all, or no right to it: waiting mends neither. */
-	return err == ND_ECONNECT && why->sys_errno == ECONNREFUSED ? PATIENCE_REFUSED : 0;
-}
+	const int64_t seconds = left > 0 ? (left + 999) / 1000 : 1;
+	char wait[40] = "";
 
-static nd_ms
-next_pause(nd_ms pause, const struct link_reply *reply)
-{
-	nd_ms wished = ND_SEC(reply->retry_after);
-
-	pause = wished > pause ? wished : pause;
-	return pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
+	if (post->wait_seconds > 0)
+		(void)snprintf(wait, sizeof(wait), "?wait=%lld", (long long)seconds);
+	(void)snprintf(path, 64, "/v1/jobs%s%s", wait,
+	    !post->dry_run    ? ""
+	    : wait[0] != '\0' ? "&dry_run=1"
+			      : "?dry_run=1");
+	request->path = path;
+	request->patience = LINK_PATIENCE + (post->wait_seconds > 0 ? ND_SEC(seconds) : 0);
 }
 
 /* Asks until there is an answer worth having; the last answer or failure stands. */
 static enum nd_err
-ask(struct cmd *cmd, const struct post *post, struct lines *lines, struct link_reply *reply, struct nd_why *why)
+ask(struct cmd *cmd, const struct post *post, nd_ms end, struct lines *lines, struct link_reply *reply,
+    struct nd_why *why)
 {
 	char path[64];
 	struct link_request request = {
 		.method = "POST",
-		.path = path,
 		.type = post->several ? NDJSON : "application/json",
 		.body = post->body,
 		.len = post->len,
 		.idempotency_key = post->header_key,
-		.patience = LINK_PATIENCE + ND_SEC(post->wait_seconds),
 		.take = post->several ? take_lines : NULL,
 		.arg = lines,
 	};
-	nd_ms begun = link_now(), pause = FIRST_PAUSE, nap;
-	bool lost = false;
+	struct again again = { 0 };
 	enum nd_err err;
+	nd_ms pause;
 
-	(void)snprintf(path, sizeof(path), "/v1/jobs%s", post->query);
 	for (;;) {
+		set_path(post, end - link_now(), path, &request);
 		lines->seen = 0;
 		err = link_call(cmd->socket, &request, reply, why);
-		/* Once a connection was lost, the job may be accepted: then a daemon that is starting again is waited for. */
-		lost = lost || err == ND_ECLOSED;
-		nap = next_pause(pause, reply);
-		if (!post->again || link_now() + nap - begun > (lost ? PATIENCE : patience(err, why, reply)) ||
-		    patience(err, why, reply) == 0)
+		pause = post->again ? again_pause(&again, link_now(), err, why, reply) : 0;
+		if (pause == 0)
 			return err;
 		link_reply_done(reply);
-		(void)poll(NULL, 0, (int)nap);
-		pause *= 2;
+		(void)poll(NULL, 0, (int)pause);
 	}
 }
 
 static int
 tell_lost(struct cmd *cmd, const struct post *post, struct nd_why *why)
 {
+	char hint[320] = "it is not known whether the jobs were accepted: see notifyctl list";
+
+	if (post->again)
+		(void)snprintf(hint, sizeof(hint),
+		    "it is not known whether the job was accepted: see notifyctl list, or send it again with %s%.128s",
+		    post->key != NULL ? "--idempotency-key=" : "the same idempotency key",
+		    post->key != NULL ? post->key : "");
 	/* Without an answer nobody knows, and people should not send it twice. */
 	if (why->err == ND_ECLOSED || why->err == ND_EDEADLINE)
-		(void)nd_fail_at(why, "", 0,
-		    post->again ? "it is not known whether the job was accepted: see notifyctl list, or send it again "
-				  "with the same --idempotency-key"
-				: "it is not known whether the jobs were accepted: see notifyctl list");
+		(void)nd_fail_at(why, "", 0, hint);
 	return cmd_fail(cmd, why);
 }
 
@@ -338,18 +325,45 @@ tell_reply(struct cmd *cmd, const struct post *post, const struct link_reply *re
 	return code;
 }
 
+/* A daemon that stops answers before the time is up. The job is accepted, whatever comes of asking for it again. */
+static void
+wait_on(struct cmd *cmd, nd_ms end, struct link_reply *reply)
+{
+	struct json_tree tree = { 0 };
+	struct link_reply later;
+	struct nd_why why;
+	bool met = true;
+	enum nd_err err;
+
+	if (reply->status != 202 || end - link_now() < ND_SEC(1) || cmd_read(reply, &tree, &why) != ND_OK)
+		return;
+	if (is_accepted(tree.root) && !is_over(json_get_text(tree.root, "state"))) {
+		err = cmd_wait_for(cmd, json_get_text(tree.root, "id"), end, &met, &later, &why);
+		if (err == ND_OK && (later.status == 200 || later.status == 202)) {
+			link_reply_done(reply);
+			*reply = later;
+		} else {
+			link_reply_done(&later);
+		}
+	}
+	json_done(&tree);
+}
+
 int
 post_jobs(struct cmd *cmd, const struct post *post)
 {
 	struct lines lines = { .cmd = cmd, .post = post };
 	struct link_reply reply;
 	struct nd_why why;
+	nd_ms end = link_now() + ND_SEC(post->wait_seconds);
 	enum nd_err err;
 	int code;
 
 	progress_init(&lines.progress, &cmd->err, link_now());
-	err = ask(cmd, post, &lines, &reply, &why);
+	err = ask(cmd, post, end, &lines, &reply, &why);
 	progress_clear(&lines.progress);
+	if (err == ND_OK && post->wait_seconds > 0)
+		wait_on(cmd, end, &reply);
 	if (err != ND_OK)
 		code = tell_lost(cmd, post, &why);
 	else if (post->several && reply.status == 202)

@@ -8,16 +8,17 @@
 struct post {
 	const char *body; /* JSON; borrowed */
 	size_t len;
-	const char *query;      /* "?wait=30"; "" none */
 	const char *header_key; /* sent as Idempotency-Key; NULL: none, or in the body */
 	bool again;             /* the job carries a key: a lost connection may be tried again */
-	unsigned wait_seconds;  /* the daemon may take that long to answer */
+	const char *key;        /* that of notifyctl send, to be told when nobody knows what became of it; NULL none */
+	unsigned wait_seconds;  /* for the job to come to its end; 0: its id is enough */
+	bool dry_run;           /* nothing is accepted */
 	bool several;           /* values one after another (NDJSON), answered line by line */
 	unsigned count;         /* of several, as far as they can be counted; 0 not known */
 };
 
-/* --wait[=D] and --dry-run as the query; false after a usage failure was told. */
-bool post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post, char query[48]);
+/* --wait[=D] and --dry-run; false after a usage failure was told. */
+bool post_wait(struct cmd *cmd, const struct args *args, int option, bool dry_run, struct post *post);
 #define POST_KEY_SIZE 40
 /* A fresh idempotency key. */
 void post_key(char out[POST_KEY_SIZE]);

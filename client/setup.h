@@ -17,6 +17,8 @@ enum setup_value {
 	SETUP_HOST,
 	SETUP_EXPIRES,
 	SETUP_CERTIFICATE,
+	SETUP_THUMBPRINT,
+	SETUP_PEM,      /* lines */
 	SETUP_ADDRESS,  /* of from, without its name */
 	SETUP_PROVIDER, /* of Microsoft: of which cloud */
 	SETUP_VALUES
@@ -41,9 +43,10 @@ enum setup_way {
 struct setup_way_row {
 	const char *provider, *grant; /* as they are given */
 	const char *name;             /* of the account, when nobody chose one */
-	const char *needs;            /* the values that are asked for, a letter each: setup_questions */
-	const char *settings;         /* of the drop-in, with {…} in it */
-	bool certificate;             /* --certificate */
+	const char
+	    *needs; /* the values that are asked for, a letter each: setup_questions; a capital one may be left empty */
+	const char *settings; /* of the drop-in, with {…} in it */
+	bool certificate;     /* --certificate */
 };
 extern const struct setup_way_row setup_ways[SETUP_WAYS];
 
@@ -57,7 +60,7 @@ extern const struct setup_variant_row setup_variants[SETUP_VARIANTS];
 struct setup_question {
 	char letter;
 	const char *key, *question;
-	bool optional;
+	const char *empty; /* what it means to leave it empty, where that is allowed */
 };
 extern const struct setup_question setup_questions[SETUP_VALUES];
 

@@ -161,13 +161,19 @@ acts_loaded(struct app *app)
 void
 acts_end(struct app *app)
 {
+	struct app_act *list = app->acts, *act;
+	const bool dead = app->down || app->store_fault.err == ND_EDISK;
 	struct nd_why why;
-	struct app_act *act;
 
 	(void)nd_fail(&why, ND_ESTOPPING, 0, "notifyd is stopping");
-	while ((act = app->acts) != NULL) {
-		app->acts = act->next;
-		finish(act, act->before, false, &why);
+	app->acts = NULL;
+	while ((act = list) != NULL) {
+		list = act->next;
+		/* What is on its way to the disk happens: acts_stored() tells. */
+		if (act->committing && !dead)
+			keep(act);
+		else
+			finish(act, act->before, false, &why);
 	}
 }
 
@@ -176,6 +182,7 @@ acts_end(struct app *app)
 struct single {
 	struct app *app;
 	struct http_request *request; /* NULL: the client has left */
+	struct access_peer peer;      /* a copy: rights are asked for when it has left, too */
 	enum job_action action;
 	char id[ND_ULID_LEN + 1];
 };
@@ -219,7 +226,7 @@ single_found(struct store_req *req)
 	struct nd_why why = req->why;
 
 	queue_tale_free(req);
-	if (req->err == ND_OK && single->request && !handlers_may_see(single->request, req->found))
+	if (req->err == ND_OK && !handlers_may_see(&single->peer, req->found))
 		(void)nd_fail(&why, ND_ENOTYOURS, 0, "job %s was submitted by uid %u", single->id, req->found->uid);
 	else if (req->err == ND_OK)
 		why.err = ND_OK;
@@ -253,7 +260,8 @@ act_one(struct app *app, struct http_request *request, enum job_action action)
 		return;
 	}
 	single = nd_xalloc(sizeof(*single));
-	*single = (struct single){ .app = app, .request = request, .action = action };
+	*single =
+	    (struct single){ .app = app, .request = request, .peer = *http_request_peer(request), .action = action };
 	memcpy(single->id, id, sizeof(single->id));
 	http_request_own(request, single, single_left);
 	req = nd_xalloc(sizeof(*req));

@@ -61,6 +61,15 @@ bulk_end(struct bulk *bulk)
 	free(bulk);
 }
 
+/* Who asked may not take what was done so far for all. */
+static void
+stop_short(struct bulk *bulk)
+{
+	(void)nd_fail(&bulk->why, ND_ESTOPPING, 0, "notifyd is stopping: %llu jobs were %s, others are left",
+	    (unsigned long long)(bulk->count ? bulk->matched : bulk->changed), bulk->count ? "counted" : "changed");
+	(void)nd_fail_at(&bulk->why, NULL, 0, "ask again when it is started: what is changed is not changed twice");
+}
+
 static void
 bulk_one(void *arg, enum job_state state, bool later, const struct nd_why *why)
 {
@@ -73,7 +82,9 @@ bulk_one(void *arg, enum job_state state, bool later, const struct nd_why *why)
 		bulk->why = *why;
 	if (--bulk->open > 0)
 		return;
-	if (bulk->more && bulk->why.err == ND_OK && !bulk->app->stopping)
+	if (bulk->more && bulk->why.err == ND_OK && bulk->app->stopping)
+		stop_short(bulk);
+	if (bulk->more && bulk->why.err == ND_OK)
 		bulk_page(bulk);
 	else
 		bulk_end(bulk);

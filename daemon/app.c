@@ -218,6 +218,8 @@ check_stopped(struct app *app)
 	if (done && reports_last(app)) /* of what ended only now; intake counts it */
 		return;
 	/* A dead store takes no outcome any more: nothing is gained by waiting. */
+	if (app->store_fault.err == ND_EDISK)
+		acts_end(app);
 	if ((done || app->store_fault.err == ND_EDISK) &&
 	    (!app->http_server || http_server_pending(app->http_server) == 0))
 		loop_stop(app->loop);
@@ -232,8 +234,9 @@ stop_late(void *arg)
 		nd_log(ND_LOG_ERR, NULL,
 		    "the queue cannot be used since its disk reported an error: notifyd ends, to be started again");
 	else
-		nd_log(ND_LOG_WARNING, NULL,
-		    "stopping although mails are under way: they are sent again after the next start");
+		nd_log(ND_LOG_WARNING, NULL, "stopping although %s",
+		    engine_busy(app->engine) > 0 ? "mails are under way: they are sent again after the next start"
+						 : "not all requests are answered");
 	loop_stop(app->loop);
 }
 
@@ -444,6 +447,7 @@ tear_down(struct app *app)
 	worker_free(app->files);
 	watch_free(app->watch);
 	outcomes_drop(app);
+	acts_end(app);
 	feed_free(app);
 	loop_timer_free(app->engine_timer);
 	loop_timer_free(app->sweep_timer);

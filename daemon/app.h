@@ -68,6 +68,7 @@ struct app_options {
 	bool doctor;       /* a look at the host, and nothing else */
 	bool check;
 	const char *certificate;     /* the name of a pair to make, and nothing else; NULL: none */
+	bool show;                   /* it is there: its certificate is shown */
 	const char *credentials_dir; /* with it; NULL: the installed one */
 	bool next;                   /* with it: beside the pair that is there */
 };
@@ -194,8 +195,9 @@ struct app {
 };
 
 /* app.c */
-int app_run(const struct app_options *options);               /* exit code */
-int certificate_make(const struct app_options *options);      /* certificate.c; exit code */
+int app_run(const struct app_options *options);          /* exit code */
+int certificate_make(const struct app_options *options); /* certificate.c; exit code */
+int certificate_show(const struct app_options *options);
 void app_pump(void *arg);                                     /* asks the engine what to do, soon */
 void app_wrote(struct app *app, const struct store_req *req); /* a write came back: remembers faults of the disk */
 
@@ -493,7 +495,7 @@ void acts_stored(struct app *app, const char *id, enum job_state state); /* a ro
 void acts_loaded(struct app *app);                                       /* a load has ended */
 /* A failed job is queued again, for this reason (static), with the end it had. */
 void acts_again(struct app *app, const char *id, const char *reason);
-void acts_end(struct app *app); /* all are answered: notifyd stops */
+void acts_end(struct app *app); /* notifyd stops: all are answered but those whose change will still be stored */
 /* Cancels all unfinished jobs with ids below `border`, or only counts them (reason NULL). done: how many it was about, how many changed. */
 typedef void acts_bulk_done(void *arg, uint64_t matched, uint64_t changed, const struct nd_why *why);
 void acts_cancel_below(struct app *app, const char *border, const char *reason, acts_bulk_done *done, void *arg);
@@ -557,7 +559,7 @@ extern http_handler *const handlers_routes[API_ROUTE_COUNT];
 void handlers_reply(struct http_request *request, int status, struct nd_buf *buf);
 /* Reads the job and answers with it (status 200, or 202 while it is not over and `waited`). */
 void handlers_show(struct app *app, struct http_request *request, const char *id, bool waited);
-bool handlers_may_see(const struct http_request *request, const struct queue_job *job);
+bool handlers_may_see(const struct access_peer *peer, const struct queue_job *job);
 /* The filters of a list (?state= &account= …) with the peer's rights; the texts are to be freed. */
 enum nd_err handlers_filter(
     struct app *app, const struct http_request *request, struct store_filter *filter, struct nd_why *why) ND_MUST_CHECK;

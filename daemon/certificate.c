@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* certificate.c - notifyd --make-certificate: a key that never leaves this host, and its certificate for the provider.
+/* certificate.c - notifyd --make-certificate, --show-certificate: a key that never leaves this host, and its certificate for the provider.
  *
  *   DIR/NAME-key       0600  credential:NAME-key; with --next NAME-key.next
  *   NAME.cer           0644  beside the configuration file: what is uploaded and what the setting certificate names; NAME.next.cer
@@ -130,15 +130,21 @@ make(struct making *making, const char *config, struct nd_why *why)
 }
 
 static void
-tell(const struct making *making)
+tell_certificate(const struct making *making)
 {
 	char end[ND_STAMP_SIZE];
 
-	(void)printf("key          %s (it stays here)\n", making->key);
 	(void)printf("upload       %s\n", making->certificate);
 	(void)printf("thumbprint   %s (SHA-1, as Entra ID shows it)\n", making->pair.sha1);
 	(void)printf("SHA-256      %s\n", making->pair.sha256);
 	(void)printf("ends         %.10s\n", nd_stamp_rfc3339(making->pair.not_after, end));
+}
+
+static void
+tell(const struct making *making)
+{
+	(void)printf("key          %s (it stays here)\n", making->key);
+	tell_certificate(making);
 	if (!making->next)
 		(void)printf("\nin notifyd.conf:\ncertificate = %s\nkey = credential:%s-key\n", making->certificate,
 		    making->name);
@@ -153,12 +159,18 @@ fail(const struct nd_why *why)
 	return why->err == ND_EINVALID ? EX_USAGE : why->err == ND_ESTATE ? EX_CANTCREAT : EX_IOERR;
 }
 
+static struct making
+asked(const struct app_options *options)
+{
+	return (struct making){ .name = options->certificate,
+		.folder = options->credentials_dir != NULL ? options->credentials_dir : FOLDER,
+		.next = options->next };
+}
+
 int
 certificate_make(const struct app_options *options)
 {
-	struct making making = { .name = options->certificate,
-		.folder = options->credentials_dir != NULL ? options->credentials_dir : FOLDER,
-		.next = options->next };
+	struct making making = asked(options);
 	struct nd_why why;
 	int code = EX_OK;
 
@@ -166,6 +178,27 @@ certificate_make(const struct app_options *options)
 		code = fail(&why);
 	else
 		tell(&making);
+	cert_done(&making.pair);
+	return code;
+}
+
+int
+certificate_show(const struct app_options *options)
+{
+	struct making making = asked(options);
+	struct nd_why why;
+	int code = EX_OK;
+
+	if (check_name(making.name, &why) != ND_OK ||
+	    name_files(&making, options->config != NULL ? options->config : CONFIG, &why) != ND_OK)
+		code = fail(&why);
+	else if (cert_read(making.certificate, &making.pair, &why) != ND_OK) {
+		(void)fail(&why);
+		code = EX_NOINPUT;
+	} else {
+		tell_certificate(&making);
+		(void)printf("\n%.*s", (int)making.pair.public.len, making.pair.public.octets);
+	}
 	cert_done(&making.pair);
 	return code;
 }

@@ -117,10 +117,8 @@ handlers_wait(const struct http_request *request, nd_ms *wait, struct nd_why *wh
 /* One job. */
 
 bool
-handlers_may_see(const struct http_request *request, const struct queue_job *job)
+handlers_may_see(const struct access_peer *peer, const struct queue_job *job)
 {
-	const struct access_peer *peer = http_request_peer(request);
-
 	return peer->operator_right || access_own(peer, job->uid, job->unit);
 }
 
@@ -146,7 +144,7 @@ shown(struct store_req *req)
 		return;
 	}
 	over = job_state_final(req->found->state) || req->found->state == JOB_HELD;
-	if (!handlers_may_see(asked->request, req->found)) {
+	if (!handlers_may_see(http_request_peer(asked->request), req->found)) {
 		refuse_foreign(asked->request, req->found);
 	} else if (asked->wait > 0 && !over && !asked->app->stopping) {
 		waiters_add(asked->app, asked->request, req->found->id, asked->wait);
@@ -222,7 +220,7 @@ message_read(struct store_req *req)
 	struct nd_why why;
 
 	if (still_asked(req)) {
-		if (!handlers_may_see(asked->request, req->found)) {
+		if (!handlers_may_see(http_request_peer(asked->request), req->found)) {
 			refuse_foreign(asked->request, req->found);
 		} else if (!req->found->head) {
 			(void)nd_fail(&why, ND_ESTATE, 0, "the job has no account yet, so its message has no sender");

@@ -149,11 +149,9 @@ take_value(struct stream *stream, struct slot *slot)
 	struct json_tree tree = { 0 };
 	size_t used = 0;
 
-	if (intake_open(stream->submission.app, &slot->job.why) != ND_OK ||
-	    json_read(&tree, stream->submission.body.octets + stream->at, stream->len - stream->at, &json_limits_job,
+	if (json_read(&tree, stream->submission.body.octets + stream->at, stream->len - stream->at, &json_limits_job,
 		&used, &slot->job.why) != ND_OK) {
-		/* Where the next one begins is not known, or it would fare no better. */
-		stream->over = true;
+		stream->over = true; /* where the next one begins is not known */
 		intake_close(&slot->job);
 		return;
 	}
@@ -183,6 +181,11 @@ take_next(struct stream *stream)
 		return;
 	}
 	slot = open_slot(stream);
+	if (intake_open(stream->submission.app, &slot->job.why) != ND_OK) {
+		stream->over = true; /* the next one would fare no better */
+		intake_close(&slot->job);
+		return;
+	}
 	if (left > INTAKE_LARGE && json_span(body + stream->at, INTAKE_LARGE) > INTAKE_LARGE)
 		intake_large_value(&slot->job, body + stream->at, left, value_read);
 	else

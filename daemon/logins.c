@@ -243,6 +243,12 @@ logins_tick(void *arg)
 /* --- to end --- */
 
 enum nd_err
+logins_open(const struct app *app, struct nd_why *why)
+{
+	return app->stopping ? nd_fail(why, ND_ESTOPPING, 0, "notifyd is stopping") : ND_OK;
+}
+
+enum nd_err
 logins_read_body(
     const struct http_request *request, const char *const *fields, struct json_tree *tree, struct nd_why *why)
 {
@@ -335,8 +341,8 @@ logins_end(void *owner, struct http_request *request)
 		(void)nd_fail(&why, ND_ENOTFOUND, 0, "there is no such sign-in, or its time is over");
 		(void)nd_fail_at(&why, "login", 0, "begin again: notifyctl account login NAME");
 		http_server_problem(request, &why);
-	} else if (http_request_only(request, known, &why) != ND_OK || !handlers_wait(request, &wait, &why) ||
-		   go_on(login, request, wait, &why) != ND_OK) {
+	} else if (logins_open(owner, &why) != ND_OK || http_request_only(request, known, &why) != ND_OK ||
+		   !handlers_wait(request, &wait, &why) || go_on(login, request, wait, &why) != ND_OK) {
 		http_server_problem(request, &why);
 	}
 }

@@ -209,7 +209,7 @@ logins_begin(void *owner, struct http_request *request)
 
 	if (engine == NULL)
 		return;
-	if (logins_read_body(request, fields, &tree, &why) != ND_OK) {
+	if (logins_open(app, &why) != ND_OK || logins_read_body(request, fields, &tree, &why) != ND_OK) {
 		http_server_problem(request, &why);
 		return;
 	}

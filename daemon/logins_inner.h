@@ -50,6 +50,7 @@ void logins_fail(struct app_login *login, const struct nd_why *why);
 bool logins_given_up(struct app_login *login);
 void logins_set_timer(struct app_login *login);
 void logins_tick(void *arg);
+enum nd_err logins_open(const struct app *app, struct nd_why *why) ND_MUST_CHECK; /* ND_ESTOPPING */
 /* The body of a request, an object of strings; to be done with after ND_OK. */
 enum nd_err logins_read_body(const struct http_request *request, const char *const *fields, struct json_tree *tree,
     struct nd_why *why) ND_MUST_CHECK;

@@ -27,6 +27,7 @@ enum {
 	OPT_TO,
 	OPT_NO_SEND,
 	OPT_CERTIFICATE,
+	OPT_SHOW,
 	OPT_FOLDER,
 	OPT_NEXT,
 	OPT_LEVEL,
@@ -42,6 +43,7 @@ static const struct option options[] = {
 	{ "doctor", no_argument, NULL, OPT_DOCTOR },
 	{ "no-send", no_argument, NULL, OPT_NO_SEND },
 	{ "make-certificate", required_argument, NULL, OPT_CERTIFICATE },
+	{ "show-certificate", required_argument, NULL, OPT_SHOW },
 	{ "credentials-dir", required_argument, NULL, OPT_FOLDER },
 	{ "next", no_argument, NULL, OPT_NEXT },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -66,9 +68,11 @@ static const char usage[] =
     "  --doctor           look at what notifyd needs of this host, one line of JSON for each finding, and end\n"
     "  --make-certificate NAME\n"
     "                     make a key and a certificate for an application, say what to do with them, and end\n"
+    "  --show-certificate NAME\n"
+    "                     show the certificate of such a pair, with its thumbprint, and end\n"
     "  --credentials-dir DIR\n"
     "                     keep that key in DIR (" ND_SYSCONFDIR "/notifyd/credentials)\n"
-    "  --next             make that pair beside the one that is in use\n"
+    "  --next             make, or show, that pair beside the one that is in use\n"
     "  --socket PATH      serve PATH; operators at PATH with -admin before .sock\n"
     "  --state-dir DIR    keep queue and tokens in DIR (" ND_LOCALSTATEDIR "/lib/notifyd)\n"
     "  --log-level LEVEL  err warning notice info debug\n"
@@ -76,6 +80,7 @@ static const char usage[] =
     "  --help             say this and end\n"
     "\n"
     "Exit status: 0 ended as asked (--probe: it works), 3 --probe: not proved, 64 wrong options,\n"
+    "66 there is no such certificate to show,\n"
     "69 --probe, --doctor: it failed, 71 or 74 the system refused something, 73 such a certificate is there,\n"
     "75 another notifyd uses the state directory, 78 a bad configuration.\n"
     "\n"
@@ -119,6 +124,10 @@ read_options(int argc, char **argv, struct app_options *out)
 		case OPT_CERTIFICATE:
 			out->certificate = optarg;
 			break;
+		case OPT_SHOW:
+			out->certificate = optarg;
+			out->show = true;
+			break;
 		case OPT_FOLDER:
 			out->credentials_dir = optarg;
 			break;
@@ -151,7 +160,7 @@ read_options(int argc, char **argv, struct app_options *out)
 	if (out->to && out->no_send)
 		return wrong("--to and --no-send contradict each other");
 	if (out->certificate == NULL && (out->credentials_dir != NULL || out->next))
-		return wrong("--credentials-dir and --next go with --make-certificate");
+		return wrong("--credentials-dir and --next go with --make-certificate and --show-certificate");
 	return optind < argc ? wrong("notifyd takes options only") : -1;
 }
 
@@ -180,5 +189,7 @@ main(int argc, char **argv)
 #ifndef ND_SANITIZED                                  /* the leak checker reads its own process */
 	(void)prctl(PR_SET_DUMPABLE, 0); /* memory holds tokens: no core dump, no reading by others of our user */
 #endif
+	if (chosen.show)
+		return certificate_show(&chosen);
 	return chosen.certificate != NULL ? certificate_make(&chosen) : app_run(&chosen);
 }

@@ -77,6 +77,7 @@ end(struct probe *probe, enum probe_result result)
 	probe->link = NULL;
 	loop_timer_free(probe->timer);
 	probe->timer = NULL;
+	loop_forget(probe->app->loop, probe); /* a client may be gone before it has begun */
 	if (tell)
 		tell(probe->arg, result);
 	let_go(probe);

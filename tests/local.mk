@@ -21,6 +21,7 @@ libunit_a_SOURCES = \
 UNIT_TESTS = \
 	%D%/unit/test_access \
 	%D%/unit/test_act \
+	%D%/unit/test_again \
 	%D%/unit/test_api \
 	%D%/unit/test_breaker \
 	%D%/unit/test_buf \
@@ -195,6 +196,7 @@ IO_TEST_LIBS = libiotest.a libio.a libcore.a libcommon.a $(CMOCKA_LIBS) $(IO_LIB
 %C%_io_test_tls_authorities_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_trim_LDADD = $(IO_TEST_LIBS)
 %C%_io_test_worker_LDADD = $(IO_TEST_LIBS)
+%C%_unit_test_again_SOURCES = %D%/unit/test_again.c client/again.c
 check_PROGRAMS += $(UNIT_TESTS) $(IO_TESTS)
 TESTS += $(UNIT_TESTS) $(IO_TESTS)
 endif

@@ -5,6 +5,8 @@
  */
 #include "daemon/core/conf_inner.h"
 
+#include "common/buf.h"
+#include "common/explain.h"
 #include "common/idn.h"
 
 #include <stdio.h>
@@ -112,7 +114,28 @@ foreign_at_google(const struct conf_account *account)
 static bool
 foreign_at_exchange(const struct conf_account *account)
 {
-	return account->provider <= CONF_MICROSOFT_HVE && foreign_sender(account);
+	return account->provider < CONF_MICROSOFT_HVE && foreign_sender(account);
+}
+
+/* Nobody signs in: the mailbox is that of the settings, the token the application's own. */
+static bool
+foreign_by_application(const struct conf_account *account)
+{
+	return account->auth == CONF_OAUTH2 &&
+	       (account->grant == CONF_CLIENT_CREDENTIALS || account->grant == CONF_MANAGED_IDENTITY) &&
+	       foreign_at_exchange(account);
+}
+
+static bool
+foreign_by_person(const struct conf_account *account)
+{
+	return foreign_at_exchange(account) && !foreign_by_application(account);
+}
+
+static bool
+foreign_at_hve(const struct conf_account *account)
+{
+	return account->provider == CONF_MICROSOFT_HVE && foreign_sender(account);
 }
 
 static bool
@@ -148,10 +171,13 @@ hidden_ses(const struct conf_account *account)
 	return is_of(account, CONF_SES, CONF_SES);
 }
 
+#define NO_SEND_AS "the sender is not the mailbox that logs in: Exchange Online refuses it without Send As"
+#define SEND_AS "Add-RecipientPermission -Identity {from} -AccessRights SendAs -Trustee {user}"
+
 /* clang-format off */
 static const struct rule {
 	bool (*holds)(const struct conf_account *account);
-	const char *key, *text, *hint; /* hint: NULL the provider of the host */
+	const char *key, *text, *hint; /* hint: with {from} and {user}; NULL the provider of the host */
 } rules[] = {
 	{ hidden_exchange, "provider", "the host is Microsoft's: with provider = smtp neither its limits nor all of its replies are known", NULL },
 	{ hidden_google, "provider", "the host is Google's: with provider = smtp neither its limits nor all of its replies are known", NULL },
@@ -176,8 +202,10 @@ static const struct rule {
 	{ throttled_port, "port", "Amazon throttles port 25", "use port 587 or 2587" },
 	{ sender_needs_utf8, "from", "a sender who is not ASCII before the @ needs a server that offers SMTPUTF8; another one holds the account",
 	  "notifyctl account test shows what it offers; give an address that is ASCII before the @ where it does not" },
-	{ foreign_at_exchange, "from", "the sender is not the mailbox that logs in: Exchange Online refuses it without Send As",
-	  "Add-RecipientPermission gives the right; notifyctl setup microsoft prints the line" },
+	{ foreign_by_application, "from", NO_SEND_AS, SEND_AS "; then the same with -Trustee and the object ID of the enterprise application" },
+	{ foreign_by_person, "from", NO_SEND_AS, SEND_AS "; it takes 15 to 30 minutes" },
+	{ foreign_at_hve, "from", "the sender is not the mailbox that logs in: High Volume Email refuses it (5.7.62, 5.6.241)",
+	  "set from to the address of that mailbox" },
 	{ foreign_at_google, "from", "the sender is not the mailbox that logs in: Google replaces it unless it is an alias there",
 	  "add it under Settings, Accounts, \"Send mail as\"" },
 };
@@ -187,7 +215,9 @@ void
 conf_warn_account(const struct conf_check *check)
 {
 	struct conf_check warn = *check;
+	const struct explain_facts facts = { .user = check->account->user, .from = check->account->from_box.address };
 	char provider[64];
+	struct nd_buf hint;
 	struct nd_why why;
 
 	(void)snprintf(provider, sizeof(provider), "set provider = %s; host may stay",
@@ -198,6 +228,9 @@ conf_warn_account(const struct conf_check *check)
 		if (!rules[i].holds(check->account))
 			continue;
 		(void)nd_fail(&why, ND_ECONF, 0, "%s", rules[i].text);
-		conf_check_fault(&warn, rules[i].key, rules[i].hint != NULL ? rules[i].hint : provider, &why);
+		nd_buf_init(&hint, 4096);
+		explain_fill(rules[i].hint != NULL ? rules[i].hint : provider, &facts, &hint);
+		conf_check_fault(&warn, rules[i].key, nd_buf_text(&hint), &why);
+		nd_buf_done(&hint);
 	}
 }

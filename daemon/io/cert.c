@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cert.c - makes a key and a certificate for it, for an application that proves itself by assertions.  Layer: io.  Knows OpenSSL. */
+/* cert.c - makes a key and a certificate for it, for an application that proves itself by assertions; reads the latter.  Layer: io.  Knows OpenSSL. */
 #include "daemon/io/cert.h"
+
+#include "daemon/io/jwt.h"
 
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -122,6 +124,27 @@ cert_make(const char *name, nd_unix now, struct cert_pair *out, struct nd_why *w
 	EVP_PKEY_free(key);
 	ERR_clear_error();
 	return made ? ND_OK : nd_fail(why, ND_ESECRET, 0, "OpenSSL could not make a key and a certificate");
+}
+
+enum nd_err
+cert_read(const char *path, struct cert_pair *out, struct nd_why *why)
+{
+	BIO *public = BIO_new(BIO_s_mem());
+	struct jwt_certificate found;
+	enum nd_err err = jwt_certificate_read(path, &found, why);
+
+	*out = (struct cert_pair){ 0 };
+	if (err == ND_OK) {
+		out->not_after = found.not_after;
+		if (public == NULL || PEM_write_bio_X509(public, found.x509) != 1 || !take(public, &out->public) ||
+		    !digest(found.x509, EVP_sha1(), out->sha1, sizeof(out->sha1)) ||
+		    !digest(found.x509, EVP_sha256(), out->sha256, sizeof(out->sha256)))
+			err = nd_fail(why, ND_ESECRET, 0, "OpenSSL could not show the certificate %.200s", path);
+		jwt_certificate_done(&found);
+	}
+	BIO_free(public);
+	ERR_clear_error();
+	return err;
 }
 
 void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cert.h - makes a key and a certificate for it, for an application that proves itself by assertions.  Layer: io.  Knows OpenSSL. */
+/* cert.h - makes a key and a certificate for it, for an application that proves itself by assertions; reads the latter.  Layer: io.  Knows OpenSSL. */
 #ifndef ND_IO_CERT_H
 #define ND_IO_CERT_H
 
@@ -22,6 +22,8 @@ struct cert_pair {
 
 /* RSA, self-signed with SHA-256, for signatures only; good from `now` for CERT_DAYS. `name` is its CN. To be done in any case. */
 enum nd_err cert_make(const char *name, nd_unix now, struct cert_pair *out, struct nd_why *why) ND_MUST_CHECK;
+/* Of one that is there: all but the key. To be done in any case. */
+enum nd_err cert_read(const char *path, struct cert_pair *out, struct nd_why *why) ND_MUST_CHECK;
 void cert_done(struct cert_pair *pair);
 
 #endif

@@ -36,6 +36,7 @@
 #define RESERVE 64u                 /* connections beyond the cap that are told "busy" */
 #define OPERATOR_RESERVE 32u        /* operators get in when the cap is reached */
 #define REFUSED_TIME ND_SEC(2)      /* one that is refused has this long to ask */
+#define QUIESCED_TIME ND_SEC(2)     /* so has one whose request has begun to come when the server ends */
 #define ROUNDS 4                    /* of MHD_run in a turn */
 #define REMARKS 5u                  /* log lines about clients in REMARK_TIME */
 #define REMARK_TIME ND_MIN(1)
@@ -79,6 +80,8 @@ http_server_phase(struct http_connection *connection, enum http_phase phase, nd_
 {
 	struct http_server *server = connection->listener->server;
 
+	if (phase <= HTTP_BODY && deadline > server->last_octet)
+		deadline = server->last_octet;
 	connection->phase = phase;
 	connection->deadline = deadline;
 	/* A deadline that moves away leaves the timer: when it fires for nothing it is set anew. */
@@ -365,7 +368,7 @@ http_server_new(struct loop *loop, const struct listen_set *sockets, const struc
 	memcpy(server->handlers, handlers, sizeof(server->handlers));
 	server->owner = owner;
 	server->sweep = loop_timer_new(loop, sweep, server);
-	server->sweep_at = ND_NEVER;
+	server->sweep_at = server->last_octet = ND_NEVER;
 	server->log_since = loop_now(loop).ms;
 	for (unsigned i = 0; i < sockets->count; i++) {
 		if (open_listener(server, &sockets->socket[i], why) == ND_OK)
@@ -394,10 +397,13 @@ http_server_quiesce(struct http_server *server)
 	/* The sockets stay open: they belong to listen.h's set, and systemd keeps its own. */
 	for (unsigned i = 0; i < server->listener_count; i++)
 		(void)MHD_quiesce_daemon(server->listener[i].daemon);
+	server->last_octet = loop_now(server->loop).ms + QUIESCED_TIME;
 	for (struct http_connection *connection = server->connections; connection != NULL;
 	     connection = connection->next)
 		if (silent(connection))
 			cut(connection);
+		else if (connection->phase <= HTTP_BODY)
+			http_server_phase(connection, connection->phase, connection->deadline);
 }
 
 void

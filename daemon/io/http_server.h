@@ -32,8 +32,8 @@ typedef void http_handler(void *owner, struct http_request *request);
 struct http_server *http_server_new(struct loop *loop, const struct listen_set *sockets,
     const struct http_server_limits *limits, http_handler *const handlers[API_ROUTE_COUNT], void *owner,
     struct nd_why *why);
-void http_server_quiesce(
-    struct http_server *server); /* no new connections or requests (503 stopping); what was begun goes on */
+void http_server_quiesce(struct http_server
+	*server); /* no new connections or requests (503 stopping); what came whole, in two seconds, goes on */
 void http_server_memory(struct http_server *server, size_t octets); /* limits.memory from now on */
 unsigned http_server_pending(const struct http_server *server); /* requests begun whose replies are not wholly sent */
 void http_server_free(struct http_server *server);

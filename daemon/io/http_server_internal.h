@@ -105,6 +105,7 @@ struct http_server {
 	unsigned uid_count, uid_room;
 	struct loop_timer *sweep;  /* owned */
 	nd_ms sweep_at;            /* what it is set to */
+	nd_ms last_octet;          /* when requests must have come whole: ND_NEVER until it is quiesced */
 	struct http_request *pool; /* owned */
 	unsigned pool_count;
 	unsigned pending;

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """retry, hold, release, cancel, one job or many; flush, pause, resume. The relay is a closed port, or the stand-in provider."""
+import contextlib
 import os
 import subprocess
 import sys
 import threading
+import unittest
 
 import notifyd
 from notifyd import NOTIFYCTL, ProgramTest, until
+from test_process import Stopped, threads
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
@@ -74,6 +77,35 @@ class Acts(ProgramTest):
         job = self.waiting()
         self.assertEqual(self.act(job, 'hold', admin=False).status, 200)    # the same user
         self.assert_problem(self.d.post('/v1/queue/pause', None), 403, 'operator-only')
+
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root to be somebody else')
+    def test_nor_does_one_that_leaves_before_it_is_known_whose_they_are(self):
+        job = self.waiting()
+
+        def sockets():
+            folder, found = '/proc/%d/fd' % self.d.process.pid, set()
+            for name in os.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    found.add(os.readlink(os.path.join(folder, name)))
+            return found
+        storage = next(tid for tid, (name, _) in threads(self.d.process.pid).items() if name == 'storage')
+        script = ('import socket,sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n'
+                  's.sendall(b"POST /v1/jobs/%s/cancel HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 0\\r\\n\\r\\n" % sys.argv[2].encode())\n'
+                  'sys.stdin.read()')
+        before = sockets()
+        try:
+            stopped = Stopped(storage).__enter__()
+        except OSError as error:
+            self.skipTest('no thread can be stopped here: %s' % error)
+        try:
+            client = subprocess.Popen(['python3', '-c', script, self.d.socket, job], stdin=subprocess.PIPE, user=65534, group=65534)
+            come = until(lambda: sockets() - before, 'it has come')
+            client.communicate(timeout=60)
+            until(lambda: not come & sockets(), 'it is seen that it has left')
+        finally:
+            stopped.__exit__()
+        for _ in range(3):    # each answer is a turn of the storage
+            self.assertEqual(self.d.job(job)['state'], 'queued')
 
     def test_a_paused_queue_stays_so_over_a_restart(self):
         self.assertEqual(self.d.post('/v1/queue/pause', None, True).json, {'state': 'paused'})

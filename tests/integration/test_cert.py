@@ -82,6 +82,26 @@ class Making(CertTest):
         check = self.run_program(notifyd.NOTIFYD, '--check', '--config', self.config)
         self.assertEqual(check.returncode, 0, check)
 
+    def test_a_pair_that_is_there_is_shown(self):
+        made = self.make('--make-certificate', 'm365')
+        done = self.make('--show-certificate', 'm365')
+        self.assertEqual((done.returncode, done.stderr), (0, ''), done)
+        for word in ('upload', 'thumbprint', 'SHA-256', 'ends'):
+            line = re.search('(?m)^%s .*$' % word, made.stdout).group()
+            self.assertIn(line + '\n', done.stdout)
+        with open(self.cer, encoding='ascii') as file:
+            self.assertTrue(done.stdout.endswith('\n' + file.read()), done)
+        self.assertEqual(self.make('--make-certificate', 'm365', '--next').returncode, 0)
+        following = self.make('--show-certificate', 'm365', '--next').stdout
+        self.assertIn('m365.next.cer', following)
+        self.assertNotEqual(following.splitlines()[1:], done.stdout.splitlines()[1:])
+        for name, code in (('other', 66), ('../m365', 64)):
+            done = self.make('--show-certificate', name)
+            self.assertEqual((done.returncode, done.stdout), (code, ''), done)
+        with open(os.path.join(self.etc, 'other.cer'), 'w', encoding='ascii') as file:
+            file.write('nothing')
+        self.assertEqual(self.make('--show-certificate', 'other').returncode, 66)
+
     def test_nothing_is_overwritten(self):
         self.assertEqual(self.make('--make-certificate', 'm365').returncode, 0)
         before = octets(self.key), octets(self.cer)
@@ -164,6 +184,16 @@ class Making(CertTest):
 
 
 class Using(CertTest):
+    def assert_sheet(self, sheet, start):
+        """It is handed to somebody who has no file of this host: the certificate is in it, and what to compare."""
+        with open(self.cer, encoding='ascii') as file:
+            pem = file.read()
+        self.assertIn('-----BEGIN CERTIFICATE-----', pem)
+        self.assertIn('\n' + ''.join(start + line + '\n' for line in pem.splitlines()), sheet)
+        sha1 = self.run_program('openssl', 'x509', '-in', self.cer, '-noout', '-fingerprint', '-sha1').stdout
+        self.assertIn(sha1.split('=')[1].strip().replace(':', ''), sheet)
+        self.assertNotIn('PRIVATE', sheet)
+
     def start_with(self, path, keys=None):
         """The drop-in that setup wrote, for the stand-in's addresses."""
         with open(path, 'a', encoding='utf-8') as file:
@@ -186,11 +216,14 @@ class Using(CertTest):
         self.assertEqual(self.run_program(notifyd.NOTIFYD, '--check', '--config', path).returncode, 0)
         self.assertIn('Certificates & secrets > Certificates > Upload certificate: the file %s' % self.cer, done.stdout)
         self.assertNotIn('secret set', done.stdout)
+        self.assert_sheet(done.stdout, '')
         self.assertRegex(done.stderr, r'thumbprint +[0-9A-F]{40}')
         first = octets(self.key)
         done = self.setup_account('--output', path, '--yes')    # again: the same pair
         self.assertEqual((done.returncode, octets(self.key)), (0, first), done)
         self.assertIn('are there, and are used', done.stderr)
+        self.assert_sheet(done.stdout, '')
+        self.assert_sheet(self.setup_account('--output', '-').stdout, '# ')
 
         self.upload(self.cer, 'first')
         self.start_with(path)

@@ -2,6 +2,7 @@
 """notifyctl doctor: what an alert needs of its host; each finding with its level, and what is not well with its cure."""
 import os
 import shutil
+import socket
 import subprocess
 import unittest
 
@@ -29,8 +30,8 @@ class Doctor(Probes):
         os.chmod(path, 0o755)
         return folder + ':/usr/bin:/bin'
 
-    def doctor(self, daemon, *more, socket=None, path='/nonexistent'):
-        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', socket or daemon.socket, '--json', 'doctor', *more], capture_output=True,
+    def doctor(self, daemon, *more, socket=None, path='/nonexistent', under=()):
+        done = subprocess.run([*under, notifyd.NOTIFYCTL, '--socket', socket or daemon.socket, '--json', 'doctor', *more], capture_output=True,
                               text=True, timeout=120, check=False, env=dict(os.environ, LC_ALL='C.UTF-8', PATH=path))
         told = lines(done.stdout)
         for line in told:
@@ -90,6 +91,39 @@ class Doctor(Probes):
         self.assertEqual(self.level(told, 'account lost'), 'fail')
         os.chmod(d.state, 0o700)
         os.chmod(d.socket, 0o666)
+
+    def test_the_socket_for_containers_is_looked_at_too(self):
+        d = self.daemon(HEAD)
+        path = os.path.join(d.folder, 'notifyd-submit', 'notifyd.sock')
+        self.assertFalse([line for line in self.doctor(d) if 'notifyd-submit' in line['detail']], 'nobody has such a folder here')
+        os.mkdir(os.path.dirname(path))
+        missing = self.find(self.doctor(d), 'socket', path, 'is not there')
+        self.assertEqual((missing['level'], 'notifyd.socket' in missing['remedy']), ('warn', True))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            for mode, level in ((0o666, 'ok'), (0o600, 'warn')):
+                os.chmod(path, mode)
+                self.assertEqual(self.level(self.doctor(d), 'socket', path, 'mode %04o' % mode), level)
+            os.chmod(path, 0o666)
+            os.chmod(os.path.dirname(path), 0o700)
+            self.assertEqual(self.level(self.doctor(d), 'socket', os.path.dirname(path) + ': mode 0700'), 'warn')
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which('unshare'), 'a group is added to what one process sees of its host')
+    def test_the_operators_socket_belongs_to_their_group(self):
+        d = self.daemon(HEAD)
+        groups = os.path.join(d.folder, 'group')
+        with open(groups, 'w', encoding='ascii') as file:
+            file.write('root:x:0:\nothers:x:4241:\nnotifyd-admin:x:4242:\n')
+        under = [shutil.which('unshare'), '--mount', '/bin/sh', '-c', '/bin/mount --bind "$0" /etc/group && exec "$@"', groups]
+        for mode, group, level, said in ((0o660, 4242, 'ok', 'operators'), (0o660, 4241, 'warn', 'its group is others, not notifyd-admin'),
+                                         (0o660, 4243, 'warn', 'its group is 4243, not notifyd-admin'), (0o600, 4241, 'ok', 'operators')):
+            with self.subTest(mode=mode, group=group):
+                os.chown(d.admin, -1, group)
+                os.chmod(d.admin, mode)
+                found = self.find(self.doctor(d, under=under), 'socket', d.admin)
+                self.assertEqual(found['level'], level, found)
+                self.assertIn(said, found['detail'])
+                self.assertEqual('SocketGroup=' in found.get('remedy', ''), level == 'warn')
 
     def test_a_unit_that_was_changed_is_told_directive_by_directive(self):
         d = self.daemon(HEAD, start=False)

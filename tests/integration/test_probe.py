@@ -2,6 +2,7 @@
 """Tests of accounts, step by step: what is told when all is well, and the one clear sentence when it is not."""
 import json
 import os
+import select
 import socket
 import subprocess
 
@@ -125,6 +126,19 @@ class Well(Probes):
         code, told = self.alone(d, '--probe', 'nobody')
         self.assertEqual(code, 78, told)
         self.failed(told, 'config', 'nobody')
+
+    def test_one_who_takes_no_answer_ends_it_before_it_begins(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        for _ in range(20):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(d.admin)
+                client.shutdown(socket.SHUT_RD)
+                client.sendall(b'POST /v1/accounts/m/test?send=no HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
+                closed = select.poll()
+                closed.register(client, 0)
+                self.assertTrue(closed.poll(30000), 'notifyd closes the connection')
+        self.assertTrue(self.ask(d)[-1]['ok'])
 
     def test_what_cannot_be_asked_is_refused(self):
         d = self.daemon(HEAD + PLAIN % ('p', 1, NO_TLS))

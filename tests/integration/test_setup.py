@@ -71,7 +71,8 @@ class Setup(ProgramTest):
                 done = self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '--user', "o'brien@contoso.example", '-o', '-')
                 self.assertEqual(done.returncode, 0, done)
                 self.assertIn(right, done.stdout)
-                self.assertEqual('-Trustee $oid' in done.stdout, grant in ('client_credentials', 'rbac'))    # a person has none
+                self.assertEqual("\n#     Add-RecipientPermission -Identity 'alerts@contoso.example' -AccessRights SendAs -Trustee $oid\n" in done.stdout,
+                                 grant in ('client_credentials', 'rbac'), 'at once, not after half an hour in vain; a person has none')
                 self.assertIn("Set-CASMailbox -Identity 'o''brien@contoso.example'", done.stdout)
                 self.assertNotIn('SendAs', self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '--user', 'Alerts@Contoso.example',
                                                           '-o', '-').stdout.replace('SMTP.SendAsApp', ''))
@@ -99,6 +100,47 @@ class Setup(ProgramTest):
             done = self.run_setup(*words, *MAIL, *ENTRA, '-o', '-')
             self.assertEqual(done.returncode, 64, done)
             self.assertIn(said, done.stderr)
+
+    def test_an_application_for_more_than_one_tenant_is_asked_for_where_the_settings_need_one(self):
+        for tenant in ('common', 'organizations', 'Consumers', TENANT, 'contoso.example'):
+            for grant in ('authorization_code', 'device_code'):
+                for cloud in ([], ['--cloud', 'china']):
+                    with self.subTest(tenant, grant=grant, cloud=cloud):
+                        done = self.run_setup('microsoft', *MAIL, '--tenant', tenant, '--client-id', CLIENT, '--grant', grant, *cloud, '-o', '-')
+                        self.assertEqual(done.returncode, 0, done)
+                        own = tenant in (TENANT, 'contoso.example')
+                        self.assertEqual('New registration: this tenant only.' in done.stdout, own)
+                        self.assertEqual('AADSTS50194' in done.stdout, not own)
+                        self.assertEqual("Connect-ExchangeOnline -Organization '%s'" % tenant in done.stdout, own and not cloud)
+                        self.assertEqual("Connect-ExchangeOnline -Organization '<ID of the tenant of alerts@contoso.example>'" in done.stdout,
+                                         not own and not cloud)
+                        self.assertEqual('to tenant %s' % tenant in done.stdout, own and bool(cloud))
+        done = self.run_setup('microsoft', *MAIL, '--tenant', 'common', '--client-id', CLIENT, '--grant', 'device_code', '-o', '-',
+                              env={'LC_ALL': 'ja_JP.UTF-8'})
+        self.assertIn('AADSTS50194', done.stdout)
+        self.assertNotIn('この組織のテナントのみ。', done.stdout)
+
+    def test_a_shared_mailbox_is_not_said_to_sign_in(self):
+        for env, licence, person in (({}, 'up to 50 GB', 'Nobody signs in as a shared mailbox'),
+                                     ({'LC_ALL': 'ja_JP.UTF-8'}, '50 GB まで', '共有メールボックスとしてはサインインできません')):
+            for grant in ('client_credentials', 'rbac', 'authorization_code', 'device_code'):
+                with self.subTest(grant, env=env):
+                    sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '--grant', grant, '-o', '-', env=env).stdout
+                    self.assertIn(licence, sheet)
+                    self.assertEqual(person in sheet, grant in ('authorization_code', 'device_code'))
+            self.assertNotIn(licence, self.run_setup('microsoft', *MAIL, *ENTRA, '--hve', '-o', '-', env=env).stdout)
+
+    def test_googles_json_brings_the_client_id_with_it(self):
+        for language, said in (('C.UTF-8', 'client JSON'), ('ja_JP.UTF-8', 'JSON')):
+            done = self.run_setup('google', *MAIL, '-o', self.output, '--yes', env={'LC_ALL': language})
+            self.assertEqual(done.returncode, 0, done)
+            self.assertNotIn('client_id', self.text())
+            self.assertIn('client_secret = credential:gmail\n', self.text())
+            self.assertIn('notifyctl secret set gmail < client_secret_', done.stdout)
+            self.assertIn(said, done.stdout)
+        done = self.run_setup('google', *MAIL, '-o', self.output, '--yes', '--client-id', 'x.apps.googleusercontent.com')
+        self.assertIn('client_id = x.apps.googleusercontent.com\n', self.text())
+        self.assertIn('notifyctl secret set gmail', done.stdout)
 
     def test_the_order_is_said_plainly(self):
         sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
@@ -202,6 +244,12 @@ class Setup(ProgramTest):
         self.addCleanup(fake.close)
         fake.provider.faults['AUTH'] = lambda *_: '535 5.7.3 Authentication unsuccessful'
         d = self.daemon(HEAD + MICROSOFT % dict(fake.facts, name='m', query='', secret=fake.facts['secret']))
+        done = subprocess.run([notifyd.NOTIFYCTL, '--socket', d.admin, 'account', 'test', 'm'], capture_output=True, text=True, check=False,
+                              env=dict(os.environ, LC_ALL='C.UTF-8'))
+        self.assertRegex(done.stdout, '(?m)^. claims .*object id %s' % provider.OBJECT_ID)    # where the sheet says it is
+        sheet = self.run_setup('microsoft', *MAIL, *ENTRA, '-o', '-').stdout
+        self.assertIn('its line "claims" tells the object id that the next step needs', sheet)
+        self.assertIn("$oid = '<object id of the line claims>'", sheet)
         process = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', d.socket, 'setup', '--resume', 'm', '--to', 'ops@contoso.example',
                                     '--every', '1s'],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, LC_ALL='C.UTF-8'))

@@ -4,6 +4,7 @@ And the session that waits for a job."""
 import json
 import signal
 import socket
+import subprocess
 import unittest
 
 import notifyd
@@ -35,6 +36,20 @@ class Waiting(Limits):
         self.assertEqual(self.send_and_wait(d, '60s').returncode, 69)
         self.relay.faults.clear()
         self.assertEqual(self.send_and_wait(d, '60s').returncode, 0)
+
+    def test_the_client_outlives_a_restart(self):
+        d = self.started('', self.lenient(faults={'RCPT': LATER}))
+        client = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', d.socket, 'send', '-t', 'ops@contoso.example', '-m', 'y', '--wait=300s'],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(client.communicate)
+        self.addCleanup(client.kill)
+        job = until(lambda: [job['id'] for job in d.get('/v1/jobs', True).json['jobs'] if job['attempt_count']], 'tried')[0]
+        d.stop()
+        d.start()
+        self.assertEqual(d.post('/v1/jobs/%s/cancel' % job, None, True).status, 200)
+        out, err = client.communicate(timeout=60)
+        self.assertEqual((client.returncode, out.splitlines()[-1].split(':')[0]), (69, '%s cancelled' % job), (out, err))
+        self.assertEqual(len(d.get('/v1/jobs', True).json['jobs']), 1)
 
     def test_a_ready_message_is_waited_for_too(self):
         d = self.started('')

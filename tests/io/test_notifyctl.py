@@ -244,6 +244,13 @@ class Send(Case):
         self.assertGreater(len(self.daemon.requests), 3)
         self.assertEqual(self.err, "notifyctl: the disk is full\n  hint: free space\n")
 
+    def test_a_job_that_nobody_knows_of_is_sent_again_by_hand_with_its_key(self):
+        self.daemon.answers = [lose]
+        self.assertEqual(self.ctl("send", "-m", "x"), 75)
+        keys = {r.job["idempotency_key"] for r in self.daemon.requests}
+        self.assertEqual(len(keys), 1)
+        self.assertTrue(self.err.endswith(" --idempotency-key=%s\n" % keys.pop()), self.err)
+
     def test_a_refusal_is_not_tried_again(self):
         self.daemon.answers = [(403, {"status": 403, "code": "recipient-not-allowed", "detail": "a@b may not be addressed",
                                       "field": "to[0]", "hint": "add it to [access] to_allow"})]
@@ -320,10 +327,10 @@ class Send(Case):
         for state, status, code in (("delivered", 200, 0), ("merged", 200, 0), ("failed", 200, 69), ("expired", 200, 69),
                                     ("cancelled", 200, 69), ("held", 200, 69), ("queued", 202, 3), ("sending", 202, 3)):
             self.daemon.answers = [(status, dict(JOB, state=state, reason="why\x1b[2J", hint="what"))]
-            self.assertEqual(self.ctl("send", "-m", "x", "--wait"), code, state)
+            self.assertEqual(self.ctl("send", "-m", "x", "--wait=1s" if code == 3 else "--wait"), code, state)
             self.assertTrue(self.out.startswith("%s %s: " % (ID, state)))
             self.assertEqual(self.err, "notifyctl: why?[2J\n  hint: what\n")
-            self.assertEqual(self.ctl("--json", "send", "-m", "x", "--wait=90s"), code)
+            self.assertEqual(self.ctl("--json", "send", "-m", "x", "--wait=1s" if code == 3 else "--wait=90s"), code)
             self.assertEqual(json.loads(self.out)["state"], state)
         self.assertEqual([r.path for r in self.daemon.requests[:2]], ["/v1/jobs?wait=30", "/v1/jobs?wait=90"])
         self.assertEqual(self.ctl("send", "-m", "x", "--wait=301s"), 64)

@@ -592,7 +592,19 @@ what_works_but_not_as_one_might_think_is_a_warning(void **state)
 		{ "provider = google\nauth = password\npassword = env:P\nuser = other@b.example\n",
 		    "] from: the sender is not the mailbox that logs in: Google" },
 		{ "provider = microsoft\nclient_id = i\ntenant = t\nclient_secret = env:S\nuser = other@b.example\n",
-		    "] from: the sender is not the mailbox that logs in: Exchange Online refuses it without Send As" },
+		    "] from: the sender is not the mailbox that logs in: Exchange Online refuses it without Send As; "
+		    "Add-RecipientPermission -Identity a@b.example -AccessRights SendAs -Trustee other@b.example; then "
+		    "the same with -Trustee and the object ID of the enterprise application" },
+		{ "provider = microsoft\nclient_id = i\ntenant = t\ngrant = device_code\nuser = other@b.example\n",
+		    "Add-RecipientPermission -Identity a@b.example -AccessRights SendAs -Trustee other@b.example; it "
+		    "takes 15" },
+		{ "provider = microsoft\nclient_id = i\ntenant = t\ngrant = device_code\nuser = o'brien@b.example\n",
+		    "-Identity a@b.example -AccessRights SendAs -Trustee MAILBOX; it takes 15" },
+		{ "provider = microsoft-hve\nclient_id = i\ntenant = t\nclient_secret = env:S\nuser = "
+		  "other@b.example\n",
+		    "] from: the sender is not the mailbox that logs in: High Volume Email refuses it (5.7.62, "
+		    "5.6.241); "
+		    "set from to the address of that mailbox" },
 		{ "host = relay.b.example:465\n",
 		    "] port: 465 is the port of TLS from the start, but security = starttls" },
 		{ "host = relay.b.example:587\nsecurity = tls\n", "] port: 587 is the port of STARTTLS" },
