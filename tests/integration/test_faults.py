@@ -40,11 +40,16 @@ PLAIN = '''
 provider = smtp
 host = 127.0.0.1:%d
 max_connections = 1
-from = %s@example.com
+from = alerts@example.com
 %s
 '''
 NO_TLS = 'security = none\nauth = none\n'
 JOB = {'to': ['ops@contoso.example'], 'subject': 'Disk', 'text': 'sda\n'}
+
+
+def of_its_own(name, port, more):
+    """An account with a mailbox of its own: those of one mailbox take turns."""
+    return (PLAIN % (name, port, more)).replace('alerts@', name + '@')
 
 
 class Faults(ProgramTest):
@@ -330,7 +335,7 @@ class Stages(Faults):
         with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), 'w', encoding='ascii') as file:
             file.write('p\n')
         self.rows = [('a%d' % n, row, self.relay_for(row[0], row[1], certificates)) for n, row in enumerate(STAGES)]
-        self.d = self.daemon(HEAD + ''.join(PLAIN % (name, fake.port, name, self.settings(row[0], certificates.ca, secret, name))
+        self.d = self.daemon(HEAD + ''.join(of_its_own(name, fake.port, self.settings(row[0], certificates.ca, secret, name))
                                             for name, row, fake in self.rows))
 
     def reached(self, name, job, row):
@@ -377,7 +382,7 @@ class Idle(Faults):
                             ('fin', 'FIN'), ('rst', 'RST')):
             fakes[name] = self.lenient(faults={'IDLE': fault})
         fakes['late'] = self.lenient()    # says so to the next MAIL
-        d = self.daemon(HEAD + ''.join(PLAIN % (name, fake.port, name, NO_TLS) for name, fake in fakes.items()))
+        d = self.daemon(HEAD + ''.join(of_its_own(name, fake.port, NO_TLS) for name, fake in fakes.items()))
         for name, fake in fakes.items():
             with self.subTest(name):
                 self.delivered(d, d.submit(account=name, **JOB))
@@ -389,7 +394,7 @@ class Idle(Faults):
 
     def test_a_recipient_that_ends_each_session_starves_nobody(self):
         fake = self.lenient(faults={'RCPT': lambda what: '421 4.7.0 try again later' if 'night' in what else None})
-        d = self.daemon(HEAD + PLAIN % ('a', fake.port, 'a', NO_TLS))
+        d = self.daemon(HEAD + of_its_own('a', fake.port, NO_TLS))
         bad = [d.submit(to=['night@example.com', 'day@example.com'], subject='b', text='y') for _ in range(5)]
         good = [d.submit(**JOB) for _ in range(20)]
         for job in good:
