@@ -23,7 +23,7 @@ class Notifyd:
         self.config, self.log, self.state = (os.path.join(self.folder, name) for name in ('notifyd.conf', 'log', 'state'))
         os.mkdir(self.state, 0o700)
         with open(self.config, 'w', encoding='ascii') as file:
-            file.write('[daemon]\nhostname = %s\n[access]\nquota_jobs = none\nquota_bytes = 0\n[account sink]\nprovider = smtp\nhost = 127.0.0.1:%d\nauth = password\nuser = alerts\n'
+            file.write('[daemon]\nhostname = %s\n[access]\nquota_jobs = none\nquota_bytes = 0\n[queue]\nmax_jobs = 1100000\nmax_bytes = 8G\n[account sink]\nprovider = smtp\nhost = 127.0.0.1:%d\nauth = password\nuser = alerts\n'
                        'password = file:%s\nca_file = %s\nfrom = "Alerts" <alerts@%s>\nmax_connections = %d\nwindow = %d\n'
                        % (DOMAIN, host.port, host.secret, host.cert, DOMAIN, connections, window))
 
