@@ -65,9 +65,9 @@ const char *const store_schema_versions[] = {
 	" created INTEGER NOT NULL) STRICT;"
 	"CREATE UNIQUE INDEX idempotency_key ON idempotency(uid, key);",
 
-	"CREATE TABLE owner(uid INTEGER NOT NULL, unit TEXT NOT NULL, jobs INTEGER NOT NULL, octets INTEGER NOT NULL,"
-	" PRIMARY KEY(uid, unit)) STRICT, WITHOUT ROWID;"
-	"INSERT INTO owner SELECT uid,ifnull(unit,''),count(*),sum(body_len) FROM job WHERE ended=0 GROUP BY 1,2;",
+	("CREATE TABLE owner(uid INTEGER NOT NULL, unit TEXT NOT NULL, jobs INTEGER NOT NULL, octets INTEGER NOT NULL,"
+	 " PRIMARY KEY(uid, unit)) STRICT, WITHOUT ROWID;"
+	 "INSERT INTO owner SELECT uid,ifnull(unit,''),count(*),sum(body_len) FROM job WHERE ended=0 GROUP BY 1,2;"),
 
 	"", /* job.spooled may be 2, sealed: a notifyd that does not know of it would send the sealed octets */
 
