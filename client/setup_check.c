@@ -33,12 +33,12 @@ base_of(const char *path)
 }
 
 static void
-link_to(const char *path, const char *from)
+link_to(const char *path, const char *name)
 {
 	char whole[PATH_MAX];
 
 	if (realpath(path, whole) != NULL)
-		(void)!symlink(whole, from); /* notifyd misses it and says so */
+		(void)!symlink(whole, name); /* notifyd misses it and says so */
 }
 
 /* The files beside the new one; the one that it takes the place of is left out. */
