@@ -114,6 +114,7 @@ libiotest_a_SOURCES = \
 	%D%/io/store_shim.c \
 	%D%/io/store_shim.h \
 	%D%/io/store_kit.c \
+	%D%/io/store_case.h \
 	%D%/io/store_kit.h
 IO_TESTS = \
 	%D%/io/test_cert \

@@ -67,8 +67,9 @@ unpack(const char *text, size_t len, struct queue_job *job)
 
 /* -- rows of their own -- */
 
-int
-store_rcpt_put(struct store *store, int64_t seq, const struct queue_job *job)
+/* SQL_RCPT_PUT and SQL_RCPT_CHANGE take what becomes of one alike; the address is SQL_RCPT_PUT's alone. */
+static int
+write_rows(struct store *store, enum store_sql which, int64_t seq, const struct queue_job *job)
 {
 	sqlite3_stmt *stmt;
 	unsigned i;
@@ -77,19 +78,26 @@ store_rcpt_put(struct store *store, int64_t seq, const struct queue_job *job)
 	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
 		const struct queue_rcpt *rcpt = &job->rcpts[i];
 
-		stmt = store_db_stmt(store, SQL_RCPT_PUT);
+		stmt = store_db_stmt(store, which);
 		store_db_int(stmt, 1, seq);
 		store_db_int(stmt, 2, i);
-		store_db_text(stmt, 3, rcpt->address);
-		store_db_int(stmt, 4, rcpt->state);
-		store_db_int(stmt, 5, rcpt->uncertain);
-		store_db_int(stmt, 6, rcpt->code);
-		store_db_text(stmt, 7, rcpt->enhanced);
-		store_db_text(stmt, 8, rcpt->text);
-		store_db_int(stmt, 9, rcpt->at);
+		store_db_int(stmt, 3, rcpt->state);
+		store_db_int(stmt, 4, rcpt->uncertain);
+		store_db_int(stmt, 5, rcpt->code);
+		store_db_text(stmt, 6, rcpt->enhanced);
+		store_db_text(stmt, 7, rcpt->text);
+		store_db_int(stmt, 8, rcpt->at);
+		if (which == SQL_RCPT_PUT)
+			store_db_text(stmt, 9, rcpt->address);
 		rc = store_db_run(stmt);
 	}
 	return rc;
+}
+
+int
+store_rcpt_put(struct store *store, int64_t seq, const struct queue_job *job)
+{
+	return write_rows(store, SQL_RCPT_PUT, seq, job);
 }
 
 static int
@@ -120,30 +128,6 @@ read_rows(struct store *store, int64_t seq, struct queue_job *job)
 		store_row_copy_short(stmt, 4, rcpt->enhanced, sizeof(rcpt->enhanced));
 	}
 	return rc == SQLITE_OK && short_of_memory ? SQLITE_NOMEM : rc;
-}
-
-static int
-change_rows(struct store *store, int64_t seq, const struct queue_job *job)
-{
-	sqlite3_stmt *stmt;
-	unsigned i;
-	int rc = SQLITE_OK;
-
-	for (i = 0; i < job->rcpt_count && rc == SQLITE_OK; i++) {
-		const struct queue_rcpt *rcpt = &job->rcpts[i];
-
-		stmt = store_db_stmt(store, SQL_RCPT_CHANGE);
-		store_db_int(stmt, 1, seq);
-		store_db_int(stmt, 2, i);
-		store_db_int(stmt, 3, rcpt->state);
-		store_db_int(stmt, 4, rcpt->uncertain);
-		store_db_int(stmt, 5, rcpt->code);
-		store_db_text(stmt, 6, rcpt->enhanced);
-		store_db_text(stmt, 7, rcpt->text);
-		store_db_int(stmt, 8, rcpt->at);
-		rc = store_db_run(stmt);
-	}
-	return rc;
 }
 
 /* -- both -- */
@@ -199,7 +183,7 @@ store_rcpt_change(struct store *store, int64_t seq, const struct queue_job *job,
 		rc = spread(store, seq);
 		*packed = false;
 	}
-	return rc == SQLITE_OK ? change_rows(store, seq, job) : rc;
+	return rc == SQLITE_OK ? write_rows(store, SQL_RCPT_CHANGE, seq, job) : rc;
 }
 
 int

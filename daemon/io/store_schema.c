@@ -153,7 +153,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_ENDING_AGED]  = "SELECT account,created FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id LIMIT ?5",
 	[SQL_JOB_IDS]      = IDS_OF(0) " UNION ALL " IDS_OF(2) " UNION ALL " IDS_OF(4) " UNION ALL " IDS_OF(5) " ORDER BY id DESC",
 
-	[SQL_RCPT_PUT]     = "INSERT INTO rcpt VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+	[SQL_RCPT_PUT]     = "INSERT INTO rcpt VALUES(?1,?2,?9,?3,?4,?5,?6,?7,?8)",
 	/* A recipient that is as it was is not written. */
 	[SQL_RCPT_CHANGE]  = "UPDATE rcpt SET state=?3,uncertain=?4,code=?5,enhanced=?6,text=?7,at=?8 WHERE job=?1 AND n=?2 AND"
 	                     " (state<>?3 OR uncertain<>?4 OR code<>?5 OR enhanced<>?6 OR text IS NOT ?7 OR at<>?8)",

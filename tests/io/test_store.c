@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/mem.h"
-#include "tests/io/store_kit.h"
+#include "tests/io/store_case.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -16,24 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static struct kit kit;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	kit_open(&kit);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	kit_close(&kit);
-	return 0;
-}
 
 static void
 same_job(const struct queue_job *a, const struct queue_job *b)

@@ -12,7 +12,7 @@
 
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
-#include "tests/io/store_kit.h"
+#include "tests/io/store_case.h"
 #include "tests/io/store_shim.h"
 
 #include <signal.h>
@@ -25,23 +25,11 @@
 #define LARGE 60000 /* octets of a message: a commit of some takes several joined writes */
 #define SOME 16
 
-static struct kit kit;
-
 static int
-set_up(void **state)
+mend_and_tear_down(void **state)
 {
-	(void)state;
-	kit_open(&kit);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
 	store_shim_mend();
-	kit_close(&kit);
-	return 0;
+	return tear_down(state);
 }
 
 /* -- faults -- */
@@ -327,7 +315,7 @@ what_was_acknowledged_survives_an_end_in_any_step(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, mend_and_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_commit_is_a_few_writes_and_one_sync),
 		TEST(a_disk_that_fills_up_at_any_of_the_writes_loses_nothing_that_was_accepted),

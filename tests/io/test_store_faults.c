@@ -12,7 +12,7 @@
 
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
-#include "tests/io/store_kit.h"
+#include "tests/io/store_case.h"
 #include "tests/io/store_shim.h"
 
 #include <errno.h>
@@ -25,23 +25,11 @@
 
 /* -- set up -- */
 
-static struct kit kit;
-
 static int
-set_up(void **state)
+mend_and_tear_down(void **state)
 {
-	(void)state;
-	kit_open(&kit);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
 	store_shim_mend();
-	kit_close(&kit);
-	return 0;
+	return tear_down(state);
 }
 
 static uint64_t
@@ -536,7 +524,7 @@ one_job_is_found_in_few_steps_among_a_hundred_thousand(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, mend_and_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_full_disk_refuses_jobs_until_there_is_room),
 		TEST(a_used_up_quota_is_a_full_disk),

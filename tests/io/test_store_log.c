@@ -9,7 +9,7 @@
 
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
-#include "tests/io/store_kit.h"
+#include "tests/io/store_case.h"
 #include "tests/io/store_shim.h"
 
 #include <errno.h>
@@ -17,23 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct kit kit;
-
 static int
-set_up(void **state)
+mend_and_tear_down(void **state)
 {
-	(void)state;
-	kit_open(&kit);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
 	store_shim_mend();
-	kit_close(&kit);
-	return 0;
+	return tear_down(state);
 }
 
 /* -- the file itself -- */
@@ -68,7 +56,7 @@ close_log(void **state)
 	(void)log_.file->pMethods->xClose(log_.file);
 	free(log_.file);
 	sqlite3_free_filename(log_.name);
-	return tear_down(state);
+	return mend_and_tear_down(state);
 }
 
 static int

@@ -9,29 +9,11 @@
 
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
-#include "tests/io/store_kit.h"
+#include "tests/io/store_case.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct kit kit;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	kit_open(&kit);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	kit_close(&kit);
-	return 0;
-}
 
 static void
 add_rcpt(struct queue_job *job, const char *address)

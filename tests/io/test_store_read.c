@@ -8,29 +8,11 @@
 #include <cmocka.h>
 
 #include "common/mem.h"
-#include "tests/io/store_kit.h"
+#include "tests/io/store_case.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct kit kit;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	kit_open(&kit);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	kit_close(&kit);
-	return 0;
-}
 
 static void
 list(struct store_req *req)
