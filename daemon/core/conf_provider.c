@@ -63,8 +63,8 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		EXCHANGE("partner.outlook.cn"),
 		.connections = 2, .connections_top = 3, .dsn = true, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_HVE] = {
-		/* It refuses a token with less than ten minutes left. */
-		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft", .token_margin = ND_MIN(11),
+		/* It refuses a token with less than ten minutes left, and a session that outlives its own. */
+		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft", .token_margin = ND_MIN(11), .session_margin = ND_MIN(1),
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		EXCHANGE("outlook.office.com"),
 		.connections = 2, .dsn = true, .own_sender = true, .recipients_per_message = 50 },
@@ -128,6 +128,12 @@ bool
 conf_provider_bearer(int provider)
 {
 	return conf_provider_row(provider)->bearer;
+}
+
+nd_ms
+conf_provider_session_margin(int provider)
+{
+	return conf_provider_row(provider)->session_margin;
 }
 
 int
