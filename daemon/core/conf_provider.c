@@ -148,6 +148,15 @@ conf_provider_of_host(const char *host)
 	return CONF_SMTP;
 }
 
+const char *
+conf_provider_server(const struct conf_account *account)
+{
+	const int known = conf_provider_of_host(account->host);
+	const char *server = conf_provider_row(known != CONF_SMTP ? known : account->provider)->host;
+
+	return server != NULL ? server : account->host;
+}
+
 void
 conf_provider_lesser(const struct conf_account *account, struct conf_provider_row *presets)
 {
