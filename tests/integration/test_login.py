@@ -107,6 +107,15 @@ class Pasting(LoginTest):
         out, _ = self.paste(program, self.consent(url))
         self.assertIn('not on this machine', out)
 
+    def test_what_the_token_endpoint_refuses_has_its_cure(self):
+        self.open()
+        for locale, cure in (('C.UTF-8', 'start the sign-in again'), ('ja_JP.UTF-8', 'サインインを最初からやり直してください。')):
+            program = self.start('login', '--paste', 'm365', stdin=subprocess.PIPE, encoding='utf-8', env=dict(os.environ, LC_ALL=locale))
+            said = program.communicate('a-code-that-nobody-gave\n', timeout=60)[1]
+            self.assertEqual(program.returncode, 65)
+            self.assertIn('AADSTS54005', said)
+            self.assertIn('\n  hint: ' + cure, said)
+
     def test_nothing_pasted_signs_nobody_in(self):
         self.open()
         program = self.start('login', '--paste', 'm365')
