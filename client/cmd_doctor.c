@@ -199,6 +199,13 @@ take_finding(void *arg, const char *line, size_t len)
 	json_done(&tree);
 }
 
+static const char *
+as_operator(const struct doctor *doctor)
+{
+	return explain_say(doctor->lang, "run it as root, or as a member of the group notifyd-admin",
+	    "root またはグループ notifyd-admin のメンバーとして実行してください");
+}
+
 static void
 ask_daemon(struct doctor *doctor)
 {
@@ -216,9 +223,7 @@ ask_daemon(struct doctor *doctor)
 		doctor_say(doctor, "host", DOCTOR_WARN,
 		    explain_say(lang, "notifyd does not tell what it sees of this host",
 			"notifyd から見たこのホストの状態を取得できません"),
-		    reply.status == 403 ? explain_say(lang, "run it as root, or as a member of the group notifyd-admin",
-					      "root またはグループ notifyd-admin のメンバーとして実行してください")
-					: "notifyctl status");
+		    reply.status == 403 ? as_operator(doctor) : "notifyctl status");
 	else
 		for (at = nd_buf_text(&reply.body), end = at + reply.body.len; at < end; at += strcspn(at, "\n") + 1)
 			take_finding(doctor, at, strcspn(at, "\n"));
@@ -328,13 +333,16 @@ look_at_account(struct doctor *doctor, const char *name)
 	const struct probe_ask ask = { .name = name, .config = doctor->up ? NULL : doctor->config, .no_send = true };
 	struct verdict verdict = { .doctor = doctor, .name = name };
 	char what[64];
+	int code;
 
 	nd_buf_init(&verdict.detail, 65536);
 	nd_buf_init(&verdict.remedy, 65536);
 	(void)snprintf(what, sizeof(what), "account %.50s", name);
-	if (probe_ask(doctor->cmd, &ask, take_step, &verdict) != CMD_DONE)
-		doctor_say(doctor, what, DOCTOR_FAIL,
-		    explain_say(doctor->lang, "it could not be tested", "テストできませんでした"), "notifyctl status");
+	code = probe_ask(doctor->cmd, &ask, take_step, &verdict);
+	if (code != CMD_DONE) /* whose right it is not has found no fault */
+		doctor_say(doctor, what, code == CMD_DENIED ? DOCTOR_WARN : DOCTOR_FAIL,
+		    explain_say(doctor->lang, "it could not be tested", "テストできませんでした"),
+		    code == CMD_DENIED ? as_operator(doctor) : "notifyctl status");
 	else
 		doctor_say(doctor, what, verdict.failed ? DOCTOR_FAIL : DOCTOR_OK, nd_buf_text(&verdict.detail),
 		    verdict.failed ? nd_buf_text(&verdict.remedy) : NULL);

@@ -31,8 +31,8 @@ class Doctor(Probes):
         os.chmod(path, 0o755)
         return folder + ':/usr/bin:/bin'
 
-    def doctor(self, daemon, *more, socket=None, path='/nonexistent', under=()):
-        done = subprocess.run([*under, notifyd.NOTIFYCTL, '--socket', socket or daemon.socket, '--json', 'doctor', *more], capture_output=True,
+    def doctor(self, daemon, *more, socket=None, path='/nonexistent', under=(), notifyctl=notifyd.NOTIFYCTL):
+        done = subprocess.run([*under, notifyctl, '--socket', socket or daemon.socket, '--json', 'doctor', *more], capture_output=True,
                               text=True, timeout=120, check=False, env=dict(os.environ, LC_ALL='C.UTF-8', PATH=path))
         told = lines(done.stdout)
         for line in told:
@@ -231,6 +231,17 @@ class Doctor(Probes):
                 self.assertIn(words, done.stdout)
             self.assertEqual('min_free は 1024000000 MiB です' in done.stdout, not more, done.stdout)
             self.assertEqual('どのサーバーにも接続できません' in done.stdout, unit is strange, done.stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which('setpriv'), 'another user is needed')
+    def test_who_may_not_look_is_told_who_may(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        os.chmod(d.folder, 0o755)
+        copy = shutil.copy(notifyd.NOTIFYCTL, d.folder)    # where it was built, nobody else may have access
+        told = self.doctor(d, notifyctl=copy, under=(shutil.which('setpriv'), '--reuid', '65534', '--regid', '65534', '--clear-groups'))
+        for check in ('host', 'account m'):
+            (finding,) = [line for line in told if line['check'] == check]
+            self.assertEqual((finding['level'], finding['remedy']), ('warn', 'run it as root, or as a member of the group notifyd-admin'))
 
     def test_only_operators_are_told_what_the_daemon_sees(self):
         d = self.daemon(HEAD)
