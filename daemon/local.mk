@@ -48,6 +48,8 @@ libcore_a_SOURCES = \
 	%D%/core/ending.h \
 	%D%/core/expiry.c \
 	%D%/core/expiry.h \
+	%D%/core/filter.c \
+	%D%/core/filter.h \
 	%D%/core/grant.c \
 	%D%/core/grant.h \
 	%D%/core/growth.c \

@@ -189,6 +189,10 @@ struct store_req {
 		const char *unit;
 		char before[ND_ULID_LEN + 1]; /* cursor: ids below this; "" none */
 		char tail[ND_ULID_LEN + 1];   /* ids ending so; "" any */
+		/* apart: `states` has one of queued and sending. The store knows no sending: `sending` are the ids of those jobs, sorted. */
+		bool apart;
+		const char (*sending)[ND_ULID_LEN + 1];
+		unsigned sending_count;
 	} filter;
 
 	/* TOTALS. own: by filter.own. */

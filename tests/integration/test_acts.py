@@ -66,6 +66,19 @@ class Acts(ProgramTest):
         self.assertEqual(self.d.status()['totals']['cancelled'], 20)
         self.assert_problem(self.d.post('/v1/jobs/cancel?statee=held', None, True), 400, 'unknown-field', 'state')
 
+    def test_an_empty_filter_does_not_mean_all_jobs(self):
+        job = self.waiting()
+        for name in ('state', 'severity', 'account', 'source', 'key', 'since', 'id'):
+            for value in ('', ','):
+                with self.subTest(name=name, value=value):
+                    self.assert_problem(self.d.post('/v1/jobs/cancel?%s=%s' % (name, value), None, True), 400, 'invalid-value', name)
+                    self.assert_problem(self.d.get('/v1/jobs?%s=%s' % (name, value), True), 400, 'invalid-value', name)
+            done = subprocess.run([NOTIFYCTL, '--socket', self.d.socket, 'cancel', '--all', '--yes', '--' + name, ''],
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 65, done)
+            self.assertIn(name, done.stderr)
+        self.assertEqual(self.d.job(job)['state'], 'queued')
+
     def test_a_thousand_are_cancelled_over_several_pages(self):
         for _ in range(3):
             reply = self.d.post('/v1/jobs', [dict(JOB, not_before='2030-01-01T00:00:00Z')] * 500, True)
@@ -202,6 +215,21 @@ class Withdrawn(ProgramTest):
             until(lambda: self.d.job(job)['state'] not in ('sending', 'queued'), 'the answer is heard')
             shown = self.d.job(job)
             self.assertEqual((shown['state'], shown['attempt_count'], len(self.relay.mails)), (state, 1, 1))
+
+
+    def test_jobs_that_are_sent_are_found_by_their_state(self):
+        job = self.sending()
+        waiting = self.d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z'))
+        found = lambda states: [(j['id'], j['state']) for j in self.d.get('/v1/jobs?state=' + states, True).json['jobs']]
+        self.assertEqual(found('sending'), [(job, 'sending')])
+        self.assertEqual(found('queued'), [(waiting, 'queued')])
+        self.assertEqual(found('sending,queued'), [(waiting, 'queued'), (job, 'sending')])
+        self.assertEqual(found('held,sending'), [(job, 'sending')])
+        self.assertEqual(self.d.post('/v1/jobs/hold?state=queued', None, True).json, {'matched': 1, 'changed': 1})
+        self.assertEqual(self.d.post('/v1/jobs/cancel?state=sending', None, True).json, {'matched': 1, 'changed': 1})
+        self.go_on.set()
+        self.assertEqual([self.d.job(one)['state'] for one in (job, waiting)], ['cancelled', 'held'])
+        self.assertEqual(self.relay.mails, [])
 
 
 class WithdrawnStepwise(Withdrawn):
