@@ -9,6 +9,7 @@
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
  *   intake_stream.c several jobs one after another    intake_large.c what is too large for the loop
  *   intake_message.c a ready message => such a job    intake_digest.c whether it is the same as before
+ *   intake_key.c  idempotency keys
  *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
  *   settings.c  the files                             reload.c   new settings in place of the old ones
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole

@@ -272,6 +272,7 @@ notifyd_SOURCES = \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \
+	%D%/intake_key.c \
 	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_resolve.c \
