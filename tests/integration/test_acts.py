@@ -131,6 +131,28 @@ class Acts(ProgramTest):
         self.assertEqual(self.d.post('/v1/queue/resume', None, True).json, {'state': 'running'})
         until(lambda: self.d.account('nowhere')['state'] == 'failing', 'it is tried again')
 
+    def test_what_is_answered_of_a_pause_is_on_disk(self):
+        paused = lambda: 'paused' in [w['code'] for w in self.d.status()['warnings']]
+        act = lambda verb: self.d.post('/v1/queue/' + verb, None, True)
+        for verb, state in (('pause', 'paused'), ('resume', 'running')):
+            self.assertEqual(act(verb).json, {'state': state})
+            self.d.kill()
+            self.d.start()
+            self.assertEqual(paused(), state == 'paused')
+        in_the_way = os.path.join(self.d.state, 'queue-paused')
+        os.mkdir(in_the_way)    # no file comes there, and none is removed
+        self.assert_problem(act('pause'), 503, 'disk-error', 'paused until notifyd starts again')
+        self.assertTrue(paused())
+        self.assert_problem(act('resume'), 503, 'disk-error', 'resumed until notifyd starts again')
+        self.assertFalse(paused())
+        os.rmdir(in_the_way)
+        self.assertEqual(act('resume').json, {'state': 'running'})
+
+    def test_the_whole_queue_is_not_meant_when_something_else_is_named(self):
+        for verb in ('flush', 'pause', 'resume'):
+            self.assert_problem(self.d.post('/v1/queue/%s?account=nowhere' % verb, None, True), 400, 'unknown-field', 'account')
+        self.assertEqual(self.d.status()['warnings'], [])
+
     def test_the_client_speaks_of_jobs_by_their_ends(self):
         job = self.waiting()
         run = lambda *words: subprocess.run([NOTIFYCTL, '--socket', self.d.socket, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
