@@ -166,6 +166,22 @@ class Limits(ProgramTest):
         self.assert_problem(d.post('/v1/jobs', dict(JOB, text='0123456789' * 20000)), 429, 'over-quota', 'quota_bytes')
         d.submit(admin=False, **JOB)
 
+    def test_the_quota_of_octets_holds_for_jobs_that_come_together(self):
+        d = self.limited(access='quota_bytes = 1M')
+        job = dict(JOB, text=('0123456789' * 7 + '\n') * 570)    # 40 KB
+        reply = d.post('/v1/jobs', [job] * 100)
+        self.assertEqual(reply.status, 207)
+        self.assertLessEqual({one['code'] for one in reply.json if 'code' in one}, {'over-quota'})
+        held = d.status()['queue']['octets']
+        self.assertLessEqual(held, 1 << 20)
+        while True:    # nobody is refused for what is in the queue and was on its way into it before
+            reply = d.post('/v1/jobs', job)
+            if reply.status != 202:
+                break
+        self.assert_problem(reply, 429, 'over-quota', 'quota_bytes')
+        self.assertGreater(d.status()['queue']['octets'], (1 << 20) - 50000)
+        self.assertLessEqual(d.status()['queue']['octets'], 1 << 20)
+
     def test_many_large_requests_at_once_are_taken_or_told_to_come_again(self):
         d = self.limited('max_bytes = 100M')
         body = b'{"subject":"large","text":"' + b'0123456789\\n' * 2_900_000 + b'"}'
