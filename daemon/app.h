@@ -477,16 +477,18 @@ void admit_over(struct app *app, const struct access_peer *peer, struct admitted
 enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_MUST_CHECK;
 
 /* sender.c */
-/* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
- * be named as one. */
-/* Its rendition for another account, and whether it wants none. */
+/* Its rendition for an account, and whether it wants no other one. What a rendition needs to know of the job is a fact of it. */
+#define SENDER_ANSWERS                                                                                                 \
+	"from_answers"       /* the fact that the sender it asked for may be named as Reply-To, and nobody else is */
 #define SENDER_UTF8 "utf8"   /* the fact that its header names somebody whose address has no ASCII form */
 #define SENDER_WORDS "words" /* the fact that its header has words that are not ASCII, and no such address */
 bool sender_pinned(const struct queue_job *job);
 enum mime_plain sender_plain(const struct queue_job *job);
 bool sender_requires_tls(const struct queue_job *job);
+/* Its head and envelope sender. answers: the fact of that name. */
+void sender_write(struct queue_job *job, const struct conf_account *account, bool answers);
+/* It leaves the account it has for this one; NULL: for none. */
 void sender_move(struct queue_job *job, const struct conf_account *account);
-void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 
 /* acts.c */
 http_handler acts_retry, acts_hold, acts_release, acts_cancel, acts_retry_all, acts_hold_all, acts_release_all,

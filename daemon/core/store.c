@@ -29,6 +29,7 @@ queue_job_free(struct queue_job *job)
 	free(job->reason);
 	free(job->hint);
 	free(job->declined);
+	free(job->begun);
 	free(job->account);
 	free(job->unit);
 	free(job->comm);

@@ -51,6 +51,7 @@ struct queue_job {
 	char *envelope_from; /* NULL without account */
 	char *from;          /* the sender the job asked for, as written; NULL none: needed when it changes accounts */
 	uint32_t late;       /* what this rendition began as: late.h */
+	char *begun;         /* and those of other accounts that may have it; NULL none */
 	char *body;          /* the rest of the message; NULL when spooled or not loaded */
 	uint64_t body_len;
 	bool spooled; /* the rest lies in spool/ID */
@@ -137,7 +138,7 @@ struct store_req {
 	/* PUT: the job (borrowed until done). Idempotency: digest over the request when key != NULL; a known key with the same digest gives
 	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
 	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
-	 * again declined late and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
+	 * again declined late begun and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
 	 * sealed one in any final state. Result `former`: the state that the job had. */
 	struct queue_job *job;
 	uint8_t former;

@@ -11,8 +11,9 @@
  *     It is suspended after the handler's call, not in it: see http_server_answer_suspend().
  *  6. Headers and lengths are checked in the first call of the handler.
  *  7. Own checks instead of MHD_OPTION_STRICT_FOR_CLIENT.
- *  8. Memory limit 24 KiB, so that what is over HTTP_HEAD_MAX is refused in our words and not in HTML; CONNECTION_LIMIT above our own cap (at it, clients would hang in the backlog); the logger
- *     is the first option.
+ *  8. Memory limit 14 KiB: what is over HTTP_HEAD_MAX is refused in our words and not in HTML, and no more, since all of it
+ *     is overwritten with zeroes for each request; CONNECTION_LIMIT above our own cap (at it, clients would hang in the
+ *     backlog); the logger is the first option.
  *  9. One daemon for each listening socket.
  * 10. Stop: quiesce, close idle connections, finish what is suspended, then stop.
  * Its timeout counts silence only, so one octet now and then would hold a connection for ever: the deadlines here are
@@ -32,7 +33,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define POOL_OCTETS ((size_t)24576) /* of one connection: read buffer, headers, head of the reply */
+#define POOL_OCTETS ((size_t)14336) /* of one connection: read buffer, headers, head of the reply */
 #define RESERVE 64u                 /* connections beyond the cap that are told "busy" */
 #define OPERATOR_RESERVE 32u        /* operators get in when the cap is reached */
 #define REFUSED_TIME ND_SEC(2)      /* one that is refused has this long to ask */

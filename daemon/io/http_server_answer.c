@@ -389,6 +389,23 @@ forget_due(struct http_request *request)
 
 /* -- libmicrohttpd's callbacks --------------------------------------------------------------------------------- */
 
+/* Each parameter takes memory of libmicrohttpd's pool; when that is used up it neither answers nor calls again. */
+static void
+check_line(struct http_connection *connection, const char *uri)
+{
+	unsigned ampersands = 0;
+	struct nd_why why = { 0 };
+
+	while ((uri = strchr(uri, '&')) != NULL && ampersands <= HTTP_PARAMS_MAX) {
+		ampersands++;
+		uri++;
+	}
+	if (ampersands > HTTP_PARAMS_MAX) {
+		(void)http_request_overfull(&why);
+		http_server_refuse_line(connection, &why);
+	}
+}
+
 void *
 http_server_answer_line(void *listener, const char *uri, struct MHD_Connection *mhd)
 {
@@ -405,6 +422,8 @@ http_server_answer_line(void *listener, const char *uri, struct MHD_Connection *
 	request->begun = loop_now(server->loop).ms;
 	(void)nd_buf_adds(&request->target, uri != NULL ? uri : "");
 	connection->request = request;
+	if (uri != NULL)
+		check_line(connection, uri);
 	/* A new connection has one deadline for everything up to the end of its headers. */
 	http_server_phase(connection, HTTP_HEADERS,
 	    connection->phase == HTTP_FRESH ? connection->deadline : request->begun + server->limits.header_time);

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 #define HTTP_SMALL_BODY 65536u /* always admitted; more is counted against limits.memory */
-#define HTTP_HEAD_MAX 16384u   /* request line and headers; libmicrohttpd's pool must hold more */
+#define HTTP_HEAD_MAX 8192u    /* request line and headers; libmicrohttpd's pool must hold more */
 #define HTTP_PARAMS_MAX 64u
 /* Most replies come sooner: those requests are spared the two system calls of a watch. */
 #define HTTP_WATCH_AFTER 100
@@ -131,6 +131,8 @@ void http_server_answer_pool_free(struct http_server *server);
 void http_server_drop_body(struct http_request *request);
 
 /* http_server_reply.c */
+/* Written past libmicrohttpd, which will not come to hear of the request; nothing more is read from that client. */
+void http_server_refuse_line(struct http_connection *connection, const struct nd_why *why);
 enum MHD_Result http_server_queue(struct http_request *request); /* its reply, to libmicrohttpd */
 /* The client left while the handler has the request: tells the handler and lets the connection be closed. */
 void http_server_gone(struct http_request *request);
@@ -142,6 +144,7 @@ void http_server_stream_free(struct http_request *request);
 /* http_server_request.c */
 /* Takes request->target apart. ND_ESYNTAX. */
 enum nd_err http_request_parse(struct http_request *request, struct nd_why *why) ND_MUST_CHECK;
+enum nd_err http_request_overfull(struct nd_why *why);             /* says that it has too many parameters */
 const char *http_request_path(const struct http_request *request); /* decoded */
 
 #endif

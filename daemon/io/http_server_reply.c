@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define PACE 1048576u /* octets a second of a reply: slow, but fair */
 #define PROBLEM_MAX 8192u
@@ -151,6 +152,24 @@ http_server_problem(struct http_request *request, const struct nd_why *why)
 		reply.headers[2] = (struct header){ "Allow", why->hint };
 	settle(request, &reply);
 	nd_buf_done(&body);
+}
+
+void
+http_server_refuse_line(struct http_connection *connection, const struct nd_why *why)
+{
+	struct nd_buf body, text;
+
+	nd_buf_init(&body, PROBLEM_MAX);
+	nd_buf_init(&text, 2 * PROBLEM_MAX);
+	api_problem(why, -1, &body);
+	(void)nd_buf_addf(&text,
+	    "HTTP/1.1 %d Refused\r\nContent-Type: application/problem+json\r\nConnection: close\r\nContent-Length: "
+	    "%zu\r\n\r\n%s",
+	    nd_err_http(why->err), body.len, nd_buf_text(&body));
+	(void)send(connection->fd, nd_buf_text(&text), text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)shutdown(connection->fd, SHUT_RDWR);
+	nd_buf_done(&body);
+	nd_buf_done(&text);
 }
 
 void

@@ -31,6 +31,13 @@ decode(struct http_request *request, const char *text, size_t len, bool plus, si
 	return nd_str_unpercent(&request->words, text, len, plus) && nd_buf_addc(&request->words, '\0');
 }
 
+enum nd_err
+http_request_overfull(struct nd_why *why)
+{
+	return malformed(why, "the query has more than 64 parameters",
+	    "send many recipients with the message, as application/x-notifyd-message");
+}
+
 static enum nd_err
 parse_param(struct http_request *request, const char *text, size_t len, struct nd_why *why)
 {
@@ -42,7 +49,7 @@ parse_param(struct http_request *request, const char *text, size_t len, struct n
 	if (len == 0)
 		return ND_OK;
 	if (request->param_count == HTTP_PARAMS_MAX)
-		return malformed(why, "the query has more than 64 parameters", NULL);
+		return http_request_overfull(why);
 	if (!decode(request, text, name_len, true, &param->name) ||
 	    !decode(request, equals != NULL ? equals + 1 : "", equals != NULL ? len - name_len - 1 : 0, true,
 		&param->value))

@@ -84,6 +84,7 @@ enum store_row {
 	ROW_AGAIN,
 	ROW_DECLINED,
 	ROW_LATE,
+	ROW_BEGUN,
 	ROW_RCPTS,
 	ROW_HEAD,
 	ROW_BODY,

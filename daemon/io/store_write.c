@@ -359,6 +359,7 @@ stay(struct store *store, const struct store_req *req, const struct found *found
 	store_db_text(stmt, 14, job->declined);
 	store_db_int(stmt, 15, job->late);
 	store_db_int(stmt, 16, packed);
+	store_db_text(stmt, 17, job->begun);
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK && req->op == STORE_OUTCOME)
 		rc = store_tale_put(store, req, found->seq);

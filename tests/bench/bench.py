@@ -40,7 +40,6 @@ class Bench:
         self.kinds = (Notifyd, Postfix) if both else (Notifyd,)
         self.beside = {kind.name: kind.facts(host) for kind in OTHERS}
         self.values = {}    # (row, program) -> values
-        self.replays = []
 
     def note(self, row, kind, value, **more):
         self.values.setdefault((row, kind.name), []).append(dict(value=value, **more))
@@ -105,12 +104,11 @@ class Bench:
                     self.note('slow_%d' % clients, kind, got['rate'], p50_ms=got['p50_ms'], p99_ms=got['p99_ms'])
 
     def through(self):
-        for number in range(self.size.rounds):
+        for _ in range(self.size.rounds):
             with Sink(self.host, self.size.replay):
                 done = subprocess.run([self.host.tool('replay'), '--port', str(self.host.port), '--count', str(self.size.replay)],
                                       stdout=subprocess.PIPE, check=True)
-                self.replays.append(json.loads(done.stdout)['rate'])
-                say('  %-14s %-10s %10.3f' % ('replay', number + 1, self.replays[-1]))
+                self.note('replay', Notifyd, json.loads(done.stdout)['rate'])
             for kind in self.kinds:
                 self.end_to_end(kind, self.count('through', kind))
 
@@ -120,12 +118,14 @@ class Bench:
             server.submit(1, warm)
             if sink.wait_first(self.size.patience) is None:
                 raise RuntimeError('%s delivers nothing' % kind.name)
-            cpu = server.cpu()
+            cpu, threads = server.cpu(), server.threads() if kind is Notifyd else {}
             load = server.submit(64, count - warm)
             got = sink.wait(self.size.patience)
             self.note('through', kind, got['mails'] / (got['last'] - load['start']), accepts=load['rate'], p99_ms=load['p99_ms'])
             if cpu is not None:
                 self.note('cpu', kind, (server.cpu() - cpu) / got['mails'] * 1000)
+            for name, before in threads.items():
+                self.note('cpu_' + name, kind, (server.threads()[name] - before) / got['mails'] * 1e6)
 
     def others(self):
         """The programs beside that are there, each on the same way to the sink."""
@@ -191,7 +191,7 @@ def main():
             say(part)
             getattr(bench, part)()
         result['machine']['load_after'] = os.getloadavg()[0]
-        result.update(rows=list(rows(bench.values, bench.replays)), replay=bench.replays,
+        result.update(rows=list(rows(bench.values)),
                       measured=[{'row': row, 'program': name, 'values': values} for (row, name), values in bench.values.items()])
     finally:
         host.close()

@@ -16,6 +16,9 @@ ROWS = (
     ('slow_64', 'accepts, 64 clients, each sync 5 ms slower', '/s', False, None, None),
     ('through', 'submit to delivered, end to end', '/s', False, 25, None),
     ('cpu', 'CPU for 1,000 mails end to end', 's', True, 30, None),
+    ('cpu_loop', 'of it the loop, for one mail', 'µs', True, None, None),
+    ('cpu_storage', 'of it the storage thread, for one mail', 'µs', True, None, None),
+    ('replay', 'the bound: no daemon, ready octets over the same sessions', '/s', False, None, None),
     ('drain', 'drain of a filled queue, 10 connections', '/s', False, 10, None),
     ('distant', 'one connection, 40 ms round trip', '/s', False, 3, None),
     ('distant_8', 'one connection, 40 ms round trip, window = 8', '/s', False, 20, None),
@@ -53,9 +56,10 @@ def judge(row, ours, theirs, replay):
     return {'ratio': ratio, 'goal': ' and '.join(goals), 'reached': all(reached) if reached else None}
 
 
-def rows(values, replays):
+def rows(values):
     """Of the values of each (row, program) the middle one."""
-    replay = statistics.median(replays) if replays else None
+    replays = values.get(('replay', 'notifyd'))
+    replay = median(replays)['value'] if replays else None
     for row in ROWS:
         name, words, unit, less = row[:4]
         found = {program: median(got) for (which, program), got in values.items() if which == name}
@@ -129,8 +133,6 @@ def table(result):
 
 def below(result, others):
     """What the columns do not say."""
-    if result['replay']:
-        yield 'Replay bound: %s mails a second.' % number(statistics.median(result['replay']))
     postfix = result['settings']['postfix']
     if not postfix.startswith('Postfix'):
         yield 'Postfix was left out: %s.' % postfix

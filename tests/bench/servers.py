@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """servers.py - notifyd and Postfix, each of a private configuration: what most rows compare."""
 import contextlib
+import glob
 import os
 import pwd
 import select
@@ -65,6 +66,16 @@ class Notifyd:
 
     def cpu(self):
         return stat_of(self.process.pid)[1]
+
+    def threads(self):
+        """Processor time of the loop, which is the first thread, and of the one that writes."""
+        pid = self.process.pid
+        found = {'loop': stat_of('%d/task/%d' % (pid, pid))[1]}
+        for path in glob.glob('/proc/%d/task/*' % pid):
+            with open(path + '/comm', encoding='ascii') as file:
+                if file.read().strip() == 'storage':
+                    found['storage'] = stat_of(path[len('/proc/'):])[1]
+        return found
 
     def memory(self):
         """MB."""

@@ -113,8 +113,8 @@ what_is_no_refusal_of_the_token_is_not_laid_to_it(void **state)
 		"421 4.3.2 Service not active", "432 4.3.2 Concurrent connections limit exceeded.",
 		"504 5.7.4 Unrecognized authentication type",
 		"501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid",
-		"535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated "
-		"successfully",
+		("535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated "
+		 "successfully"),
 		"535 5.7.139 Authentication unsuccessful, federated STS service was unreachable.",
 		"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant",
 		"smtp.office365.com ended the session" };

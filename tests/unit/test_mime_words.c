@@ -95,8 +95,8 @@ static void
 a_long_text_is_folded_and_reads_the_same(void **state)
 {
 	static const char *const texts[] = {
-		"Die Größe der Platte überschreitet alles, was wir je gesehen haben, und zwar sehr deutlich und "
-		"überall",
+		("Die Größe der Platte überschreitet alles, was wir je gesehen haben, und zwar sehr deutlich und "
+		 "überall"),
 		"ÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖÖ x",
 		"ディスクの空き容量が不足しています。至急ご確認ください。ディスクの空き容量が不足しています。 x y z",
 	};
