@@ -100,6 +100,18 @@ class Eight(ProgramTest):
                 self.assertEqual(self.said('MAIL')[-1], 'FROM:<alerts@example.com> SIZE=%d' % len(self.taken()))
                 self.assert_evidence(job)
 
+    def test_in_one_flight_and_several_at_once_too(self):
+        self.relay = relay.Lenient(offer=('PIPELINING', 'CHUNKING', 'SIZE'))
+        self.addCleanup(self.relay.close)
+        d = self.daemon(CONFIG % self.relay.port + 'window = 4\n')
+        for _ in range(3):
+            jobs = [d.final(job) for job in [self.hand_in(d, CRON % n) for n in range(8)]]
+            self.assertEqual({job['state'] for job in jobs}, {'delivered'}, jobs)
+        self.assertEqual(len(self.relay.mails), 24)
+        for _, content in self.relay.mails:
+            self.assertTrue(content.isascii())
+            self.assertTrue(email.message_from_bytes(content).get_payload(decode=True).startswith('.Größe: 5 €\r\n'.encode()), content)
+
     def test_parts_are_converted_one_by_one(self):
         d = self.started()
         for more in ('x', ('ä' * 70 + '\r\n') * 1000):
@@ -143,6 +155,7 @@ class Eight(ProgramTest):
             job = d.final(self.hand_in(d, SIGNED % more))
             self.assertEqual((job['state'], job['attempt_count']), ('failed', 1), job)
             self.assertRegex(job['reason'], '^needs-8bitmime: 554 5.6.3 notifyd did not ask: .*signed')
+            self.assertIn('quoted-printable', job['hint'])
         self.assertEqual((self.said('MAIL'), d.account('a')['state']), ([], 'ok'))
 
     def test_it_goes_by_another_account_that_takes_it(self):
