@@ -23,7 +23,7 @@ enum nd_err deliver_seven_open(struct spool *spool, const struct queue_job *job,
     uint64_t skip, struct deliver_seven **out, struct nd_why *why) ND_MUST_CHECK;
 uint64_t deliver_seven_len(const struct deliver_seven *seven); /* of all that read gives */
 ssize_t deliver_seven_read(
-    void *seven, char *out, size_t len, struct nd_why *why); /* as struct smtp_link_mail has it */
-void deliver_seven_close(struct deliver_seven *seven);       /* NULL is fine */
+    void *arg, char *out, size_t len, struct nd_why *why); /* arg: seven; as struct smtp_link_mail has it */
+void deliver_seven_close(struct deliver_seven *seven);     /* NULL is fine */
 
 #endif

@@ -160,30 +160,45 @@ end_field(struct mime_seven *s)
 	nd_buf_clear(&s->field);
 }
 
+static const char deep[] = "its parts are nested too deeply";
+
+static enum kind
+multipart_of(struct mime_seven *s)
+{
+	if (strcmp(s->type.name, "multipart/signed") == 0)
+		s->fixed = "a part of it with such octets is signed";
+	else if (s->type.boundary[0] == '\0')
+		s->fixed = "it has a multipart without a boundary";
+	else if (s->depth == MIME_SEVEN_DEPTH)
+		s->fixed = deep;
+	return s->fixed != NULL ? FIXED : MULTIPART;
+}
+
 /* What may not be encoded is what RFC 2045 6.4 names, but for the kinds that RFC 6532 3.7 lets. */
 static enum kind
-kind_of(struct mime_seven *s)
+message_of(struct mime_seven *s, const char *name)
 {
-	static const char deep[] = "its parts are nested too deeply";
-	const char *name = s->typed ? s->type.name : s->digest ? "message/rfc822" : "text/plain";
-	const bool full = s->depth == MIME_SEVEN_DEPTH;
-
-	if (strncmp(name, "multipart/", 10) == 0) {
-		s->fixed = strcmp(name, "multipart/signed") == 0 ? "a part of it with such octets is signed"
-			   : s->type.boundary[0] == '\0'         ? "it has a multipart without a boundary"
-			   : full                                ? deep
-								 : NULL;
-		return s->fixed != NULL ? FIXED : MULTIPART;
-	}
-	if (strncmp(name, "message/", 8) != 0 || s->encoding == MIME_TYPE_QUOTED || s->encoding == MIME_TYPE_BASED)
-		return name[0] == '\0' || strncmp(name, "text/", 5) == 0 ? TEXT : OTHER;
+	if (s->encoding == MIME_TYPE_QUOTED || s->encoding == MIME_TYPE_BASED)
+		return OTHER;
 	if (strncmp(name, "message/global", 14) == 0)
 		return OTHER;
 	if (strcmp(name, "message/rfc822") != 0 && strcmp(name, "message/news") != 0)
 		s->fixed = "a part of it with such octets is of a type that may not be encoded";
-	else if (full)
+	else if (s->depth == MIME_SEVEN_DEPTH)
 		s->fixed = deep;
 	return s->fixed != NULL ? FIXED : MESSAGE;
+}
+
+static enum kind
+kind_of(struct mime_seven *s)
+{
+	const char *name = s->typed ? s->type.name : s->digest ? "message/rfc822" : "text/plain";
+
+	if (strncmp(name, "multipart/", 10) == 0)
+		return multipart_of(s);
+	if (strncmp(name, "message/", 8) == 0)
+		return message_of(s, name);
+	return name[0] == '\0' || strncmp(name, "text/", 5) == 0 ? TEXT : OTHER;
 }
 
 static void
@@ -328,16 +343,26 @@ decide(const struct mime_seven *s)
 	return s->kind == TEXT ? QUOTE : BASE;
 }
 
-/* The end of the last line in front of a boundary is the boundary's (RFC 2046 5.1.1). */
+static bool
+within_multipart(const struct mime_seven *s)
+{
+	unsigned depth = s->depth;
+
+	while (depth > 0 && s->levels[depth - 1].message)
+		depth--;
+	return depth > 0;
+}
+
+/* The end of the last line in front of a boundary is the boundary's (RFC 2046 5.1.1), also when that is missing. */
 static void
-end_body(struct mime_seven *s, bool at_boundary)
+end_body(struct mime_seven *s)
 {
 	if (s->kind == FIXED && s->eight && s->never == NULL)
 		s->never = s->fixed;
 	plan(s, decide(s));
 	if (action_of(s) != BASE)
 		return;
-	if (s->owes && !at_boundary)
+	if (s->owes && !within_multipart(s))
 		mime_encode_rows_add(&s->rows, s->out, "\r\n", 2);
 	mime_encode_rows_end(&s->rows, s->out);
 }
@@ -346,12 +371,12 @@ end_body(struct mime_seven *s, bool at_boundary)
 
 /* All that is deeper than `depth` is over. */
 static void
-leave(struct mime_seven *s, unsigned depth, bool at_boundary)
+leave(struct mime_seven *s, unsigned depth)
 {
 	while (s->state == IN_HEADER)
 		end_header(s, NULL, 0);
 	if (s->state == IN_BODY)
-		end_body(s, at_boundary);
+		end_body(s);
 	s->state = ASIDE;
 	for (; s->depth > depth; s->depth--) {
 		const struct level *level = &s->levels[s->depth - 1];
@@ -387,7 +412,7 @@ take_boundary(struct mime_seven *s, const char *line, size_t content, size_t len
 		depth--;
 	if (depth == 0)
 		return false;
-	leave(s, depth, true);
+	leave(s, depth);
 	level = &s->levels[depth - 1];
 	level->begun = true;
 	if (s->out != NULL)
@@ -470,7 +495,7 @@ mime_seven_end(struct mime_seven *seven, struct nd_buf *out)
 	if (seven->cut.len > 0)
 		take_line(seven, nd_buf_text(&seven->cut), seven->cut.len);
 	nd_buf_clear(&seven->cut);
-	leave(seven, 0, false);
+	leave(seven, 0);
 	seven->parts = 0;
 	seven->looked = true;
 }

@@ -217,6 +217,8 @@ ends_that_are_missing_are_minded(void **state)
 	(void)state;
 	assert_seven(TOP "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nü\r\n",
 	    TOP "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" UTF8 QUOTED "\r\n=C3=BC\r\n");
+	assert_seven(TOP "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: x/y\r\n\r\nü\r\n",
+	    TOP "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: x/y\r\n" BASE64 "\r\nw7w=\r\n");
 	/* A header that ends without an empty line: by a line that is no field, by a boundary. */
 	assert_seven(TOP
 	    "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nGrüße: an alle\r\n--a\r\nX: y\r\n--a--",
