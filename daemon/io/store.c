@@ -468,6 +468,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 		free(store);
 		return NULL;
 	}
+	store_backup_clear(store);
 	start(store);
 	store_hold_begin(store);
 	return store;

@@ -385,6 +385,7 @@ int store_scan_slice(struct store *store, struct store_scan *scan); /* until `fi
 /* store_backup.c */
 void store_backup_slice(struct store *store, struct store_scan *scan); /* failures are the request's */
 void store_backup_end(struct store_backup *backup, bool keep);         /* NULL is fine */
+void store_backup_clear(const struct store *store);                    /* what an earlier run left of one */
 
 /* store_prune.c */
 int store_prune(struct store *store, struct store_req *req);
