@@ -207,7 +207,7 @@ struct store_req {
 
 	/* OUTCOME: with `tell` the same commit notes that the administrators do not know of it yet; `place` is where.
 	 * UNTOLD: the noted ones: up to `limit` jobs (no bodies; some may go on since), job_count, how many there are besides, the place of the last.
-	 * `drop`: instead, those up to `place` are forgotten. */
+	 * `drop`: instead, those up to `place` are forgotten. `kept`: beside them, as by KEEP and LIMIT; NULL with drop: it stays as it is. */
 	bool tell;
 	int64_t place;
 	uint64_t rest;

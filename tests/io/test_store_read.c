@@ -356,6 +356,7 @@ expect_untold(unsigned limit, const char *first, unsigned count, unsigned rest, 
 		assert_string_equal(req.jobs[0]->id, first);
 		assert_int_equal(req.jobs[0]->rcpts[0].state, RCPT_REFUSED);
 	}
+	free(req.kept);
 	kit_forget(&req);
 }
 
@@ -364,6 +365,7 @@ what_ended_badly_is_known_until_somebody_was_told(void **state)
 {
 	struct queue_job *jobs[4];
 	struct store_req told = { .op = STORE_UNTOLD, .drop = true }, req = { .op = STORE_UNTOLD };
+	char text[] = "17 18";
 	unsigned i;
 
 	(void)state;
@@ -383,8 +385,10 @@ what_ended_badly_is_known_until_somebody_was_told(void **state)
 	/* what ends again is the newest; what came in while a mail was written stays */
 	assert_int_equal(end_badly(jobs[0], true), 4);
 	told.place = 3;
+	told.kept = text;
 	kit_ask(&kit, &told);
 	assert_int_equal(told.err, ND_OK);
+	told.kept = NULL; /* stays */
 	expect_untold(10, jobs[0]->id, 1, 0, 4);
 	/* others got it: it is in history by now */
 	assert_int_equal(kit_outcome(&kit, jobs[0], JOB_QUEUED, KIT_NOW), ND_OK);
@@ -395,9 +399,16 @@ what_ended_badly_is_known_until_somebody_was_told(void **state)
 	assert_string_equal(req.jobs[0]->id, jobs[0]->id);
 	assert_int_equal(req.jobs[0]->state, JOB_DELIVERED);
 	kit_forget(&req);
+	free(req.kept);
+	req.kept = NULL;
 	told.place = 4;
 	kit_ask(&kit, &told);
 	expect_untold(10, NULL, 0, 0, 0);
+	kit_stop(&kit);
+	kit_start(&kit);
+	kit_ask(&kit, &req);
+	assert_string_equal(req.kept, text);
+	free(req.kept);
 	for (i = 0; i < 4; i++)
 		queue_job_free(jobs[i]);
 }
