@@ -151,7 +151,7 @@ struct store_req {
 	const char *
 	    transcript; /* OUTCOME of an attempt that failed: its transcript_text; takes the place of the one before. NULL: that stays */
 
-	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then by due; `skip` (sorted ids) are in memory already.
+	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then a fair part of each submitter's, by due; `skip` (sorted ids) are in memory already.
 	 * `orphans`: instead, unfinished jobs whose account is none of `names` (start only; no bodies). Result: jobs, job_count, more, next_due. */
 	const char *account;
 	nd_unix until;
@@ -160,7 +160,7 @@ struct store_req {
 	const char (*skip)[ND_ULID_LEN + 1];
 	unsigned skip_count;
 	bool orphans;
-	bool severe;              /* LOAD: severe jobs alone, and the next one of these */
+	unsigned few;             /* LOAD: beside the severe ones only the first few of each submitter, those of `skip` included; 0: all */
 	const char *const *names; /* NULL-terminated */
 	struct queue_job **jobs;  /* the caller frees each and the array */
 	unsigned job_count;
