@@ -47,6 +47,7 @@ count_place(struct sched *sched, const struct sched_job *job, int by)
 		break;
 	case SCHED_READY:
 		sched->ready[big ? SCHED_BIG : SCHED_SMALL] += (unsigned)by;
+		sched->spare += job->severe ? 0 : (unsigned)by;
 		break;
 	case SCHED_SENDING:
 		sched->sending += (unsigned)by;
@@ -183,12 +184,38 @@ room_for(const struct sched *sched, const struct queue_job *job)
 	return sched->count < jobs && (sched->octets + (job->body ? job->body_len : 0) <= octets || sched->count == 0);
 }
 
+/* The one that would leave last goes back to the store, which has it as it is: it was not tried yet. */
+static bool
+give_way(struct sched *sched, nd_unix now)
+{
+	struct sched_job *last = NULL, *job;
+
+	for (job = sched->spare > 0 ? sched->all : NULL; job; job = job->next)
+		if (job->place == SCHED_READY && !job->severe && job->job->attempt_count == 0 && !job->job->uncertain &&
+		    (!last || job->due > last->due))
+			last = job;
+	if (!last)
+		return false;
+	remember(sched, last->job, now);
+	drop(sched, last);
+	return true;
+}
+
+static bool
+make_room(struct sched *sched, const struct queue_job *job, nd_unix now)
+{
+	while (!room_for(sched, job))
+		if (!sched_severe(job) || !give_way(sched, now))
+			return false;
+	return true;
+}
+
 struct sched_job *
 sched_add(struct sched *sched, struct queue_job *job, struct nd_now now)
 {
 	struct sched_job *entry;
 
-	if (job->due > now.unix_ms + SCHED_HORIZON || !room_for(sched, job)) {
+	if (job->due > now.unix_ms + SCHED_HORIZON || !make_room(sched, job, now.unix_ms)) {
 		remember(sched, job, now.unix_ms);
 		queue_job_free(job);
 		return NULL;
@@ -356,11 +383,12 @@ sched_find(const struct sched *sched, const char *id)
 	return NULL;
 }
 
-/* A part of the reserve is left to them. */
+/* There is some, or severe ones can have that of others. */
 static bool
 room_for_few(const struct sched *sched)
 {
-	return sched->count <= sched->room.jobs + sched->room.reserve / 2 && sched->octets <= SCHED_OCTETS;
+	return sched->spare > 0 ||
+	       (sched->count <= sched->room.jobs + sched->room.reserve / 2 && sched->octets <= SCHED_OCTETS);
 }
 
 static nd_unix
@@ -401,11 +429,13 @@ char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1]
 unsigned
 sched_load(struct sched *sched)
 {
+	const unsigned most = sched->room.jobs + sched->room.reserve, least = sched->room.reserve / 2;
+
 	sched->loading = true;
 	sched->few = full(sched);
 	sched->few_due = ND_NEVER;
 	if (sched->few)
-		return (unsigned)(sched->room.jobs + sched->room.reserve - sched->count);
+		return sched->count + least < most ? (unsigned)(most - sched->count) : least;
 	sched->behind = false;
 	sched->next_due = ND_NEVER;
 	return (unsigned)(sched->room.jobs - sched->count);

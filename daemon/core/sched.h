@@ -3,7 +3,8 @@
  *
  * A bounded window: the store holds all jobs, the window those that are due now or soon. Ready ones leave severe first, then by turns of
  * their owners, then oldest due; big ones leave a session to the others. A flood in the store keeps out neither severe jobs nor those of who
- * has few, which are read alone when the window is too full for others, and what these have to try again stays here.
+ * has few, which are read alone when the window is too full for others, and what these have to try again stays here. To severe ones, what is
+ * ready gives way.
  *
  *   (accepted, loaded) ─► WAITING ─due─► READY ─► SENDING ─► SETTLING (its outcome is being committed) ─► gone, or WAITING again
  */
@@ -67,6 +68,7 @@ struct sched {
 	struct sched_job *all;
 	size_t count, octets;
 	unsigned ready[SCHED_SIZES], sending, settling;
+	unsigned spare; /* ready ones that are not severe: they give way to those that are, back to the store */
 	unsigned big_sending, sessions; /* of these sessions that there may be */
 	bool behind;                    /* the store holds due jobs that are not here */
 	bool loading;                   /* a load is under way */

@@ -231,7 +231,14 @@ a_window_full_of_others_still_reads_severe_jobs(void **state)
 	assert_true(sched_hungry(&sched, due + ND_SEC(2)));
 	for (i = 0; i < SCHED_RESERVE; i++)
 		(void)sched_add(&sched, row_make(6000 + i, "a", due, JOB_CRITICAL, 1), later(ND_MIN(30)));
-	assert_false(sched_hungry(&sched, due + ND_SEC(2)));
+	assert_true(sched_hungry(&sched, due + ND_SEC(2)));
+	/* Others give way to them, and are found again: while there are some. */
+	for (i = 0; i < 2 * SCHED_JOBS; i++)
+		(void)sched_add(&sched, row_make(7000 + i, "a", due, JOB_CRITICAL, 1), later(ND_MIN(30)));
+	assert_int_equal(sched.count, SCHED_JOBS + SCHED_RESERVE);
+	assert_int_equal(sched.spare, 0);
+	assert_int_equal(sched.ready[SCHED_SMALL] + sched.sending, SCHED_JOBS + SCHED_RESERVE);
+	assert_false(sched_hungry(&sched, due + ND_SEC(4)));
 	sched_done(&sched);
 }
 
@@ -371,6 +378,7 @@ who_has_few_jobs_finds_room_beside_a_flood(void **state)
 	for (i = 3001; i <= 3001 + SCHED_RESERVE; i++)
 		add(&sched, i, i, NULL, 0, 0);
 	assert_int_equal(sched.count, SCHED_JOBS + SCHED_RESERVE / 2); /* the rest is for severe ones */
+	assert_int_equal(sched.few_due, at0.unix_ms + ND_SEC(2));      /* they are looked for again */
 	assert_non_null(sched_add(&sched, row_make(5000, "a", at0.unix_ms, JOB_ALERT, 1), at0));
 	assert_true(sched.behind);
 	sched_done(&sched);
