@@ -140,8 +140,7 @@ give_account(struct app *app, struct queue_job *job)
 	bool waited = job->state == JOB_HELD && job->reason && strncmp(job->reason, "no-account", 10) == 0;
 	struct store_req *req;
 
-	free(job->account);
-	job->account = nd_xstrdup(conf ? conf->name : "");
+	sender_move(job, conf);
 	if (!conf) {
 		job->state = JOB_HELD;
 		settle_reason(job, "no-account", "its account is gone", "add an account to notifyd.conf");
@@ -150,7 +149,6 @@ give_account(struct app *app, struct queue_job *job)
 			job->state = JOB_QUEUED;
 		else if (waited)
 			judge(app, job);
-		sender_move(job, conf);
 		if (waited && job->state == JOB_QUEUED)
 			settle_reason(job, "account-found", NULL, NULL);
 		doubt(app, job);
