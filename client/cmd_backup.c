@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,29 @@
 #include <unistd.h>
 
 #define PATIENCE ND_HOUR(6)
+
+static volatile sig_atomic_t given_up; /* by this signal */
+static volatile pid_t packer;          /* tar, while it runs */
+
+/* The copy must not stay, and holds messages: the first signal ends tar, and what follows clears up. A second one ends us at once. */
+static void
+give_up(int number)
+{
+	given_up = number;
+	if (packer > 0)
+		(void)kill(packer, SIGTERM);
+}
+
+static void
+mind_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = give_up, .sa_flags = (int)SA_RESETHAND }, old;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup */
+			(void)sigaction(numbers[i], &action, NULL);
+}
 
 /* POST or DELETE /v1/backup; the path when it was made. */
 static int
@@ -52,6 +76,7 @@ pack(const char *folder, int fd)
 	const char *const words[] = { "tar", "-C", folder, "-cf", "-", "queue.db", "spool", NULL };
 	posix_spawn_file_actions_t actions;
 	int error, status = 0;
+	siginfo_t ended;
 	pid_t pid;
 
 	error = posix_spawn_file_actions_init(&actions);
@@ -63,6 +88,12 @@ pack(const char *folder, int fd)
 	(void)posix_spawn_file_actions_destroy(&actions);
 	if (error != 0)
 		return error;
+	packer = pid;
+	if (given_up != 0) /* just now */
+		(void)kill(pid, SIGTERM);
+	while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		continue;
+	packer = 0; /* its number is free after this */
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return errno;
@@ -108,12 +139,15 @@ cmd_backup_run(struct cmd *cmd, const struct args *args)
 
 	if (strlen(file) > 4000)
 		return cmd_usage(cmd, "the name of the file is too long");
+	mind_signals();
 	code = ask(cmd, "POST", folder, sizeof(folder));
 	if (code != CMD_DONE)
 		return code;
 	if (write_file(folder, file, &why) != ND_OK)
 		code = cmd_fail(cmd, &why);
 	dropped = ask(cmd, "DELETE", NULL, 0);
+	if (given_up != 0 && code != CMD_DONE)
+		(void)raise(given_up); /* by its default now: who called sees why this ended */
 	if (code == CMD_DONE && !cmd->json && stat(file, &st) == 0)
 		writer_line(&cmd->out, WRITER_PLAIN, "%s: %lld octets", file, (long long)st.st_size);
 	return code != CMD_DONE ? code : dropped;

@@ -215,8 +215,6 @@ check_stopped(struct app *app)
 {
 	bool done = engine_busy(app->engine) == 0 && app->intake == 0 && app->outcomes == 0 && !tokens_busy(app);
 
-	if (done && reports_last(app)) /* of what ended only now; intake counts it */
-		return;
 	/* A dead store takes no outcome any more: nothing is gained by waiting. */
 	if (app->store_fault.err == ND_EDISK)
 		acts_end(app);
@@ -263,7 +261,6 @@ on_stop(void *arg)
 	probe_end(app);
 	doctor_end(app);
 	acts_end(app);
-	(void)reports_last(app);
 	loop_timer_set(app->stop_timer, loop_now(app->loop).ms + STOP_TIME);
 	loop_soon(app->loop, app_pump, app);
 }

@@ -241,7 +241,6 @@ void reports_job(struct app *app, const struct queue_job *job, int64_t place);
 void reports_recover(struct app *app);               /* what an earlier run has not told */
 void reports_again(struct app *app, const char *id); /* it is tried once more */
 void reports_send(void *arg);
-bool reports_last(struct app *app); /* while notifyd stops; true: what was gathered is on its way into the queue */
 
 /* limits.c */
 void limits_recall(struct app *app, const char *limit);

@@ -497,7 +497,7 @@ deliver_load(struct app *app, struct engine_account *account, unsigned most)
 	req->account = nd_xstrdup(account->conf->name);
 	req->until = loop_now(app->loop).unix_ms;
 	req->limit = most;
-	req->severe = account->sched.severe;
+	req->few = account->sched.few ? account->sched.room.few : 0;
 	req->limit_octets = LOAD_OCTETS;
 	req->skip = (const char(*)[ND_ULID_LEN + 1]) sched_ids(&account->sched, &req->skip_count);
 	store_submit(app->store, req);

@@ -225,6 +225,7 @@ libio_a_SOURCES = \
 	%D%/io/store_db.c \
 	%D%/io/store_internal.h \
 	%D%/io/store_limit.c \
+	%D%/io/store_load.c \
 	%D%/io/store_untold.c \
 	%D%/io/store_owner.c \
 	%D%/io/store_hold.c \

@@ -53,6 +53,22 @@ reply_text(struct http_request *request, const char *name, const char *value)
 	handlers_reply(request, 200, &buf);
 }
 
+static void copied(struct store_req *req);
+
+static void
+copy(struct app *app, struct wish *wish, bool drop)
+{
+	struct store_req *req = nd_xalloc(sizeof(*req));
+
+	app->copying = true;
+	req->op = STORE_BACKUP;
+	req->done = copied;
+	req->owner = wish;
+	req->drop = drop;
+	req->limit_octets = (size_t)app->conf->min_free;
+	store_submit(app->store, req);
+}
+
 static void
 copied(struct store_req *req)
 {
@@ -77,14 +93,16 @@ copied(struct store_req *req)
 			reply_text(wish->request, "path", whole);
 	}
 	free(whole);
-	free(wish);
+	if (!wish->request && !req->drop && req->err == ND_OK)
+		copy(app, wish, true); /* nobody is left to read it */
+	else
+		free(wish);
 	free(req);
 }
 
 static void
 ask(struct app *app, struct http_request *request, bool drop)
 {
-	struct store_req *req;
 	struct wish *wish;
 	struct nd_why why;
 
@@ -96,17 +114,10 @@ ask(struct app *app, struct http_request *request, bool drop)
 		http_server_problem(request, &why);
 		return;
 	}
-	app->copying = true;
-	req = nd_xalloc(sizeof(*req));
 	wish = nd_xalloc(sizeof(*wish));
 	*wish = (struct wish){ .app = app, .request = request };
 	http_request_own(request, wish, operator_left);
-	req->op = STORE_BACKUP;
-	req->done = copied;
-	req->owner = wish;
-	req->drop = drop;
-	req->limit_octets = (size_t)app->conf->min_free;
-	store_submit(app->store, req);
+	copy(app, wish, drop);
 }
 
 void

@@ -99,10 +99,11 @@ forgotten(struct store_req *req)
 	app_wrote(req->owner, req);
 	if (req->err != ND_OK)
 		nd_log(ND_LOG_WARNING, NULL, "what was reported may be reported once more: %s", req->why.text);
+	free(req->kept);
 	free(req);
 }
 
-/* Also a report that is given up: nobody wants it. */
+/* Also a report that is given up: nobody wants it. When the last ones were sent is kept beside. */
 static void
 forget(struct app *app, int64_t place)
 {
@@ -110,6 +111,7 @@ forget(struct app *app, int64_t place)
 
 	req->drop = true;
 	req->place = place;
+	req->kept = report_keep(&app->report, loop_now(app->loop));
 	store_submit(app->store, req);
 }
 
@@ -120,6 +122,7 @@ recalled(struct store_req *req)
 
 	if (req->err != ND_OK)
 		nd_log(ND_LOG_ERR, NULL, "what the last run has not reported cannot be read: %s", req->why.text);
+	report_recall(&app->report, req->kept, loop_now(app->loop));
 	for (unsigned i = 0; i < req->job_count; i++) {
 		if (!app->stopping && reports_wants(app, req->jobs[i]))
 			reports_job(app, req->jobs[i], req->place);
@@ -129,6 +132,9 @@ recalled(struct store_req *req)
 		app->report.more += req->rest; /* more than a report names */
 	else if (req->err == ND_OK && !app->stopping)
 		forget(app, req->place); /* they were tried again */
+	if (!app->stopping)
+		set_timer(app); /* what failed before this came does not know when the last report was */
+	free(req->kept);
 	free(req->jobs);
 	free(req);
 }
@@ -207,13 +213,4 @@ reports_send(void *arg)
 
 	if (!app->stopping)
 		mail(app);
-}
-
-bool
-reports_last(struct app *app)
-{
-	if (app->report.telling || (app->report.count == 0 && app->report.more == 0))
-		return false;
-	mail(app);
-	return true;
 }

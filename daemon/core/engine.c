@@ -149,8 +149,8 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
 	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
-	sched_loaded(&account->sched, more, next_due);
-	if (more && (count == 0 || sched_severe(jobs[count - 1]))) /* they come first */
+	sched_loaded(&account->sched, more, next_due, now.unix_ms);
+	if (more && (account->sched.few || count == 0 || sched_severe(jobs[count - 1]))) /* they come first */
 		sched_cramped(&account->sched, now.unix_ms);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
@@ -166,7 +166,7 @@ void
 engine_load_failed(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
 	(void)engine;
-	sched_loaded(&account->sched, false, now.unix_ms + ND_SEC(10));
+	sched_loaded(&account->sched, false, now.unix_ms + ND_SEC(10), now.unix_ms);
 }
 
 void

@@ -86,7 +86,7 @@ struct engine_action {
 	const char *id;    /* borrowed until the next call */
 	const char *limit; /* borrowed until the next call */
 	char *record;      /* owned by the driver now */
-	unsigned most;     /* LOAD: so many; of severe ones alone if account->sched.severe */
+	unsigned most;     /* LOAD: so many; of severe ones and a few of each submitter if account->sched.few */
 };
 
 /* The configuration is borrowed. seed: any number, for jitter. */

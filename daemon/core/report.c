@@ -2,8 +2,10 @@
 /* report.c - what was not delivered, gathered for one mail to the administrators.  Layer: core. */
 #include "daemon/core/report.h"
 
+#include "common/mem.h"
 #include "common/str.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,6 +180,41 @@ report_told(struct report *report, nd_ms now)
 	if (report->sent_count == REPORT_HOUR)
 		memmove(&report->sent[0], &report->sent[1], --report->sent_count * sizeof(report->sent[0]));
 	report->sent[report->sent_count++] = now;
+}
+
+#define KEPT_WORDS (REPORT_HOUR * 24)
+
+char *
+report_keep(const struct report *report, struct nd_now now)
+{
+	char *words;
+	int len = 0;
+
+	if (report->sent_count == 0)
+		return NULL;
+	words = nd_xalloc(KEPT_WORDS);
+	for (unsigned i = 0; i < report->sent_count; i++)
+		len += snprintf(words + len, KEPT_WORDS - (size_t)len, "%s%lld", i == 0 ? "" : " ",
+		    (long long)(now.unix_ms - (now.ms - report->sent[i])));
+	return words;
+}
+
+void
+report_recall(struct report *report, const char *kept, struct nd_now now)
+{
+	char *end;
+
+	if (report->sent_count > 0)
+		return; /* one of this run, which came first */
+	while (kept && *kept != '\0' && report->sent_count < REPORT_HOUR) {
+		const nd_unix at = strtoll(kept, &end, 10);
+
+		if (end == kept)
+			return;
+		/* In the future: the clock went back since, and nobody knows how far. */
+		report->sent[report->sent_count++] = at < now.unix_ms ? now.ms - (now.unix_ms - at) : now.ms;
+		kept = end;
+	}
 }
 
 void

@@ -3,7 +3,8 @@
  *
  * Bounded: REPORT_JOBS jobs and REPORT_OCTETS of words are told, more are counted. The first report waits for a moment, for a fault seldom
  * comes alone; then there is at most one in `every`, and at most REPORT_HOUR an hour. What a mail tells stays here until the mail is accepted.
- * Lives in memory only; the store notes which jobs a mail has yet to tell (STORE_UNTOLD).
+ * Lives in memory; the store notes which jobs a mail has yet to tell, and when the last mails went (STORE_UNTOLD): a restart begins nothing
+ * anew.
  */
 #ifndef ND_CORE_REPORT_H
 #define ND_CORE_REPORT_H
@@ -50,6 +51,9 @@ nd_ms report_due(const struct report *report, nd_ms since, nd_ms every, nd_ms no
 void report_tell(struct report *report, const char *host, struct nd_buf *subject, struct nd_buf *text);
 void report_told(struct report *report, nd_ms now); /* only what came in meanwhile is left */
 void report_refused(struct report *report, nd_ms now);
+/* When the last ones were sent, for the next run; the caller frees it. NULL: none was. */
+char *report_keep(const struct report *report, struct nd_now now);
+void report_recall(struct report *report, const char *kept, struct nd_now now); /* NULL is fine */
 void report_done(struct report *report);
 
 #endif

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEVERE_AGAIN ND_SEC(2)                             /* severe jobs that found no room are read again */
-#define KEPT SCHED_RESERVE                                 /* jobs that wait here beyond the horizon */
-#define KEPT_OCTETS (SCHED_OCTETS_RESERVE / SCHED_RESERVE) /* of each, at most */
+#define FEW_AGAIN ND_SEC(2)                                /* what found no room beside a flood is read again */
+#define KEPT_OCTETS (SCHED_OCTETS_RESERVE / SCHED_RESERVE) /* of each that waits here beyond the horizon, at most */
 
 bool
 sched_severe(const struct queue_job *job)
@@ -48,6 +47,7 @@ count_place(struct sched *sched, const struct sched_job *job, int by)
 		break;
 	case SCHED_READY:
 		sched->ready[big ? SCHED_BIG : SCHED_SMALL] += (unsigned)by;
+		sched->spare += job->severe ? 0 : (unsigned)by;
 		break;
 	case SCHED_SENDING:
 		sched->sending += (unsigned)by;
@@ -113,7 +113,9 @@ drop(struct sched *sched, struct sched_job *job)
 void
 sched_init(struct sched *sched)
 {
-	*sched = (struct sched){ .next_due = ND_NEVER, .severe_due = ND_NEVER };
+	*sched = (struct sched){
+		.room = { SCHED_JOBS, SCHED_RESERVE, SCHED_FEW }, .next_due = ND_NEVER, .few_due = ND_NEVER
+	};
 }
 
 void
@@ -132,6 +134,13 @@ sched_done(struct sched *sched)
 	sched_init(sched);
 }
 
+/* A flood leaves room to it: it is severe, or its owner has few here. */
+static bool
+is_few(const struct sched *sched, const struct queue_job *job)
+{
+	return sched_severe(job) || sched_owner_jobs(&sched->owners, job) < sched->room.few;
+}
+
 /* What the store holds and the window does not. */
 static void
 remember(struct sched *sched, const struct queue_job *job, nd_unix now)
@@ -140,40 +149,65 @@ remember(struct sched *sched, const struct queue_job *job, nd_unix now)
 		sched->behind = true;
 	else if (job->due < sched->next_due)
 		sched->next_due = job->due;
-	if (!sched_severe(job))
-		return;
-	if (job->due <= now)
+	if (job->due > now)
+		sched->few_due = job->due < sched->few_due ? job->due : sched->few_due;
+	else if (is_few(sched, job))
 		sched_cramped(sched, now);
-	else if (job->due < sched->severe_due)
-		sched->severe_due = job->due;
 }
 
 void
 sched_cramped(struct sched *sched, nd_unix now)
 {
-	if (now + SEVERE_AGAIN < sched->severe_due)
-		sched->severe_due = now + SEVERE_AGAIN;
+	if (now + FEW_AGAIN < sched->few_due)
+		sched->few_due = now + FEW_AGAIN;
 }
 
 void
 sched_look(struct sched *sched)
 {
 	sched->behind = true;
-	sched->severe_due = 0;
+	sched->few_due = 0;
+	sched->few_after = 0;
 }
 
 /* Severe jobs, and those of who has few here, find room beside a flood. */
 static bool
 room_for(const struct sched *sched, const struct queue_job *job)
 {
-	size_t jobs = SCHED_JOBS, octets = SCHED_OCTETS;
+	size_t jobs = sched->room.jobs, octets = SCHED_OCTETS;
 
-	if (sched_severe(job) || sched_owner_jobs(&sched->owners, job) < SCHED_FEW) {
-		jobs += SCHED_RESERVE / (sched_severe(job) ? 1 : 2);
+	if (is_few(sched, job)) {
+		jobs += sched->room.reserve / (sched_severe(job) ? 1 : 2);
 		octets += SCHED_OCTETS_RESERVE / (sched_severe(job) ? 1 : 2);
 	}
 	/* A job alone is always taken: no body is larger than the window. */
 	return sched->count < jobs && (sched->octets + (job->body ? job->body_len : 0) <= octets || sched->count == 0);
+}
+
+/* The one that would leave last goes back to the store, which has it as it is: it was not tried yet. */
+static bool
+give_way(struct sched *sched, nd_unix now)
+{
+	struct sched_job *last = NULL, *job;
+
+	for (job = sched->spare > 0 ? sched->all : NULL; job; job = job->next)
+		if (job->place == SCHED_READY && !job->severe && job->job->attempt_count == 0 && !job->job->uncertain &&
+		    (!last || job->due > last->due))
+			last = job;
+	if (!last)
+		return false;
+	remember(sched, last->job, now);
+	drop(sched, last);
+	return true;
+}
+
+static bool
+make_room(struct sched *sched, const struct queue_job *job, nd_unix now)
+{
+	while (!room_for(sched, job))
+		if (!sched_severe(job) || !give_way(sched, now))
+			return false;
+	return true;
 }
 
 struct sched_job *
@@ -181,7 +215,7 @@ sched_add(struct sched *sched, struct queue_job *job, struct nd_now now)
 {
 	struct sched_job *entry;
 
-	if (job->due > now.unix_ms + SCHED_HORIZON || !room_for(sched, job)) {
+	if (job->due > now.unix_ms + SCHED_HORIZON || !make_room(sched, job, now.unix_ms)) {
 		remember(sched, job, now.unix_ms);
 		queue_job_free(job);
 		return NULL;
@@ -276,8 +310,15 @@ sched_settle(struct sched *sched, struct sched_job *job)
 static bool
 stays(const struct sched *sched, const struct sched_job *job)
 {
-	return (sched_severe(job->job) || job->owner->jobs < SCHED_FEW) && sched->kept < KEPT &&
+	return (sched_severe(job->job) || job->owner->jobs < sched->room.few) && sched->kept < sched->room.reserve &&
 	       job->job->body_len <= KEPT_OCTETS;
+}
+
+/* So full that of most owners nothing is read. */
+static bool
+full(const struct sched *sched)
+{
+	return sched->count > sched->room.jobs / 2 || sched->octets > SCHED_OCTETS / 2;
 }
 
 void
@@ -289,6 +330,8 @@ sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now)
 	if (row->state != JOB_QUEUED || (far && !stays(sched, job))) {
 		if (row->state == JOB_QUEUED)
 			remember(sched, row, now.unix_ms);
+		if (sched->behind && job->owner->jobs <= sched->room.few && full(sched))
+			sched_cramped(sched, now.unix_ms); /* its owner may have more, behind the others' */
 		drop(sched, job);
 		return;
 	}
@@ -340,18 +383,18 @@ sched_find(const struct sched *sched, const char *id)
 	return NULL;
 }
 
-/* So full that only severe ones are read. */
+/* There is some, or severe ones can have that of others. */
 static bool
-full(const struct sched *sched)
+room_for_few(const struct sched *sched)
 {
-	return sched->count > SCHED_JOBS / 2 || sched->octets > SCHED_OCTETS / 2;
+	return sched->spare > 0 ||
+	       (sched->count <= sched->room.jobs + sched->room.reserve / 2 && sched->octets <= SCHED_OCTETS);
 }
 
-/* A part of the reserve is left to them. */
-static bool
-room_for_severe(const struct sched *sched)
+static nd_unix
+few_due(const struct sched *sched)
 {
-	return sched->count <= SCHED_JOBS + SCHED_RESERVE / 2 && sched->octets <= SCHED_OCTETS;
+	return sched->few_due > sched->few_after ? sched->few_due : sched->few_after;
 }
 
 bool
@@ -360,7 +403,7 @@ sched_hungry(const struct sched *sched, nd_unix now)
 	if (sched->loading)
 		return false;
 	if (full(sched))
-		return sched->severe_due <= now && room_for_severe(sched);
+		return few_due(sched) <= now && room_for_few(sched);
 	return sched->behind || sched->next_due <= now;
 }
 
@@ -386,31 +429,35 @@ char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1]
 unsigned
 sched_load(struct sched *sched)
 {
+	const unsigned most = sched->room.jobs + sched->room.reserve, least = sched->room.reserve / 2;
+
 	sched->loading = true;
-	sched->severe = full(sched);
-	sched->severe_due = ND_NEVER;
-	if (sched->severe)
-		return (unsigned)(SCHED_JOBS + SCHED_RESERVE - sched->count);
+	sched->few = full(sched);
+	sched->few_due = ND_NEVER;
+	if (sched->few)
+		return sched->count + least < most ? (unsigned)(most - sched->count) : least;
 	sched->behind = false;
 	sched->next_due = ND_NEVER;
-	return (unsigned)(SCHED_JOBS - sched->count);
+	return (unsigned)(sched->room.jobs - sched->count);
 }
 
 void
-sched_loaded(struct sched *sched, bool more, nd_unix next_due)
+sched_loaded(struct sched *sched, bool more, nd_unix next_due, nd_unix now)
 {
 	sched->loading = false;
 	sched->behind = sched->behind || more;
 	if (next_due < sched->next_due)
 		sched->next_due = next_due;
-	if (next_due < sched->severe_due) /* it may be of an ordinary one: then the next load of severe ones shows it */
-		sched->severe_due = next_due;
+	if (next_due < sched->few_due) /* whose it is, only a load shows */
+		sched->few_due = next_due;
+	if (sched->few)
+		sched->few_after = now + FEW_AGAIN;
 }
 
 nd_ms
 sched_deadline(const struct sched *sched, struct nd_now now)
 {
-	const nd_unix due = !full(sched) ? sched->next_due : room_for_severe(sched) ? sched->severe_due : ND_NEVER;
+	const nd_unix due = !full(sched) ? sched->next_due : room_for_few(sched) ? few_due(sched) : ND_NEVER;
 	nd_ms at = sched->waiting.count > 0 ? sched->waiting.item[0]->due : ND_NEVER;
 
 	if (due != ND_NEVER && !sched->loading && now.ms + (due - now.unix_ms) < at)

@@ -2,8 +2,9 @@
 /* sched.h - the due jobs of one account that are in memory.  Layer: core.  Pure.
  *
  * A bounded window: the store holds all jobs, the window those that are due now or soon. Ready ones leave severe first, then by turns of
- * their owners, then oldest due; big ones leave a session to the others. A flood in the store keeps neither severe jobs out, which are read
- * alone when the window is too full for others, nor what few and severe ones have to try again, which stays here.
+ * their owners, then oldest due; big ones leave a session to the others. A flood in the store keeps out neither severe jobs nor those of who
+ * has few, which are read alone when the window is too full for others, and what these have to try again stays here. To severe ones, what is
+ * ready gives way.
  *
  *   (accepted, loaded) ─► WAITING ─due─► READY ─► SENDING ─► SETTLING (its outcome is being committed) ─► gone, or WAITING again
  */
@@ -17,8 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SCHED_JOBS                                                                                                     \
-	1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond, those of who has few half of it */
+/* What room there is, unless a simulation wants less. */
+#define SCHED_JOBS 1000u
 #define SCHED_RESERVE 100u
 #define SCHED_FEW 10u
 #define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies; and the reserve for the same */
@@ -55,18 +56,27 @@ struct sched_job {
 	char *transcript;              /* the driver's: of the outcome that is to be stored; owned, NULL none */
 };
 
+struct sched_room {
+	unsigned jobs;    /* of an account in memory */
+	unsigned reserve; /* severe ones may go so far beyond, those of who has few half of it */
+	unsigned few;     /* so many of a submitter are few */
+};
+
 struct sched {
+	struct sched_room room;
 	struct sched_heap waiting;
 	struct sched_owners owners; /* their heaps hold the ready ones */
 	struct sched_job *all;
 	size_t count, octets;
 	unsigned ready[SCHED_SIZES], sending, settling;
+	unsigned spare; /* ready ones that are not severe: they give way to those that are, back to the store */
 	unsigned big_sending, sessions; /* of these sessions that there may be */
 	bool behind;                    /* the store holds due jobs that are not here */
 	bool loading;                   /* a load is under way */
-	bool severe;                    /* it is of severe jobs alone */
+	bool few;                       /* it is of severe jobs and of the first few of each submitter */
 	nd_unix next_due;               /* of the first job in the store that is not here; ND_NEVER none known */
-	nd_unix severe_due;             /* not later than that of the first severe one of these */
+	nd_unix few_due;                /* when such a load may find something */
+	nd_unix few_after;              /* but not before: they cost the store a look at each submitter */
 	unsigned kept;                  /* waiting jobs that are due beyond the horizon */
 };
 
@@ -96,12 +106,12 @@ struct sched_job *sched_find(const struct sched *sched, const char *id);
 /* Whether more should be read from the store now. The ids that are here, sorted, into a new array (the caller frees). */
 bool sched_hungry(const struct sched *sched, nd_unix now);
 char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1];
-/* A load begins: what is accepted meanwhile is remembered beside its answer. Of severe jobs alone (sched->severe) if there is no room for
- * others. Returns for how many there is room. */
+/* A load begins: what is accepted meanwhile is remembered beside its answer. Of severe jobs and a few of each submitter (sched->few) if there
+ * is no room for others. Returns for how many there is room. */
 unsigned sched_load(struct sched *sched);
-void sched_loaded(struct sched *sched, bool more, nd_unix next_due);
+void sched_loaded(struct sched *sched, bool more, nd_unix next_due, nd_unix now);
 void sched_look(struct sched *sched); /* the store may hold due jobs that are not here */
-/* It holds severe ones that found no room. */
+/* It holds severe ones, or some of who has few, that found no room. */
 void sched_cramped(struct sched *sched, nd_unix now);
 nd_ms sched_deadline(const struct sched *sched, struct nd_now now); /* next due time, here or in the store */
 bool sched_severe(const struct queue_job *job);

@@ -154,7 +154,7 @@ struct store_req {
 	const char *
 	    transcript; /* OUTCOME of an attempt that failed: its transcript_text; takes the place of the one before. NULL: that stays */
 
-	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then by due; `skip` (sorted ids) are in memory already.
+	/* LOAD: queued jobs of `account` with due <= `until`; severe ones first, then a fair part of each submitter's, by due; `skip` (sorted ids) are in memory already.
 	 * `orphans`: instead, unfinished jobs whose account is none of `names` (start only; no bodies). Result: jobs, job_count, more, next_due. */
 	const char *account;
 	nd_unix until;
@@ -163,7 +163,8 @@ struct store_req {
 	const char (*skip)[ND_ULID_LEN + 1];
 	unsigned skip_count;
 	bool orphans;
-	bool severe;              /* LOAD: severe jobs alone, and the next one of these */
+	unsigned
+	    few; /* LOAD: beside the severe ones only the first few of each submitter, those of `skip` included; 0: all */
 	const char *const *names; /* NULL-terminated */
 	struct queue_job **jobs;  /* the caller frees each and the array */
 	unsigned job_count;
@@ -214,7 +215,7 @@ struct store_req {
 
 	/* OUTCOME: with `tell` the same commit notes that the administrators do not know of it yet; `place` is where.
 	 * UNTOLD: the noted ones: up to `limit` jobs (no bodies; some may go on since), job_count, how many there are besides, the place of the last.
-	 * `drop`: instead, those up to `place` are forgotten. */
+	 * `drop`: instead, those up to `place` are forgotten. `kept`: beside them, as by KEEP and LIMIT; NULL with drop: it stays as it is. */
 	bool tell;
 	int64_t place;
 	uint64_t rest;

@@ -153,7 +153,7 @@ static const struct {
 	[STORE_PUT] = { store_write_put, "storing a job" },
 	[STORE_OUTCOME] = { store_untold_outcome, "storing what an attempt came to" },
 	[STORE_MOVE] = { store_write_change, "storing a job's new state" },
-	[STORE_LOAD] = { store_read_load, "reading the jobs that are due" },
+	[STORE_LOAD] = { store_load, "reading the jobs that are due" },
 	[STORE_SHOW] = { store_read_show, "reading a job" },
 	[STORE_LIST] = { NULL, "listing jobs" },
 	[STORE_BODY] = { store_read_show, "reading a message" },
@@ -469,6 +469,7 @@ store_open(const char *state_dir, struct loop *loop, struct nd_why *why)
 		free(store);
 		return NULL;
 	}
+	store_backup_clear(store);
 	start(store);
 	store_hold_begin(store);
 	return store;

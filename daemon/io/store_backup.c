@@ -5,6 +5,7 @@
  * page. Sealed messages are left out, as their keys are: what is wiped here must not live on in a copy. In that moment, before the next commit, the spool files are linked beside it: none that the copy names can be gone yet. Troubles with the copy are
  * troubles of the request, never of the queue.
  */
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/ulid.h"
 #include "daemon/io/filer.h"
@@ -201,6 +202,30 @@ store_backup_end(struct store_backup *backup, bool keep)
 	free(backup);
 }
 
+static void
+name(const struct store *store, struct store_backup *backup)
+{
+	(void)snprintf(backup->folder, sizeof(backup->folder), "%s/backup", store->folder);
+	(void)snprintf(backup->copy, sizeof(backup->copy), "%s/queue.db", backup->folder);
+	(void)snprintf(backup->spool, sizeof(backup->spool), "%s/spool", backup->folder);
+}
+
+/* It holds messages of jobs that have come to their end since. */
+void
+store_backup_clear(const struct store *store)
+{
+	struct store_backup backup = { 0 };
+	struct nd_why why;
+
+	name(store, &backup);
+	if (access(backup.folder, F_OK) != 0)
+		return;
+	if (remove_all(&backup, &why) == ND_OK)
+		nd_log(ND_LOG_NOTICE, NULL, "the backup in %s, which nobody has taken, is removed", backup.folder);
+	else
+		nd_log(ND_LOG_WARNING, NULL, "an old backup stays: %s", why.text);
+}
+
 void
 store_backup_slice(struct store *store, struct store_scan *scan)
 {
@@ -209,9 +234,7 @@ store_backup_slice(struct store *store, struct store_scan *scan)
 
 	if (backup == NULL) {
 		backup = scan->backup = nd_xalloc(sizeof(*backup));
-		(void)snprintf(backup->folder, sizeof(backup->folder), "%s/backup", store->folder);
-		(void)snprintf(backup->copy, sizeof(backup->copy), "%s/queue.db", backup->folder);
-		(void)snprintf(backup->spool, sizeof(backup->spool), "%s/spool", backup->folder);
+		name(store, backup);
 	}
 	if (req->drop) {
 		req->err = remove_all(backup, &req->why);

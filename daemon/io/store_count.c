@@ -39,18 +39,19 @@ unfinished(enum job_state state)
 	return state == JOB_QUEUED || state == JOB_HELD;
 }
 
-void
+int
 store_count_move(struct store *store, const struct store_move *move)
 {
-	int by = (int)unfinished(move->to) - (int)unfinished(move->from);
+	int by = (int)unfinished(move->to) - (int)unfinished(move->from), rank = STORE_RANK_FIRST;
 
 	if (by != 0)
-		store_owner_move(store, move, by);
+		rank = store_owner_move(store, move, by);
 	if (move->from == move->to && (job_state_final(move->to) || strcmp(move->from_account, move->to_account) == 0))
-		return;
+		return rank;
 	if (move->from != JOB_STATE_COUNT)
 		add(store, move->from, move->from_account, -1);
 	add(store, move->to, move->to_account, 1);
+	return rank;
 }
 
 int

@@ -12,7 +12,8 @@
  *   store_owner.c   how much of the queue is whose, kept in memory
  *   store_write.c   PUT OUTCOME MOVE UNCERTAIN
  *   store_tale.c    the attempts of a job, their evidence and the last transcript
- *   store_read.c    LOAD SHOW BODY TOTALS EXPIRE
+ *   store_read.c    SHOW BODY TOTALS EXPIRE
+ *   store_load.c    LOAD
  *   store_scan.c    LIST, and SHOW by the end of an id: long reads, in slices
  *   store_prune.c   PRUNE
  *   store_limit.c   LIMIT KEEP
@@ -45,6 +46,9 @@
 #define STORE_KEY_LIFE ND_HOUR(24) /* of an idempotency key */
 #define STORE_PACKED 1024u         /* room for the addresses in the row of a job */
 #define STORE_OWNER_CHAINS 256u
+#define STORE_RANK_SEVERE 0 /* job.rank of severity critical and worse */
+#define STORE_RANK_FIRST 1  /* of the others: the lanes of their owners */
+#define STORE_LANES 64u
 #define STORE_TRIED_BITS 65536u
 
 /* The columns that job and history have in common, in the order of enum store_row. */
@@ -124,6 +128,7 @@ enum store_sql {
 	SQL_JOB,
 	SQL_JOB_DUE,
 	SQL_JOB_NEXT,
+	SQL_JOB_RANK,
 	SQL_JOB_OLDEST,
 	SQL_JOB_OF_ACCOUNT,
 	SQL_JOB_EXPIRES,
@@ -212,6 +217,8 @@ struct store {
 	struct store_owner *owners[STORE_OWNER_CHAINS];
 	struct store_owner *owners_changed; /* by the transaction that runs */
 	struct store_size owned;            /* of all, committed */
+	int64_t lane_jobs[STORE_LANES];     /* of these, too */
+	unsigned lane_owners[STORE_LANES];
 
 	pthread_mutex_t db_lock; /* of everything below: the storage thread's but for store_spooled */
 	sqlite3 *db;
@@ -313,7 +320,8 @@ struct store_move {
 	const char *unit; /* NULL none */
 	int64_t octets;   /* of its message */
 };
-void store_count_move(struct store *store, const struct store_move *move);
+/* The rank of its owner's jobs; of who has none in the queue STORE_RANK_FIRST. */
+int store_count_move(struct store *store, const struct store_move *move);
 int store_count_write(struct store *store);   /* before the commit */
 void store_count_keep(struct store *store);   /* after it */
 void store_count_forget(struct store *store); /* after a rollback */
@@ -321,8 +329,8 @@ void store_count_forget(struct store *store); /* after a rollback */
 /* store_owner.c */
 int store_owner_open(struct store *store);
 void store_owner_close(struct store *store);
-void store_owner_move(
-    struct store *store, const struct store_move *move, int by); /* 1: into the queue, -1: out of it */
+/* 1: into the queue, -1: out of it. The rank of its owner's jobs. */
+int store_owner_move(struct store *store, const struct store_move *move, int by);
 int store_owner_write(struct store *store);
 void store_owner_keep(struct store *store);
 void store_owner_forget(struct store *store);
@@ -349,7 +357,8 @@ int store_untold_outcome(struct store *store, struct store_req *req); /* OUTCOME
 int store_untold(struct store *store, struct store_req *req);
 
 /* store_read.c */
-int store_read_load(struct store *store, struct store_req *req);
+/* Adds the jobs that `stmt` (SQL_JOB's columns) finds, up to `limit` in all. */
+int store_read_collect(struct store *store, struct store_req *req, sqlite3_stmt *stmt, unsigned limit);
 int store_read_show(struct store *store, struct store_req *req);
 int store_read_totals(struct store *store, struct store_req *req);
 int store_read_ending(struct store *store, struct store_req *req);
@@ -379,6 +388,9 @@ int store_tale_read(struct store *store, struct store_get *get);                
 void store_tale_free(struct store_get *get);
 int store_tale_drop(struct store *store, int64_t seq);
 
+/* store_load.c */
+int store_load(struct store *store, struct store_req *req);
+
 /* store_scan.c */
 bool store_scan_needed(const struct store_req *req);
 struct store_scan *store_scan_new(struct store_req *req);
@@ -387,6 +399,7 @@ int store_scan_slice(struct store *store, struct store_scan *scan); /* until `fi
 /* store_backup.c */
 void store_backup_slice(struct store *store, struct store_scan *scan); /* failures are the request's */
 void store_backup_end(struct store_backup *backup, bool keep);         /* NULL is fine */
+void store_backup_clear(const struct store *store);                    /* what an earlier run left of one */
 
 /* store_prune.c */
 int store_prune(struct store *store, struct store_req *req);

@@ -3,6 +3,9 @@
  *
  * A submitter is a uid and a unit. The table `owner` has a row for each that has unfinished jobs; it is written in the commit that changes it, so that
  * a start need not look at every job. Other threads may ask: the nodes have a lock of their own, held for moments only.
+ *
+ * Each has a lane, in which its jobs are found without those of others (job.rank): one of its own while there are no more submitters than lanes,
+ * else with those that have least. It keeps it until its last job is done.
  */
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
@@ -15,6 +18,7 @@ struct store_owner {
 	struct store_owner *changed; /* by the transaction that runs */
 	uint32_t uid;
 	char *unit;                       /* "" none */
+	unsigned lane;                    /* rank - STORE_RANK_FIRST */
 	int64_t jobs, octets;             /* committed */
 	int64_t jobs_delta, octets_delta; /* of the transaction that runs */
 	bool listed;                      /* among the changed */
@@ -47,16 +51,28 @@ find(struct store_owner *owner, uint32_t uid, const char *unit)
 	return owner;
 }
 
-static struct store_owner *
-find_or_make(struct store *store, uint32_t uid, const char *unit)
+/* Of those with the fewest jobs the one with the fewest owners. */
+static unsigned
+emptiest(const struct store *store)
 {
-	struct store_owner **chain = &store->owners[chain_of(uid, unit)], *owner = find(*chain, uid, unit);
+	unsigned i, best = 0;
 
-	if (owner != NULL)
-		return owner;
-	owner = nd_xalloc(sizeof(*owner));
+	for (i = 1; i < STORE_LANES; i++)
+		if (store->lane_jobs[i] < store->lane_jobs[best] ||
+		    (store->lane_jobs[i] == store->lane_jobs[best] && store->lane_owners[i] < store->lane_owners[best]))
+			best = i;
+	return best;
+}
+
+static struct store_owner *
+make(struct store *store, uint32_t uid, const char *unit, unsigned lane)
+{
+	struct store_owner **chain = &store->owners[chain_of(uid, unit)], *owner = nd_xalloc(sizeof(*owner));
+
 	owner->uid = uid;
 	owner->unit = nd_xstrdup(unit);
+	owner->lane = lane;
+	store->lane_owners[lane]++;
 	owner->next = *chain;
 	*chain = owner;
 	return owner;
@@ -70,17 +86,23 @@ drop(struct store *store, struct store_owner *owner)
 	while (*at != owner)
 		at = &(*at)->next;
 	*at = owner->next;
+	store->lane_owners[owner->lane]--;
 	free(owner->unit);
 	free(owner);
 }
 
-void
+int
 store_owner_move(struct store *store, const struct store_move *move, int by)
 {
+	const char *unit = move->unit != NULL ? move->unit : "";
 	struct store_owner *owner;
+	int rank;
 
 	must(pthread_mutex_lock(&store->owner_lock));
-	owner = find_or_make(store, move->uid, move->unit != NULL ? move->unit : "");
+	owner = find(store->owners[chain_of(move->uid, unit)], move->uid, unit);
+	if (owner == NULL)
+		owner = make(store, move->uid, unit, emptiest(store));
+	rank = STORE_RANK_FIRST + (int)owner->lane;
 	owner->jobs_delta += by;
 	owner->octets_delta += by * move->octets;
 	if (!owner->listed) {
@@ -89,6 +111,7 @@ store_owner_move(struct store *store, const struct store_move *move, int by)
 		store->owners_changed = owner;
 	}
 	must(pthread_mutex_unlock(&store->owner_lock));
+	return rank;
 }
 
 int
@@ -109,6 +132,7 @@ store_owner_write(struct store *store)
 		if (jobs > 0) {
 			store_db_int(stmt, 3, jobs);
 			store_db_int(stmt, 4, owner->octets + owner->octets_delta);
+			store_db_int(stmt, 5, STORE_RANK_FIRST + (int64_t)owner->lane);
 		}
 		rc = store_db_run(stmt);
 	}
@@ -127,6 +151,7 @@ close_changes(struct store *store, bool count)
 		if (count) {
 			owner->jobs += owner->jobs_delta;
 			owner->octets += owner->octets_delta;
+			store->lane_jobs[owner->lane] += owner->jobs_delta;
 			store->owned.jobs += (uint64_t)owner->jobs_delta;
 			store->owned.octets += (uint64_t)owner->octets_delta;
 		}
@@ -187,11 +212,13 @@ store_owner_open(struct store *store)
 
 	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
 		const char *unit = (const char *)sqlite3_column_text(stmt, 1);
+		const unsigned lane = (unsigned)(sqlite3_column_int64(stmt, 4) - STORE_RANK_FIRST) % STORE_LANES;
 		struct store_owner *owner;
 
-		owner = find_or_make(store, (uint32_t)sqlite3_column_int64(stmt, 0), unit != NULL ? unit : "");
+		owner = make(store, (uint32_t)sqlite3_column_int64(stmt, 0), unit != NULL ? unit : "", lane);
 		owner->jobs = sqlite3_column_int64(stmt, 2);
 		owner->octets = sqlite3_column_int64(stmt, 3);
+		store->lane_jobs[lane] += owner->jobs;
 		store->owned.jobs += (uint64_t)owner->jobs;
 		store->owned.octets += (uint64_t)owner->octets;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_read.c - LOAD SHOW BODY TOTALS EXPIRE: reads that an index answers at once.  Layer: io. */
+/* store_read.c - SHOW BODY TOTALS EXPIRE: reads that an index answers at once.  Layer: io. */
 #include "common/mem.h"
 #include "daemon/io/store_internal.h"
 
@@ -112,80 +112,8 @@ store_read_show(struct store *store, struct store_req *req)
 	return SQLITE_OK;
 }
 
-/* -- LOAD -- */
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-static bool
-skipped(const struct store_req *req, const char *id)
-{
-	return req->skip_count > 0 && bsearch(id, req->skip, req->skip_count, sizeof(*req->skip), compare_ids) != NULL;
-}
-
-/* The due ones of one rank. Ids first: of a job that is in memory already nothing more is read. */
-static int
-load_rank(struct store *store, struct store_req *req, int rank, size_t *octets)
-{
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_DUE);
-	bool row;
-	int rc;
-
-	store_db_text(stmt, 1, req->account);
-	store_db_int(stmt, 2, JOB_QUEUED);
-	store_db_int(stmt, 3, rank);
-	store_db_int(stmt, 4, req->until);
-	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
-		struct store_get get = { .id = (const char *)sqlite3_column_text(stmt, 0),
-			.body = true,
-			.seq = sqlite3_column_int64(stmt, 2) };
-		size_t len = (size_t)sqlite3_column_int64(stmt, 1);
-
-		if (get.id == NULL || skipped(req, get.id))
-			continue;
-		req->more = (req->limit != 0 && req->job_count >= req->limit) ||
-			    (req->limit_octets != 0 && req->job_count > 0 && *octets + len > req->limit_octets);
-		if (req->more)
-			break;
-		rc = store_read_get(store, &get);
-		if (rc != SQLITE_OK)
-			break;
-		if (get.job != NULL)
-			store_read_add(req, get.job);
-		*octets += len;
-	}
-	(void)sqlite3_reset(stmt);
-	return rc;
-}
-
-static int
-next_due(struct store *store, struct store_req *req)
-{
-	sqlite3_stmt *stmt;
-	bool row;
-	int rank, rc = SQLITE_OK;
-
-	req->next_due = ND_NEVER;
-	for (rank = 0; rank <= (req->severe ? 0 : 1) && rc == SQLITE_OK; rank++) {
-		stmt = store_db_stmt(store, SQL_JOB_NEXT);
-		store_db_text(stmt, 1, req->account);
-		store_db_int(stmt, 2, JOB_QUEUED);
-		store_db_int(stmt, 3, rank);
-		store_db_int(stmt, 4, req->until);
-		rc = store_db_step(stmt, &row);
-		if (row && sqlite3_column_int64(stmt, 0) < req->next_due)
-			req->next_due = sqlite3_column_int64(stmt, 0);
-		(void)sqlite3_reset(stmt);
-	}
-	return rc;
-}
-
-/* Adds the jobs that `stmt` (SQL_JOB's columns) finds, up to `limit` in all. */
-static int
-collect(struct store *store, struct store_req *req, sqlite3_stmt *stmt, unsigned limit)
+int
+store_read_collect(struct store *store, struct store_req *req, sqlite3_stmt *stmt, unsigned limit)
 {
 	bool row;
 	int rc;
@@ -203,51 +131,6 @@ collect(struct store *store, struct store_req *req, sqlite3_stmt *stmt, unsigned
 	}
 	(void)sqlite3_reset(stmt);
 	return rc;
-}
-
-static bool
-named(const char *account, const char *const *names)
-{
-	for (; names != NULL && *names != NULL; names++)
-		if (strcmp(account, *names) == 0)
-			return true;
-	return false;
-}
-
-static int
-load_orphans(struct store *store, struct store_req *req)
-{
-	static const enum job_state states[] = { JOB_QUEUED, JOB_HELD };
-	unsigned limit = req->limit != 0 ? req->limit : UINT32_MAX;
-	sqlite3_stmt *stmt;
-	unsigned i, k;
-	int rc = SQLITE_OK;
-
-	req->next_due = ND_NEVER;
-	for (i = 0; i < store->tally_count; i++) {
-		if (named(store->tallies[i].account, req->names))
-			continue;
-		for (k = 0; k < 2 && rc == SQLITE_OK && !req->more; k++) {
-			stmt = store_db_stmt(store, SQL_JOB_OF_ACCOUNT);
-			store_db_text(stmt, 1, store->tallies[i].account);
-			store_db_int(stmt, 2, states[k]);
-			rc = collect(store, req, stmt, limit);
-		}
-	}
-	return rc;
-}
-
-int
-store_read_load(struct store *store, struct store_req *req)
-{
-	size_t octets = 0;
-	int rank, rc = SQLITE_OK;
-
-	if (req->orphans)
-		return load_orphans(store, req);
-	for (rank = 0; rank <= (req->severe ? 0 : 1) && rc == SQLITE_OK && !req->more; rank++)
-		rc = load_rank(store, req, rank, &octets);
-	return rc == SQLITE_OK ? next_due(store, req) : rc;
 }
 
 /* -- TOTALS -- */
@@ -328,7 +211,7 @@ collect_aged(struct store *store, struct store_req *req, nd_unix oldest, unsigne
 			store_db_text(stmt, 4, req->account);
 		else
 			store_db_int(stmt, 4, req->until);
-		rc = collect(store, req, stmt, limit);
+		rc = store_read_collect(store, req, stmt, limit);
 	}
 	return rc;
 }
@@ -346,7 +229,7 @@ store_read_expire(struct store *store, struct store_req *req)
 		store_db_int(stmt, 1, req->until);
 		store_db_int(stmt, 2, JOB_QUEUED);
 		store_db_int(stmt, 3, JOB_HELD);
-		rc = collect(store, req, stmt, limit);
+		rc = store_read_collect(store, req, stmt, limit);
 	}
 	if (rc != SQLITE_OK || req->max_age <= 0 || oldest < 0)
 		return rc;

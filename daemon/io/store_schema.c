@@ -16,7 +16,7 @@
  *
  * Ids rise, so job grows at the right-hand end only; history is in the order in which jobs ended. A job is found by its id through the index of states,
  * which is asked once for each state that a job of the queue may have: that is cheaper than an index of ids, which each mail would enter and leave. All times are milliseconds
- * since 1970. job.rank is 0 for severity critical and worse, else 1. job.ended is 0 while the job is unfinished. spooled is 1 when the message lies in
+ * since 1970. job.rank is 0 for severity critical and worse, else owner.rank as it was when the job came (store_owner.c). job.ended is 0 while the job is unfinished. spooled is 1 when the message lies in
  * the spool, 2 when it lies there sealed; in history 2 says that it did.
  */
 #include "daemon/io/store_internal.h"
@@ -91,6 +91,8 @@ const char *const store_schema_versions[] = {
 	 "ALTER TABLE job ADD COLUMN rcpts TEXT;"), /* see store_rcpt.c; NULL: they have rows */
 
 	"ALTER TABLE job ADD COLUMN begun TEXT;", /* what its renditions for other accounts that may have it began as (late.h) */
+
+	"ALTER TABLE owner ADD COLUMN rank INTEGER NOT NULL DEFAULT 1;", /* and job.rank goes up to 64: an older notifyd would not find those beyond 1 */
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -117,8 +119,8 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_TOTALS]       = "SELECT state,count FROM total",
 	[SQL_TOTAL_ADD]    = "INSERT INTO total VALUES(?1,?2) ON CONFLICT(state) DO UPDATE SET count=count+?2",
 
-	[SQL_OWNERS]       = "SELECT uid,unit,jobs,octets FROM owner",
-	[SQL_OWNER_PUT]    = "INSERT INTO owner VALUES(?1,?2,?3,?4) ON CONFLICT(uid,unit) DO UPDATE SET jobs=?3,octets=?4",
+	[SQL_OWNERS]       = "SELECT uid,unit,jobs,octets,rank FROM owner",
+	[SQL_OWNER_PUT]    = "INSERT INTO owner VALUES(?1,?2,?3,?4,?5) ON CONFLICT(uid,unit) DO UPDATE SET jobs=?3,octets=?4,rank=?5",
 	[SQL_OWNER_DROP]   = "DELETE FROM owner WHERE uid=?1 AND unit=?2",
 
 	[SQL_FIND]         = "SELECT seq,state,account,uid,unit,body_len,spooled,rcpts IS NOT NULL FROM job WHERE seq=ifnull(?2," PLACE ") AND id=?1",
@@ -144,6 +146,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_JOB]          = JOB ",CASE WHEN ?2 THEN head END,CASE WHEN ?2 THEN body END FROM job WHERE seq=ifnull(?3," PLACE ")",
 	[SQL_JOB_DUE]      = "SELECT id,body_len*(spooled=0),seq FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due<=?4 ORDER BY due",
 	[SQL_JOB_NEXT]     = "SELECT due FROM job WHERE account=?1 AND state=?2 AND rank=?3 AND due>?4 ORDER BY due LIMIT 1",
+	[SQL_JOB_RANK]     = "SELECT rank FROM job WHERE account=?1 AND state=?2 AND rank>?3 ORDER BY rank LIMIT 1",
 	[SQL_JOB_OLDEST]   = "SELECT created FROM job WHERE state=?1 ORDER BY id LIMIT 1",
 	[SQL_JOB_OF_ACCOUNT] = JOB ",NULL,NULL FROM job WHERE account=?1 AND state=?2",
 	/* +: not by the index of states, there may be a million queued ones. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store_untold.c - jobs that ended badly, until the administrators were told: a crash in between forgets none.  Layer: io. */
+#include "common/mem.h"
 #include "daemon/io/store_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define MOST 10000 /* are noted: whoever cannot be told for so long finds the others in the list of jobs */
+#define NAME "reported" /* what is kept beside them */
+#define MOST 10000      /* are noted: whoever cannot be told for so long finds the others in the list of jobs */
 
 static int
 drop(struct store *store, int64_t up_to)
@@ -37,12 +40,45 @@ store_untold_outcome(struct store *store, struct store_req *req)
 }
 
 static int
-look(struct store *store, struct store_req *req)
+keep(struct store *store, const char *text)
 {
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_UNTOLD);
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_META_PUT);
+
+	store_db_text(stmt, 1, NAME);
+	store_db_int(stmt, 2, 0);
+	store_db_text(stmt, 3, text);
+	return store_db_run(stmt);
+}
+
+static int
+recall(struct store *store, struct store_req *req)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_META_GET);
+	const char *text;
 	bool row;
 	int rc;
 
+	free(req->kept);
+	req->kept = NULL;
+	store_db_text(stmt, 1, NAME);
+	rc = store_db_step(stmt, &row);
+	text = row ? (const char *)sqlite3_column_text(stmt, 1) : NULL;
+	if (text != NULL)
+		req->kept = nd_xstrdup(text);
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+static int
+look(struct store *store, struct store_req *req)
+{
+	sqlite3_stmt *stmt;
+	bool row;
+	int rc = recall(store, req);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	stmt = store_db_stmt(store, SQL_UNTOLD);
 	req->rest = 0;
 	req->place = 0;
 	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
@@ -67,5 +103,10 @@ look(struct store *store, struct store_req *req)
 int
 store_untold(struct store *store, struct store_req *req)
 {
-	return req->drop ? drop(store, req->place) : look(store, req);
+	int rc;
+
+	if (!req->drop)
+		return look(store, req);
+	rc = drop(store, req->place);
+	return rc == SQLITE_OK && req->kept != NULL ? keep(store, req->kept) : rc;
 }

@@ -128,7 +128,7 @@ put_int(struct store *store, sqlite3_stmt *stmt, int at, int64_t value)
 }
 
 static int
-put_job(struct store *store, const struct queue_job *job, const char *packed, size_t packed_len)
+put_job(struct store *store, const struct queue_job *job, int rank, const char *packed, size_t packed_len)
 {
 	sqlite3_stmt *stmt = store_db_stmt(store, SQL_JOB_PUT);
 	const int64_t numbers[ROW_COMMON] = {
@@ -169,7 +169,7 @@ put_job(struct store *store, const struct queue_job *job, const char *packed, si
 		put_int(store, stmt, i + 1, numbers[i]);
 	for (i = ROW_ACCOUNT; i < ROW_COMMON; i++)
 		store_db_text(stmt, i + 1, texts[i]);
-	put_int(store, stmt, ROW_COMMON + 1, job->severity <= JOB_CRITICAL ? 0 : 1);
+	put_int(store, stmt, ROW_COMMON + 1, job->severity <= JOB_CRITICAL ? STORE_RANK_SEVERE : rank);
 	put_int(store, stmt, ROW_COMMON + 2, job_state_final(stored(job->state)) ? job->created : 0);
 	store_db_text(stmt, ROW_COMMON + 3, job->head);
 	if (job->spooled || job->body == NULL)
@@ -209,7 +209,7 @@ store_write_put(struct store *store, struct store_req *req)
 	char packed[STORE_PACKED];
 	size_t packed_len;
 	enum known known = KEY_NEW;
-	int rc = SQLITE_OK;
+	int rank, rc = SQLITE_OK;
 
 	if (req->idempotency_key != NULL)
 		rc = look_up_key(store, req, job->uid, job->created, &known);
@@ -218,9 +218,16 @@ store_write_put(struct store *store, struct store_req *req)
 	if (rc != SQLITE_OK || known == KEY_ANSWERS)
 		return rc;
 	packed_len = store_rcpt_pack(job, packed);
+	rank = store_count_move(store, &(struct store_move){ .from = JOB_STATE_COUNT,
+					   .to = stored(job->state),
+					   .from_account = "",
+					   .to_account = job->account ? job->account : "",
+					   .uid = job->uid,
+					   .unit = job->unit,
+					   .octets = (int64_t)job->body_len });
 	rc = check_new(store, job->id);
 	if (rc == SQLITE_OK)
-		rc = put_job(store, job, packed, packed_len);
+		rc = put_job(store, job, rank, packed, packed_len);
 	job->place = sqlite3_last_insert_rowid(store->db);
 	if (rc == SQLITE_OK && packed_len == 0)
 		rc = store_rcpt_put(store, job->place, job);
@@ -228,13 +235,6 @@ store_write_put(struct store *store, struct store_req *req)
 		return rc;
 	if (req->idempotency_key != NULL)
 		rc = put_key(store, req);
-	store_count_move(store, &(struct store_move){ .from = JOB_STATE_COUNT,
-				    .to = stored(job->state),
-				    .from_account = "",
-				    .to_account = job->account ? job->account : "",
-				    .uid = job->uid,
-				    .unit = job->unit,
-				    .octets = (int64_t)job->body_len });
 	if (strcmp(job->id, store->new_last_id) > 0)
 		memcpy(store->new_last_id, job->id, sizeof(store->new_last_id));
 	return rc;
@@ -271,13 +271,13 @@ find(struct store *store, const struct queue_job *job, int64_t place, struct fou
 	found->sealed = sqlite3_column_int(stmt, 6) == STORE_SEALED;
 	found->packed = sqlite3_column_int(stmt, 7) != 0;
 	account = (const char *)sqlite3_column_text(stmt, 2);
-	store_count_move(store, &(struct store_move){ .from = found->state,
-				    .to = stored(job->state),
-				    .from_account = account ? account : "",
-				    .to_account = job->account ? job->account : "",
-				    .uid = (uint32_t)sqlite3_column_int64(stmt, 3),
-				    .unit = (const char *)sqlite3_column_text(stmt, 4),
-				    .octets = sqlite3_column_int64(stmt, 5) });
+	(void)store_count_move(store, &(struct store_move){ .from = found->state,
+					  .to = stored(job->state),
+					  .from_account = account ? account : "",
+					  .to_account = job->account ? job->account : "",
+					  .uid = (uint32_t)sqlite3_column_int64(stmt, 3),
+					  .unit = (const char *)sqlite3_column_text(stmt, 4),
+					  .octets = sqlite3_column_int64(stmt, 5) });
 	(void)sqlite3_reset(stmt);
 	return SQLITE_OK;
 }

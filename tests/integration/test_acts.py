@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """retry, hold, release, cancel, one job or many; flush, pause, resume. The relay is a closed port, or the stand-in provider."""
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -123,11 +124,13 @@ class Acts(ProgramTest):
     def test_a_paused_queue_stays_so_over_a_restart(self):
         self.assertEqual(self.d.post('/v1/queue/pause', None, True).json, {'state': 'paused'})
         job = self.d.submit(**JOB)
-        self.d.stop()
-        self.d.start()
-        self.assertIn('paused', [w['code'] for w in self.d.status()['warnings']])
-        self.assertEqual(self.d.account('nowhere')['state'], 'ok')    # nothing was tried
-        self.assertEqual(self.d.job(job)['state'], 'queued')
+        for end in (self.d.stop, self.d.kill):
+            with self.subTest(end.__name__):
+                end()
+                self.d.start()
+                self.assertIn('paused', [w['code'] for w in self.d.status()['warnings']])
+                self.assertEqual(self.d.account('nowhere')['state'], 'ok')    # nothing was tried
+                self.assertEqual(self.d.job(job)['state'], 'queued')
         self.assertEqual(self.d.post('/v1/queue/resume', None, True).json, {'state': 'running'})
         until(lambda: self.d.account('nowhere')['state'] == 'failing', 'it is tried again')
 
@@ -163,6 +166,45 @@ class Acts(ProgramTest):
         done = run('cancel', '--all', '--yes', '--state', 'held')
         self.assertEqual((done.returncode, done.stdout), (0, '1 of 1 jobs changed\n'), done)
         self.assertEqual(run('flush').returncode, 0)
+
+
+@unittest.skipUnless(os.geteuid() == 0, 'needs root to be somebody else')
+class Turns(ProgramTest):
+    """Submitters take turns, whatever is in memory of what they have submitted."""
+
+    def setUp(self):
+        self.relay = relay.Lenient()
+        self.addCleanup(self.relay.close)
+        self.d = self.daemon(CLOSED.replace('127.0.0.1:1', '127.0.0.1:%d' % self.relay.port) + 'max_connections = 1\n' +
+                             '[access]\nquota_jobs = none\n')
+        self.d.post('/v1/queue/pause', None, True)
+
+    def flood(self):
+        for _ in range(5):
+            self.assertEqual(self.d.post('/v1/jobs', [JOB] * 500, True).status, 202)
+
+    def somebody(self, **more):
+        script = 'import sys, notifyd\nsys.exit(notifyd.request(sys.argv[1], "POST", "/v1/jobs", sys.argv[2]).status != 202)'
+        subprocess.run(['python3', '-c', script, self.d.socket, json.dumps(dict(JOB, subject='of another', **more))], user=65534,
+                       group=65534, check=True, env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.abspath(__file__))))
+
+    def place(self):
+        """Of the other one's mail among all."""
+        return until(lambda: [n for n, (_, content) in enumerate(list(self.relay.mails)) if b'Subject: of another' in content], 'it')[0]
+
+    def test_one_job_does_not_wait_for_a_flood_after_a_restart(self):
+        for end in (self.d.stop, self.d.kill):
+            with self.subTest(end.__name__):
+                self.flood()
+                self.somebody()
+                end()
+                self.d.start()
+                self.d.post('/v1/queue/resume', None, True)
+                self.assertLess(self.place(), 20)
+                self.d.post('/v1/queue/pause', None, True)
+                self.d.post('/v1/jobs/cancel', None, True)
+                until(lambda: not self.d.status()['queue']['sending'], 'the queue rests')
+                self.relay.mails.clear()
 
 
 class Withdrawn(ProgramTest):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A copy of the queue while notifyd runs, and what becomes of it in another state directory."""
 import os
+import signal
 import subprocess
 import tarfile
 import threading
 
 import notifyd
-from notifyd import ProgramTest
+from notifyd import ProgramTest, until
 from test_limits import CONFIG, JOB
 
 LARGE = dict(JOB, subject='large', text='0123456789' * 20000)
@@ -89,6 +90,36 @@ class Backup(ProgramTest):
         for _ in range(2):    # gone is gone
             self.assertEqual(notifyd.request(self.d.admin, 'DELETE', '/v1/backup').status, 200)
             self.assertFalse(os.path.exists(reply.json['path']))
+
+    def test_one_that_is_cut_short_leaves_nothing(self):
+        self.d.submit(**LARGE)
+        tools = os.path.join(self.d.folder, 'tools')
+        begun = os.path.join(self.d.folder, 'begun')
+        os.mkdir(tools)
+        with open(os.path.join(tools, 'tar'), 'w', encoding='ascii') as file:
+            file.write('#!/bin/sh\n: >%s\nexec sleep 600\n' % begun)
+        os.chmod(os.path.join(tools, 'tar'), 0o755)
+        copy, file = os.path.join(self.d.state, 'backup'), os.path.join(self.d.folder, 'queue.tar')
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                client = subprocess.Popen([notifyd.NOTIFYCTL, '--socket', self.d.socket, 'backup', file], stdin=subprocess.DEVNULL,
+                                          stderr=subprocess.DEVNULL, env=dict(os.environ, PATH=tools + ':' + os.environ['PATH']))
+                until(lambda: os.path.exists(begun), 'tar reads it')
+                self.assertTrue(os.path.exists(copy))
+                client.send_signal(number)
+                self.assertEqual(client.wait(30), -number)
+                self.assertFalse(os.path.exists(copy))
+                self.assertFalse(os.path.exists(file + '.new'))
+                os.unlink(begun)
+
+    def test_one_that_nobody_took_goes_at_the_next_start(self):
+        job = self.d.submit(**LARGE)
+        folder = self.d.post('/v1/backup', b'', True).json['path']
+        self.assertEqual(os.listdir(os.path.join(folder, 'spool')), [job])
+        self.d.kill()
+        self.d.start()
+        self.assertFalse(os.path.exists(folder))
+        self.assertEqual(self.d.job(job)['state'], 'queued')
 
     def test_a_file_that_cannot_be_written_leaves_no_copy(self):
         done = self.notifyctl('backup', os.path.join(self.d.folder, 'none', 'queue.tar'))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What could not be delivered is told to admin_to by one mail, and about that mail there is none."""
+import datetime
 import email
 import email.policy
 import signal
@@ -138,7 +139,7 @@ class Reports(Limits):
         self.assertEqual(report['subject'], 'notifyd: 1 message could not be delivered')
         self.assertIn(gone, self.relay.mails[-1][1].decode())
 
-    def test_a_stop_leaves_it_in_the_queue(self):
+    def test_after_a_stop_the_next_run_tells_it(self):
         d = self.refusing(lambda rest: 'gone@' in rest, every='5m')
         gone = d.submit(**dict(JOB, to=['gone@contoso.example']))
         self.assertEqual(d.final(gone)['state'], 'failed')
@@ -151,12 +152,25 @@ class Reports(Limits):
         self.relay.gate.set()    # and this one is refused only now
         self.assertEqual(d.wait_end(), 0)
         self.relay.faults.clear()
+        self.hurry(d)
         d.start()
-        until(lambda: len(self.own(d)) == 2, 'both')
-        self.assertEqual([d.final(job['id'])['state'] for job in self.own(d)], ['delivered'] * 2)
-        texts = b' '.join(content for _, content in self.relay.mails).decode()
-        self.assertIn(gone, texts)
-        self.assertIn(late, texts)
+        report = d.final(until(lambda: self.own(d), 'a report')[0]['id'])
+        self.assertEqual((report['state'], report['subject']), ('delivered', 'notifyd: 2 messages could not be delivered'))
+        text = self.relay.mails[-1][1].decode()
+        self.assertIn(gone, text)
+        self.assertIn(late, text)
+
+    def test_how_many_there_were_in_the_hour_outlives_a_restart(self):
+        d = self.refusing(lambda rest: 'gone@' in rest)
+        for n in range(1, 8):
+            self.assertEqual(d.final(d.submit(**dict(JOB, to=['gone@contoso.example'])))['state'], 'failed')
+            if n < 7:
+                d.final(until(lambda n=n: self.own(d)[n - 1:], 'a report')[0]['id'])
+            (d.stop if n % 2 else d.kill)()
+            d.start()
+        later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+        self.assertEqual(d.final(d.submit(**dict(JOB, not_before=later.isoformat())))['state'], 'delivered')
+        self.assertEqual(len(self.own(d)), 6)    # the seventh was due two seconds ago, but for that
 
     def refused_and_killed(self, **job):
         d = self.refusing(lambda rest: 'gone@' in rest, every='5m')

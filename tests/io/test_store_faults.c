@@ -244,6 +244,7 @@ a_file_of_a_newer_notifyd_is_refused(void **state)
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN begun");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN rcpts");
 	(void)kit_sql(&kit, "CREATE UNIQUE INDEX job_id ON job(id)");
+	(void)kit_sql(&kit, "ALTER TABLE owner DROP COLUMN rank");
 	(void)kit_sql(&kit, "PRAGMA user_version=2");
 	kit_start(&kit);
 }

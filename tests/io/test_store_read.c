@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/mem.h"
+#include "daemon/io/store_internal.h"
 #include "tests/io/store_case.h"
 
 #include <stdio.h>
@@ -58,12 +59,6 @@ severe_jobs_are_loaded_first_then_the_oldest_due(void **state)
 	for (i = 0; i < 4; i++)
 		assert_string_equal(req.jobs[jobs[i].place]->id, ids[i]);
 	kit_forget(&req);
-	req = (struct store_req){ .op = STORE_LOAD, .severe = true };
-	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW), ND_OK);
-	assert_int_equal(req.job_count, 1);
-	assert_string_equal(req.jobs[0]->id, ids[2]);
-	assert_int_equal(req.next_due, KIT_NOW + 10);
-	kit_forget(&req);
 	req = (struct store_req){ .op = STORE_LOAD };
 	/* Two are in memory already. */
 	memcpy(skip[0], ids[1], sizeof(skip[0]));
@@ -79,6 +74,129 @@ severe_jobs_are_loaded_first_then_the_oldest_due(void **state)
 	assert_int_equal(req.job_count, 0);
 	assert_int_equal(req.next_due, ND_NEVER);
 	kit_forget(&req);
+}
+
+/* `count` jobs of this submitter, due one after another. The id of the first. */
+static void
+flood(uint32_t uid, const char *unit, unsigned count, nd_unix due, char id[ND_ULID_LEN + 1])
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct queue_job *job = kit_job(&kit);
+
+		job->uid = uid;
+		kit_set(&job->unit, unit);
+		job->due = due + i;
+		if (i == 0)
+			memcpy(id, job->id, ND_ULID_LEN + 1);
+		assert_int_equal(kit_put(&kit, job), ND_OK);
+		queue_job_free(job);
+	}
+}
+
+/* So many of this user in the answer; *first: one of them has this id. */
+static unsigned
+of_user(const struct store_req *req, uint32_t uid, const char *id, bool *first)
+{
+	unsigned count = 0;
+
+	*first = false;
+	for (unsigned i = 0; i < req->job_count; i++) {
+		count += req->jobs[i]->uid == uid;
+		*first = *first || strcmp(req->jobs[i]->id, id) == 0;
+	}
+	return count;
+}
+
+static void
+each_submitter_has_its_part_of_what_is_loaded(void **state)
+{
+	char ids[4][ND_ULID_LEN + 1], skip[1][ND_ULID_LEN + 1], late[ND_ULID_LEN + 1];
+	struct store_req req = { .limit = 20 };
+	bool first;
+
+	(void)state;
+	flood(1000, NULL, 100, KIT_NOW - 1000, ids[0]);
+	flood(1001, NULL, 12, KIT_NOW - 500, ids[1]);
+	flood(1001, "cron.service", 1, KIT_NOW, ids[2]);
+	flood(1002, NULL, 1, KIT_NOW + 7, late);
+	kit_stop(&kit);
+	kit_start(&kit);
+	flood(1003, NULL, 2, KIT_NOW - 1, ids[3]); /* in a lane of its own still */
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW), ND_OK);
+	assert_int_equal(req.job_count, 20);
+	assert_true(req.more);
+	assert_int_equal(req.next_due, KIT_NOW + 7);
+	assert_int_equal(of_user(&req, 1003, ids[3], &first), 2);
+	assert_true(first);
+	assert_in_range(of_user(&req, 1001, ids[2], &first), 5, 13);
+	assert_true(first);
+	assert_true(of_user(&req, 1001, ids[1], &first) > 0 && first);
+	assert_true(of_user(&req, 1000, ids[0], &first) >= 4 && first);
+	kit_forget(&req);
+	/* The first few of each, those that are in memory included. */
+	memcpy(skip[0], ids[1], sizeof(skip[0]));
+	req = (struct store_req){ .limit = 20, .few = 3, .skip = skip, .skip_count = 1 };
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW), ND_OK);
+	assert_int_equal(of_user(&req, 1000, ids[0], &first), 3);
+	assert_true(first);
+	assert_int_equal(of_user(&req, 1001, ids[1], &first), 3); /* two, and the one of cron.service */
+	assert_false(first);
+	assert_int_equal(of_user(&req, 1003, ids[3], &first), 2);
+	assert_int_equal(req.job_count, 8);
+	assert_int_equal(req.next_due, KIT_NOW + 7);
+	assert_false(req.more);
+	kit_forget(&req);
+	req = (struct store_req){ .limit = 2, .few = 3 };
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW), ND_OK);
+	assert_int_equal(req.job_count, 2);
+	assert_true(req.more);
+	kit_forget(&req);
+}
+
+/* More submitters than lanes: the one with most has its lane for itself. */
+static void
+a_flood_shares_its_lane_with_nobody(void **state)
+{
+	char flooded[ND_ULID_LEN + 1], id[ND_ULID_LEN + 1];
+	struct store_req req = { .limit = 200 };
+	bool first;
+
+	(void)state;
+	flood(1, NULL, 200, KIT_NOW - 1000, flooded);
+	for (unsigned i = 0; i < 100; i++)
+		flood(1000 + i, NULL, 1, KIT_NOW, id);
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW), ND_OK);
+	assert_int_equal(req.job_count, 200);
+	assert_int_equal(of_user(&req, 1, flooded, &first), 100);
+	kit_forget(&req);
+}
+
+/* A million jobs must not be looked at to find the next one. */
+static void
+due_jobs_are_found_by_their_index(void **state)
+{
+	static const enum store_sql all[] = { SQL_JOB_DUE, SQL_JOB_NEXT, SQL_JOB_RANK };
+	char path[128], sql[1024];
+	sqlite3_stmt *stmt;
+	const char *plan;
+	sqlite3 *db;
+
+	(void)state;
+	kit_stop(&kit);
+	(void)snprintf(path, sizeof(path), "%s/queue.db", kit.folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		(void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", store_schema_sql[all[i]]);
+		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		plan = (const char *)sqlite3_column_text(stmt, 3);
+		assert_true(strncmp(plan, "SEARCH job USING ", 17) == 0);
+		assert_non_null(strstr(plan, "INDEX job_due (account=? AND state=? AND rank"));
+		assert_int_equal(sqlite3_step(stmt), SQLITE_DONE); /* nothing is sorted */
+		(void)sqlite3_finalize(stmt);
+	}
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	kit_start(&kit);
 }
 
 static void
@@ -356,6 +474,7 @@ expect_untold(unsigned limit, const char *first, unsigned count, unsigned rest, 
 		assert_string_equal(req.jobs[0]->id, first);
 		assert_int_equal(req.jobs[0]->rcpts[0].state, RCPT_REFUSED);
 	}
+	free(req.kept);
 	kit_forget(&req);
 }
 
@@ -364,6 +483,7 @@ what_ended_badly_is_known_until_somebody_was_told(void **state)
 {
 	struct queue_job *jobs[4];
 	struct store_req told = { .op = STORE_UNTOLD, .drop = true }, req = { .op = STORE_UNTOLD };
+	char text[] = "17 18";
 	unsigned i;
 
 	(void)state;
@@ -383,8 +503,10 @@ what_ended_badly_is_known_until_somebody_was_told(void **state)
 	/* what ends again is the newest; what came in while a mail was written stays */
 	assert_int_equal(end_badly(jobs[0], true), 4);
 	told.place = 3;
+	told.kept = text;
 	kit_ask(&kit, &told);
 	assert_int_equal(told.err, ND_OK);
+	told.kept = NULL; /* stays */
 	expect_untold(10, jobs[0]->id, 1, 0, 4);
 	/* others got it: it is in history by now */
 	assert_int_equal(kit_outcome(&kit, jobs[0], JOB_QUEUED, KIT_NOW), ND_OK);
@@ -395,9 +517,16 @@ what_ended_badly_is_known_until_somebody_was_told(void **state)
 	assert_string_equal(req.jobs[0]->id, jobs[0]->id);
 	assert_int_equal(req.jobs[0]->state, JOB_DELIVERED);
 	kit_forget(&req);
+	free(req.kept);
+	req.kept = NULL;
 	told.place = 4;
 	kit_ask(&kit, &told);
 	expect_untold(10, NULL, 0, 0, 0);
+	kit_stop(&kit);
+	kit_start(&kit);
+	kit_ask(&kit, &req);
+	assert_string_equal(req.kept, text);
+	free(req.kept);
 	for (i = 0; i < 4; i++)
 		queue_job_free(jobs[i]);
 }
@@ -408,6 +537,9 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(severe_jobs_are_loaded_first_then_the_oldest_due),
+		TEST(each_submitter_has_its_part_of_what_is_loaded),
+		TEST(a_flood_shares_its_lane_with_nobody),
+		TEST(due_jobs_are_found_by_their_index),
 		TEST(bodies_are_loaded_up_to_a_limit_but_one_always),
 		TEST(a_body_may_hold_any_octet),
 		TEST(a_spooled_body_stays_in_its_file),

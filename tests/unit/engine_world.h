@@ -13,6 +13,8 @@
 #define JOBS 240u
 #define ACCOUNTS 3u
 #define RCPTS 4u
+#define OWNERS 5u
+#define LOOKED_FOR ND_SEC(5) /* by then what is due is found, however full the window is */
 #define EVENTS 4000u
 
 enum { CHECKERED, TOKENS, CALM }; /* the accounts */
@@ -49,9 +51,14 @@ struct world {
 	bool down[ACCOUNTS];            /* the relay */
 	unsigned crashes, twice, paced, moved, declined;
 	bool week;
-	bool ordered;         /* jobs go on by other accounts */
-	unsigned first[JOBS]; /* the account that a job came for */
-	nd_ms came[JOBS];     /* to the account that it has */
+	bool ordered;                     /* jobs go on by other accounts */
+	unsigned first[JOBS];             /* the account that a job came for */
+	nd_ms came[JOBS];                 /* to the account that it has */
+	bool crowded;                     /* the window holds a few jobs only */
+	nd_ms stirred;                    /* when it began, last, or the clock leapt */
+	nd_ms sent[ACCOUNTS];             /* the last mail */
+	unsigned ahead[ACCOUNTS][OWNERS]; /* mails of others since one of this owner, who has one waiting */
+	unsigned most_ahead, beside;
 };
 
 static unsigned
@@ -121,6 +128,7 @@ copy_row(const struct queue_job *job)
 	    row_make(number_of(job), job->account, job->due, (enum job_severity)job->severity, job->rcpt_count);
 
 	copy->state = job->state;
+	copy->uid = job->uid;
 	copy->created = job->created;
 	copy->expires = job->expires;
 	copy->attempt_count = job->attempt_count;
@@ -144,25 +152,84 @@ to_disk(struct world *world, const struct queue_job *job)
 		world->ended[n] = world->now;
 }
 
-static void
-load(struct world *world, struct engine_account *account)
+static int
+by_due(const void *a, const void *b)
 {
+	const struct queue_job *const *x = a, *const *y = b;
+
+	return ((*x)->due > (*y)->due) - ((*x)->due < (*y)->due);
+}
+
+/* A page as the store gives it: severe ones, then of each owner in turn, oldest due first. */
+struct page {
+	struct queue_job *rows[JOBS]; /* that are due, and queued for the account */
+	unsigned count;
 	struct queue_job *jobs[JOBS];
+	unsigned job_count;
+	bool more;
+};
+
+/* The first of this owner that is neither in the window nor in the page; NULL none, or none of the first `few`. */
+static struct queue_job *
+next_row(const struct page *page, const struct sched *sched, bool severe, uint32_t uid, unsigned few)
+{
+	unsigned seen = 0;
+
+	for (unsigned i = 0; i < page->count && seen < few; i++) {
+		struct queue_job *row = page->rows[i];
+		bool taken = sched_find(sched, row->id) != NULL;
+
+		if (sched_severe(row) != severe || (!severe && row->uid != uid))
+			continue;
+		seen++;
+		for (unsigned k = 0; k < page->job_count && !taken; k++)
+			taken = strcmp(page->jobs[k]->id, row->id) == 0;
+		if (!taken)
+			return row;
+	}
+	return NULL;
+}
+
+/* One more, if there is one and room for it. */
+static bool
+put(struct page *page, const struct queue_job *row, unsigned most)
+{
+	if (row && page->job_count < most)
+		page->jobs[page->job_count++] = copy_row(row);
+	else
+		page->more = page->more || row;
+	return row && !page->more;
+}
+
+static void
+load(struct world *world, struct engine_account *account, unsigned most)
+{
+	const struct sched *sched = &account->sched;
+	const unsigned few = sched->few ? sched->room.few : JOBS;
+	struct page page = { .count = 0 };
 	nd_unix next = ND_NEVER;
-	unsigned count = 0;
+	bool any = true;
 
 	for (unsigned n = 0; n < JOBS; n++) {
 		struct queue_job *row = world->disk[n];
 
-		if (!row || row->state != JOB_QUEUED || strcmp(row->account, account->conf->name) != 0 ||
-		    sched_find(&account->sched, row->id))
+		if (!row || row->state != JOB_QUEUED || strcmp(row->account, account->conf->name) != 0)
 			continue;
 		if (row->due <= clock_of(world).unix_ms)
-			jobs[count++] = copy_row(row);
+			page.rows[page.count++] = row;
 		else if (row->due < next)
 			next = row->due;
 	}
-	engine_loaded(world->engine, account, jobs, count, false, next, clock_of(world));
+	qsort(page.rows, page.count, sizeof(struct queue_job *), by_due);
+	while (put(&page, next_row(&page, sched, true, 0, JOBS), most))
+		continue;
+	while (any && !page.more) {
+		any = false;
+		for (uint32_t uid = 0; uid < OWNERS; uid++)
+			any = put(&page, next_row(&page, sched, false, uid, few), most) || any;
+	}
+	world->beside += sched->few ? page.job_count : 0;
+	engine_loaded(world->engine, account, page.jobs, page.job_count, page.more, next, clock_of(world));
 }
 
 /* Jobs whose own time is over. */

@@ -16,9 +16,10 @@
 #define SESSIONS 3u
 #define WEEKS 6u            /* worlds that last for about a week, with limits by day and hour */
 #define WAIT_MAX ND_MIN(10) /* of a job that is ready, while its account is well */
+#define AHEAD_MAX 12u       /* mails of others before one of who has some waiting */
 #define CALM_MAX ND_MIN(2)  /* of a job of the account that nothing happens to, from its acceptance to its end */
 
-enum kind { PLAIN, WEEK, ORDERED };
+enum kind { PLAIN, WEEK, ORDERED, CROWDED };
 
 static uint32_t seed_played; /* 0: all went well */
 
@@ -29,8 +30,13 @@ begin(struct world *world)
 {
 	world->engine = engine_new(&world->conf, world->dice, clock_of(world));
 	engine_boot(world->engine, "boot");
-	for (unsigned i = 0; i < ACCOUNTS; i++)
-		world->well_since[i] = world->now;
+	for (unsigned i = 0; i < ACCOUNTS; i++) {
+		world->well_since[i] = world->sent[i] = world->now;
+		if (world->crowded)
+			engine_account_nth(world->engine, i)->sched.room = (struct sched_room){ 8, 4, 2 };
+	}
+	memset(world->ahead, 0, sizeof(world->ahead));
+	world->stirred = world->now;
 }
 
 /* It dies, and starts again with what is on the disk: what was noted is uncertain, and the relay may have taken it. */
@@ -65,11 +71,63 @@ crash(struct world *world)
 	begin(world);
 }
 
+/* Has it been due for so long that the window must know of it, and does nobody work on it? */
+static bool
+waits(const struct world *world, const struct engine_account *account, unsigned n)
+{
+	const struct queue_job *row = world->disk[n];
+	const struct sched_job *job;
+
+	if (!row || row->state != JOB_QUEUED || strcmp(row->account, account->conf->name) != 0 ||
+	    row->due + LOOKED_FOR > clock_of(world).unix_ms || world->accepted[n] + LOOKED_FOR > world->now ||
+	    world->asleep + LOOKED_FOR > world->now || world->stirred + LOOKED_FOR > world->now)
+		return false;
+	job = sched_find(&account->sched, row->id);
+	return !job || (job->place == SCHED_READY && !job->last);
+}
+
+/* Severe ones first, then submitters in turn: of all that is due, not only of what is in the window. */
+static void
+check_turn(struct world *world, const struct engine_account *account, const struct sched_job *job)
+{
+	const unsigned i = index_of(account->conf->name);
+	bool waiting[OWNERS] = { false };
+
+	world->sent[i] = world->now;
+	if (!world->crowded || job->severe || job->last)
+		return;
+	for (unsigned n = 0; n < JOBS; n++)
+		if (waits(world, account, n)) {
+			assert_false(sched_severe(world->disk[n]));
+			waiting[world->disk[n]->uid] = true;
+		}
+	for (uint32_t uid = 0; uid < OWNERS; uid++) {
+		unsigned *ahead = &world->ahead[i][uid];
+
+		*ahead = waiting[uid] && uid != job->job->uid ? *ahead + 1 : 0;
+		world->most_ahead = *ahead > world->most_ahead ? *ahead : world->most_ahead;
+		assert_true(*ahead <= AHEAD_MAX);
+	}
+}
+
+/* The window is filled again while there is something in the store. */
+static void
+check_filled(const struct world *world, const struct engine_account *account, unsigned i)
+{
+	nd_ms since = world->sent[i] > world->well_since[i] ? world->sent[i] : world->well_since[i];
+
+	for (unsigned n = 0; n < JOBS && world->crowded && world->now - since > WAIT_MAX; n++)
+		if (waits(world, account, n) && world->accepted[n] + WAIT_MAX < world->now &&
+		    world->disk[n]->due + WAIT_MAX < clock_of(world).unix_ms)
+			fail_msg("%s has job %u, and nothing leaves", names[i], n);
+}
+
 static void
 send(struct world *world, const struct engine_action *action)
 {
 	const nd_ms slow = index_of(action->account->conf->name) == CALM ? 300 : 3000;
 
+	check_turn(world, action->account, action->job);
 	for (const struct sched_job *job = action->account->sched.all; job && !sched_severe(action->job->job);
 	     job = job->next)
 		assert_false(job->place == SCHED_READY && sched_severe(job->job) && !job->last);
@@ -144,7 +202,7 @@ obey(struct world *world)
 	while (engine_next(world->engine, clock_of(world), &action)) {
 		assert_true(++guard < 20000); /* the engine comes to rest */
 		if (action.act == ENGINE_LOAD)
-			load(world, action.account);
+			load(world, action.account, action.most);
 		else if (action.act == ENGINE_OPEN)
 			plan(world, (struct event){ .what = OPENED, .session = action.session }, roll(world, 500));
 		else if (action.act == ENGINE_SEND)
@@ -219,6 +277,7 @@ befall(struct world *world)
 	}
 	if (roll(world, 400) == 0) {
 		world->skew = ND_HOUR(roll(world, 96)) - ND_HOUR(48);
+		world->stirred = world->now;
 		for (unsigned n = 0; n < ACCOUNTS; n++)
 			world->well_since[n] = world->now; /* what a leap made due has not waited */
 	}
@@ -252,6 +311,7 @@ check_waits(struct world *world)
 				fail_msg("job %s of %s waits for %lld s", job->job->id, names[i],
 				    (long long)(world->now - since) / 1000);
 		}
+		check_filled(world, account, i);
 	}
 }
 
@@ -264,6 +324,11 @@ accept(struct world *world, unsigned n)
 	if (world->ordered && n % 2 == 0)
 		i = index_of(engine_route(world->engine, false, clock_of(world))->name);
 	job = row_make(n, names[i], clock_of(world).unix_ms, (enum job_severity)roll(world, 8), 1 + roll(world, RCPTS));
+	if (world->crowded) { /* a flood of one, a few of others; some are due later */
+		job->uid = roll(world, 10) < 7 ? 0 : 1 + roll(world, OWNERS - 1);
+		job->severity = roll(world, 10) == 0 ? JOB_CRITICAL : JOB_WARNING;
+		job->due += roll(world, 8) == 0 ? ND_SEC(roll(world, 900)) : 0;
+	}
 	world->first[n] = i;
 	if (world->ordered && n % 10 == 1)
 		job->facts = nd_xstrdup("{\"" QUEUE_PINNED "\":true}");
@@ -307,7 +372,8 @@ check_end(struct world *world, unsigned n)
 		if (world->withdrawn[n])
 			assert_int_equal(world->delivered[n][k], world->then[n][k]);
 	}
-	if (index_of(job->account) == CALM && world->first[n] == CALM && world->accepted[n] > world->asleep)
+	if (!world->crowded && index_of(job->account) == CALM && world->first[n] == CALM &&
+	    world->accepted[n] > world->asleep)
 		assert_true(world->ended[n] - world->accepted[n] < CALM_MAX);
 }
 
@@ -318,7 +384,7 @@ open_world(struct world *world, uint32_t seed, enum kind kind)
 	static char *order[ACCOUNTS];
 	const bool week = kind == WEEK;
 
-	*world = (struct world){ .dice = seed, .week = week, .ordered = kind == ORDERED };
+	*world = (struct world){ .dice = seed, .week = week, .ordered = kind == ORDERED, .crowded = kind == CROWDED };
 	rows_conf(&world->conf, names, SESSIONS);
 	for (unsigned i = 0; i < ACCOUNTS; i++)
 		world->conf.account[i].user = users[i];
@@ -359,6 +425,8 @@ run_world(struct world *world, uint32_t seed, enum kind kind)
 		assert_true(++turns < 200000);
 		if (n < JOBS && roll(world, world->week ? 40 : 3) == 0)
 			accept(world, n++);
+		for (unsigned i = 0; world->crowded && i < 20 && n < JOBS; i++)
+			accept(world, n++);
 		befall(world);
 		for (unsigned i = 0; i < world->event_count;) {
 			struct event event = world->events[i];
@@ -390,7 +458,7 @@ run_worlds(unsigned seeds, enum kind kind)
 {
 	static struct world world;
 	const char *one = getenv("ND_SEED");
-	unsigned crashes = 0, twice = 0, paced = 0, moved = 0, declined = 0;
+	unsigned crashes = 0, twice = 0, paced = 0, moved = 0, declined = 0, beside = 0, ahead = 0;
 
 	for (uint32_t seed = one ? (uint32_t)strtoul(one, NULL, 10) : 1; seed <= seeds || one; seed++) {
 		seed_played = seed;
@@ -400,11 +468,14 @@ run_worlds(unsigned seeds, enum kind kind)
 		paced += world.paced;
 		moved += world.moved;
 		declined += world.declined;
+		beside += world.beside;
+		ahead = world.most_ahead > ahead ? world.most_ahead : ahead;
 		assert_true(kind != WEEK || world.now > ND_DAY(5));
 		if (one)
 			break;
 	}
 	seed_played = 0;
+	assert_true(one || kind != CROWDED || (beside > 10 * seeds && ahead > 1));
 	assert_true(one || (crashes > seeds && twice > seeds && (kind != WEEK || paced > seeds) &&
 			       (kind != ORDERED || (moved > 10 * seeds &&
 						       declined > 10 * seeds)))); /* else nothing was put to the test */
@@ -431,6 +502,14 @@ with_failover_each_job_ends_once_by_an_account_that_can_take_it(void **state)
 	run_worlds(SEEDS, ORDERED);
 }
 
+/* Most of what is due is in the store only. */
+static void
+when_the_window_is_far_too_small_severe_ones_are_first_and_submitters_in_turn(void **state)
+{
+	(void)state;
+	run_worlds(SEEDS, CROWDED);
+}
+
 static int
 say_seed(void **state)
 {
@@ -446,6 +525,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(in_a_world_of_outages_each_job_ends_once, say_seed),
 		cmocka_unit_test_teardown(with_failover_each_job_ends_once_by_an_account_that_can_take_it, say_seed),
+		cmocka_unit_test_teardown(
+		    when_the_window_is_far_too_small_severe_ones_are_first_and_submitters_in_turn, say_seed),
 		cmocka_unit_test_teardown(in_weeks_with_a_daily_quota_too_and_no_day_has_more, say_seed),
 	};
 

@@ -199,6 +199,46 @@ there_is_one_in_a_while_and_six_an_hour(void **state)
 	report_done(&report);
 }
 
+/* A run for each report: the next one knows of those before it. */
+static void
+nor_are_there_more_of_a_notifyd_that_starts_again_and_again(void **state)
+{
+	static char words[2 * REPORT_OCTETS];
+	struct nd_now now = { .ms = ND_HOUR(5), .unix_ms = ND_DAY(20000) };
+	struct report report = { 0 };
+	char *kept = NULL;
+	nd_ms due;
+
+	(void)state;
+	assert_null(report_keep(&report, now));
+	for (unsigned n = 0; n <= REPORT_HOUR; n++) {
+		add(&report, 1, 2);
+		due = report_due(&report, now.ms, ND_MIN(5), now.ms);
+		assert_int_equal(due - now.ms, n == 0 ? REPORT_GATHER : n < REPORT_HOUR ? ND_MIN(5) : ND_MIN(35));
+		now.unix_ms += due - now.ms;
+		now.ms = due;
+		take(&report, now.ms, words, words, sizeof(words));
+		free(kept);
+		kept = report_keep(&report, now);
+		report_done(&report);
+		report = (struct report){ 0 };
+		now.ms = now.ms % 1000 + 7; /* the host, too */
+		report_recall(&report, kept, now);
+	}
+	/* The clock went back by a year: as if the last ones had just been. */
+	report = (struct report){ 0 };
+	report_recall(&report, kept, (struct nd_now){ .ms = 5000, .unix_ms = now.unix_ms - ND_DAY(365) });
+	add(&report, 1, 2);
+	assert_int_equal(report_due(&report, 5000, ND_MIN(5), 5000), 5000 + ND_HOUR(1));
+	report_done(&report);
+	free(kept);
+	for (const char *const *bad = (const char *const[]){ "", "x", "1 x", NULL }; *bad; bad++) {
+		report = (struct report){ 0 };
+		report_recall(&report, *bad, now);
+		assert_int_equal(report.sent_count, (*bad)[0] == '1');
+	}
+}
+
 int
 main(void)
 {
@@ -209,6 +249,7 @@ main(void)
 		cmocka_unit_test(one_whose_time_was_over_is_told_with_what_is_known_of_it),
 		cmocka_unit_test(a_storm_is_counted_not_told),
 		cmocka_unit_test(there_is_one_in_a_while_and_six_an_hour),
+		cmocka_unit_test(nor_are_there_more_of_a_notifyd_that_starts_again_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

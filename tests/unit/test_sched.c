@@ -113,7 +113,7 @@ what_is_accepted_during_a_load_is_not_forgotten(void **state)
 	for (i = 0; i <= SCHED_JOBS; i++)
 		(void)sched_add(&sched, row_make(i, "a", at0.unix_ms, JOB_WARNING, 1), at0);
 	assert_null(sched_add(&sched, row_make(6000, "a", at0.unix_ms + ND_HOUR(1), JOB_WARNING, 1), at0));
-	sched_loaded(&sched, false, ND_NEVER);
+	sched_loaded(&sched, false, ND_NEVER, at0.unix_ms);
 	assert_true(sched.behind);
 	assert_int_equal(sched.next_due, at0.unix_ms + ND_HOUR(1));
 	sched_done(&sched);
@@ -193,7 +193,7 @@ what_few_and_severe_ones_have_to_try_again_waits_beside_a_flood(void **state)
 	for (i = 0; i < 2 * SCHED_RESERVE; i++)
 		(void)put_off(&sched, sched_add(&sched, row_make(i, "a", at0.unix_ms, JOB_CRITICAL, 1), at0));
 	assert_int_equal(sched.count, SCHED_RESERVE);
-	assert_int_equal(sched.severe_due, at0.unix_ms + ND_MIN(30));
+	assert_int_equal(sched.few_due, at0.unix_ms + ND_MIN(30));
 	sched_done(&sched);
 }
 
@@ -215,8 +215,8 @@ a_window_full_of_others_still_reads_severe_jobs(void **state)
 	assert_int_equal(sched_deadline(&sched, at0), at0.ms + ND_MIN(30));
 	assert_true(sched_hungry(&sched, due));
 	assert_int_equal(sched_load(&sched), SCHED_RESERVE);
-	assert_true(sched.severe);
-	sched_loaded(&sched, false, ND_NEVER);
+	assert_true(sched.few);
+	sched_loaded(&sched, false, ND_NEVER, due);
 	assert_true(sched.behind); /* of the others nothing was learned */
 	job = sched_add(&sched, row_make(5000, "a", due, JOB_CRITICAL, 1), later(ND_MIN(30)));
 	assert_ptr_equal(sched_take(&sched), job);
@@ -226,12 +226,19 @@ a_window_full_of_others_still_reads_severe_jobs(void **state)
 	/* One that finds no room is not asked for all the time. */
 	(void)sched_load(&sched);
 	sched_cramped(&sched, due);
-	sched_loaded(&sched, false, ND_NEVER);
+	sched_loaded(&sched, false, ND_NEVER, due);
 	assert_false(sched_hungry(&sched, due + 1));
 	assert_true(sched_hungry(&sched, due + ND_SEC(2)));
 	for (i = 0; i < SCHED_RESERVE; i++)
 		(void)sched_add(&sched, row_make(6000 + i, "a", due, JOB_CRITICAL, 1), later(ND_MIN(30)));
-	assert_false(sched_hungry(&sched, due + ND_SEC(2)));
+	assert_true(sched_hungry(&sched, due + ND_SEC(2)));
+	/* Others give way to them, and are found again: while there are some. */
+	for (i = 0; i < 2 * SCHED_JOBS; i++)
+		(void)sched_add(&sched, row_make(7000 + i, "a", due, JOB_CRITICAL, 1), later(ND_MIN(30)));
+	assert_int_equal(sched.count, SCHED_JOBS + SCHED_RESERVE);
+	assert_int_equal(sched.spare, 0);
+	assert_int_equal(sched.ready[SCHED_SMALL] + sched.sending, SCHED_JOBS + SCHED_RESERVE);
+	assert_false(sched_hungry(&sched, due + ND_SEC(4)));
 	sched_done(&sched);
 }
 
@@ -371,6 +378,7 @@ who_has_few_jobs_finds_room_beside_a_flood(void **state)
 	for (i = 3001; i <= 3001 + SCHED_RESERVE; i++)
 		add(&sched, i, i, NULL, 0, 0);
 	assert_int_equal(sched.count, SCHED_JOBS + SCHED_RESERVE / 2); /* the rest is for severe ones */
+	assert_int_equal(sched.few_due, at0.unix_ms + ND_SEC(2));      /* they are looked for again */
 	assert_non_null(sched_add(&sched, row_make(5000, "a", at0.unix_ms, JOB_ALERT, 1), at0));
 	assert_true(sched.behind);
 	sched_done(&sched);
@@ -379,6 +387,47 @@ who_has_few_jobs_finds_room_beside_a_flood(void **state)
 	assert_int_equal(sched.count, SCHED_OCTETS / SCHED_BIG_OCTETS);
 	add(&sched, 2001, 1001, NULL, 0, SCHED_BIG_OCTETS);
 	assert_int_equal(sched.count, SCHED_OCTETS / SCHED_BIG_OCTETS + 1);
+	sched_done(&sched);
+}
+
+/* What it does not know of yet the store finds, and no more often than it must. */
+static void
+who_has_few_jobs_is_read_beside_a_flood(void **state)
+{
+	const struct nd_now due = later(ND_MIN(30));
+	struct queue_job *row = row_make(2001, "a", due.unix_ms, JOB_WARNING, 1);
+	struct sched_job *job;
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	row->uid = 1001;
+	assert_null(sched_add(&sched, row, at0)); /* it is not due yet */
+	for (i = 1; i <= 2 * SCHED_JOBS; i++)
+		add(&sched, i, 1000, NULL, 1000, 0);
+	assert_int_equal(sched_deadline(&sched, at0), due.ms);
+	assert_true(sched_hungry(&sched, due.unix_ms));
+	assert_int_equal(sched_load(&sched), SCHED_RESERVE);
+	assert_true(sched.few);
+	sched_loaded(&sched, false, due.unix_ms + 1, due.unix_ms);
+	assert_false(sched_hungry(&sched, due.unix_ms + 1)); /* the flood has something due at any time */
+	assert_true(sched_hungry(&sched, due.unix_ms + ND_SEC(2)));
+	(void)sched_load(&sched);
+	sched_loaded(&sched, false, ND_NEVER, due.unix_ms + ND_SEC(2));
+	for (i = 2002; i < 2002 + SCHED_FEW + 2; i++)
+		add(&sched, i, 1001, NULL, 0, 0);
+	assert_false(sched_hungry(&sched, due.unix_ms + ND_HOUR(1)));
+	job = sched_take(&sched);
+	if (job->job->uid == 1000) { /* who comes anew begins where the others are */
+		sched_back(&sched, job, job->due);
+		job = sched_take(&sched);
+	}
+	assert_int_equal(job->job->uid, 1001);
+	sched_settle(&sched, job);
+	job->job->state = JOB_DELIVERED;
+	sched_settled(&sched, job, due); /* two more of its owner found no room */
+	assert_true(sched_hungry(&sched, due.unix_ms + ND_SEC(4)));
 	sched_done(&sched);
 }
 
@@ -478,6 +527,7 @@ main(void)
 		cmocka_unit_test(who_waited_has_saved_up_no_turns_and_who_comes_anew_neither),
 		cmocka_unit_test(a_severe_job_goes_before_everybody_s_turn),
 		cmocka_unit_test(who_has_few_jobs_finds_room_beside_a_flood),
+		cmocka_unit_test(who_has_few_jobs_is_read_beside_a_flood),
 		cmocka_unit_test(big_ones_leave_a_session_to_the_others),
 		cmocka_unit_test(a_job_goes_behind_the_others_where_it_is_ready_and_stays_where_it_is_elsewhere),
 		cmocka_unit_test(the_last_job_takes_its_owner_along),
