@@ -65,6 +65,7 @@ engine_free_account(struct engine_account *account)
 	engine_limit_leave(account);
 	pool_done(&account->pool);
 	sched_done(&account->sched);
+	refusals_clear(&account->refusals);
 	free(account);
 }
 
