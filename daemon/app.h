@@ -485,7 +485,7 @@ enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_
 bool sender_pinned(const struct queue_job *job);
 enum mime_plain sender_plain(const struct queue_job *job);
 bool sender_requires_tls(const struct queue_job *job);
-void sender_move(struct queue_job *job, const struct conf_account *account);
+void sender_move(struct app *app, struct queue_job *job, const struct conf_account *account);
 void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 
 /* acts.c */

@@ -110,9 +110,10 @@ set_facts(struct queue_job *row, const struct job_draft *draft, const struct rea
 	if (!draft->sensitive)
 		mime_subject(draft, &subject);
 	job_facts(draft, nd_buf_text(&subject), &facts);
-	/* Who asked matters when the job waits for its first account: see recover.c. */
 	if (operator_right)
-		add_fact(&facts, "operator");
+		add_fact(&facts, QUEUE_OPERATOR);
+	if (ready && ready->has_reply_to)
+		add_fact(&facts, QUEUE_ANSWERS);
 	if (draft->account)
 		add_fact(&facts, QUEUE_PINNED);
 	if (fact)
@@ -194,7 +195,8 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 		row->from = nd_xstrdup(ready->from);
 	else
 		set_from(draft, row);
-	set_facts(row, draft, ready, peer->operator_right && !account);
+	/* Who asked matters when the job waits for its first account, and for a Reply-To when it goes to another one. */
+	set_facts(row, draft, ready, peer->operator_right && (!account || draft->from.address));
 	row->account = nd_xstrdup(account ? account->name : "");
 	if (account) {
 		sender_write(row, account, ready ? ready->has_reply_to : draft->reply_to.address != NULL,

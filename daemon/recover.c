@@ -91,17 +91,7 @@ moved(struct store_req *req)
 static bool
 was_judged(const struct queue_job *job)
 {
-	struct json_tree facts = { 0 };
-	const struct json_node *right;
-	bool judged = strcmp(job->reason, "no-account") != 0;
-
-	if (!judged && job->facts &&
-	    json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK) {
-		right = json_get(facts.root, "operator");
-		judged = right && right->boolean;
-		json_done(&facts);
-	}
-	return judged;
+	return strcmp(job->reason, "no-account") != 0 || queue_says(job, QUEUE_OPERATOR);
 }
 
 /* Jobs accepted before there was an account are judged now: who may write to whom. */
@@ -150,7 +140,7 @@ give_account(struct app *app, struct queue_job *job)
 			job->state = JOB_QUEUED;
 		else if (waited)
 			judge(app, job);
-		sender_move(job, conf);
+		sender_move(app, job, conf);
 		if (waited && job->state == JOB_QUEUED)
 			settle_reason(job, "account-found", NULL, NULL);
 		doubt(app, job);

@@ -72,9 +72,9 @@ sender_requires_tls(const struct queue_job *job)
 }
 
 void
-sender_move(struct queue_job *job, const struct conf_account *account)
+sender_move(struct app *app, struct queue_job *job, const struct conf_account *account)
 {
-	sender_write(job, account, queue_says(job, "reply_to"), false);
+	sender_write(job, account, false, access_answers(app->conf, job));
 	if (job->late != LATE_NEVER)
 		job->late = LATE_FRESH;
 	free(job->account);

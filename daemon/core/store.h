@@ -65,8 +65,10 @@ struct queue_job {
 	uint32_t beside;  /* attempts that ended no round: somebody was left to be asked at once. Not stored */
 	nd_ms wait;       /* after this round, at least. Not stored */
 };
-void queue_job_free(struct queue_job *job);                     /* NULL is fine */
-#define QUEUE_PINNED "pinned"                                   /* the fact that it named its account itself */
+void queue_job_free(struct queue_job *job); /* NULL is fine */
+#define QUEUE_PINNED "pinned"               /* the fact that it named its account itself */
+#define QUEUE_OPERATOR "operator" /* that it came with an operator's right; kept where that may still matter */
+#define QUEUE_ANSWERS "answers"   /* that the ready message says itself where answers go */
 bool queue_says(const struct queue_job *job, const char *fact); /* was this said of it when it came? */
 
 struct queue_attempt {

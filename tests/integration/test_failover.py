@@ -69,6 +69,20 @@ class Failover(Limits):
             last = d.final(d.submit(**JOB))
         self.assertEqual(last['account'], 'a')
 
+    def test_a_moved_job_keeps_where_answers_go(self):
+        d = self.pair({'GREETING': '554 no'})
+        web = 'Web <web@web01.example.net>'
+        job = ('/v1/jobs', json.dumps(dict(JOB, **{'from': web})), 'application/json')
+        ready = ['/v1/messages?to=ops@contoso.example', 'From: %s\r\n%%sSubject: x\r\n\r\nx\r\n' % web, 'message/rfc822']
+        desk = (ready[0], ready[1] % 'Reply-To: desk@contoso.example\r\n', ready[2])
+        ready[1] %= ''
+        jobs = [d.post(path, body, headers={'Content-Type': kind}).json['id'] for path, body, kind in (job, ready, desk)]
+        for n, job in enumerate(jobs):
+            self.assertEqual(d.final(job)['attempts'][0]['verdict'], 'moved')
+            (content,) = [content for _, content in self.second.mails if job.encode() in content]
+            self.assertEqual(b'\nReply-To: Web <web@' in content, n < 2, content)
+            self.assertEqual(b'X-Original-From: Web <web@' in content, n == 2, content)
+
     def test_the_move_is_an_event(self):
         d = self.pair({'GREETING': '554 no'})
         follower = notifyd.UnixConnection(d.admin)
