@@ -58,6 +58,7 @@ struct engine_account {
 	struct limit_rules rules;
 	struct limit_word word; /* on the job that is next */
 	unsigned wanted;        /* recipients of that */
+	bool urgent;            /* it is a severe one */
 	nd_ms readers_until;    /* till then some jobs wait for the hour of their readers */
 	nd_ms waits;            /* since then for a session of its mailbox; ND_NEVER it does not */
 };
@@ -101,7 +102,7 @@ struct engine_account *engine_account_named(struct engine *engine, const char *n
 void engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now now);
 void engine_forget(struct engine *engine, struct engine_account *account);
 
-/* The account that a new job goes to; NULL there is none. */
+/* The account that a new job goes to; NULL there is none. A severe one goes past those that have sent as much in a day as they may. */
 const struct conf_account *engine_route(struct engine *engine, bool severe, struct nd_now now);
 
 /* Inputs. */

@@ -239,6 +239,7 @@ engine_limit_mind(struct engine *engine, struct engine_account *account, struct 
 		engine_fit_pool(account, now.ms);
 	if (!engine->stopping && !engine->held && engine->bars == 0)
 		job = candidate(engine, account, now);
+	account->urgent = job && job->severe;
 	if (job) {
 		account->word = limit_ask(
 		    account->limit, &account->rules, sched_severe(job->job), settle_mail_size(job->job), now.ms);

@@ -97,6 +97,26 @@ class Failover(Limits):
         self.assertTrue(event['reason'].startswith('moved: account a is failing: session-refused'), event)
         self.assertRegex(d.tail(), r'job %s moves: account a is failing: session-refused.*goes on by b' % job)
 
+    def test_severe_jobs_go_past_a_day_that_is_spent(self):
+        self.first, self.second = self.lenient(), self.lenient()
+        config = CONFIG % ('10m', '15m', self.second.port, self.first.port) + 'messages_per_day = 1\n'
+        d = self.daemon(config.replace('host = 127.0.0.1', 'host = localhost', 1))
+        self.assertEqual(d.final(d.submit(**JOB))['account'], 'a')
+        waits = d.submit(**JOB)
+        self.until_state(d, 'paced')
+        shown = d.final(d.submit(**dict(JOB, severity='emergency')))
+        self.assertEqual((shown['state'], shown['account'], shown['attempt_count']), ('delivered', 'b', 1), shown)
+        # one that was accepted for it before
+        self.assertEqual(d.post('/v1/accounts/b/pause', None, True).status, 200)
+        late = d.submit(**dict(JOB, severity='emergency'))
+        self.assertEqual(d.job(late)['account'], 'a')
+        self.assertEqual(d.post('/v1/accounts/b/resume', None, True).status, 200)
+        shown = d.final(late)
+        self.assertEqual((shown['state'], shown['account']), ('delivered', 'b'), shown)
+        self.assertIn('account a is paced: messages_per_day', shown['attempts'][0]['text'])
+        self.assertEqual(d.job(waits)['state'], 'queued')
+        self.assertEqual((len(self.first.mails), len(self.second.mails)), (1, 2))
+
     def test_an_uncertain_one_waits_longer(self):
         d = self.pair({}, wait='14s')
         faults = self.first.faults
