@@ -174,6 +174,9 @@ bool engine_barred(const struct engine *engine, enum engine_bar bar);
 bool engine_limit_recalled(struct engine *engine, const char *name, const char *record, struct nd_now now);
 void engine_limit_recall_failed(struct engine *engine, const char *name, struct nd_now now); /* it is asked for again */
 void engine_limit_kept(struct engine *engine, const char *name, bool well, struct nd_now now);
+/* That its server wants nothing before some time, and no login: written as members of an object, to keep over a restart, and read. */
+void engine_limit_tell(const struct engine_account *account, struct nd_now now, struct json_out *out);
+void engine_limit_told(struct engine_account *account, const struct json_node *kept, struct nd_now now);
 void engine_boot(struct engine *engine, const char *boot); /* an id of this run of the host, before anything is asked */
 /* When so many queued jobs will have gone, as far as the limits decide. */
 nd_unix engine_through(struct engine_account *account, uint64_t queued, struct nd_now now);
