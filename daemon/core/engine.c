@@ -69,6 +69,15 @@ engine_free_account(struct engine_account *account)
 	free(account);
 }
 
+void
+engine_share_memory(struct engine *engine)
+{
+	unsigned i;
+
+	for (i = 0; i < engine->count; i++)
+		engine->accounts[i]->sched.room = sched_share(engine->conf->memory, engine->conf->account_count);
+}
+
 struct engine *
 engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 {
@@ -81,6 +90,7 @@ engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 	engine->notes_end = &engine->notes;
 	for (i = 0; i < conf->account_count; i++)
 		engine_add_account(engine, &conf->account[i], now.ms);
+	engine_share_memory(engine);
 	return engine;
 }
 

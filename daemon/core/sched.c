@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEVERE_AGAIN ND_SEC(2)                             /* severe jobs that found no room are read again */
-#define KEPT SCHED_RESERVE                                 /* jobs that wait here beyond the horizon */
-#define KEPT_OCTETS (SCHED_OCTETS_RESERVE / SCHED_RESERVE) /* of each, at most */
+#define SEVERE_AGAIN ND_SEC(2) /* severe jobs that found no room are read again */
+#define KEPT SCHED_RESERVE     /* jobs that wait here beyond the horizon */
+#define RESERVE_OF 8u          /* of the octets */
 
 bool
 sched_severe(const struct queue_job *job)
@@ -113,7 +113,17 @@ drop(struct sched *sched, struct sched_job *job)
 void
 sched_init(struct sched *sched)
 {
-	*sched = (struct sched){ .next_due = ND_NEVER, .severe_due = ND_NEVER };
+	*sched = (struct sched){ .room = SCHED_OCTETS, .next_due = ND_NEVER, .severe_due = ND_NEVER };
+}
+
+size_t
+sched_share(int64_t memory, unsigned windows)
+{
+	const int64_t each = memory / SCHED_MEMORY_PART / (windows > 0 ? (int64_t)windows : 1);
+
+	if (each < (int64_t)SCHED_OCTETS_LEAST)
+		return SCHED_OCTETS_LEAST;
+	return each < (int64_t)SCHED_OCTETS ? (size_t)each : SCHED_OCTETS;
 }
 
 void
@@ -166,11 +176,11 @@ sched_look(struct sched *sched)
 static bool
 room_for(const struct sched *sched, const struct queue_job *job)
 {
-	size_t jobs = SCHED_JOBS, octets = SCHED_OCTETS;
+	size_t jobs = SCHED_JOBS, octets = sched->room;
 
 	if (sched_severe(job) || sched_owner_jobs(&sched->owners, job) < SCHED_FEW) {
 		jobs += SCHED_RESERVE / (sched_severe(job) ? 1 : 2);
-		octets += SCHED_OCTETS_RESERVE / (sched_severe(job) ? 1 : 2);
+		octets += sched->room / RESERVE_OF / (sched_severe(job) ? 1 : 2);
 	}
 	/* A job alone is always taken: no body is larger than the window. */
 	return sched->count < jobs && (sched->octets + (job->body ? job->body_len : 0) <= octets || sched->count == 0);
@@ -277,7 +287,7 @@ static bool
 stays(const struct sched *sched, const struct sched_job *job)
 {
 	return (sched_severe(job->job) || job->owner->jobs < SCHED_FEW) && sched->kept < KEPT &&
-	       job->job->body_len <= KEPT_OCTETS;
+	       job->job->body_len <= sched->room / RESERVE_OF / KEPT;
 }
 
 void
@@ -344,14 +354,14 @@ sched_find(const struct sched *sched, const char *id)
 static bool
 full(const struct sched *sched)
 {
-	return sched->count > SCHED_JOBS / 2 || sched->octets > SCHED_OCTETS / 2;
+	return sched->count > SCHED_JOBS / 2 || sched->octets > sched->room / 2;
 }
 
 /* A part of the reserve is left to them. */
 static bool
 room_for_severe(const struct sched *sched)
 {
-	return sched->count <= SCHED_JOBS + SCHED_RESERVE / 2 && sched->octets <= SCHED_OCTETS;
+	return sched->count <= SCHED_JOBS + SCHED_RESERVE / 2 && sched->octets <= sched->room;
 }
 
 bool

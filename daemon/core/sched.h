@@ -21,8 +21,9 @@
 	1000u /* of an account in memory; severe ones may go SCHED_RESERVE beyond, those of who has few half of it */
 #define SCHED_RESERVE 100u
 #define SCHED_FEW 10u
-#define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies; and the reserve for the same */
-#define SCHED_OCTETS_RESERVE (1024u * 1024)
+#define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies, at most; the reserve for the same is an eighth */
+#define SCHED_OCTETS_LEAST (128u * 1024)
+#define SCHED_MEMORY_PART 4 /* of [daemon] memory all windows share one in so many; the rest is for requests */
 #define SCHED_BIG_OCTETS (64u * 1024) /* a body beyond is big */
 #define SCHED_TLS 96
 #define SCHED_HORIZON ND_SEC(60) /* a job due later than this waits in the store */
@@ -59,6 +60,7 @@ struct sched {
 	struct sched_owners owners; /* their heaps hold the ready ones */
 	struct sched_job *all;
 	size_t count, octets;
+	size_t room; /* for octets */
 	unsigned ready[SCHED_SIZES], sending, settling;
 	unsigned big_sending, sessions; /* of these sessions that there may be */
 	bool behind;                    /* the store holds due jobs that are not here */
@@ -71,6 +73,8 @@ struct sched {
 
 void sched_init(struct sched *sched);
 void sched_done(struct sched *sched); /* frees the jobs too */
+/* The room of each of so many windows. A smaller one is kept to as jobs leave. */
+size_t sched_share(int64_t memory, unsigned windows);
 /* Takes the job when there is room for it and it is due soon; else frees it and remembers that the store holds it. NULL then. */
 struct sched_job *sched_add(struct sched *sched, struct queue_job *job, struct nd_now now);
 /* Moves what has become due to ready. */
