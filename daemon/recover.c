@@ -91,7 +91,17 @@ moved(struct store_req *req)
 static bool
 was_judged(const struct queue_job *job)
 {
-	return strcmp(job->reason, "no-account") != 0 || queue_says(job, QUEUE_OPERATOR);
+	struct json_tree facts = { 0 };
+	const struct json_node *right;
+	bool judged = strcmp(job->reason, "no-account") != 0;
+
+	if (!judged && job->facts &&
+	    json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) == ND_OK) {
+		right = json_get(facts.root, "operator");
+		judged = right && right->boolean;
+		json_done(&facts);
+	}
+	return judged;
 }
 
 /* Jobs accepted before there was an account are judged now: who may write to whom. */
@@ -130,8 +140,7 @@ give_account(struct app *app, struct queue_job *job)
 	bool waited = job->state == JOB_HELD && job->reason && strncmp(job->reason, "no-account", 10) == 0;
 	struct store_req *req;
 
-	free(job->account);
-	job->account = nd_xstrdup(conf ? conf->name : "");
+	sender_move(job, conf);
 	if (!conf) {
 		job->state = JOB_HELD;
 		settle_reason(job, "no-account", "its account is gone", "add an account to notifyd.conf");
@@ -140,7 +149,6 @@ give_account(struct app *app, struct queue_job *job)
 			job->state = JOB_QUEUED;
 		else if (waited)
 			judge(app, job);
-		sender_move(app, job, conf);
 		if (waited && job->state == JOB_QUEUED)
 			settle_reason(job, "account-found", NULL, NULL);
 		doubt(app, job);

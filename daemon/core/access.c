@@ -108,23 +108,6 @@ access_recipient(const struct conf *conf, const struct access_peer *peer, const 
 }
 
 bool
-access_answers(const struct conf *conf, const struct queue_job *job)
-{
-	struct access_peer peer = { .uid = job->uid, .gid = job->gid };
-	struct nd_mailbox box = { 0 };
-	struct nd_why why;
-	bool may;
-
-	if (!job->from || queue_says(job, "reply_to") || queue_says(job, QUEUE_ANSWERS) ||
-	    nd_str_mailbox(job->from, strlen(job->from), &box, NULL) != ND_OK)
-		return false;
-	peer.operator_right = queue_says(job, QUEUE_OPERATOR);
-	may = access_recipient(conf, &peer, box.address, &why) == ND_OK;
-	nd_mailbox_done(&box);
-	return may;
-}
-
-bool
 access_foreign(const struct conf *conf, const char *address)
 {
 	for (unsigned i = 0; i < conf->account_count; i++) {

@@ -5,7 +5,6 @@
 
 #include "common/err.h"
 #include "daemon/core/conf.h"
-#include "daemon/core/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,8 +21,6 @@ struct access_peer {
  * no account, everybody: ND_OK. Else ND_ERCPTDENIED with the line to add as hint. */
 enum nd_err access_recipient(
     const struct conf *conf, const struct access_peer *peer, const char *address, struct nd_why *why) ND_MUST_CHECK;
-/* Of a job that was accepted: may its answers go to the sender it asked for? Not when the message says where they go. */
-bool access_answers(const struct conf *conf, const struct queue_job *job);
 /* Is the address outside the domains that the accounts send from? Nothing is while there is no account. */
 bool access_foreign(const struct conf *conf, const char *address);
 bool access_needs_unit(uint32_t uid); /* a dynamic one: it tells nobody apart by itself */

@@ -188,34 +188,6 @@ a_dynamic_uid_owns_only_with_its_unit(void **state)
 	assert_false(access_own(&peer, 61200, ""));
 }
 
-static void
-answers_go_to_a_sender_who_may_be_written_to_unless_the_message_says_more(void **state)
-{
-	static const struct {
-		const char *from, *facts;
-		bool may;
-	} rows[] = {
-		{ "\"Web\" <web@contoso.com>", "{}", true },
-		{ "web@contoso.com", NULL, true },
-		{ NULL, "{}", false },
-		{ "a@contoso.com, b@contoso.com", "{}", false },
-		{ "web@other.example", "{\"subject\":\"operator\"}", false },
-		{ "web@other.example", "{\"operator\":true}", true },
-		{ "web@contoso.com", "{\"reply_to\":\"desk@contoso.com\"}", false },
-		{ "web@contoso.com", "{\"subject\":\"reply_to\",\"labels\":{\"answers\":\"x\"}}", true },
-		{ "web@contoso.com", "{\"operator\":true,\"answers\":true}", false },
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct queue_job job = { .uid = 1000, .gid = 1000 };
-
-		job.from = (char *)(uintptr_t)rows[i].from;
-		job.facts = (char *)(uintptr_t)rows[i].facts;
-		assert_int_equal(access_answers(&conf, &job), rows[i].may);
-	}
-}
-
 int
 main(void)
 {
@@ -231,7 +203,6 @@ main(void)
 		cmocka_unit_test(nobody_is_refused_while_there_is_no_account),
 		cmocka_unit_test(a_job_is_its_users),
 		cmocka_unit_test(a_dynamic_uid_owns_only_with_its_unit),
-		cmocka_unit_test(answers_go_to_a_sender_who_may_be_written_to_unless_the_message_says_more),
 	};
 
 	return cmocka_run_group_tests_name("access", tests, NULL, NULL);
