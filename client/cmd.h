@@ -115,6 +115,9 @@ void cmd_reply_text(const struct json_node *node, struct nd_buf *out);
 /* The "hint" of a job or an account in the user's language: another one than English comes from the table, by its "reason" and by what the
  * daemon knows of the account. Owned; NULL none. */
 char *cmd_hint(struct cmd *cmd, const struct json_node *node);
+/* What a failure of cmd->account means, and what to do, in a language that need not be the user's. Nothing is added for one that nobody knows. */
+void cmd_meaning(
+    struct cmd *cmd, const char *failure, enum explain_lang lang, struct nd_buf *meaning, struct nd_buf *remedy);
 /* Accounts as a table, with what keeps each from sending. */
 void cmd_account_print(struct cmd *cmd, const struct json_node *accounts);
 /* "accepted by smtp.office365.com" and kin, for a job. */

@@ -64,7 +64,7 @@ doctor_say(struct doctor *doctor, const char *what, enum doctor_level level, con
 				 : "warn",
 	    what, detail);
 	if (remedy != NULL && remedy[0] != '\0')
-		writer_line(out, WRITER_PLAIN, "  remedy: %s", remedy);
+		writer_line(out, WRITER_PLAIN, explain_say(doctor->lang, "  remedy: %s", "  対処: %s"), remedy);
 }
 
 static void
@@ -100,11 +100,14 @@ look_at_daemon(struct doctor *doctor)
 	if (link_call(doctor->cmd->socket, &request, &reply, &why) != ND_OK || reply.status != 200 ||
 	    cmd_read(&reply, &tree, &why) != ND_OK) {
 		doctor_say(doctor, "daemon", DOCTOR_FAIL,
-		    reply.status != 0 ? "notifyd answers, but not with its status" : why.text,
+		    reply.status != 0 ? explain_say(doctor->lang, "notifyd answers, but not with its status",
+					    "notifyd は応答しましたが、状態を取得できません")
+				      : why.text,
 		    reply.status != 0 ? "notifyctl status" : nd_why_hint(&why));
 	} else {
 		doctor->up = true;
-		doctor_say(doctor, "daemon", DOCTOR_OK, "notifyd answers", NULL);
+		doctor_say(doctor, "daemon", DOCTOR_OK,
+		    explain_say(doctor->lang, "notifyd answers", "notifyd が応答しました"), NULL);
 		account = json_get(tree.root, "accounts");
 		for (account = account != NULL ? account->child : NULL; account != NULL; account = account->next)
 			if (json_get_text(account, "name") != NULL)
@@ -155,17 +158,21 @@ run_daemon(struct doctor *doctor, const char *option, void (*each)(void *arg, co
 static void
 look_at_configuration(struct doctor *doctor)
 {
+	const enum explain_lang lang = doctor->lang;
 	int code;
 
 	if (doctor->up)
 		return;
 	if (!run_daemon(doctor, "--check", take_check, &code))
-		doctor_say(doctor, "configuration", DOCTOR_FAIL, "the program notifyd is not installed",
-		    "install the package notifyd");
+		doctor_say(doctor, "configuration", DOCTOR_FAIL,
+		    explain_say(lang, "the program notifyd is not installed",
+			"プログラム notifyd がインストールされていません"),
+		    explain_say(lang, "install the package notifyd", "パッケージ notifyd をインストールしてください"));
 	else if (code == 0)
-		doctor_say(doctor, "configuration", DOCTOR_OK, "it is good", NULL);
+		doctor_say(doctor, "configuration", DOCTOR_OK, explain_say(lang, "it is good", "問題ありません"), NULL);
 	else
-		doctor_say(doctor, "configuration", DOCTOR_FAIL, "it has errors", "notifyd --check tells each of them");
+		doctor_say(doctor, "configuration", DOCTOR_FAIL, explain_say(lang, "it has errors", "誤りがあります"),
+		    explain_say(lang, "notifyd --check tells each of them", "notifyd --check で一つずつ確認できます"));
 }
 
 /* -- what the daemon sees -- */
@@ -192,10 +199,20 @@ take_finding(void *arg, const char *line, size_t len)
 	json_done(&tree);
 }
 
+static const char *
+as_operator(const struct doctor *doctor)
+{
+	return explain_say(doctor->lang, "run it as root, or as a member of the group notifyd-admin",
+	    "root またはグループ notifyd-admin のメンバーとして実行してください");
+}
+
 static void
 ask_daemon(struct doctor *doctor)
 {
-	const struct link_request request = { .method = "GET", .path = "/v1/doctor", .patience = PATIENCE };
+	const struct link_request request = {
+		.method = "GET", .path = "/v1/doctor", .patience = PATIENCE, .language = explain_lang_name(doctor->lang)
+	};
+	const enum explain_lang lang = doctor->lang;
 	const char *at, *end;
 	struct link_reply reply;
 	struct nd_why why;
@@ -203,9 +220,10 @@ ask_daemon(struct doctor *doctor)
 	if (link_call(doctor->cmd->socket, &request, &reply, &why) != ND_OK)
 		doctor_say(doctor, "host", DOCTOR_WARN, why.text, nd_why_hint(&why));
 	else if (reply.status != 200)
-		doctor_say(doctor, "host", DOCTOR_WARN, "notifyd does not tell what it sees of this host",
-		    reply.status == 403 ? "run it as root, or as a member of the group notifyd-admin"
-					: "notifyctl status");
+		doctor_say(doctor, "host", DOCTOR_WARN,
+		    explain_say(lang, "notifyd does not tell what it sees of this host",
+			"notifyd から見たこのホストの状態を取得できません"),
+		    reply.status == 403 ? as_operator(doctor) : "notifyctl status");
 	else
 		for (at = nd_buf_text(&reply.body), end = at + reply.body.len; at < end; at += strcspn(at, "\n") + 1)
 			take_finding(doctor, at, strcspn(at, "\n"));
@@ -239,14 +257,20 @@ tell_skew(struct doctor *doctor, const char *name, int64_t skew)
 		[SKEW_NONE] = DOCTOR_OK, [SKEW_SEEN] = DOCTOR_WARN, [SKEW_FATAL] = DOCTOR_FAIL
 	};
 	const char *remedy;
-	char text[200];
-	const enum skew seen = skew_judge(name, (long)skew, text, sizeof(text), &remedy);
+	char text[300];
+	const enum skew seen = skew_judge(doctor->lang, name, (long)skew, text, sizeof(text), &remedy);
 
 	doctor_say(doctor, "clock", levels[seen], text, remedy);
 }
 
-#define INSPECTED                                                                                                      \
-	"a box of this network reads the mail and its token: exempt the provider's hosts, if that is not meant"
+static const char *
+inspected_by(const struct doctor *doctor)
+{
+	return explain_say(doctor->lang,
+	    "a box of this network reads the mail and its token: exempt the provider's hosts, if that is not meant",
+	    "このネットワークの装置がメールとトークンを読み取っています。意図したものでなければ、プロバイダーのホストを"
+	    "検査の対象から外してください");
+}
 
 static void
 tell_certificate(struct doctor *doctor, const struct json_node *step)
@@ -257,7 +281,7 @@ tell_certificate(struct doctor *doctor, const struct json_node *step)
 	    json_get_text(step, "code") != NULL ? DOCTOR_FAIL
 	    : inspected                         ? DOCTOR_WARN
 						: DOCTOR_OK,
-	    json_get_text(step, "detail"), inspected ? INSPECTED : json_get_text(step, "remedy"));
+	    json_get_text(step, "detail"), inspected ? inspected_by(doctor) : json_get_text(step, "remedy"));
 }
 
 /* Whoever gets hold of a token can do all that it allows. */
@@ -266,7 +290,9 @@ tell_token(struct doctor *doctor, const struct json_node *step)
 {
 	if (json_true(step, "broad"))
 		doctor_say(doctor, "token", DOCTOR_WARN, json_get_text(step, "detail"),
-		    "sending needs none of these rights: take them from the application's API permissions");
+		    explain_say(doctor->lang,
+			"sending needs none of these rights: take them from the application's API permissions",
+			"これらの権限は送信に不要です。アプリの「API のアクセス許可」から外してください"));
 }
 
 static void
@@ -284,9 +310,11 @@ take_step(void *arg, const struct json_node *step, const char *line, size_t len)
 		tell_certificate(verdict->doctor, step);
 	else if (json_get(step, "inspected") != NULL)
 		doctor_say(verdict->doctor, "certificate", DOCTOR_WARN,
-		    json_get_text(step, "code") != NULL ? "the token endpoint: TLS is inspected on the way"
-							: json_get_text(step, "detail"),
-		    INSPECTED);
+		    json_get_text(step, "code") != NULL
+			? explain_say(verdict->doctor->lang, "the token endpoint: TLS is inspected on the way",
+			      "トークンエンドポイント: 経路上で TLS が検査されています")
+			: json_get_text(step, "detail"),
+		    inspected_by(verdict->doctor));
 	if (strcmp(name, "claims") == 0)
 		tell_token(verdict->doctor, step);
 	if (remedy != NULL)
@@ -305,12 +333,16 @@ look_at_account(struct doctor *doctor, const char *name)
 	const struct probe_ask ask = { .name = name, .config = doctor->up ? NULL : doctor->config, .no_send = true };
 	struct verdict verdict = { .doctor = doctor, .name = name };
 	char what[64];
+	int code;
 
 	nd_buf_init(&verdict.detail, 65536);
 	nd_buf_init(&verdict.remedy, 65536);
 	(void)snprintf(what, sizeof(what), "account %.50s", name);
-	if (probe_ask(doctor->cmd, &ask, take_step, &verdict) != CMD_DONE)
-		doctor_say(doctor, what, DOCTOR_FAIL, "it could not be tested", "notifyctl status");
+	code = probe_ask(doctor->cmd, &ask, take_step, &verdict);
+	if (code != CMD_DONE) /* whose right it is not has found no fault */
+		doctor_say(doctor, what, code == CMD_DENIED ? DOCTOR_WARN : DOCTOR_FAIL,
+		    explain_say(doctor->lang, "it could not be tested", "テストできませんでした"),
+		    code == CMD_DENIED ? as_operator(doctor) : "notifyctl status");
 	else
 		doctor_say(doctor, what, verdict.failed ? DOCTOR_FAIL : DOCTOR_OK, nd_buf_text(&verdict.detail),
 		    verdict.failed ? nd_buf_text(&verdict.remedy) : NULL);
@@ -322,8 +354,13 @@ static void
 look_at_accounts(struct doctor *doctor)
 {
 	if (doctor->name_count == 0)
-		doctor_say(doctor, "accounts", DOCTOR_FAIL, "no account is set up: jobs are accepted and held",
-		    "notifyctl setup, or add an [account NAME] to notifyd.conf, then: notifyctl reload");
+		doctor_say(doctor, "accounts", DOCTOR_FAIL,
+		    explain_say(doctor->lang, "no account is set up: jobs are accepted and held",
+			"アカウントが設定されていません。ジョブは受け付けられますが、保留されます"),
+		    explain_say(doctor->lang,
+			"notifyctl setup, or add an [account NAME] to notifyd.conf, then: notifyctl reload",
+			"notifyctl setup を実行するか、notifyd.conf に [account NAME] を追加して notifyctl reload "
+			"を実行してください"));
 	for (unsigned i = 0; i < doctor->name_count; i++)
 		look_at_account(doctor, doctor->names[i]);
 }
@@ -331,21 +368,26 @@ look_at_accounts(struct doctor *doctor)
 static void
 sum_up(struct doctor *doctor)
 {
-	const char *as_far = doctor->unproved > 0 ? ", as far as can be seen without a message" : "";
+	const char *as_far = doctor->unproved > 0
+				 ? explain_say(doctor->lang, ", as far as can be seen without a message",
+				       " (メールを送信せずに確認できる範囲で)")
+				 : "";
 
 	if (doctor->cmd->json)
 		return;
 	if (doctor->counts[DOCTOR_WARN] + doctor->counts[DOCTOR_FAIL] == 0)
-		writer_line(&doctor->cmd->out, WRITER_GOOD, "all is well%s", as_far);
+		writer_line(&doctor->cmd->out, WRITER_GOOD,
+		    explain_say(doctor->lang, "all is well%s", "問題はありません%s"), as_far);
 	else
-		writer_line(&doctor->cmd->out, WRITER_BOLD, "%u to be mended, %u to be looked at%s",
+		writer_line(&doctor->cmd->out, WRITER_BOLD,
+		    explain_say(doctor->lang, "%u to be mended, %u to be looked at%s", "要修正 %u 件、要確認 %u 件%s"),
 		    doctor->counts[DOCTOR_FAIL], doctor->counts[DOCTOR_WARN], as_far);
 }
 
 int
 cmd_doctor_run(struct cmd *cmd, const struct args *args)
 {
-	struct doctor doctor = { .cmd = cmd, .config = args_value(args, OPT_CONFIG) };
+	struct doctor doctor = { .cmd = cmd, .lang = cmd_language(), .config = args_value(args, OPT_CONFIG) };
 
 	look_at_daemon(&doctor);
 	look_at_configuration(&doctor);

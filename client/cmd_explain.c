@@ -117,9 +117,9 @@ ask_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const c
 
 /* -- hints -- */
 
-/* Remedy and commands as the daemon's own hints have them; what a token tells needs its cause too. */
+/* Remedy and commands as the daemon's own hints have them; what a token tells needs its cause too, unless that is asked for by itself. */
 static void
-put_hint(const struct json_node *root, struct nd_buf *out)
+put_hint(const struct json_node *root, struct nd_buf *meaning, struct nd_buf *out)
 {
 	const struct json_node *matches = json_get(root, "matches"), *match = matches != NULL ? matches->child : NULL;
 	const struct json_node *commands = json_get(match, "commands"), *one;
@@ -127,16 +127,19 @@ put_hint(const struct json_node *root, struct nd_buf *out)
 
 	if (remedy == NULL)
 		return;
-	if (json_true(match, "token") && cause != NULL)
+	if (meaning != NULL && cause != NULL)
+		(void)nd_buf_adds(meaning, cause);
+	else if (json_true(match, "token") && cause != NULL)
 		(void)nd_buf_addf(out, "%s ", cause);
 	(void)nd_buf_adds(out, remedy);
 	for (one = commands != NULL ? commands->child : NULL; one != NULL; one = one->next)
 		(void)nd_buf_addf(out, "%s%s", one == commands->child ? ": " : "; ", one->text);
 }
 
-/* false: it does not say. */
+/* false: it does not say. meaning NULL: that of the failure is not asked for. */
 static bool
-hint_of_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *reason, struct nd_buf *out)
+hint_of_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, const char *reason, struct nd_buf *meaning,
+    struct nd_buf *out)
 {
 	struct json_tree tree = { 0 };
 	struct link_reply reply;
@@ -148,10 +151,23 @@ hint_of_daemon(struct cmd *cmd, const char *account, enum explain_lang lang, con
 	told = ask_daemon(cmd, account, lang, reason, &reply, &why) == ND_OK && reply.status == 200 &&
 	       cmd_read(&reply, &tree, &why) == ND_OK;
 	if (told)
-		put_hint(tree.root, out);
+		put_hint(tree.root, meaning, out);
 	json_done(&tree);
 	link_reply_done(&reply);
 	return told;
+}
+
+static void
+hint_of_table(const struct explain_facts *facts, enum explain_lang lang, const char *reason, struct nd_buf *meaning,
+    struct nd_buf *out)
+{
+	const struct explain_row *found[EXPLAIN_FOUND];
+
+	explain_use(load(NULL, NULL));
+	if (meaning != NULL && explain_find(explain_used(), reason, facts, found) > 0)
+		explain_fill(explain_cause(found[0], lang), facts, meaning);
+	(void)explain_hint(reason, facts, lang, out);
+	explain_use(NULL);
 }
 
 char *
@@ -172,14 +188,20 @@ cmd_hint(struct cmd *cmd, const struct json_node *node)
 		return NULL;
 	nd_buf_init(&words, 65536);
 	if (lang != EXPLAIN_EN && reason != NULL &&
-	    !hint_of_daemon(cmd, facts.account, lang, reply_in(reason), &words)) {
-		explain_use(load(NULL, NULL));
-		(void)explain_hint(reply_in(reason), &facts, lang, &words);
-		explain_use(NULL);
-	}
+	    !hint_of_daemon(cmd, facts.account, lang, reply_in(reason), NULL, &words))
+		hint_of_table(&facts, lang, reply_in(reason), NULL, &words);
 	if (words.len == 0)
 		(void)nd_buf_adds(&words, hint);
 	return nd_buf_take(&words, NULL);
+}
+
+void
+cmd_meaning(struct cmd *cmd, const char *failure, enum explain_lang lang, struct nd_buf *meaning, struct nd_buf *remedy)
+{
+	const struct explain_facts facts = { .account = cmd->account };
+
+	if (!hint_of_daemon(cmd, cmd->account, lang, reply_in(failure), meaning, remedy))
+		hint_of_table(&facts, lang, reply_in(failure), meaning, remedy);
 }
 
 /* -- telling -- */

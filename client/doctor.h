@@ -15,6 +15,7 @@ enum doctor_level { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
 
 struct doctor {
 	struct cmd *cmd;
+	enum explain_lang lang;
 	const char *config;
 	bool up; /* the daemon answers */
 	unsigned counts[DOCTOR_FAIL + 1];

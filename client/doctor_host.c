@@ -19,20 +19,26 @@
 void
 doctor_clock(struct doctor *doctor)
 {
+	const enum explain_lang lang = doctor->lang;
 	struct timex state = { .modes = 0 };
 
 	if (adjtimex(&state) < 0)
-		doctor_say(doctor, "clock", DOCTOR_OK, "nobody may ask here whether it is synchronised", NULL);
+		doctor_say(doctor, "clock", DOCTOR_OK,
+		    explain_say(lang, "nobody may ask here whether it is synchronised",
+			"同期しているかどうかを、ここでは確認できません"),
+		    NULL);
 	else if (state.status & STA_UNSYNC)
-		doctor_say(doctor, "clock", DOCTOR_WARN, "it is not synchronised",
-		    "timedatectl set-ntp true, or see to it that a time service runs");
+		doctor_say(doctor, "clock", DOCTOR_WARN,
+		    explain_say(lang, "it is not synchronised", "同期していません"),
+		    explain_say(lang, "timedatectl set-ntp true, or see to it that a time service runs",
+			"timedatectl set-ntp true を実行するか、時刻同期サービスを動作させてください"));
 	else
-		doctor_say(doctor, "clock", DOCTOR_OK, "it is synchronised", NULL);
+		doctor_say(doctor, "clock", DOCTOR_OK, explain_say(lang, "it is synchronised", "同期しています"), NULL);
 }
 
 /* A group that may connect is to be that of operators; where there is none, or it is for the owner alone, there is nothing to compare. */
 static bool
-of_operators(const struct stat *st, char *text, size_t size)
+of_operators(const struct stat *st, enum explain_lang lang, char *text, size_t size)
 {
 	struct group entry, *group = NULL;
 	char names[4096], number[16];
@@ -43,7 +49,9 @@ of_operators(const struct stat *st, char *text, size_t size)
 	(void)snprintf(number, sizeof(number), "%u", (unsigned)st->st_gid);
 	if (getgrgid_r(st->st_gid, &entry, names, sizeof(names), &group) != 0)
 		group = NULL;
-	(void)snprintf(text + strlen(text), size - strlen(text), "; its group is %.60s, not " ADMIN_GROUP,
+	(void)snprintf(text + strlen(text), size - strlen(text),
+	    explain_say(
+		lang, "; its group is %.60s, not " ADMIN_GROUP, "。グループは %.60s です。本来は " ADMIN_GROUP " です"),
 	    group != NULL ? group->gr_name : number);
 	return false;
 }
@@ -53,25 +61,37 @@ static void
 look_at_socket(struct doctor *doctor, const char *path, mode_t wanted, mode_t most, const char *who)
 {
 	const char *remedy = NULL;
+	const enum explain_lang lang = doctor->lang;
 	enum doctor_level level = DOCTOR_FAIL;
-	char text[500];
+	char text[700];
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		return; /* the daemon's line has told */
-	(void)snprintf(text, sizeof(text), "%.300s: mode %04o, %s", path, (unsigned)(st.st_mode & 07777), who);
+	(void)snprintf(text, sizeof(text), explain_say(lang, "%.300s: mode %04o, %s", "%.300s: モード %04o、%s"), path,
+	    (unsigned)(st.st_mode & 07777), who);
 	if (!S_ISSOCK(st.st_mode)) {
-		remedy = "this is no socket: remove it, then start notifyd.socket and notifyd-admin.socket";
+		remedy = explain_say(lang,
+		    "this is no socket: remove it, then start notifyd.socket and notifyd-admin.socket",
+		    "ソケットではありません。削除してから notifyd.socket と notifyd-admin.socket を起動してください");
 	} else if ((st.st_mode & 0777 & ~most) != 0) {
-		remedy = "anybody may operate notifyd: systemctl restart notifyd-admin.socket";
+		remedy = explain_say(lang, "anybody may operate notifyd: systemctl restart notifyd-admin.socket",
+		    "誰でも notifyd を操作できます。systemctl restart notifyd-admin.socket を実行してください");
 	} else if ((st.st_mode & wanted) != wanted) {
 		level = DOCTOR_WARN;
-		remedy = "not everybody it is for can connect: systemctl restart notifyd.socket notifyd-admin.socket";
-	} else if ((most & 007) == 0 && !of_operators(&st, text, sizeof(text))) {
+		remedy = explain_say(lang,
+		    "not everybody it is for can connect: systemctl restart notifyd.socket notifyd-admin.socket",
+		    "対象のユーザー全員が接続できるわけではありません。systemctl restart notifyd.socket "
+		    "notifyd-admin.socket を実行してください");
+	} else if ((most & 007) == 0 && !of_operators(&st, lang, text, sizeof(text))) {
 		level = DOCTOR_WARN;
-		remedy = "members of " ADMIN_GROUP
-			 " cannot operate notifyd, those of that group can: set SocketGroup=" ADMIN_GROUP
-			 " in notifyd-admin.socket, then systemctl daemon-reload and restart it";
+		remedy = explain_say(lang,
+		    "members of " ADMIN_GROUP
+		    " cannot operate notifyd, those of that group can: set SocketGroup=" ADMIN_GROUP
+		    " in notifyd-admin.socket, then systemctl daemon-reload and restart it",
+		    ADMIN_GROUP
+		    " のメンバーではなく、そのグループのメンバーが notifyd を操作できます。notifyd-admin.socket に "
+		    "SocketGroup=" ADMIN_GROUP " を設定し、systemctl daemon-reload の後に再起動してください");
 	} else {
 		level = DOCTOR_OK;
 	}
@@ -83,7 +103,9 @@ static void
 look_at_submit(struct doctor *doctor)
 {
 	const char *slash = strrchr(doctor->cmd->socket, '/');
-	char folder[300], path[320], text[400];
+	const enum explain_lang lang = doctor->lang;
+	const char *who = explain_say(lang, "for those who submit from containers", "コンテナーから送信するユーザー用");
+	char folder[300], path[320], text[500];
 	struct stat st;
 
 	if (slash == NULL || slash - doctor->cmd->socket > 255)
@@ -93,16 +115,24 @@ look_at_submit(struct doctor *doctor)
 	if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
 		return;
 	if ((st.st_mode & 0555) != 0555) {
-		(void)snprintf(text, sizeof(text), "%s: mode %04o, for those who submit from containers", folder,
-		    (unsigned)(st.st_mode & 07777));
-		doctor_say(doctor, "socket", DOCTOR_WARN, text, "not everybody it is for can connect: chmod 755 it");
+		(void)snprintf(text, sizeof(text), explain_say(lang, "%s: mode %04o, %s", "%s: モード %04o、%s"),
+		    folder, (unsigned)(st.st_mode & 07777), who);
+		doctor_say(doctor, "socket", DOCTOR_WARN, text,
+		    explain_say(lang, "not everybody it is for can connect: chmod 755 it",
+			"対象のユーザー全員が接続できるわけではありません。chmod 755 を実行してください"));
 	}
 	if (access(path, F_OK) != 0) {
-		(void)snprintf(text, sizeof(text), "%s is not there: containers cannot submit", path);
+		(void)snprintf(text, sizeof(text),
+		    explain_say(lang, "%s is not there: containers cannot submit",
+			"%s がありません。コンテナーから送信できません"),
+		    path);
 		doctor_say(doctor, "socket", DOCTOR_WARN, text,
-		    "have it in notifyd.socket as ListenStream=, then: systemctl restart notifyd.socket");
+		    explain_say(lang,
+			"have it in notifyd.socket as ListenStream=, then: systemctl restart notifyd.socket",
+			"notifyd.socket に ListenStream= として追加し、systemctl restart notifyd.socket "
+			"を実行してください"));
 	} else {
-		look_at_socket(doctor, path, 0666, 0777, "for those who submit from containers");
+		look_at_socket(doctor, path, 0666, 0777, who);
 	}
 }
 
@@ -111,9 +141,10 @@ doctor_sockets(struct doctor *doctor)
 {
 	char admin[256];
 
-	look_at_socket(doctor, doctor->cmd->socket, 0666, 0777, "for those who submit");
+	look_at_socket(doctor, doctor->cmd->socket, 0666, 0777,
+	    explain_say(doctor->lang, "for those who submit", "送信するユーザー用"));
 	if (api_admin_path(doctor->cmd->socket, admin, sizeof(admin)) != NULL)
-		look_at_socket(doctor, admin, 0600, 0770, "for operators");
+		look_at_socket(doctor, admin, 0600, 0770, explain_say(doctor->lang, "for operators", "管理者用"));
 	look_at_submit(doctor);
 }
 
@@ -121,6 +152,7 @@ doctor_sockets(struct doctor *doctor)
 static void
 look_at_folder(struct doctor *doctor, const char *folder)
 {
+	const enum explain_lang lang = doctor->lang;
 	DIR *dir = opendir(folder);
 	const struct dirent *entry;
 	unsigned seen = 0, open = 0;
@@ -137,15 +169,22 @@ look_at_folder(struct doctor *doctor, const char *folder)
 		if ((st.st_mode & 077) == 0)
 			continue;
 		open++;
-		(void)snprintf(text, sizeof(text), "%.300s has mode %04o", path, (unsigned)(st.st_mode & 07777));
+		(void)snprintf(text, sizeof(text),
+		    explain_say(lang, "%.300s has mode %04o", "%.300s のモードは %04o です"), path,
+		    (unsigned)(st.st_mode & 07777));
 	}
 	(void)closedir(dir);
 	if (open > 0)
 		doctor_say(doctor, "credentials", DOCTOR_WARN, text,
-		    "chmod 600 it and all others of the folder: systemd hands copies to notifyd, nobody else needs "
-		    "them");
+		    explain_say(lang,
+			"chmod 600 it and all others of the folder: systemd hands copies to notifyd, nobody else needs "
+			"them",
+			"フォルダー内のすべてのファイルに chmod 600 を実行してください。notifyd には systemd "
+			"が複製を渡すため、他のユーザーには不要です"));
 	else if (seen > 0) {
-		(void)snprintf(text, sizeof(text), "%.300s: %u, closed to others", folder, seen);
+		(void)snprintf(text, sizeof(text),
+		    explain_say(lang, "%.300s: %u, closed to others", "%.300s: %u 件、他のユーザーからは読めません"),
+		    folder, seen);
 		doctor_say(doctor, "credentials", DOCTOR_OK, text, NULL);
 	}
 }

@@ -24,27 +24,41 @@ enum kind {
 
 struct directive {
 	const char *name, *wanted;
-	const char *words; /* what another value does; NULL: less protection */
+	const char *words, *ja; /* what another value does; NULL: less protection */
 	uint64_t least;
 	enum kind kind;
 };
 
 /* clang-format off */
 static const struct directive directives[] = {
-	{ .kind = BREAKS, .name = "User", .wanted = "notifyd", .words = "the state directory and the sockets belong to the user notifyd" },
-	{ .kind = BREAKS, .name = "DynamicUser", .wanted = "no", .words = "the state directory belongs to the user notifyd" },
-	{ .kind = BREAKS, .name = "Type", .wanted = "notify", .words = "systemd does not learn whether notifyd is ready" },
-	{ .kind = BREAKS, .name = "PrivateUsers", .wanted = "no", .words = "every client looks like nobody: whose a job is cannot be told" },
-	{ .kind = BREAKS, .name = "PrivateNetwork", .wanted = "no", .words = "no server can be reached" },
-	{ .kind = BREAKS, .name = "ProcSubset", .wanted = "all", .words = "the boot id is hidden: after a crash every due job counts as uncertain" },
-	{ .kind = BREAKS, .name = "ProtectProc", .wanted = "default", .words = "the units of clients cannot be told" },
-	{ .kind = EMPTY, .name = "IPAddressDeny", .words = "the addresses of providers change: what is allowed today is not tomorrow" },
-	{ .kind = HOLDS, .name = "RestrictAddressFamilies", .wanted = "AF_UNIX AF_INET AF_INET6 AF_NETLINK", .words = "servers cannot be looked up or reached" },
-	{ .kind = AT_LEAST, .name = "MemoryMax", .least = 256 * MIB, .wanted = "512M", .words = "notifyd is killed when large mails come at once" },
-	{ .kind = AT_LEAST, .name = "LimitNOFILE", .least = 1024, .wanted = "4096", .words = "connections are refused when many clients come at once" },
-	{ .kind = AT_LEAST, .name = "TasksMax", .least = 32, .wanted = "64", .words = "its threads cannot be started" },
-	{ .kind = PROTECTS, .name = "Restart", .wanted = "on-failure", .words = "after a crash nobody starts it before the next job comes" },
-	{ .kind = PROTECTS, .name = "LimitCORE", .wanted = "0", .words = "a core file would hold secrets" },
+	{ .kind = BREAKS, .name = "User", .wanted = "notifyd", .words = "the state directory and the sockets belong to the user notifyd",
+	  .ja = "状態ディレクトリとソケットはユーザー notifyd のものです" },
+	{ .kind = BREAKS, .name = "DynamicUser", .wanted = "no", .words = "the state directory belongs to the user notifyd",
+	  .ja = "状態ディレクトリはユーザー notifyd のものです" },
+	{ .kind = BREAKS, .name = "Type", .wanted = "notify", .words = "systemd does not learn whether notifyd is ready",
+	  .ja = "notifyd の準備ができたかどうかが systemd に伝わりません" },
+	{ .kind = BREAKS, .name = "PrivateUsers", .wanted = "no", .words = "every client looks like nobody: whose a job is cannot be told",
+	  .ja = "すべてのクライアントが nobody に見え、ジョブの持ち主が分かりません" },
+	{ .kind = BREAKS, .name = "PrivateNetwork", .wanted = "no", .words = "no server can be reached",
+	  .ja = "どのサーバーにも接続できません" },
+	{ .kind = BREAKS, .name = "ProcSubset", .wanted = "all", .words = "the boot id is hidden: after a crash every due job counts as uncertain",
+	  .ja = "ブート ID が見えないため、異常終了後は送信待ちのジョブがすべて送信済みか不明の扱いになります" },
+	{ .kind = BREAKS, .name = "ProtectProc", .wanted = "default", .words = "the units of clients cannot be told",
+	  .ja = "クライアントのユニットが分かりません" },
+	{ .kind = EMPTY, .name = "IPAddressDeny", .words = "the addresses of providers change: what is allowed today is not tomorrow",
+	  .ja = "プロバイダーのアドレスは変わるため、今日許可されたものが明日は許可されないことがあります" },
+	{ .kind = HOLDS, .name = "RestrictAddressFamilies", .wanted = "AF_UNIX AF_INET AF_INET6 AF_NETLINK", .words = "servers cannot be looked up or reached",
+	  .ja = "サーバーの名前解決や接続ができません" },
+	{ .kind = AT_LEAST, .name = "MemoryMax", .least = 256 * MIB, .wanted = "512M", .words = "notifyd is killed when large mails come at once",
+	  .ja = "大きなメールが一度に届くと notifyd が強制終了されます" },
+	{ .kind = AT_LEAST, .name = "LimitNOFILE", .least = 1024, .wanted = "4096", .words = "connections are refused when many clients come at once",
+	  .ja = "多くのクライアントが一度に接続すると拒否されます" },
+	{ .kind = AT_LEAST, .name = "TasksMax", .least = 32, .wanted = "64", .words = "its threads cannot be started",
+	  .ja = "スレッドを開始できません" },
+	{ .kind = PROTECTS, .name = "Restart", .wanted = "on-failure", .words = "after a crash nobody starts it before the next job comes",
+	  .ja = "異常終了すると、次のジョブが届くまで起動されません" },
+	{ .kind = PROTECTS, .name = "LimitCORE", .wanted = "0", .words = "a core file would hold secrets",
+	  .ja = "コアファイルにシークレットが残ります" },
 	{ .kind = PROTECTS, .name = "UMask", .wanted = "0077" },
 	{ .kind = PROTECTS, .name = "NoNewPrivileges", .wanted = "yes" },
 	{ .kind = PROTECTS, .name = "CapabilityBoundingSet", .wanted = "" },
@@ -159,24 +173,39 @@ is_well(const struct directive *directive, const char *value)
 	return value[0] == '\0';
 }
 
+static const char *
+drop_ins(const struct doctor *doctor, const struct unit *unit)
+{
+	return unit->drop_ins[0] != '\0' ? explain_say(doctor->lang, "; drop-ins: ", "。ドロップイン: ") : "";
+}
+
 static void
 judge(struct doctor *doctor, const struct unit *unit, size_t n)
 {
 	const struct directive *directive = &directives[n];
 	const bool protects = directive->kind == PROTECTS;
-	char text[900], remedy[900];
+	const enum explain_lang lang = doctor->lang;
+	char text[1200], remedy[900];
 
 	if (!unit->found[n].known || is_well(directive, unit->found[n].value))
 		return;
-	(void)snprintf(text, sizeof(text), "%s=%.200s, where the installed unit has %s%s%s: %s", directive->name,
-	    unit->found[n].value,
-	    directive->wanted != NULL && directive->wanted[0] != '\0' ? directive->wanted : "none",
-	    unit->drop_ins[0] != '\0' ? "; drop-ins: " : "", unit->drop_ins,
-	    directive->words != NULL ? directive->words : "notifyd is less shut in than it could be");
+	(void)snprintf(text, sizeof(text),
+	    explain_say(lang, "%s=%.200s, where the installed unit has %s%s%s: %s",
+		"%s=%.200s (インストール時のユニットでは %s)%s%s: %s"),
+	    directive->name, unit->found[n].value,
+	    directive->wanted != NULL && directive->wanted[0] != '\0' ? directive->wanted
+								      : explain_say(lang, "none", "なし"),
+	    drop_ins(doctor, unit), unit->drop_ins,
+	    directive->words != NULL
+		? explain_say(lang, directive->words, directive->ja)
+		: explain_say(lang, "notifyd is less shut in than it could be", "notifyd の隔離が弱くなっています"));
 	(void)snprintf(remedy, sizeof(remedy),
-	    "take %s= out of the drop-in (systemctl cat notifyd shows which), then: systemctl daemon-reload && "
-	    "systemctl "
-	    "restart notifyd",
+	    explain_say(lang,
+		"take %s= out of the drop-in (systemctl cat notifyd shows which), then: systemctl daemon-reload && "
+		"systemctl restart notifyd",
+		"ドロップインから %s= を削除し (systemctl cat notifyd で確認できます)、systemctl daemon-reload && "
+		"systemctl restart "
+		"notifyd を実行してください"),
 	    directive->name);
 	doctor_say(doctor, "sandbox", protects ? DOCTOR_WARN : DOCTOR_FAIL, text, remedy);
 }
@@ -194,8 +223,10 @@ tell_sandbox(struct doctor *doctor, const struct unit *unit)
 	}
 	if (known == 0 || doctor->counts[DOCTOR_WARN] + doctor->counts[DOCTOR_FAIL] > before)
 		return;
-	(void)snprintf(text, sizeof(text), "%u directives are as installed%s%s", known,
-	    unit->drop_ins[0] != '\0' ? "; drop-ins: " : "", unit->drop_ins);
+	(void)snprintf(text, sizeof(text),
+	    explain_say(
+		doctor->lang, "%u directives are as installed%s%s", "%u 個の設定はインストール時のままです%s%s"),
+	    known, drop_ins(doctor, unit), unit->drop_ins);
 	doctor_say(doctor, "sandbox", DOCTOR_OK, text, NULL);
 }
 
@@ -215,23 +246,31 @@ void
 doctor_unit(struct doctor *doctor)
 {
 	struct unit unit = { .load = "" };
+	const enum explain_lang lang = doctor->lang;
 	const char *remedy = NULL;
-	char text[300];
+	char text[400];
 
 	if (ask(&unit) != 0) {
 		if (access("/run/systemd/system", F_OK) != 0)
-			doctor_say(doctor, "unit", DOCTOR_OK, "systemd does not run here", NULL);
+			doctor_say(doctor, "unit", DOCTOR_OK,
+			    explain_say(lang, "systemd does not run here", "systemd は動作していません"), NULL);
 		else
-			doctor_say(
-			    doctor, "unit", DOCTOR_WARN, "systemctl does not answer", "systemctl status notifyd");
+			doctor_say(doctor, "unit", DOCTOR_WARN,
+			    explain_say(lang, "systemctl does not answer", "systemctl が応答しません"),
+			    "systemctl status notifyd");
 		return;
 	}
-	(void)snprintf(text, sizeof(text), "notifyd.service is %s, %s; %s", unit.load, unit.active,
-	    unit.credential ? "credentials are loaded for it" : "no credential is loaded for it");
+	(void)snprintf(text, sizeof(text),
+	    explain_say(lang, "notifyd.service is %s, %s; %s", "notifyd.service は %s、%s です。%s"), unit.load,
+	    unit.active,
+	    unit.credential ? explain_say(lang, "credentials are loaded for it", "資格情報が読み込まれます")
+			    : explain_say(lang, "no credential is loaded for it", "資格情報は読み込まれません"));
 	if (strcmp(unit.load, "loaded") != 0)
-		remedy = "install the package's units, then: systemctl daemon-reload";
+		remedy = explain_say(lang, "install the package's units, then: systemctl daemon-reload",
+		    "パッケージのユニットをインストールし、systemctl daemon-reload を実行してください");
 	else if (strcmp(unit.active, "failed") == 0)
-		remedy = "journalctl -u notifyd says why; then: systemctl restart notifyd";
+		remedy = explain_say(lang, "journalctl -u notifyd says why; then: systemctl restart notifyd",
+		    "journalctl -u notifyd で原因を確認し、systemctl restart notifyd を実行してください");
 	doctor_say(doctor, "unit", remedy == NULL ? DOCTOR_OK : DOCTOR_FAIL, text, remedy);
 	if (strcmp(unit.load, "loaded") == 0)
 		tell_sandbox(doctor, &unit);

@@ -27,16 +27,25 @@ answer_browser(struct login *login, const struct json_node *root, bool good)
 		.detail = json_get_text(root, "detail"),
 		.hint = json_get_text(root, "hint"),
 	};
-	struct nd_buf html;
+	struct nd_buf html, meaning, remedy;
 
 	if (page.detail == NULL)
 		page.detail = json_get_text(root, "title");
 	if (page.detail == NULL) /* the page says something also when the daemon is gone */
 		page.detail = "notifyd did not answer";
 	nd_buf_init(&html, 65536);
+	nd_buf_init(&meaning, 8192);
+	nd_buf_init(&remedy, 8192);
+	if (!good && page.japanese)
+		cmd_meaning(login->cmd, page.detail, EXPLAIN_JA, &meaning, &remedy);
+	page.meaning = nd_buf_text(&meaning);
+	if (remedy.len > 0)
+		page.hint = nd_buf_text(&remedy);
 	page_write(&page, &html);
 	back_answer(&login->back, good ? 200 : 400, &html);
 	nd_buf_done(&html);
+	nd_buf_done(&meaning);
+	nd_buf_done(&remedy);
 }
 
 /* Hands over what the browser came back with. *again: it was not of this sign-in, which goes on. */

@@ -10,19 +10,19 @@
 static const struct words {
 	const char *lang, *good, *bad;
 	const char *as, *by, *at, *end; /* AS who BY account END; AT account END */
-	const char *close, *remark, *again;
+	const char *close, *remark, *again, *original;
 } english = {
 	"en", "Signed in", "Not signed in",
 	"You signed in as ", " for the account ", "You signed in for the account ", " of notifyd.",
 	"You may close this window and return to the terminal.",
 	"The terminal has a remark about this sign-in: please read it.",
-	"The terminal says how to go on.",
+	"The terminal says how to go on.", "",
 }, japanese = {
 	"ja", "サインインしました", "サインインできませんでした",
 	"", " として、notifyd のアカウント ", "notifyd のアカウント ", " にサインインしました。",
 	"このウィンドウを閉じて、ターミナルに戻ってください。",
 	"ターミナルに注意事項が表示されています。ご確認ください。",
-	"続け方はターミナルに表示されています。",
+	"続け方はターミナルに表示されています。", "原文: ",
 };
 
 static const char style[] =
@@ -71,6 +71,21 @@ outcome(const struct page *page, const struct words *words, struct nd_buf *out)
 	paragraph(out, "soft", words->close);
 }
 
+static void
+failure(const struct page *page, const struct words *words, struct nd_buf *out)
+{
+	const bool means = page->meaning != NULL && page->meaning[0] != '\0';
+
+	paragraph(out, "detail", means ? page->meaning : page->detail);
+	paragraph(out, "", page->hint);
+	if (means) {
+		nd_buf_addf(out, "<p class=\"soft\">%s<span lang=\"en\">", words->original);
+		(void)nd_str_html(out, page->detail);
+		nd_buf_adds(out, "</span></p>\n");
+	}
+	paragraph(out, "soft", words->again);
+}
+
 void
 page_write(const struct page *page, struct nd_buf *out)
 {
@@ -82,12 +97,9 @@ page_write(const struct page *page, struct nd_buf *out)
 	    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>%s - notifyd</title>\n"
 	    "<style>%s</style>\n</head>\n<body>\n<main%s>\n<h1>%s</h1>\n",
 	    words->lang, title, style, page->good ? "" : " class=\"bad\"", title);
-	if (page->good) {
+	if (page->good)
 		outcome(page, words, out);
-	} else {
-		paragraph(out, "detail", page->detail);
-		paragraph(out, "", page->hint);
-		paragraph(out, "soft", words->again);
-	}
+	else
+		failure(page, words, out);
 	nd_buf_adds(out, "</main>\n</body>\n</html>\n");
 }

@@ -13,6 +13,7 @@ struct page {
 	const char *account;       /* its name */
 	const char *who;           /* who signed in; NULL: not known */
 	const char *detail, *hint; /* of a failure; NULL none */
+	const char *meaning; /* of a failure whose detail is in another language; NULL or "": the detail says it */
 };
 
 /* HTML that needs nothing from elsewhere; every text is escaped. */

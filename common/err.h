@@ -11,6 +11,7 @@
 
 #define ND_MUST_CHECK __attribute__((warn_unused_result))
 #define ND_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define ND_FORMATS(one, other) __attribute__((format_arg(one), format_arg(other))) /* returns one of two formats */
 
 enum nd_err {
 #define X(symbol, kind, http, name, words, hint) symbol,

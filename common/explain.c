@@ -48,6 +48,12 @@ explain_lang_name(enum explain_lang lang)
 }
 
 const char *
+explain_say(enum explain_lang lang, const char *en, const char *ja)
+{
+	return lang == EXPLAIN_JA ? ja : en;
+}
+
+const char *
 explain_cause(const struct explain_row *row, enum explain_lang lang)
 {
 	return row->cause[lang][0] != '\0' ? row->cause[lang] : row->cause[EXPLAIN_EN];

@@ -109,6 +109,8 @@ enum explain_lang explain_lang_of(const char *name);
 /* By the locale, whose variables `get` tells (getenv). */
 enum explain_lang explain_lang_here(char *(*get)(const char *name));
 const char *explain_lang_name(enum explain_lang lang);
+/* Of two texts the one in this language. As formats both are held against what they print. */
+const char *explain_say(enum explain_lang lang, const char *en, const char *ja) ND_FORMATS(2, 3);
 const char *explain_class_name(enum explain_class class);
 const char *explain_cause(const struct explain_row *row, enum explain_lang lang); /* English where there is no other */
 const char *explain_remedy(const struct explain_row *row, enum explain_lang lang);

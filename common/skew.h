@@ -3,6 +3,8 @@
 #ifndef ND_COMMON_SKEW_H
 #define ND_COMMON_SKEW_H
 
+#include "common/explain.h"
+
 #include <stddef.h>
 
 enum skew {
@@ -11,6 +13,7 @@ enum skew {
 	SKEW_FATAL /* 10 minutes: assertions are refused, and soon certificates */
 };
 /* seconds > 0: this host's is ahead. Writes a sentence; *remedy NULL: none is needed. */
-enum skew skew_judge(const char *account, long seconds, char *out, size_t size, const char **remedy);
+enum skew skew_judge(
+    enum explain_lang lang, const char *account, long seconds, char *out, size_t size, const char **remedy);
 
 #endif

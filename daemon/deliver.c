@@ -50,7 +50,7 @@ free_said(struct said *said)
 {
 	evidence_sum_end(said->sum, NULL);
 	free(said->mail);
-	nd_wipe_free(said->head.octets, said->head.len);
+	deliver_head_done(&said->head);
 }
 
 static void
@@ -292,15 +292,16 @@ deliver_open(struct app *app, struct engine_account *account, struct pool_sessio
 		dial(delivery);
 }
 
-/* The body cannot be read: told as a lost transaction, so the job is tried again and says why. One that is too large never can be said. */
+/* The body cannot be read: told as a lost transaction, so the job is tried again and says why. One that is too large, or may not be converted, never
+ * can be said. */
 static void
 fail_mail(struct delivery *delivery, const struct nd_why *why)
 {
 	struct smtp_outcome outcome = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .why = *why, .local = true };
 
-	if (why->err == ND_ETOOBIG) {
+	if (why->err == ND_ETOOBIG || why->err == ND_EMEDIATYPE) {
 		outcome.end = SMTP_ENDED_REPLY;
-		smtp_check_refuse(why->text, &outcome.reply);
+		(why->err == ND_ETOOBIG ? smtp_check_refuse : smtp_check_refuse_eight)(why->text, &outcome.reply);
 	}
 	on_outcome(delivery, delivery->link, &outcome);
 	engine_ready(delivery->app->engine, delivery->session, loop_now(delivery->app->loop));
@@ -324,15 +325,16 @@ send_first(struct delivery *delivery, struct smtp_link_mail *mail, const struct 
 	struct spool_body body;
 	struct nd_why why;
 
-	if (job->spooled) {
+	if (job->spooled && !mail->read) {
 		if (spool_body_open(delivery->app->spool, job, &body, &why) != ND_OK) {
 			fail_mail(delivery, &why);
 			return;
 		}
 		mail->fd = body.fd;
 		mail->seal = body.seal;
-		said->sum = evidence_sum_new(job, mail->mail.size);
 	}
+	if (job->spooled)
+		said->sum = evidence_sum_new(job, mail->mail.size);
 	mail->given = on_given;
 	mail->given_arg = said;
 	smtp_link_send(delivery->link, mail);
@@ -351,31 +353,15 @@ send_beside(struct delivery *delivery, const struct smtp_link_mail *mail, struct
 
 /* Header and body as this relay takes them. */
 static enum nd_err
-take_content(struct delivery *delivery, struct sched_job *sched_job, struct said *said, struct smtp_link_mail *mail,
+take_content(struct delivery *delivery, struct sched_job *job, struct said *said, struct smtp_link_mail *mail,
     struct nd_why *why)
 {
-	const struct queue_job *job = sched_job->job;
-	/* Composed content has seven bits; of a ready message in the spool it is not known. */
-	const bool eight = job->spooled || nd_str_eight(job->body, (size_t)job->body_len);
-	const enum mime_plain kind = deliver_head_kind(job, eight);
-	const bool left_out = (mail->mail.without & SMTP_EXT_BIT(SMTP_EXT_SMTPUTF8)) != 0;
-	const bool plain =
-	    kind != MIME_PLAIN_ALREADY && (left_out || !smtp_proto_caps(smtp_link_proto(delivery->link))->smtputf8);
-	enum nd_err err = deliver_head_make(delivery->app->spool, job, plain, &said->head, why);
+	const struct smtp_caps *caps = smtp_proto_caps(smtp_link_proto(delivery->link));
 
-	if (plain != sched_job->plain || said->begins)
-		sched_job->sha256[0] = '\0';
-	sched_job->plain = plain;
-	mail->mail.utf8 = kind == MIME_PLAIN_ADDRESSES && !plain;
+	if (said->begins)
+		job->sha256[0] = '\0';
 	mail->mail.author = delivery->session->account->conf->from_box.address;
-	mail->head = said->head.octets ? said->head.octets : job->head;
-	mail->head_len = said->head.octets ? said->head.len : strlen(job->head);
-	mail->skip = said->head.skip;
-	mail->body = job->body ? job->body + mail->skip : NULL;
-	mail->body_len = (size_t)(job->body_len - mail->skip);
-	mail->mail.size = sched_job->octets = mail->head_len + mail->body_len;
-	mail->mail.eight = eight;
-	return err;
+	return deliver_head_take(delivery->app->spool, job, caps, &said->head, mail, why);
 }
 
 void

@@ -10,7 +10,8 @@
 #include "daemon/core/mime_encode.h"
 #include "daemon/core/mime_notice.h"
 #include "daemon/core/mime_plain.h"
-#include "daemon/core/smtp_check.h"
+#include "daemon/core/mime_seven.h"
+#include "daemon/core/smtp_ext.h"
 
 #include <string.h>
 
@@ -19,8 +20,9 @@
 #define ROOM 16384u
 #define NO_ROOM "there is no room for the header of the message"
 
-enum mime_plain
-deliver_head_kind(const struct queue_job *job, bool eight)
+/* What in its header has to be said otherwise to a relay without SMTPUTF8. `eight`: its body has octets above 127, where that is known. */
+static enum mime_plain
+kind_of(const struct queue_job *job, bool eight)
 {
 	if (nd_str_eight(job->head, strlen(job->head)))
 		return MIME_PLAIN_ADDRESSES;
@@ -115,16 +117,40 @@ rewrite_spooled(struct spool *spool, const struct queue_job *job, bool plain, st
 	    START_MOST >> 20);
 }
 
-enum nd_err
-deliver_head_make(
-    struct spool *spool, const struct queue_job *job, bool plain, struct deliver_head *out, struct nd_why *why)
+/* All of it, and not its header alone. */
+static enum nd_err
+make_seven(struct spool *spool, const struct queue_job *job, struct deliver_head *out, struct nd_why *why)
+{
+	const struct mime_piece head = { out->octets ? out->octets : job->head,
+		out->octets ? out->len : strlen(job->head) };
+	const struct mime_piece pieces[] = { head,
+		{ job->body ? job->body + out->skip : NULL, (size_t)(job->body_len - out->skip) } };
+	struct nd_buf whole;
+	bool needed;
+	enum nd_err err;
+
+	if (job->spooled)
+		return deliver_seven_open(spool, job, &head, out->skip, &out->seven, why);
+	nd_buf_init(&whole, MIME_SEVEN_ROOM(head.len + pieces[1].len));
+	(void)nd_buf_reserve(&whole, 2 * (head.len + pieces[1].len));
+	err = deliver_seven_add(&whole, pieces, job->body ? 2 : 1, &needed, why);
+	if (err == ND_OK && needed) {
+		deliver_head_done(out);
+		out->octets = nd_buf_take(&whole, &out->len);
+		out->skip = job->body_len;
+	}
+	nd_buf_wipe(&whole);
+	return err;
+}
+
+/* Its header, in whose place it goes. */
+static enum nd_err
+make(struct spool *spool, const struct queue_job *job, bool plain, struct deliver_head *out, struct nd_why *why)
 {
 	enum nd_err err = ND_OK;
 	struct nd_buf head;
 	uint64_t skip = 0;
 
-	if (!plain && !late_told(job->late))
-		return ND_OK;
 	nd_buf_init(&head, 8 * (size_t)START_MOST);
 	add_header(&head, plain, job->head, strlen(job->head));
 	if (job->spooled)
@@ -138,5 +164,73 @@ deliver_head_make(
 		out->octets = nd_buf_take(&head, &out->len);
 	}
 	nd_buf_wipe(&head);
+	return err;
+}
+
+enum nd_err
+deliver_head_make(struct spool *spool, const struct queue_job *job, struct deliver_lacks lacks,
+    struct deliver_head *out, struct nd_why *why)
+{
+	enum nd_err err = ND_OK;
+
+	if (lacks.smtputf8 || late_told(job->late))
+		err = make(spool, job, lacks.smtputf8, out, why);
+	if (err == ND_OK && lacks.eight)
+		err = make_seven(spool, job, out, why);
+	return err;
+}
+
+void
+deliver_head_done(struct deliver_head *head)
+{
+	deliver_seven_close(head->seven);
+	nd_wipe_free(head->octets, head->len);
+	*head = (struct deliver_head){ .octets = NULL };
+}
+
+static bool
+offers(bool offered, const struct smtp_mail *mail, enum smtp_ext ext)
+{
+	return offered && !(mail->without & SMTP_EXT_BIT(ext));
+}
+
+static void
+fill(struct smtp_link_mail *mail, const struct queue_job *job, const struct deliver_head *head)
+{
+	if (head->seven) {
+		mail->body_len = (size_t)deliver_seven_len(head->seven);
+		mail->read = deliver_seven_read;
+		mail->read_arg = head->seven;
+		return;
+	}
+	mail->head = head->octets ? head->octets : job->head;
+	mail->head_len = head->octets ? head->len : strlen(job->head);
+	mail->skip = head->skip;
+	mail->body = job->body ? job->body + mail->skip : NULL;
+	mail->body_len = (size_t)(job->body_len - mail->skip);
+}
+
+enum nd_err
+deliver_head_take(struct spool *spool, struct sched_job *sched_job, const struct smtp_caps *caps,
+    struct deliver_head *head, struct smtp_link_mail *mail, struct nd_why *why)
+{
+	const struct queue_job *job = sched_job->job;
+	/* Composed content has seven bits; of a ready message in the spool it is not known. */
+	const bool eight = job->spooled || nd_str_eight(job->body, (size_t)job->body_len);
+	const enum mime_plain kind = kind_of(job, eight);
+	const struct deliver_lacks lacks = {
+		.smtputf8 = kind != MIME_PLAIN_ALREADY && !offers(caps->smtputf8, &mail->mail, SMTP_EXT_SMTPUTF8),
+		.eight = eight && !offers(caps->eightbitmime, &mail->mail, SMTP_EXT_8BITMIME),
+	};
+	const enum nd_err err = deliver_head_make(spool, job, lacks, head, why);
+
+	if (lacks.smtputf8 != sched_job->plain || lacks.eight != sched_job->seven)
+		sched_job->sha256[0] = '\0';
+	sched_job->plain = lacks.smtputf8;
+	sched_job->seven = lacks.eight;
+	mail->mail.utf8 = kind == MIME_PLAIN_ADDRESSES && !lacks.smtputf8;
+	mail->mail.eight = eight && !lacks.eight;
+	fill(mail, job, head);
+	mail->mail.size = sched_job->octets = mail->head_len + mail->body_len;
 	return err;
 }

@@ -29,6 +29,7 @@ struct app_doctor {
 	struct app *app;
 	struct http_request *request; /* NULL: notifyd --doctor */
 	struct conf *held;
+	enum explain_lang lang;
 	struct doctor_target targets[DOCTOR_TARGETS]; /* borrow from it */
 	struct visit {
 		struct app_doctor *doctor;
@@ -133,7 +134,7 @@ static void
 look_at_authorities(struct app_doctor *doctor, const char *file, const char *folder, bool own)
 {
 	const char *place = folder ? folder : file ? file : "";
-	struct doctor_finding finding;
+	struct doctor_finding finding = { .lang = doctor->lang };
 	char reason[200] = "";
 
 	if (place[0] == '\0')
@@ -147,7 +148,7 @@ static void
 look_at_libraries(struct app_doctor *doctor)
 {
 	const struct conf *conf = doctor->held;
-	struct doctor_finding finding;
+	struct doctor_finding finding = { .lang = doctor->lang };
 
 	doctor_fips(tls_version(), tls_fips(), kernel_is_in_fips_mode(), &finding);
 	put(doctor, &finding);
@@ -182,7 +183,7 @@ look_at_state(struct app_doctor *doctor)
 	struct passwd entry, *found = NULL;
 	char owner[64], wanted[64], room[4096];
 	struct doctor_folder folder = { .path = path, .owner = owner, .wanted = wanted, .free = filer_free(path) };
-	struct doctor_finding finding;
+	struct doctor_finding finding = { .lang = doctor->lang };
 	uid_t uid = geteuid();
 	struct stat st;
 
@@ -206,7 +207,7 @@ static void
 look_at_secret(struct app_doctor *doctor, const struct conf_account *account, const char *key, const char *reference)
 {
 	struct doctor_secret secret = { .account = account->name, .key = key, .reference = reference };
-	struct doctor_finding finding;
+	struct doctor_finding finding = { .lang = doctor->lang };
 	struct secret_place place;
 	struct nd_why why;
 
@@ -245,7 +246,7 @@ look_at_clocks(struct app_doctor *doctor)
 {
 	const struct engine_account *engine;
 	const struct app_account *account;
-	struct doctor_finding finding;
+	struct doctor_finding finding = { .lang = doctor->lang };
 
 	for (unsigned i = 0; doctor->app->engine && (engine = engine_account_nth(doctor->app->engine, i)) != NULL;
 	     i++) {
@@ -266,7 +267,7 @@ reached(void *arg, const struct reach_result *result)
 	struct visit *visit = arg;
 	struct app_doctor *doctor = visit->doctor;
 	const struct doctor_target *target = &doctor->targets[visit - doctor->visits];
-	struct doctor_finding finding;
+	struct doctor_finding finding = { .lang = doctor->lang };
 
 	doctor_resolved(target, result->first, result->count, result->looked_up, &result->why, &finding);
 	put(doctor, &finding);
@@ -298,13 +299,14 @@ visit_servers(struct app_doctor *doctor)
 }
 
 static struct app_doctor *
-begin(struct app *app, struct http_request *request)
+begin(struct app *app, struct http_request *request, enum explain_lang lang)
 {
 	struct app_doctor *doctor = nd_xalloc(sizeof(*doctor));
 
 	doctor->app = app;
 	doctor->request = request;
 	doctor->held = reload_hold(app->conf);
+	doctor->lang = lang;
 	nd_buf_init(&doctor->lines, REPLY_LIMIT);
 	doctor->next = app->doctors;
 	app->doctors = doctor;
@@ -341,7 +343,8 @@ doctor_handle(void *owner, struct http_request *request)
 		http_server_problem(request, &why);
 		return;
 	}
-	http_request_own(request, begin(app, request), client_left);
+	http_request_own(request, begin(app, request, explain_lang_of(http_request_header(request, "Accept-Language"))),
+	    client_left);
 }
 
 /* -- without a daemon -- */
@@ -364,7 +367,7 @@ doctor_alone(struct app *app)
 	conf_faults_done(&faults);
 	app->loop = loop_new();
 	app->resolver = resolver_new(app->loop);
-	(void)begin(app, NULL);
+	(void)begin(app, NULL, explain_lang_here(getenv)); /* NOLINT(concurrency-mt-unsafe): before there are threads */
 	loop_run(app->loop);
 	resolver_free(app->resolver);
 	loop_free(app->loop);

@@ -79,16 +79,17 @@ static void
 digest_now_or_later(const struct sched_job *sched_job, struct store_req *req)
 {
 	const struct queue_job *job = sched_job->job;
-	struct deliver_head head = { NULL, 0, 0 };
+	const struct deliver_lacks lacked = { sched_job->plain, sched_job->seven };
+	struct deliver_head head = { .octets = NULL };
 	struct nd_why why;
 
-	if (deliver_head_make(NULL, job, sched_job->plain, &head, &why) != ND_OK)
+	if (deliver_head_make(NULL, job, lacked, &head, &why) != ND_OK)
 		return;
 	if (head.octets)
 		digest(job, head.octets, head.len, head.skip, req->evidence->sha256);
 	else
 		req->before = digest_later;
-	nd_wipe_free(head.octets, head.len);
+	deliver_head_done(&head);
 }
 
 /* Of one in the spool it was made while its octets left, and each try through an account sends the same. */

@@ -28,7 +28,7 @@ end_giving(void *context)
 
 	if (giving->job->spooled)
 		spool_body_close(&giving->body);
-	nd_wipe_free(giving->head.octets, giving->head.len);
+	deliver_head_done(&giving->head);
 	queue_job_free(giving->job);
 	explicit_bzero(giving->piece, sizeof(giving->piece));
 	free(giving);
@@ -98,14 +98,14 @@ handlers_give(struct app *app, struct http_request *request, struct queue_job *j
 
 	giving->request = request;
 	giving->job = job;
-	err = deliver_head_make(app->spool, job, false, &giving->head, &why);
+	err = deliver_head_make(app->spool, job, (struct deliver_lacks){ .eight = false }, &giving->head, &why);
 	giving->head_len = giving->head.octets ? giving->head.len : strlen(job->head);
 	giving->at = giving->head.skip;
 	if (err == ND_OK && job->spooled)
 		err = spool_body_open(app->spool, job, &giving->body, &why);
 	if (err != ND_OK) {
 		http_server_problem(request, &why);
-		nd_wipe_free(giving->head.octets, giving->head.len);
+		deliver_head_done(&giving->head);
 		queue_job_free(job);
 		free(giving);
 		return;

@@ -89,8 +89,12 @@ libcore_a_SOURCES = \
 	%D%/core/mime_parts.h \
 	%D%/core/mime_plain.c \
 	%D%/core/mime_plain.h \
+	%D%/core/mime_seven.c \
+	%D%/core/mime_seven.h \
 	%D%/core/mime_text.c \
 	%D%/core/mime_text.h \
+	%D%/core/mime_type.c \
+	%D%/core/mime_type.h \
 	%D%/core/mime_words.c \
 	%D%/core/mime_words.h \
 	%D%/core/oauth.c \
@@ -258,6 +262,8 @@ notifyd_SOURCES = \
 	%D%/deliver.c \
 	%D%/deliver_head.c \
 	%D%/deliver_head.h \
+	%D%/deliver_seven.c \
+	%D%/deliver_seven.h \
 	%D%/doctor.c \
 	%D%/evidence.c \
 	%D%/explanations.c \

@@ -9,6 +9,7 @@
 #include "daemon/logins_inner.h"
 
 #include "common/log.h"
+#include "daemon/core/hint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,11 +135,25 @@ logins_tell(struct app_login *login)
 		reply_done(login, request);
 }
 
+/* What the token endpoint said has its cure in the table. */
+static void
+find_hint(const struct app_login *login, struct nd_why *why)
+{
+	struct nd_buf hint;
+
+	if (nd_why_hint(why)[0] != '\0')
+		return;
+	nd_buf_init(&hint, HINT_LIMIT);
+	(void)nd_fail_at(why, NULL, 0, hint_of(login->account->engine->conf, HINT_OPERATOR, why->text, NULL, &hint));
+	nd_buf_done(&hint);
+}
+
 void
 logins_fail(struct app_login *login, const struct nd_why *why)
 {
 	login->busy = false;
 	login->why = *why;
+	find_hint(login, &login->why);
 	nd_log(ND_LOG_WARNING,
 	    ND_FIELDS({ "ACCOUNT", login->account->engine->conf->name }, { "ERR", nd_err_name(why->err) }),
 	    "the sign-in to account %s failed: %s", login->account->engine->conf->name, why->text);

@@ -257,9 +257,10 @@ put_code(const struct probe_fault *fault, struct line *line)
 void
 probe_fail(struct probe *probe, const struct probe_fault *fault)
 {
+	const char *words = fault->why->text;
 	struct nd_buf cause, remedy;
 	struct line line;
-	char text[400];
+	char text[1024];
 
 	if (probe->tell_fault && probe->line)
 		probe->tell_fault(
@@ -271,12 +272,16 @@ probe_fail(struct probe *probe, const struct probe_fault *fault)
 	put_code(fault, &line);
 	put_explained(probe, fault, &line, &cause, &remedy);
 	end_line(&line, probe->line, probe->arg);
-	nd_buf_done(&cause);
-	nd_buf_done(&remedy);
-	(void)snprintf(text, sizeof(text), "account %.60s failed at %s: %.300s", probe->conf->name,
-	    step_names[probe->step], fault->why->text);
+	if (cause.len > 0 && probe->lang != EXPLAIN_EN)
+		words = nd_buf_text(&cause);
+	(void)snprintf(text, sizeof(text),
+	    explain_say(
+		probe->lang, "account %.60s failed at %s: %.*s", "アカウント %.60s は %s の段階で失敗しました: %.*s"),
+	    probe->conf->name, step_names[probe->step], (int)nd_str_utf8_cut(words, strlen(words), 800), words);
 	text[nd_str_utf8_cut(text, strlen(text), sizeof(text) - 1)] = '\0';
 	put_result(false, false, text, probe->line, probe->arg);
+	nd_buf_done(&cause);
+	nd_buf_done(&remedy);
 	end(probe, PROBE_FAILED);
 }
 
@@ -297,7 +302,8 @@ probe_succeed(struct probe *probe, bool proved, const char *format, ...)
 /* -- the configuration -- */
 
 void
-probe_misconfigured(const struct conf_faults *faults, const char *name, probe_line *tell, void *arg)
+probe_misconfigured(
+    const struct conf_faults *faults, const char *name, enum explain_lang lang, probe_line *tell, void *arg)
 {
 	struct nd_buf all;
 	struct line line;
@@ -313,10 +319,18 @@ probe_misconfigured(const struct conf_faults *faults, const char *name, probe_li
 	json_out_int(&line.out, "ms", 0);
 	json_out_text(&line.out, "detail", nd_buf_text(&all));
 	json_out_text(&line.out, "code", nd_err_name(ND_ECONF));
-	json_out_text(&line.out, "remedy", "mend the configuration; notifyd --check says the same");
+	json_out_text(&line.out, "remedy",
+	    explain_say(lang, "mend the configuration; notifyd --check says the same",
+		"設定を修正してください。notifyd --check でも同じ内容を確認できます"));
 	end_line(&line, tell, arg);
-	(void)snprintf(text, sizeof(text), "account %.60s failed at config", name ? name : "");
-	put_result(false, false, name ? text : "the test failed at config", tell, arg);
+	if (name)
+		(void)snprintf(text, sizeof(text),
+		    explain_say(
+			lang, "account %.60s failed at config", "アカウント %.60s は config の段階で失敗しました"),
+		    name);
+	put_result(false, false,
+	    name ? text : explain_say(lang, "the test failed at config", "テストは config の段階で失敗しました"), tell,
+	    arg);
 	nd_buf_done(&all);
 }
 
@@ -344,7 +358,7 @@ probe_account(const struct conf *conf, const char *name, struct nd_why *why)
 }
 
 static const char *
-auth_words(const struct conf_account *conf)
+auth_words(const struct conf_account *conf, enum explain_lang lang)
 {
 	static const char *const grants[CONF_GRANT_COUNT] = {
 		[CONF_CLIENT_CREDENTIALS] = "oauth2 (client_credentials)",
@@ -356,23 +370,28 @@ auth_words(const struct conf_account *conf)
 	};
 
 	return conf->auth == CONF_OAUTH2     ? grants[conf->grant]
-	       : conf->auth == CONF_PASSWORD ? "a password"
-					     : "no sign-in";
+	       : conf->auth == CONF_PASSWORD ? explain_say(lang, "a password", "パスワード認証")
+					     : explain_say(lang, "no sign-in", "認証なし");
 }
 
 static void
 begin(void *arg)
 {
 	static const char *const securities[] = {
-		[CONF_STARTTLS] = "starttls", [CONF_TLS] = "tls", [CONF_PLAIN] = "no TLS"
+		[CONF_STARTTLS] = "starttls", [CONF_TLS] = "tls", [CONF_PLAIN] = NULL
 	};
 	struct probe *probe = arg;
 	const struct conf_account *conf = probe->conf;
+	const enum explain_lang lang = probe->lang;
+	const char *security;
 
 	if (probe->over)
 		return;
-	probe_pass(probe, PROBE_SECRET, "%s, %s port %d (%s), %s as %s", conf_provider_name(conf->provider), conf->host,
-	    (int)conf->port, securities[conf->security], auth_words(conf), conf->user);
+	security = securities[conf->security];
+	probe_pass(probe, PROBE_SECRET,
+	    explain_say(lang, "%s, %s port %d (%s), %s as %s", "%s、%s ポート %d (%s)、%s、ユーザー %s"),
+	    conf_provider_name(conf->provider), conf->host, (int)conf->port,
+	    security ? security : explain_say(lang, "no TLS", "TLS なし"), auth_words(conf, lang), conf->user);
 	probe_secret(probe);
 }
 

@@ -48,7 +48,7 @@ struct probe_wish {
 	const struct conf_account *conf; /* in it */
 	enum probe_send send;
 	const char *to;         /* NULL: the account's own mailbox */
-	enum explain_lang lang; /* of causes and remedies */
+	enum explain_lang lang; /* of all but the words of failures */
 	probe_line *line;
 	probe_over *over;
 	void *arg;
@@ -117,7 +117,8 @@ struct probe_fault {
 void probe_fail(struct probe *probe, const struct probe_fault *fault);
 void probe_succeed(struct probe *probe, bool proved, const char *format, ...) ND_PRINTF(3, 4);
 /* What cannot even begin: the configuration's faults as a test that failed. */
-void probe_misconfigured(const struct conf_faults *faults, const char *name, probe_line *tell, void *arg);
+void probe_misconfigured(
+    const struct conf_faults *faults, const char *name, enum explain_lang lang, probe_line *tell, void *arg);
 /* The configuration's account of that name, or its only one (name NULL); NULL: why. */
 const struct conf_account *probe_account(const struct conf *conf, const char *name, struct nd_why *why);
 
@@ -125,6 +126,7 @@ const struct conf_account *probe_account(const struct conf *conf, const char *na
 void probe_secret(struct probe *probe); /* and all that follows */
 
 /* probe_smtp.c */
+const char *probe_inspected(const struct probe *probe); /* words that stand before the file of an authority */
 /* The file of an authority that somebody added to this host, and that speaks for a public provider; "" none. own: the settings name authorities. */
 void probe_inspection(
     const struct conf_account *conf, const struct tls_chain *chain, bool own, char *path, size_t size);

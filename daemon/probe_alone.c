@@ -59,23 +59,23 @@ tear_down(struct app *app)
 }
 
 static void
-refuse(struct app *app, const struct nd_why *why)
+refuse(struct app *app, enum explain_lang lang, const struct nd_why *why)
 {
 	struct conf_fault fault = { .file = "notifyd.conf", .why = *why };
 	const struct conf_faults faults = { &fault, 1, 1 };
 
-	probe_misconfigured(&faults, app->options.probe, print, NULL);
+	probe_misconfigured(&faults, app->options.probe, lang, print, NULL);
 }
 
 static enum nd_err
-read_conf(struct app *app)
+read_conf(struct app *app, enum explain_lang lang)
 {
 	struct conf_faults faults = { 0 };
 	struct nd_buf texts;
 	enum nd_err err = settings_read(&app->options, NULL, app->conf, &texts, &faults);
 
 	if (err != ND_OK)
-		probe_misconfigured(&faults, app->options.probe, print, NULL);
+		probe_misconfigured(&faults, app->options.probe, lang, print, NULL);
 	nd_buf_done(&texts);
 	conf_faults_done(&faults);
 	return err;
@@ -88,15 +88,15 @@ probe_alone(struct app *app)
 	struct nd_why why;
 
 	app->exit_code = EX_CONFIG;
-	if (read_conf(app) != ND_OK)
+	wish.lang = explain_lang_here(getenv); /* NOLINT(concurrency-mt-unsafe): before there are threads */
+	if (read_conf(app, wish.lang) != ND_OK)
 		return app->exit_code;
 	wish.held = app->conf;
 	wish.conf = probe_account(app->conf, app->options.probe, &why);
 	wish.send = app->options.no_send ? PROBE_SEND_NO : PROBE_SEND_AUTO;
 	wish.to = app->options.to;
-	wish.lang = explain_lang_here(getenv); /* NOLINT(concurrency-mt-unsafe): before there are threads */
 	if (!wish.conf) {
-		refuse(app, &why);
+		refuse(app, wish.lang, &why);
 		return app->exit_code;
 	}
 	build(app);

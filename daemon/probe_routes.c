@@ -208,7 +208,8 @@ answer_faults(struct http_request *request, const struct conf_faults *faults)
 	struct nd_buf lines;
 
 	nd_buf_init(&lines, PENDING_MAX);
-	probe_misconfigured(faults, http_request_query(request, "account"), gather, &lines);
+	probe_misconfigured(faults, http_request_query(request, "account"),
+	    explain_lang_of(http_request_header(request, "Accept-Language")), gather, &lines);
 	http_server_reply(request, 200, "application/x-ndjson", nd_buf_text(&lines), lines.len, NULL);
 	nd_buf_done(&lines);
 }

@@ -94,18 +94,28 @@ probe_inspection(const struct conf_account *conf, const struct tls_chain *chain,
 		(void)tls_chain_local(chain, folders[i], path, size);
 }
 
+const char *
+probe_inspected(const struct probe *probe)
+{
+	return explain_say(probe->lang, "; TLS is inspected on the way, by leave of ",
+	    "。経路上で TLS が検査されています。次の認証局によるものです: ");
+}
+
 static void
 pass_certificate(struct probe *probe, enum probe_step next)
 {
 	const char *issuer = probe->chain.count > 0 ? probe->chain.cert[0].issuer : NULL;
 	const struct conf_account *conf = probe->conf;
+	const enum explain_lang lang = probe->lang;
 	char path[512];
 
 	probe_inspection(conf, &probe->chain, conf->ca_file[0] != '\0' || conf->ca_dir[0] != '\0', path, sizeof(path));
 	probe->inspected = path[0] != '\0';
-	probe_pass(probe, next, "%s, %s for %s%s%s%s%s", smtp_link_tls(probe->link),
-	    probe->chain.pinned ? "pinned" : "trusted", probe->link_conf.tls_name, issuer ? "; issuer is " : "",
-	    issuer ? issuer : "", probe->inspected ? ": TLS is inspected on the way, by leave of " : "", path);
+	probe_pass(probe, next, "%s, %s%s%s%s%s%s", smtp_link_tls(probe->link),
+	    probe->chain.pinned ? explain_say(lang, "pinned for ", "ピン留めした証明書: ")
+				: explain_say(lang, "trusted for ", "信頼された証明書: "),
+	    probe->link_conf.tls_name, issuer ? explain_say(lang, "; issuer is ", "。発行者は ") : "",
+	    issuer ? issuer : "", probe->inspected ? probe_inspected(probe) : "", path);
 }
 
 static void
@@ -113,28 +123,42 @@ pass_ehlo(struct probe *probe, enum probe_step next)
 {
 	const struct smtp_caps *caps = smtp_proto_caps(smtp_link_proto(probe->link));
 
-	probe_pass(probe, next, "offers %s%s%s%s%s%s", caps->auth[0] ? "AUTH " : "no AUTH", caps->auth,
+	probe_pass(probe, next, explain_say(probe->lang, "offers %s%s%s%s%s%s", "利用可能: %s%s%s%s%s%s"),
+	    caps->auth[0] ? "AUTH " : explain_say(probe->lang, "no AUTH", "AUTH なし"), caps->auth,
 	    caps->pipelining ? ", PIPELINING" : "", caps->chunking ? ", CHUNKING" : "",
 	    caps->eightbitmime ? ", 8BITMIME" : "", caps->smtputf8 ? ", SMTPUTF8" : "");
 }
 
 static void
+pass_recipient(struct probe *probe, enum probe_step next)
+{
+	const struct smtp_reply *reply = &probe->result.reply;
+
+	probe_pass(probe, next,
+	    explain_say(probe->lang, "%s is taken: %d %s %.300s", "宛先 %s が受け付けられました: %d %s %.300s"),
+	    probe->rcpt, reply->code, reply->enhanced, reply->text);
+}
+
+static void
 pass(struct probe *probe, enum probe_step next)
 {
+	const enum explain_lang lang = probe->lang;
+
 	switch (probe->step) {
 	case PROBE_DNS:
-		probe_pass(probe, next, "%s has addresses",
+		probe_pass(probe, next, explain_say(lang, "%s has addresses", "%s のアドレスが見つかりました"),
 		    probe->link_conf.proxy.kind != PROXY_TALK_NONE ? probe->link_conf.proxy.host
 								   : probe->link_conf.host);
 		break;
 	case PROBE_TCP:
-		probe_pass(probe, next, "connected to %s", smtp_link_relay(probe->link));
+		probe_pass(probe, next, explain_say(lang, "connected to %s", "%s に接続しました"),
+		    smtp_link_relay(probe->link));
 		break;
 	case PROBE_GREETING:
-		probe_pass(probe, next, "the server is ready");
+		probe_pass(probe, next, explain_say(lang, "the server is ready", "サーバーの準備ができています"));
 		break;
 	case PROBE_STARTTLS:
-		probe_pass(probe, next, "offered and taken");
+		probe_pass(probe, next, explain_say(lang, "offered and taken", "提供されており、開始しました"));
 		break;
 	case PROBE_CERTIFICATE:
 		pass_certificate(probe, next);
@@ -143,14 +167,16 @@ pass(struct probe *probe, enum probe_step next)
 		pass_ehlo(probe, next);
 		break;
 	case PROBE_AUTH:
-		probe_pass(probe, next, "signed in as %s", probe->conf->user);
+		probe_pass(probe, next, explain_say(lang, "signed in as %s", "%s としてサインインしました"),
+		    probe->conf->user);
 		break;
 	case PROBE_MAIL:
-		probe_pass(probe, next, "%s is taken as the sender", probe->conf->envelope_from);
+		probe_pass(probe, next,
+		    explain_say(lang, "%s is taken as the sender", "送信者 %s が受け付けられました"),
+		    probe->conf->envelope_from);
 		break;
 	case PROBE_RCPT:
-		probe_pass(probe, next, "%s is taken: %d %s %.300s", probe->rcpt, probe->result.reply.code,
-		    probe->result.reply.enhanced, probe->result.reply.text);
+		pass_recipient(probe, next);
 		break;
 	case PROBE_CONFIG:
 	case PROBE_SECRET:
@@ -265,27 +291,35 @@ finish_mail(struct probe *probe)
 {
 	const struct smtp_reply *reply = &probe->last;
 
-	probe_pass(probe, PROBE_STEPS, "accepted by %s: %d %s %.300s", smtp_link_relay(probe->link), reply->code,
-	    reply->enhanced, reply->text);
-	probe_succeed(probe, true, "account %s works: a message to %s was accepted by %s", probe->conf->name,
-	    probe->rcpt, probe->conf->host);
+	probe_pass(probe, PROBE_STEPS,
+	    explain_say(probe->lang, "accepted by %s: %d %s %.300s", "%s が受け付けました: %d %s %.300s"),
+	    smtp_link_relay(probe->link), reply->code, reply->enhanced, reply->text);
+	probe_succeed(probe, true,
+	    explain_say(probe->lang, "account %s works: a message to %s was accepted by %s",
+		"アカウント %s は使用できます。%s 宛てのメールを %s が受け付けました"),
+	    probe->conf->name, probe->rcpt, probe->conf->host);
 }
 
 static void
 finish_trial(struct probe *probe)
 {
-	const struct smtp_reply *reply = &probe->result.reply;
+	const enum explain_lang lang = probe->lang;
 
-	probe_pass(
-	    probe, PROBE_STEPS, "%s is taken: %d %s %.300s", probe->rcpt, reply->code, reply->enhanced, reply->text);
+	pass_recipient(probe, PROBE_STEPS);
 	if (judges_late(probe->conf))
 		probe_succeed(probe, false,
-		    "NOT PROVED: all is well so far, but this provider looks at permission, From and quota only when a "
-		    "message "
-		    "is sent; run the test with a message");
+		    explain_say(lang,
+			"NOT PROVED: all is well so far, but this provider looks at permission, From and quota only "
+			"when a message is sent; run the test with a message",
+			"未確認 (NOT PROVED): "
+			"ここまでは問題ありません。ただしこのプロバイダーは、権限、From、送信上限をメールの送信時に"
+			"初めて確認します。メールを送信するテストを実行してください"));
 	else
 		probe_succeed(probe, true,
-		    "account %s works: signed in, and sender and recipient were taken; no message was sent",
+		    explain_say(lang,
+			"account %s works: signed in, and sender and recipient were taken; no message was sent",
+			"アカウント %s "
+			"は使用できます。サインインでき、送信者と宛先が受け付けられました。メールは送信していません"),
 		    probe->conf->name);
 }
 
@@ -315,7 +349,9 @@ on_gone(void *owner, struct smtp_link *link, const struct smtp_fault *fault)
 
 	(void)link;
 	if (probe->taken && probe->login_only) {
-		probe_succeed(probe, true, "%s took the password", probe->conf->host);
+		probe_succeed(probe, true,
+		    explain_say(probe->lang, "%s took the password", "%s がパスワードを受け付けました"),
+		    probe->conf->host);
 		return;
 	}
 	if (probe->taken) {

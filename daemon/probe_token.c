@@ -29,7 +29,7 @@ look(struct probe *probe)
 		return;
 	}
 	nd_buf_init(&words, 4096);
-	claims_write(&probe->claims, now, probe->fresh, &words);
+	claims_write(&probe->claims, now, probe->fresh, probe->lang, &words);
 	probe_pass(probe, PROBE_DNS, "%s", nd_buf_text(&words));
 	nd_buf_done(&words);
 	probe_connect(probe);
@@ -40,15 +40,22 @@ look(struct probe *probe)
 static void
 got(struct probe *probe, nd_ms life)
 {
-	char skew[96] = "", span[ND_STAMP_SIZE];
+	const enum explain_lang lang = probe->lang;
+	char skew[160] = "", span[ND_STAMP_SIZE];
 	const long by = probe->skew < 0 ? -probe->skew : probe->skew;
 
 	if (probe->skew_known && by > SKEW_TOLD)
-		(void)snprintf(skew, sizeof(skew), "; this host's clock is %s %s the endpoint's",
-		    nd_stamp_span(by * ND_SEC(1), span), probe->skew < 0 ? "behind" : "ahead of");
-	probe_pass(probe, PROBE_CLAIMS, "an access token, good for %lld s%s%s%s%s", (long long)(life / ND_SEC(1)),
-	    probe->next_secret ? ", by client_secret_next" : "", skew,
-	    probe->token_by[0] != '\0' ? "; TLS is inspected on the way, by leave of " : "", probe->token_by);
+		(void)snprintf(skew, sizeof(skew),
+		    explain_say(lang, "; this host's clock is %s %s the endpoint's",
+			"。このホストの時計はトークンエンドポイントより %s %sいます"),
+		    nd_stamp_span(by * ND_SEC(1), span),
+		    probe->skew < 0 ? explain_say(lang, "behind", "遅れて") : explain_say(lang, "ahead of", "進んで"));
+	probe_pass(probe, PROBE_CLAIMS,
+	    explain_say(lang, "an access token, good for %lld s%s%s%s%s",
+		"アクセストークンを取得しました (有効期間 %lld 秒)%s%s%s%s"),
+	    (long long)(life / ND_SEC(1)),
+	    probe->next_secret ? explain_say(lang, ", by client_secret_next", "。client_secret_next を使用") : "", skew,
+	    probe->token_by[0] != '\0' ? probe_inspected(probe) : "", probe->token_by);
 	look(probe);
 }
 
@@ -188,13 +195,19 @@ borrow(struct probe *probe)
 /* -- the secret -- */
 
 static const char *
-proof_words(const struct conf_account *conf)
+proof_words(const struct conf_account *conf, enum explain_lang lang)
 {
-	return conf->grant == CONF_JWT_BEARER    ? "an assertion, signed with the service account's key"
-	       : conf->assertion_file[0] != '\0' ? "the token in assertion_file"
-	       : conf->certificate[0] != '\0'    ? "an assertion, signed with the certificate's key"
-	       : conf->client_secret[0] != '\0'  ? conf->client_secret
-						 : "no secret is needed: a public client";
+	if (conf->grant == CONF_JWT_BEARER)
+		return explain_say(lang, "an assertion, signed with the service account's key",
+		    "サービスアカウントの鍵で署名したアサーション");
+	if (conf->assertion_file[0] != '\0')
+		return explain_say(lang, "the token in assertion_file", "assertion_file のトークン");
+	if (conf->certificate[0] != '\0')
+		return explain_say(
+		    lang, "an assertion, signed with the certificate's key", "証明書の鍵で署名したアサーション");
+	return conf->client_secret[0] != '\0' ? conf->client_secret
+					      : explain_say(lang, "no secret is needed: a public client",
+						    "シークレットは不要です (パブリッククライアント)");
 }
 
 /* A command's arguments are nobody's business. */
@@ -203,7 +216,8 @@ tell_read(struct probe *probe, enum probe_step next, const char *words)
 {
 	const bool command = strncmp(words, "command:", 8) == 0;
 
-	probe_pass(probe, next, "read: %.*s", (int)(command ? strcspn(words, " ") : strlen(words)), words);
+	probe_pass(probe, next, explain_say(probe->lang, "read: %.*s", "読み取りました: %.*s"),
+	    (int)(command ? strcspn(words, " ") : strlen(words)), words);
 }
 
 static void
@@ -218,7 +232,8 @@ proved(void *arg, const struct app_proof *proof, const struct nd_why *why)
 		return;
 	}
 	if (!probe->again)
-		tell_read(probe, PROBE_TOKEN, proof->next ? probe->conf->client_secret_next : proof_words(probe->conf));
+		tell_read(probe, PROBE_TOKEN,
+		    proof->next ? probe->conf->client_secret_next : proof_words(probe->conf, probe->lang));
 	ask(probe, proof);
 }
 
@@ -255,7 +270,8 @@ probe_secret(struct probe *probe)
 		probe_connect(probe);
 	} else if (probe->login_only) {
 		proof_clean_password(conf, &probe->password);
-		probe_pass(probe, PROBE_DNS, "the one that was handed over");
+		probe_pass(probe, PROBE_DNS,
+		    explain_say(probe->lang, "the one that was handed over", "渡されたものを使用します"));
 		probe_connect(probe);
 	} else if (conf->auth == CONF_PASSWORD) {
 		probe->waiting++;

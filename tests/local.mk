@@ -68,6 +68,7 @@ UNIT_TESTS = \
 	%D%/unit/test_mime \
 	%D%/unit/test_mime_notice \
 	%D%/unit/test_mime_plain \
+	%D%/unit/test_mime_seven \
 	%D%/unit/test_mime_words \
 	%D%/unit/test_oauth \
 	%D%/unit/test_pool \
@@ -231,6 +232,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz/fuzz_oauth \
 	%D%/fuzz/fuzz_proxy \
 	%D%/fuzz/fuzz_request \
+	%D%/fuzz/fuzz_seven \
 	%D%/fuzz/fuzz_smtp \
 	%D%/fuzz/fuzz_text
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -254,6 +256,8 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_fuzz_proxy_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_request_SOURCES = %D%/fuzz/fuzz_request.c
 %C%_fuzz_fuzz_request_LDADD = libio.a libcore.a libcommon.a $(IO_LIBS) $(YAJL_LIBS) $(IDN2_LIBS)
+%C%_fuzz_fuzz_seven_SOURCES = %D%/fuzz/fuzz_seven.c
+%C%_fuzz_fuzz_seven_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_smtp_SOURCES = %D%/fuzz/fuzz_smtp.c
 %C%_fuzz_fuzz_smtp_LDADD = libcore.a libcommon.a $(YAJL_LIBS) $(IDN2_LIBS)
 %C%_fuzz_fuzz_text_SOURCES = %D%/fuzz/fuzz_text.c
@@ -269,6 +273,7 @@ if FUZZERS
 %C%_fuzz_fuzz_oauth_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+%C%_fuzz_fuzz_seven_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_smtp_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 %C%_fuzz_fuzz_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
 else
@@ -282,6 +287,7 @@ else
 %C%_fuzz_fuzz_oauth_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_proxy_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_request_SOURCES += %D%/fuzz/main.c
+%C%_fuzz_fuzz_seven_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_smtp_SOURCES += %D%/fuzz/main.c
 %C%_fuzz_fuzz_text_SOURCES += %D%/fuzz/main.c
 TESTS += %D%/fuzz/replay.sh

@@ -106,20 +106,20 @@ static const struct { const char *audience, *name; } other_services[] = {
 	{ "vault.azure.net", "Azure Key Vault" },
 };
 /* Rights that nobody needs in order to send, and what they let somebody do who got hold of the token. */
-static const struct { const char *pattern, *words; } broad[] = {
-	{ "Directory.*", "read your directory" },
-	{ "User.Read*All", "read all users" },
-	{ "Group.Read*All", "read all groups" },
-	{ "Mail.Read*", "read mail" },
-	{ "full_access_as_app", "read and change all mailboxes" },
-	{ "EWS.AccessAsUser.All", "use the mailbox in every way" },
-	{ "IMAP.AccessAs*", "read mail by IMAP" },
-	{ "POP.AccessAs*", "read mail by POP" },
-	{ "Exchange.ManageAsApp", "administer Exchange" },
-	{ "Application.ReadWrite*", "change applications" },
-	{ "RoleManagement.ReadWrite*", "give rights" },
-	{ "Files.Read*", "read files" },
-	{ "Sites.*", "read sites" },
+static const struct { const char *pattern, *words, *ja; } broad[] = {
+	{ "Directory.*", "read your directory", "ディレクトリの読み取り" },
+	{ "User.Read*All", "read all users", "すべてのユーザーの読み取り" },
+	{ "Group.Read*All", "read all groups", "すべてのグループの読み取り" },
+	{ "Mail.Read*", "read mail", "メールの読み取り" },
+	{ "full_access_as_app", "read and change all mailboxes", "すべてのメールボックスの読み取りと変更" },
+	{ "EWS.AccessAsUser.All", "use the mailbox in every way", "メールボックスのあらゆる操作" },
+	{ "IMAP.AccessAs*", "read mail by IMAP", "IMAP によるメールの読み取り" },
+	{ "POP.AccessAs*", "read mail by POP", "POP によるメールの読み取り" },
+	{ "Exchange.ManageAsApp", "administer Exchange", "Exchange の管理" },
+	{ "Application.ReadWrite*", "change applications", "アプリケーションの変更" },
+	{ "RoleManagement.ReadWrite*", "give rights", "権限の付与" },
+	{ "Files.Read*", "read files", "ファイルの読み取り" },
+	{ "Sites.*", "read sites", "サイトの読み取り" },
 };
 /* clang-format on */
 
@@ -204,12 +204,14 @@ add_fact(struct nd_buf *out, size_t start, const char *name, const char *value)
 }
 
 static void
-add_broad(const char *rights, struct nd_buf *out)
+add_broad(const char *rights, enum explain_lang lang, struct nd_buf *out)
 {
 	for (size_t i = 0; i < ROWS(broad); i++)
 		if (has_right(rights, broad[i].pattern))
-			(void)nd_buf_addf(out, "; this token can also %s (%s): take that right away", broad[i].words,
-			    broad[i].pattern);
+			(void)nd_buf_addf(out,
+			    explain_say(lang, "; this token can also %s (%s): take that right away",
+				"。このトークンでは%sもできます (%s)。その権限を外してください"),
+			    explain_say(lang, broad[i].words, broad[i].ja), broad[i].pattern);
 }
 
 bool
@@ -234,40 +236,45 @@ claims_ahead(const struct claims *claims, nd_unix now)
 }
 
 static void
-add_clock(nd_ms ahead, struct nd_buf *out)
+add_clock(nd_ms ahead, enum explain_lang lang, struct nd_buf *out)
 {
 	char span[ND_STAMP_SIZE];
 
 	if (ahead != 0)
-		(void)nd_buf_addf(out, "; this host's clock is about %s %s",
-		    nd_stamp_span(ahead < 0 ? -ahead : ahead, span), ahead < 0 ? "behind" : "ahead");
+		(void)nd_buf_addf(out,
+		    explain_say(lang, "; this host's clock is about %s %s", "。このホストの時計は約 %s %sいます"),
+		    nd_stamp_span(ahead < 0 ? -ahead : ahead, span),
+		    ahead < 0 ? explain_say(lang, "behind", "遅れて") : explain_say(lang, "ahead", "進んで"));
 }
 
 void
-claims_write(const struct claims *claims, nd_unix now, bool fresh, struct nd_buf *out)
+claims_write(const struct claims *claims, nd_unix now, bool fresh, enum explain_lang lang, struct nd_buf *out)
 {
 	const size_t start = out->len;
 	char span[ND_STAMP_SIZE];
 
 	if (!claims->jwt) {
-		(void)nd_buf_adds(out, "the token is opaque: it cannot be looked into");
+		(void)nd_buf_adds(out, explain_say(lang, "the token is opaque: it cannot be looked into",
+					   "不透明なトークンのため、中身は確認できません"));
 		return;
 	}
-	add_fact(out, start, "for", claims->audience);
-	add_fact(out, start, "tenant", claims->tenant);
-	add_fact(out, start, "application", claims->app);
-	add_fact(out, start, "object id", claims->object);
-	add_fact(out, start, "user", claims->user);
-	add_fact(out, start, "roles", claims->roles);
-	add_fact(out, start, "scopes", claims->scopes);
+	add_fact(out, start, explain_say(lang, "for", "対象"), claims->audience);
+	add_fact(out, start, explain_say(lang, "tenant", "テナント"), claims->tenant);
+	add_fact(out, start, explain_say(lang, "application", "アプリケーション"), claims->app);
+	add_fact(out, start, explain_say(lang, "object id", "オブジェクト ID"), claims->object);
+	add_fact(out, start, explain_say(lang, "user", "ユーザー"), claims->user);
+	add_fact(out, start, explain_say(lang, "roles", "ロール"), claims->roles);
+	add_fact(out, start, explain_say(lang, "scopes", "スコープ"), claims->scopes);
 	if (claims->expires > now)
-		add_fact(out, start, "good for", nd_stamp_span(claims->expires - now, span));
+		add_fact(
+		    out, start, explain_say(lang, "good for", "残り時間"), nd_stamp_span(claims->expires - now, span));
 	if (out->len == start)
-		(void)nd_buf_adds(out, "the token says nothing about itself");
-	add_broad(claims->roles, out);
-	add_broad(claims->scopes, out);
+		(void)nd_buf_adds(out, explain_say(lang, "the token says nothing about itself",
+					   "トークンには自身についての記載がありません"));
+	add_broad(claims->roles, lang, out);
+	add_broad(claims->scopes, lang, out);
 	if (fresh)
-		add_clock(claims_ahead(claims, now), out);
+		add_clock(claims_ahead(claims, now), lang, out);
 }
 
 /* -- before the server is asked -- */

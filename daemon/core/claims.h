@@ -29,7 +29,7 @@ void claims_read(const struct nd_secret *token, struct claims *out);
 
 /* For people: what it is for, who it is of, what it allows, and more than it needs to. now: the wall clock; fresh: it was issued just now, so its
  * times tell how this host's clock goes. */
-void claims_write(const struct claims *claims, nd_unix now, bool fresh, struct nd_buf *out);
+void claims_write(const struct claims *claims, nd_unix now, bool fresh, enum explain_lang lang, struct nd_buf *out);
 bool claims_broad(const struct claims *claims); /* it allows more than sending */
 /* How far this host's clock is ahead of the issuer's, as far as a fresh token can tell; 0: not noticeably. */
 nd_ms claims_ahead(const struct claims *claims, nd_unix now);

@@ -7,6 +7,7 @@
 #define ND_CORE_DOCTOR_H
 
 #include "common/err.h"
+#include "common/explain.h"
 #include "daemon/core/conf.h"
 
 #include <stdbool.h>
@@ -15,15 +16,16 @@
 enum doctor_level { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
 
 struct doctor_finding {
-	const char *check; /* "resolver" */
+	enum explain_lang lang; /* of the words; given */
+	const char *check;      /* "resolver" */
 	enum doctor_level level;
-	char detail[640], remedy[400];
+	char detail[900], remedy[1000];
 };
 const char *doctor_level_name(enum doctor_level level);
 
 /* A server that must be reachable; each is named once, for the first account that needs it. */
 struct doctor_target {
-	const char *what; /* "the server", "the token endpoint", "the proxy" */
+	const char *what, *ja; /* "the server", "the token endpoint", "the proxy" */
 	const char *account;
 	char host[256];
 	uint16_t port;

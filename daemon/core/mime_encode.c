@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ROW 76        /* RFC 2045 6.7, 6.8: no encoded line is longer */
-#define ROW_OCTETS 57 /* this many octets fill a row of base64 */
+#define LINE_FULL 900 /* there is no need to wait until it has 998 */
 
 /* Walks over the lines of all pieces, whatever ends them. */
 struct cursor {
@@ -170,6 +170,7 @@ struct row {
 	struct nd_buf *out; /* NULL: only counted */
 	size_t *size;
 	size_t used;
+	bool guarded; /* no boundary may come out */
 	char octets[ROW + 2];
 };
 
@@ -195,7 +196,7 @@ put(struct row *row, unsigned char c, bool plain, size_t widest)
 
 	if (row->used + (plain ? 1 : 3) > widest)
 		end_row(row, "=\r\n");
-	if (plain) {
+	if (plain && !(row->guarded && row->used == 0 && c == '-')) {
 		row->octets[row->used++] = (char)c;
 	} else {
 		row->octets[row->used++] = '=';
@@ -205,12 +206,12 @@ put(struct row *row, unsigned char c, bool plain, size_t widest)
 }
 
 static void
-quote_line(struct nd_buf *out, const char *line, size_t len, size_t *size)
+quote_line(struct nd_buf *out, const char *line, size_t len, bool guarded, size_t *size)
 {
-	struct row row = { .out = out, .size = size, .used = 0 };
+	struct row row = { .out = out, .size = size, .guarded = guarded };
 	const unsigned char *p = (const unsigned char *)line, *last = p + (len > 0 ? len - 1 : 0);
 
-	if (len > 1 && fragile(line, len))
+	if (len > 1 && (fragile(line, len) || (guarded && *p == '-')))
 		put(&row, *p++, false, ROW - 1);
 	for (; p < last; p++) {
 		for (; last - p > 8 && row.used + 8 < ROW && eight_free((const char *)p); p += 8) {
@@ -233,43 +234,44 @@ quoted(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
 	size_t len, size = 0;
 
 	while (next_line(&cursor, &line, &len) && (out == NULL || !out->failed))
-		quote_line(out, line, len, &size);
+		quote_line(out, line, len, false, &size);
 	return size;
 }
 
-/* Gathers octets until they fill a row of base64. */
-struct rows {
-	struct nd_buf *out;
-	char octets[ROW_OCTETS];
-	size_t used;
-};
+void
+mime_encode_line(struct nd_buf *out, const char *line, size_t len)
+{
+	size_t size = 0;
 
-static void
-flush_row(struct rows *rows)
+	quote_line(out, line, len, true, &size);
+}
+
+void
+mime_encode_rows_end(struct mime_encode_rows *rows, struct nd_buf *out)
 {
 	if (rows->used == 0)
 		return;
-	nd_str_base64(rows->out, rows->octets, rows->used);
-	nd_buf_adds(rows->out, "\r\n");
-	nd_buf_pass(rows->out, 0);
+	nd_str_base64(out, rows->octets, rows->used);
+	nd_buf_adds(out, "\r\n");
+	nd_buf_pass(out, 0);
 	rows->used = 0;
 }
 
-static void
-gather(struct rows *rows, const char *octets, size_t len)
+void
+mime_encode_rows_add(struct mime_encode_rows *rows, struct nd_buf *out, const char *octets, size_t len)
 {
 	size_t n;
 
 	while (len > 0) {
-		n = ROW_OCTETS - rows->used;
+		n = MIME_ENCODE_ROW - rows->used;
 		if (n > len)
 			n = len;
 		memcpy(rows->octets + rows->used, octets, n);
 		rows->used += n;
 		octets += n;
 		len -= n;
-		if (rows->used == ROW_OCTETS)
-			flush_row(rows);
+		if (rows->used == MIME_ENCODE_ROW)
+			mime_encode_rows_end(rows, out);
 	}
 }
 
@@ -277,16 +279,16 @@ static void
 based(struct nd_buf *out, const struct mime_piece *pieces, unsigned count)
 {
 	struct cursor cursor = start(pieces, count);
-	struct rows rows = { .out = out };
+	struct mime_encode_rows rows = { .used = 0 };
 	const char *line;
 	size_t len;
 
 	nd_buf_adds(out, "Content-Transfer-Encoding: base64\r\n\r\n");
 	while (next_line(&cursor, &line, &len) && !out->failed) {
-		gather(&rows, line, len);
-		gather(&rows, "\r\n", 2);
+		mime_encode_rows_add(&rows, out, line, len);
+		mime_encode_rows_add(&rows, out, "\r\n", 2);
 	}
-	flush_row(&rows);
+	mime_encode_rows_end(&rows, out);
 }
 
 static size_t
@@ -323,6 +325,42 @@ mime_encode_text(struct nd_buf *out, const struct mime_piece *pieces, unsigned c
 	} else {
 		based(out, pieces, count);
 	}
+}
+
+void
+mime_encode_mend(struct nd_buf *out, const char *line, size_t len)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		const unsigned char c = (unsigned char)line[i];
+
+		if (c <= 0x7f) {
+			(void)nd_buf_addc(out, line[i]);
+			column++;
+			continue;
+		}
+		if (column > ROW - 4) {
+			(void)nd_buf_adds(out, "=\r\n");
+			column = 0;
+		}
+		(void)nd_buf_addf(out, "=%02X", c);
+		column += 3;
+		if (column + len - i > LINE_FULL) {
+			(void)nd_buf_adds(out, "=\r\n");
+			column = 0;
+		}
+	}
+}
+
+void
+mime_encode_without(struct nd_buf *out, const char *octets, size_t len, const char *instead)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)octets[i] <= 0x7f)
+			(void)nd_buf_addc(out, octets[i]);
+		else
+			(void)nd_buf_adds(out, instead);
 }
 
 static bool

@@ -50,6 +50,7 @@ struct sched_job {
 	bool limited_rcpts;            /* each of them is counted too */
 	char tls[SCHED_TLS];           /* the driver's: how its last mail travelled; "" in clear */
 	bool plain;                    /* the driver's: its header went without UTF-8 the last time */
+	bool seven;                    /* the driver's: its body went in seven bits, if it had more */
 	uint64_t octets;               /* the driver's: of its message, as it went the last time */
 	char sha256[65];               /* the driver's: of the same; "" not known */
 	char *transcript;              /* the driver's: of the outcome that is to be stored; owned, NULL none */

@@ -16,15 +16,27 @@ refuse(struct smtp_reply *refusal, int code, const char *enhanced, const struct 
 	smtp_reply_clean(refusal->text, sizeof(refusal->text), nd_buf_text(text), text->len);
 }
 
-void
-smtp_check_refuse(const char *words, struct smtp_reply *refusal)
+static void
+refuse_for(const char *words, int code, const char *enhanced, struct smtp_reply *refusal)
 {
 	struct nd_buf text;
 
 	nd_buf_init(&text, SMTP_REPLY_TEXT);
 	(void)nd_buf_addf(&text, "notifyd did not ask: %s", words);
-	refuse(refusal, 552, "5.3.4", &text);
+	refuse(refusal, code, enhanced, &text);
 	nd_buf_done(&text);
+}
+
+void
+smtp_check_refuse(const char *words, struct smtp_reply *refusal)
+{
+	refuse_for(words, 552, "5.3.4", refusal);
+}
+
+void
+smtp_check_refuse_eight(const char *words, struct smtp_reply *refusal)
+{
+	refuse_for(words, 554, "5.6.3", refusal);
 }
 
 static bool

@@ -14,8 +14,10 @@ bool smtp_check_mail(
 /* The last guard of the command line: nothing that ends it, or the path in it, and nothing that needs SMTPUTF8 without it. */
 bool smtp_check_address(
     const char *address, const struct smtp_caps *caps, const char *host, struct smtp_reply *refusal);
-/* No mail for this server can be made of it; `words` say why. */
+/* No mail for this server can be made of it; `words` say why: it is too large. */
 void smtp_check_refuse(const char *words, struct smtp_reply *refusal);
+/* The same: it would have to be converted. */
+void smtp_check_refuse_eight(const char *words, struct smtp_reply *refusal);
 bool smtp_check_needs_utf8(const struct smtp_mail *mail);
 /* Did the server, by its answer to MAIL, only tell that it had given up the idle session? */
 bool smtp_check_timeout(const struct smtp_reply *reply);

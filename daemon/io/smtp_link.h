@@ -35,6 +35,9 @@ struct smtp_link_mail {
 	int fd;           /* -1, or the rest from this file; the link closes it */
 	uint64_t skip; /* octets at the start of the file that stand in `head` already; mail.size does not count them */
 	struct seal *seal; /* of a file that is sealed, else NULL; the link frees it */
+	/* NULL, or the rest comes from here, in pieces as it likes; -1: why. */
+	ssize_t (*read)(void *arg, char *out, size_t len, struct nd_why *why);
+	void *read_arg;
 	void (*given)(void *arg, const char *octets,
 	    size_t
 		len); /* what leaves of the content, in order; before the outcome. NULL none; not of mails said ahead */

@@ -346,16 +346,17 @@ next_piece(struct smtp_link *link, size_t room, const char **octets, size_t *len
 		*octets = mail->head + link->at;
 		return true;
 	}
-	if (mail->fd < 0 || *len == 0) {
+	if ((mail->fd < 0 && mail->read == NULL) || *len == 0) {
 		*octets = mail->body_len > 0 ? mail->body + (link->at - mail->head_len) : "";
 		return true;
 	}
 	if (link->piece == NULL)
 		link->piece = nd_xalloc(SMTP_LINK_PIECE_MAX);
 	*octets = link->piece;
-	if (mail->seal != NULL) {
-		got = seal_read(
-		    mail->seal, mail->fd, mail->skip + link->at - mail->head_len, link->piece, *len, &link->why);
+	if (mail->seal != NULL || mail->read != NULL) {
+		got = mail->read != NULL ? mail->read(mail->read_arg, link->piece, *len, &link->why)
+					 : seal_read(mail->seal, mail->fd, mail->skip + link->at - mail->head_len,
+					       link->piece, *len, &link->why);
 		link->piece_used = SMTP_LINK_PIECE_MAX;
 		if (got > 0)
 			*len = (size_t)got;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """notifyctl doctor: what an alert needs of its host; each finding with its level, and what is not well with its cure."""
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -30,8 +31,8 @@ class Doctor(Probes):
         os.chmod(path, 0o755)
         return folder + ':/usr/bin:/bin'
 
-    def doctor(self, daemon, *more, socket=None, path='/nonexistent', under=()):
-        done = subprocess.run([*under, notifyd.NOTIFYCTL, '--socket', socket or daemon.socket, '--json', 'doctor', *more], capture_output=True,
+    def doctor(self, daemon, *more, socket=None, path='/nonexistent', under=(), notifyctl=notifyd.NOTIFYCTL):
+        done = subprocess.run([*under, notifyctl, '--socket', socket or daemon.socket, '--json', 'doctor', *more], capture_output=True,
                               text=True, timeout=120, check=False, env=dict(os.environ, LC_ALL='C.UTF-8', PATH=path))
         told = lines(done.stdout)
         for line in told:
@@ -198,6 +199,49 @@ class Doctor(Probes):
             self.assertEqual(certificate['level'], 'warn')
             self.assertIn('by leave of /usr/local/share/ca-certificates/corp.crt', certificate['detail'])
             self.assertIn('a box of this network reads the mail and its token', certificate['remedy'])
+
+    def told_in_japanese(self, text):
+        """Each finding and each cure, but the daemon's own warnings, which it logs in the same words; a failure's own words stand in brackets."""
+        ours = False
+        for line in text.splitlines():
+            found = re.match('[✓✗!] (daemon|unit|sandbox|socket|clock|fips|authorities|state|room|secret|resolver|port|certificate|account [a-z]+) +(.*)', line)
+            ours = bool(found) or (ours and line[0] not in '✓✗!') or '要修正' in line
+            if not ours:
+                continue
+            said = re.sub(r'\([^()]*[a-z]{2,} [a-z]{2,}[^()]*\)', '', found.group(2) if found else line)
+            said = re.sub('systemctl daemon-reload && systemctl restart notifyd', '', said)
+            self.assertRegex(said, '[ぁ-んァ-ヶ一-龠]', text)
+            self.assertNotRegex(said, '[a-z]{2,} [a-z]{2,} [a-z]{2,} [a-z]{2,} ', text)
+
+    def test_findings_are_told_in_the_language_of_the_locale(self):
+        fake = self.stand_in()
+        config = self.microsoft(fake) + '[queue]\nmin_free = 1000000G\n' + (PLAIN % ('lost', 25, NO_TLS)).replace('127.0.0.1', 'relay.invalid') + \
+            PLAIN % ('shut', 1, NO_TLS) + '[account home]\nprovider = smtp\nhost = 127.0.0.1:1\nfrom = a@b.example\nsecurity = tls\nuser = a\n' \
+            'password = file:/nonexistent/secret\nca_file = /nonexistent/ca.pem\n'
+        d = self.daemon(config)
+        os.mkdir(os.path.join(d.folder, 'notifyd-submit'))
+        strange = {'User': 'root', 'PrivateNetwork': 'yes', 'ProtectHome': 'no', 'DropInPaths': '/etc/systemd/system/notifyd.service.d/x.conf'}
+        for unit, more in (({}, ()), (strange, ()), ({}, ('--config', d.config))):
+            socket = d.folder + '/gone.sock' if more else d.socket
+            done = subprocess.run([notifyd.NOTIFYCTL, '--socket', socket, 'doctor', *more], capture_output=True, encoding='utf-8', timeout=120,
+                                  check=False, env=dict(os.environ, LC_ALL='ja_JP.UTF-8', PATH=self.systemctl(d, **unit)))
+            self.told_in_japanese(done.stdout if not more else re.split('\n[✓!] clock', done.stdout)[1])    # that it is down is told by the connection
+            for words in ('relay.invalid (アカウント lost のサーバー): ', 'ポート 1 (アカウント shut のサーバー)', '要修正 ',
+                          '/nonexistent/ca.pem が読み込めないため (', 'password (アカウント home): '):
+                self.assertIn(words, done.stdout)
+            self.assertEqual('min_free は 1024000000 MiB です' in done.stdout, not more, done.stdout)
+            self.assertEqual('どのサーバーにも接続できません' in done.stdout, unit is strange, done.stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which('setpriv'), 'another user is needed')
+    def test_who_may_not_look_is_told_who_may(self):
+        fake = self.stand_in()
+        d = self.daemon(self.microsoft(fake))
+        os.chmod(d.folder, 0o755)
+        copy = shutil.copy(notifyd.NOTIFYCTL, d.folder)    # where it was built, nobody else may have access
+        told = self.doctor(d, notifyctl=copy, under=(shutil.which('setpriv'), '--reuid', '65534', '--regid', '65534', '--clear-groups'))
+        for check in ('host', 'account m'):
+            (finding,) = [line for line in told if line['check'] == check]
+            self.assertEqual((finding['level'], finding['remedy']), ('warn', 'run it as root, or as a member of the group notifyd-admin'))
 
     def test_only_operators_are_told_what_the_daemon_sees(self):
         d = self.daemon(HEAD)

@@ -2,6 +2,9 @@
 """The watch over every output (leaks.py) finds what it is there to find."""
 import base64
 import os
+import resource
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -96,6 +99,31 @@ class FoundAtTheEnd(notifyd.ProgramTest):
         with open(os.path.join(d.state, 'tokens', 'm'), 'w', encoding='utf-8') as file:
             file.write(TOKEN)    # that is their place
         d.close()
+
+
+class Dumps(notifyd.ProgramTest):
+    @staticmethod
+    def killed(process):
+        """Whether a process that may write a core file of any size does so when it is killed for one."""
+        _, hard = resource.prlimit(process.pid, resource.RLIMIT_CORE)
+        resource.prlimit(process.pid, resource.RLIMIT_CORE, (hard, hard))
+        process.send_signal(signal.SIGQUIT)
+        _, status = os.waitpid(process.pid, 0)
+        process.returncode = -os.WTERMSIG(status)
+        assert process.returncode == -signal.SIGQUIT, process.returncode
+        return os.WCOREDUMP(status)
+
+    @unittest.skipIf(notifyd.UNDER, 'what it runs under writes dumps of its own')
+    def test_no_core_dump_of_the_daemon_can_hold_a_secret(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        if not self.killed(subprocess.Popen(['sleep', '60'], cwd=folder.name)):
+            self.skipTest('no process here leaves a core dump')
+        d = notifyd.Daemon()
+        self.addCleanup(shutil.rmtree, d.folder, ignore_errors=True)
+        d.start()
+        self.addCleanup(os.close, d.pidfd)
+        self.assertFalse(self.killed(d.process))
 
 
 if __name__ == '__main__':

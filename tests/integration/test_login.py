@@ -48,6 +48,15 @@ class Listening(LoginTest):
         program = self.start('login', 'm365', encoding='utf-8', env=dict(os.environ, LC_ALL='ja_JP.UTF-8'))
         Browser.get(self.consent(self.address(program)))
         self.assertRegex(self.finish(program, 65), r'access_denied.*\n  hint: .*[ぁ-ん]+')
+        program = self.start('login', 'm365')    # the page is in the browser's language, whatever that of the terminal is
+        page = Browser.get(self.consent(self.address(program)), 'ja')[1]
+        self.finish(program, 65)
+        told = re.sub('<style>.*?</style>', '', page, flags=re.DOTALL)
+        told = re.sub('<span lang="en">.*?access_denied.*?</span>', '', told)
+        self.assertIn('<html lang="ja">', told)
+        self.assertIn('サインインまたは同意が拒否されました。', told)
+        self.assertIn('管理者に同意を依頼してください。', told)
+        self.assertNotRegex(re.sub('<[^>]*>', '', told), '[a-z]{2,} [a-z]{2,} [a-z]{2,}')
 
     def test_what_is_of_another_sign_in_does_not_end_this_one(self):
         self.open()
@@ -97,6 +106,15 @@ class Pasting(LoginTest):
         self.assertIn(urllib.parse.quote('https://web01.contoso.example/done/', safe=''), url)
         out, _ = self.paste(program, self.consent(url))
         self.assertIn('not on this machine', out)
+
+    def test_what_the_token_endpoint_refuses_has_its_cure(self):
+        self.open()
+        for locale, cure in (('C.UTF-8', 'start the sign-in again'), ('ja_JP.UTF-8', 'サインインを最初からやり直してください。')):
+            program = self.start('login', '--paste', 'm365', stdin=subprocess.PIPE, encoding='utf-8', env=dict(os.environ, LC_ALL=locale))
+            said = program.communicate('a-code-that-nobody-gave\n', timeout=60)[1]
+            self.assertEqual(program.returncode, 65)
+            self.assertIn('AADSTS54005', said)
+            self.assertIn('\n  hint: ' + cure, said)
 
     def test_nothing_pasted_signs_nobody_in(self):
         self.open()

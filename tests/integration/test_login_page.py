@@ -81,7 +81,10 @@ class Page(LoginProgram, test_signin.SignInTest):
         program = self.start('login', 'm365')
         bad = Browser.get(self.consent(self.address(program)))[1]
         self.finish(program, 65)
-        for name, html in (('good', good), ('bad', bad)):
+        program = self.start('login', 'm365')
+        bad_ja = Browser.get(self.consent(self.address(program)), 'ja')[1]
+        self.finish(program, 65)
+        for name, html in (('good', good), ('bad', bad), ('bad-ja', bad_ja)):
             self.assertNotIn('<script', html)
             self.assertNotIn('src=', html)
             rows = self.picture(html, name)

@@ -2,6 +2,7 @@
 """Tests of accounts, step by step: what is told when all is well, and the one clear sentence when it is not."""
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -258,9 +259,41 @@ class Client(Probes):
             done = self.ctl(d, *words, socket=socket, locale='ja_JP.UTF-8')
             self.assertIn(command, done.stdout, words)
             self.assertIn('反映には 15 ～ 30 分かかります。', done.stdout, words)
-            self.assertEqual('トークンに問題はありません。' in done.stdout, words[0] == 'account', done)    # the doctor tells no cause
+            self.assertIn('トークンに問題はありません。', done.stdout, words)
             done = self.ctl(d, *words, socket=socket)
             self.assertNotIn('反映', done.stdout, words)
+
+    def told_in_japanese(self, daemon, *words, **more):
+        """What a Japanese operator reads: no step has a sentence of English, but for what a server said and the words of a failure."""
+        done = self.ctl(daemon, *words, locale='ja_JP.UTF-8', **more)
+        self.assertTrue(done.stdout, done)
+        for line in done.stdout.splitlines():
+            self.assertRegex(line, '[ぁ-んァ-ヶ一-龠]', done.stdout)
+            if '原文' not in line:
+                ours = re.sub(r': [245][0-9][0-9] .*', '', line)
+                self.assertNotRegex(ours, r'[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}', done.stdout)
+        return done
+
+    def test_the_steps_are_told_in_the_language_of_the_locale(self):
+        fake, plain = self.stand_in(), self.lenient()
+        with socket.create_server(('127.0.0.1', 0)) as closed:
+            port = closed.getsockname()[1]
+        d = self.daemon(self.microsoft(fake) + PLAIN % ('p', plain.port, NO_TLS) + PLAIN % ('shut', port, NO_TLS))
+        for more in ({}, {'socket': d.folder + '/gone.sock'}):
+            config = ('--config', d.config) if more else ()
+            done = self.told_in_japanese(d, 'account', 'test', 'm', *config, **more)
+            self.assertEqual(done.returncode, 0, done)
+            for words in ('に接続しました', '信頼された証明書: ', '発行者は CN=notifyd stand-in CA', 'アカウント m は使用できます。'):
+                self.assertIn(words, done.stdout)
+            done = self.told_in_japanese(d, 'account', 'test', 'm', '--no-send', *config, **more)
+            self.assertEqual((done.returncode, '未確認 (NOT PROVED)' in done.stdout), (3, True), done)
+            self.assertEqual(self.told_in_japanese(d, 'account', 'test', 'p', *config, **more).returncode, 0)
+            done = self.told_in_japanese(d, 'account', 'test', 'shut', *config, **more)
+            self.assertEqual(done.returncode, 69, done)
+            self.assertRegex(done.stdout, r'✗ tcp +\d+ ms  [^A-Za-z]*接続[^\n]*\n  原文: [^\n]*refused[^\n]*\n  対処: ')
+            self.assertIn('アカウント shut は tcp の段階で失敗しました: ', done.stdout)
+        # who asks for no language is told in English
+        self.assertIn('connected to localhost', json.dumps(self.ask(d)))
 
     def test_notifyctl_tests_what_is_not_in_use_with_and_without_a_daemon(self):
         fake = self.stand_in()

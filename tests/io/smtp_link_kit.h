@@ -51,6 +51,8 @@ struct play {
 	bool numbered;
 	bool from_file;      /* the content, but for its head */
 	size_t file_missing; /* octets the file loses before it is read */
+	bool from_reader;    /* all of the content; it lacks file_missing */
+	size_t read;         /* by that reader */
 	bool stays;          /* does not quit when there is nothing more to send */
 	bool refuses_ending;
 	enum at free_at;
@@ -214,6 +216,20 @@ on_given(void *arg, const char *octets, size_t len)
 	mail->given += len;
 }
 
+static inline ssize_t
+read_on(void *arg, char *out, size_t len, struct nd_why *why)
+{
+	const struct mail *mail = arg;
+	const size_t left = mail->body.len - play.file_missing - play.read;
+	const size_t most = len < 1000 ? len : 1000, n = left < most ? left : most;
+
+	if (n == 0)
+		(void)nd_fail(why, ND_EDISK, 0, "there is no more of it");
+	memcpy(out, mail->body.octets + play.read, n);
+	play.read += n;
+	return n > 0 ? (ssize_t)n : -1;
+}
+
 static inline struct smtp_link_mail
 describe(struct mail *mail)
 {
@@ -232,7 +248,12 @@ describe(struct mail *mail)
 	send.head = mail->body.octets;
 	send.head_len = mail->body.len / 3;
 	send.body_len = mail->body.len - send.head_len;
-	if (play.from_file)
+	if (play.from_reader) {
+		send.head_len = 0;
+		send.body_len = mail->body.len;
+		send.read = read_on;
+		send.read_arg = mail;
+	} else if (play.from_file)
 		send.fd = open_body(mail, send.head_len);
 	else
 		send.body = mail->body.octets + send.head_len;
@@ -246,7 +267,7 @@ send_next(struct smtp_link *link)
 	const struct smtp_link_mail send = describe(mail);
 
 	smtp_link_send(link, &send);
-	if (play.file_missing > 0)
+	if (play.file_missing > 0 && play.from_file)
 		assert_int_equal(
 		    truncate(certs_file("body"), (off_t)(mail->body.len - send.head_len - play.file_missing)), 0);
 }

@@ -377,6 +377,14 @@ five_megabytes_of_a_file_arrive_as_they_are(void **state)
 }
 
 static void
+five_megabytes_of_a_reader_arrive_as_they_are(void **state)
+{
+	(void)state;
+	play.from_reader = true;
+	send_big(false, SMTP_TLS);
+}
+
+static void
 a_stored_message_that_got_shorter_is_not_ended(void **state)
 {
 	(void)state;
@@ -391,6 +399,24 @@ a_stored_message_that_got_shorter_is_not_ended(void **state)
 	assert_done("= lost content disk-error");
 	assert_not_done("ending");
 	assert_not_done("= uncertain");
+	assert_int_equal(end_relay(), 0);
+}
+
+static void
+a_reader_that_has_no_more_ends_nothing(void **state)
+{
+	(void)state;
+	start_script(CLEAR_STEPS
+	    "C: MAIL FROM:{any}\nS: 250 ok\nC: RCPT TO:{any}\nS: 250 ok\nC: DATA\nS: 354 go on\nLATE PART\n",
+	    "good.pem", NULL, NULL);
+	play.from_reader = true;
+	play.file_missing = 100;
+	add_mail("");
+	set_body_octets(&play.mails[0], "3000");
+	run();
+	assert_done("= lost content disk-error");
+	assert_string_equal(play.why.text, "there is no more of it");
+	assert_not_done("ending");
 	assert_int_equal(end_relay(), 0);
 }
 
@@ -624,6 +650,8 @@ main(void)
 		TEST(five_megabytes_of_memory_arrive_as_they_are_over_tls),
 		TEST(five_megabytes_of_a_file_arrive_as_they_are),
 		TEST(a_stored_message_that_got_shorter_is_not_ended),
+		TEST(five_megabytes_of_a_reader_arrive_as_they_are),
+		TEST(a_reader_that_has_no_more_ends_nothing),
 		TEST(when_the_owner_does_not_want_the_end_the_last_octets_stay_here),
 		TEST(when_the_owner_does_not_want_the_end_nothing_of_a_flight_leaves),
 		TEST(a_session_that_follows_another_continues_its_tls),

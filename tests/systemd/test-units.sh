@@ -10,7 +10,7 @@ for tool in systemd-nspawn mmdebstrap; do command -v $tool > /dev/null || { echo
 export SDBOX_NAME=notifyd-$$
 work=$(mktemp -d)
 box() { "$here/systemd-box" exec "$@"; }
-end() { "$here/systemd-box" down; rm -rf "$work"; }
+end() { forget_key > /dev/null 2>&1; "$here/systemd-box" down; rm -rf "$work"; }
 trap end EXIT
 failed=0 passed=0
 
@@ -28,6 +28,11 @@ fails() { local name=$1 out; shift; if out=$("$@" 2>&1); then no "$name" "$out";
 holds() { # holds NAME WORDS TEXT
   case $3 in *"$2"*) ok "$1" ;; *) no "$1" "wanted: $2" "in:     $3" ;; esac
 }
+# Keys belong to the kernel: what a box leaves behind, the next one and the host itself would find.
+key=notifyd-test-$$
+as_notifyd() { box setpriv --reuid notifyd --regid notifyd --clear-groups "$@"; }
+add_key() { as_notifyd sh -c "printf 'kernel-key~$1' | keyctl padd user $key @u"; }
+forget_key() { as_notifyd sh -c "keyctl unlink \$(keyctl search @u user $key) @u"; }
 property() { box systemctl show -P "$2" "$1"; }
 # becomes NAME UNIT PROPERTY WANT: within 20 s
 becomes() {
@@ -43,7 +48,7 @@ api() { # api SOCKET TARGET [CURL-OPTION...]
 
 make -s -C "$build" install DESTDIR="$work/root" > "$work/install.log" 2>&1 || { cat "$work/install.log"; exit 1; }
 "$here/systemd-box" up --suite "${2:-bookworm}" --include \
-  libevent-core-2.1-7,libevent-openssl-2.1-7,libcurl4,libyajl2,libidn2-0,libssl3,libsqlite3-0,libmicrohttpd12,ca-certificates,curl || exit 1
+  libevent-core-2.1-7,libevent-openssl-2.1-7,libcurl4,libyajl2,libidn2-0,libssl3,libsqlite3-0,libmicrohttpd12,ca-certificates,curl,keyutils -- --system-call-filter=@keyring || exit 1
 "$here/systemd-box" copy "$work/root/." /
 cat > "$work/notifyd.conf" <<'C'
 [daemon]
@@ -121,6 +126,43 @@ box systemctl restart notifyd.service
 status=$(api /run/notifyd-admin.sock /v1/status)
 holds 'a credential is read' '"accounts"' "$status"
 case $status in *bad-secret*) no 'and found' "$status" ;; *) ok 'and found' ;; esac
+
+# a secret that the kernel keeps, with the unit's own keyring and system calls
+cat > "$work/third.conf" << C
+[daemon]
+hostname = box.example
+[account m365]
+provider = microsoft
+tenant = 1f3c0000-0000-0000-0000-000000000000
+client_id = 9ab20000-0000-0000-0000-000000000000
+client_secret = keyring:$key
+user = alerts@contoso.example
+from = alerts@contoso.example
+C
+"$here/systemd-box" copy "$work/third.conf" /etc/notifyd/notifyd.conf
+box systemctl restart notifyd.service
+tried() { box notifyctl account test m365 2>&1; }
+holds 'a key that is not there is told' 'neither the session nor the user keyring has a key of type user' "$(tried)"
+holds 'the doctor knows it' "client_secret of account m365: reading the secret \"keyring:$key\"" "$(box notifyctl doctor 2>&1)"
+holds 'and the line that adds it' "sudo -u notifyd keyctl padd user '$key' @u" "$(box notifyctl doctor 2>&1)"
+add_key 1 > /dev/null
+holds 'added by that line it is read, without a restart' "read: keyring:$key" "$(tried)"
+holds 'the doctor sees it too' "client_secret of account m365: keyring:$key" "$(box notifyctl doctor 2>&1 | grep -v reading)"
+box systemctl restart notifyd.service
+holds 'it outlives a restart' "read: keyring:$key" "$(tried)"
+forget_key
+drop_in() { # drop_in LINE: the unit's only one
+  printf '[Service]\n%s\n' "$1" > "$work/keyring.conf"
+  box mkdir -p /etc/systemd/system/notifyd.service.d
+  "$here/systemd-box" copy "$work/keyring.conf" /etc/systemd/system/notifyd.service.d/keyring.conf
+  box sh -c 'systemctl daemon-reload && systemctl restart notifyd.service'
+}
+drop_in "ExecStartPre=/bin/sh -c 'printf kernel-key~2 | keyctl padd user $key @u'"
+holds 'the unit itself can add it before each start' "read: keyring:$key" "$(tried)"
+drop_in 'SystemCallFilter=~@keyring'
+holds 'a filter that forbids it is named' 'let SystemCallFilter= of the unit have @keyring' "$(tried)"
+box sh -c 'rm -r /etc/systemd/system/notifyd.service.d && systemctl daemon-reload'
+forget_key
 
 # a bad configuration
 box systemctl stop notifyd.socket notifyd-admin.socket notifyd.service

@@ -46,25 +46,31 @@ read(const char *json, struct claims *out)
 }
 
 static char *
-words(const char *json, nd_unix now)
+words_in(enum explain_lang lang, const char *json, nd_unix now)
 {
 	struct claims claims;
 	struct nd_buf out;
 
 	read(json, &claims);
 	nd_buf_init(&out, 4096);
-	claims_write(&claims, now, true, &out);
+	claims_write(&claims, now, true, lang, &out);
 	return nd_buf_take(&out, NULL);
+}
+
+static void
+assert_words_in(enum explain_lang lang, const char *json, nd_unix now, const char *wanted)
+{
+	char *text = words_in(lang, json, now);
+
+	if (strstr(text, wanted) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", wanted, text);
+	free(text);
 }
 
 static void
 assert_words(const char *json, nd_unix now, const char *wanted)
 {
-	char *text = words(json, now);
-
-	if (strstr(text, wanted) == NULL)
-		fail_msg("\"%s\" is not in \"%s\"", wanted, text);
-	free(text);
+	assert_words_in(EXPLAIN_EN, json, now, wanted);
 }
 
 static void
@@ -86,6 +92,18 @@ a_token_says_whom_it_is_for_and_what_it_allows(void **state)
 	assert_string_equal(claims.audience, "https://outlook.office.com");
 	assert_string_equal(claims.app, "z");
 	assert_string_equal(claims.user, "p");
+}
+
+static void
+a_token_is_told_of_in_japanese_too(void **state)
+{
+	static const char token[] = "{" MAIL BASE ",\"scp\":\"SMTP.Send Mail.ReadWrite\",\"upn\":\"a@b.c\"}";
+
+	(void)state;
+	assert_words_in(EXPLAIN_JA, token, NOW, "ユーザー a@b.c, スコープ SMTP.Send Mail.ReadWrite, 残り時間 59m");
+	assert_words_in(EXPLAIN_JA, token, NOW,
+	    "このトークンではメールの読み取りもできます (Mail.Read*)。その権限を外してください");
+	assert_words_in(EXPLAIN_JA, token, NOW - ND_HOUR(1), "このホストの時計は約");
 }
 
 static void
@@ -145,7 +163,7 @@ a_fresh_token_tells_how_the_clock_goes(void **state)
 	(void)state;
 	assert_words("{" MAIL BASE "}", NOW - ND_MIN(10), "clock is about 9m behind");
 	assert_words("{" MAIL BASE "}", NOW + ND_MIN(10), "clock is about 10m ahead");
-	text = words("{" MAIL BASE "}", NOW + ND_MIN(5)); /* issuers date tokens back */
+	text = words_in(EXPLAIN_EN, "{" MAIL BASE "}", NOW + ND_MIN(5)); /* issuers date tokens back */
 	assert_null(strstr(text, "clock"));
 	free(text);
 }
@@ -258,6 +276,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_says_whom_it_is_for_and_what_it_allows),
+		cmocka_unit_test(a_token_is_told_of_in_japanese_too),
 		cmocka_unit_test(what_is_no_jwt_is_opaque),
 		cmocka_unit_test(what_a_token_says_is_fit_to_be_shown),
 		cmocka_unit_test(a_token_that_can_do_more_than_send_is_named),

@@ -94,7 +94,9 @@ where_a_proxy_stands_it_is_visited_instead(void **state)
 static void
 a_name_or_a_port_that_is_out_of_reach_is_named(void **state)
 {
-	const struct doctor_target target = { "the server", "m", "smtp.example.com", 587 };
+	const struct doctor_target target = {
+		.what = "the server", .ja = "サーバー", .account = "m", .host = "smtp.example.com", .port = 587
+	};
 	struct nd_why why;
 
 	(void)state;
@@ -227,6 +229,31 @@ secrets_are_told_by_their_place_and_mode(void **state)
 	is("secret", DOCTOR_FAIL, "no such file", "chmod 600 the file");
 }
 
+static void
+what_is_found_is_told_in_japanese_too(void **state)
+{
+	const struct doctor_target target = {
+		.what = "the server", .ja = "サーバー", .account = "m", .host = "smtp.example.com", .port = 587
+	};
+	struct doctor_secret secret = { .account = "m", .key = "password", .reference = "file:/x", .path = "" };
+	struct nd_why why;
+
+	(void)state;
+	found.lang = EXPLAIN_JA;
+	(void)nd_fail(&why, ND_ECONNECT, 0, "no connection: Connection refused");
+	doctor_reached(&target, NULL, 0, &why, &found);
+	is("port", DOCTOR_FAIL, "(アカウント m のサーバー): ", "notifyd.conf でプロキシを指定してください");
+	is("port", DOCTOR_FAIL, "(no connection: Connection refused)", "smtp.example.com ポート 587");
+	(void)nd_fail(&why, ND_ESECRET, 0, "a fault that no table knows");
+	(void)nd_fail_at(&why, NULL, 0, "its own cure");
+	secret.why = &why;
+	doctor_secret(&secret, &found);
+	is("secret", DOCTOR_FAIL, "password (アカウント m): a fault that no table knows", "its own cure");
+	doctor_clock("m", -700, &found);
+	is("clock", DOCTOR_FAIL, "700 秒遅れています", "timedatectl");
+	found.lang = EXPLAIN_EN;
+}
+
 int
 main(void)
 {
@@ -240,6 +267,7 @@ main(void)
 		cmocka_unit_test(nobody_to_trust_is_a_fault),
 		cmocka_unit_test(fips_is_what_openssl_says),
 		cmocka_unit_test(secrets_are_told_by_their_place_and_mode),
+		cmocka_unit_test(what_is_found_is_told_in_japanese_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

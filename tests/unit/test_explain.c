@@ -383,6 +383,8 @@ the_language_is_read_from_locales_and_http(void **state)
 	assert_int_equal(explain_lang_of(""), EXPLAIN_EN);
 	assert_int_equal(explain_lang_of(NULL), EXPLAIN_EN);
 	assert_int_equal(explain_lang_here(messages_in_japanese), EXPLAIN_JA);
+	assert_string_equal(explain_say(EXPLAIN_EN, "good", "良好"), "good");
+	assert_string_equal(explain_say(EXPLAIN_JA, "good", "良好"), "良好");
 }
 
 /* -- files -- */
