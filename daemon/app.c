@@ -333,7 +333,7 @@ serve(struct app *app)
 	struct nd_why why;
 
 	spool_sweep(app->spool, is_spooled, app->store);
-	limits.memory = (size_t)app->conf->memory;
+	limits.memory = reload_memory(app);
 	app->http_server = http_server_new(app->loop, &app->sockets, &limits, handlers_routes, app, &why);
 	if (!app->http_server) {
 		nd_log(ND_LOG_ERR, NULL, "the API cannot be served: %s", why.text);

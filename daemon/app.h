@@ -388,6 +388,7 @@ void reload_release(struct conf *conf); /* frees it with its last holder */
 enum nd_err reload_all(struct app *app, struct conf_faults *faults);
 void reload_signal(void *arg); /* SIGHUP */
 void reload_handle(void *owner, struct http_request *request);
+size_t reload_memory(const struct app *app); /* for requests */
 void reload_apply(struct app *app); /* what app->conf says beside accounts: log level, memory; the explanations */
 
 /* accounts.c */

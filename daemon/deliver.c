@@ -498,7 +498,7 @@ deliver_load(struct app *app, struct engine_account *account, unsigned most)
 	req->until = loop_now(app->loop).unix_ms;
 	req->limit = most;
 	req->few = account->sched.few ? account->sched.room.few : 0;
-	req->limit_octets = LOAD_OCTETS;
+	req->limit_octets = account->sched.room.octets / 2 < LOAD_OCTETS ? account->sched.room.octets / 2 : LOAD_OCTETS;
 	req->skip = (const char(*)[ND_ULID_LEN + 1]) sched_ids(&account->sched, &req->skip_count);
 	store_submit(app->store, req);
 }

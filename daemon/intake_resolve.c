@@ -211,7 +211,9 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 		row->from = nd_xstrdup(ready->from);
 	else
 		set_from(draft, row);
-	asker = (struct asker){ peer->operator_right && !account, answers(app->conf, peer, draft, ready) };
+	asker = (struct asker){ .operator_right = peer->operator_right && !account,
+		/* while there is no account nobody is judged, and nothing foreign is promised */
+		.answers = (account || peer->operator_right) && answers(app->conf, peer, draft, ready) };
 	set_facts(row, draft, ready, asker);
 	row->account = nd_xstrdup(account ? account->name : "");
 	if (account) {

@@ -63,6 +63,12 @@ apply_proxy(struct app *app)
 	nd_buf_done(&hosts);
 }
 
+size_t
+reload_memory(const struct app *app)
+{
+	return (size_t)(app->conf->memory - app->conf->memory / SCHED_MEMORY_PART);
+}
+
 void
 reload_apply(struct app *app)
 {
@@ -72,7 +78,7 @@ reload_apply(struct app *app)
 	if (app->http_client)
 		apply_proxy(app);
 	if (app->http_server)
-		http_server_memory(app->http_server, (size_t)app->conf->memory);
+		http_server_memory(app->http_server, reload_memory(app));
 	explanations_load(app);
 }
 

@@ -52,7 +52,7 @@ const struct conf_keys_row conf_keys_rows[] = {
 	  .choices = "err warning notice info debug", .initial = "info",
 	  .text = "The least important lines that are still logged." },
 	{ DAEMON("memory", memory, CONF_KEYS_SIZE), .min = INT64_C(1) << 20, .max = INT64_C(64) << 30, .initial = "64M",
-	  .text = "Memory for the bodies of requests; beyond it they wait or are asked to come again." },
+	  .text = "Memory for bodies: three quarters for those of requests, which beyond it wait or are asked to come again, a quarter for those of due jobs." },
 	{ DAEMON("proxy", proxy, CONF_KEYS_PROXY), .initial = "",
 	  .text = "A proxy for token requests: http://host:port or socks5://host:port." },
 	{ DAEMON("no_proxy", no_proxy, CONF_KEYS_DOMAINS), .max = 100, .initial = "",

@@ -65,7 +65,17 @@ engine_free_account(struct engine_account *account)
 	engine_limit_leave(account);
 	pool_done(&account->pool);
 	sched_done(&account->sched);
+	refusals_clear(&account->refusals);
 	free(account);
+}
+
+void
+engine_share_memory(struct engine *engine)
+{
+	unsigned i;
+
+	for (i = 0; i < engine->count; i++)
+		engine->accounts[i]->sched.room.octets = sched_share(engine->conf->memory, engine->conf->account_count);
 }
 
 struct engine *
@@ -80,6 +90,7 @@ engine_new(const struct conf *conf, uint32_t seed, struct nd_now now)
 	engine->notes_end = &engine->notes;
 	for (i = 0; i < conf->account_count; i++)
 		engine_add_account(engine, &conf->account[i], now.ms);
+	engine_share_memory(engine);
 	return engine;
 }
 

@@ -58,6 +58,7 @@ struct engine_account {
 	struct limit_rules rules;
 	struct limit_word word; /* on the job that is next */
 	unsigned wanted;        /* recipients of that */
+	bool urgent;            /* it is a severe one */
 	nd_ms readers_until;    /* till then some jobs wait for the hour of their readers */
 	nd_ms waits;            /* since then for a session of its mailbox; ND_NEVER it does not */
 };
@@ -101,7 +102,7 @@ struct engine_account *engine_account_named(struct engine *engine, const char *n
 void engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now now);
 void engine_forget(struct engine *engine, struct engine_account *account);
 
-/* The account that a new job goes to; NULL there is none. */
+/* The account that a new job goes to; NULL there is none. A severe one goes past those that have sent as much in a day as they may. */
 const struct conf_account *engine_route(struct engine *engine, bool severe, struct nd_now now);
 
 /* Inputs. */
@@ -173,6 +174,9 @@ bool engine_barred(const struct engine *engine, enum engine_bar bar);
 bool engine_limit_recalled(struct engine *engine, const char *name, const char *record, struct nd_now now);
 void engine_limit_recall_failed(struct engine *engine, const char *name, struct nd_now now); /* it is asked for again */
 void engine_limit_kept(struct engine *engine, const char *name, bool well, struct nd_now now);
+/* That its server wants nothing before some time, and no login: written as members of an object, to keep over a restart, and read. */
+void engine_limit_tell(const struct engine_account *account, struct nd_now now, struct json_out *out);
+void engine_limit_told(struct engine_account *account, const struct json_node *kept, struct nd_now now);
 void engine_boot(struct engine *engine, const char *boot); /* an id of this run of the host, before anything is asked */
 /* When so many queued jobs will have gone, as far as the limits decide. */
 nd_unix engine_through(struct engine_account *account, uint64_t queued, struct nd_now now);

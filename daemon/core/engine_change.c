@@ -206,6 +206,7 @@ engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now
 			engine_add_account(engine, &conf->account[i], now.ms);
 			engine->accounts[engine->count - 1]->changed = now.unix_ms;
 		}
+	engine_share_memory(engine);
 }
 
 void

@@ -59,6 +59,7 @@ bool engine_given_up(const struct pool_session *session, nd_ms now);
 /* Without a usable token the account is in trouble, from the moment the old one ends. */
 void engine_mind_token(struct engine *engine, struct engine_account *account, struct nd_now now);
 void engine_add_account(struct engine *engine, const struct conf_account *conf, nd_ms now);
+void engine_share_memory(struct engine *engine); /* between the windows of its accounts */
 void engine_free_account(struct engine_account *account);
 
 /* Its jobs went elsewhere, and only a mail can show that it is well again: its probe waits for the next one. */

@@ -11,6 +11,7 @@
 
 #define RECORD_MAX (1024u * 1024u)
 #define AGAIN ND_SEC(1)
+#define TOLD_MOST ND_HOUR(4) /* no server is believed to have asked for more */
 
 /* -- whose limit it is -- */
 
@@ -233,6 +234,59 @@ tell(struct engine_account *account, const struct limit_word *word, nd_ms now)
 	health_pace(&account->health, limit_why_key(word->why), details[word->why], word->until, now);
 }
 
+/* -- what its server asked for -- */
+
+void
+engine_limit_tell(const struct engine_account *account, struct nd_now now, struct json_out *out)
+{
+	const struct health *health = &account->health;
+	const struct limit *limit = account->limit;
+
+	if (health->state == HEALTH_THROTTLED && health->until > now.ms) {
+		json_out_int(out, "until", now.unix_ms + (health->until - now.ms));
+		json_out_text(out, "reason", health->reason);
+		json_out_text(out, "detail", health->detail);
+		json_out_text(out, "hint", health->hint);
+	}
+	if (limit->login_after > now.ms) {
+		json_out_int(out, "login_after", now.unix_ms + (limit->login_after - now.ms));
+		json_out_int(out, "login_refusals", limit->login_refusals);
+	}
+}
+
+/* So long still, by the wall clock; 0 not at all. */
+static nd_ms
+still(const struct json_node *kept, const char *name, nd_unix now)
+{
+	int64_t until;
+
+	if (!json_int(json_get(kept, name), 0, INT64_MAX / 2, &until) || until <= now)
+		return 0;
+	return until - now < TOLD_MOST ? until - now : TOLD_MOST;
+}
+
+void
+engine_limit_told(struct engine_account *account, const struct json_node *kept, struct nd_now now)
+{
+	const char *reason = json_get_text(kept, "reason"), *detail = json_get_text(kept, "detail"),
+		   *hint = json_get_text(kept, "hint");
+	struct health_fault fault = { .state = HEALTH_THROTTLED,
+		.reason = reason,
+		.detail = detail ? detail : "",
+		.hint = hint ? hint : "",
+		.wait = still(kept, "until", now.unix_ms) };
+	const nd_ms login = still(kept, "login_after", now.unix_ms);
+	int64_t refusals;
+
+	if (fault.wait > 0 && reason)
+		health_fault(&account->health, &fault, 0, now.ms);
+	if (login == 0 || !json_int(json_get(kept, "login_refusals"), 0, UINT32_MAX, &refusals))
+		return;
+	if (account->limit->login_after < now.ms + login)
+		account->limit->login_after = now.ms + login;
+	account->limit->login_refusals = (uint32_t)refusals;
+}
+
 void
 engine_limit_mind(struct engine *engine, struct engine_account *account, struct nd_now now)
 {
@@ -243,6 +297,7 @@ engine_limit_mind(struct engine *engine, struct engine_account *account, struct 
 		engine_fit_pool(account, now.ms);
 	if (!engine->stopping && !engine->held && engine->bars == 0)
 		job = candidate(engine, account, now);
+	account->urgent = job && job->severe;
 	if (job) {
 		account->word = limit_ask(
 		    account->limit, &account->rules, sched_severe(job->job), settle_mail_size(job->job), now.ms);

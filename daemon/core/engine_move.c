@@ -53,15 +53,60 @@ in_order(struct engine *engine, unsigned n)
 	return conf ? engine_account_named(engine, conf->name) : NULL;
 }
 
-const struct conf_account *
-engine_route(struct engine *engine, bool severe, struct nd_now now)
+static unsigned
+severe_waiting(const struct sched *sched)
+{
+	const struct sched_job *job;
+	unsigned count = 0;
+
+	for (job = sched->all; job; job = job->next)
+		count += job->severe && (job->place == SCHED_WAITING || job->place == SCHED_READY);
+	return count;
+}
+
+/* Its mailbox has sent so much in a day that another severe job would wait there for longer than a fault may last. Another account of the same
+ * mailbox is no way out, whatever its own settings say. */
+static bool
+spent(const struct engine *engine, const struct engine_account *account, nd_ms now)
+{
+	const nd_ms after = engine->conf->failover_after;
+	const struct engine_account *mate;
+	unsigned mails = 1, i;
+	bool ruled = false;
+
+	for (i = 0; i < engine->count && after > 0; i++) {
+		mate = engine->accounts[i];
+		ruled = ruled || (mate->limit == account->limit && (mate->rules.day > 0 || mate->rules.rcpts > 0));
+	}
+	for (i = 0; i < engine->count && ruled; i++)
+		if (engine->accounts[i]->limit == account->limit)
+			mails += severe_waiting(&engine->accounts[i]->sched);
+	for (i = 0; i < engine->count && ruled; i++) {
+		mate = engine->accounts[i];
+		if (mate->limit == account->limit &&
+		    limit_day_when(mate->limit, &mate->rules, mails, now) - now >= after)
+			return true;
+	}
+	return false;
+}
+
+/* past: those that are spent are left out, and what is in trouble too is no better. */
+static const struct conf_account *
+first_way(struct engine *engine, bool severe, bool past, struct nd_now now)
 {
 	struct engine_account *account;
+	bool passed = false;
 	unsigned n;
 
 	for (n = 0; (account = in_order(engine, n)) != NULL; n++) {
 		enum breaker_state state = account->breaker.state;
 
+		if (past && spent(engine, account, now.ms)) {
+			passed = true;
+			continue;
+		}
+		if (passed && !usable(account))
+			continue;
 		if (state == BREAKER_CLOSED ||
 		    (state == BREAKER_HALF && usable(account) && breaker_take(&account->breaker, now.ms)))
 			return account->conf;
@@ -69,7 +114,17 @@ engine_route(struct engine *engine, bool severe, struct nd_now now)
 		    breaker_take(&account->breaker, now.ms))
 			return account->conf;
 	}
-	return conf_account_nth(engine->conf, 0);
+	return NULL;
+}
+
+const struct conf_account *
+engine_route(struct engine *engine, bool severe, struct nd_now now)
+{
+	const struct conf_account *conf = severe ? first_way(engine, severe, true, now) : NULL;
+
+	if (!conf)
+		conf = first_way(engine, severe, false, now);
+	return conf ? conf : conf_account_nth(engine->conf, 0);
 }
 
 static bool
@@ -84,6 +139,23 @@ works(const struct engine_account *account)
 	return usable(account) && account->breaker.state != BREAKER_OPEN;
 }
 
+/* Its day's limit keeps severe jobs, and for longer than a fault may last. */
+static bool
+keeps_severe(const struct engine *engine, const struct engine_account *account, nd_ms now)
+{
+	const struct limit_word *word = &account->word;
+
+	return account->urgent && (word->why == LIMIT_DAY || word->why == LIMIT_RCPTS_DAY) && works(account) &&
+	       engine->conf->failover_after > 0 && word->until != ND_NEVER &&
+	       word->until - now >= engine->conf->failover_after;
+}
+
+static bool
+takes(const struct engine *engine, const struct engine_account *account, bool severe, nd_ms now)
+{
+	return works(account) && !(severe && spent(engine, account, now));
+}
+
 /* Where a job goes from an account that is in trouble, or cannot take it: the first of the order that works. */
 static struct engine_account *
 next_account(struct engine *engine, const struct engine_account *from, const struct queue_job *job, nd_ms now)
@@ -92,7 +164,8 @@ next_account(struct engine *engine, const struct engine_account *from, const str
 	unsigned n;
 
 	for (n = 0; (account = in_order(engine, n)) != NULL; n++)
-		if (may_take(account, from, job) && works(account) && breaker_take(&account->breaker, now))
+		if (may_take(account, from, job) && takes(engine, account, sched_severe(job), now) &&
+		    breaker_take(&account->breaker, now))
 			return account;
 	return NULL;
 }
@@ -145,17 +218,37 @@ engine_leave(struct engine *engine, struct nd_now now, struct engine_action *act
 static nd_ms
 moves_from(const struct engine *engine, const struct engine_account *account, const struct sched_job *job)
 {
-	const nd_ms since = account->breaker.since > job->doubted ? account->breaker.since : job->doubted;
+	const nd_ms began = account->breaker.state == BREAKER_OPEN ? account->breaker.since : account->health.since;
 
-	return since + engine->conf->uncertain_wait;
+	return (began > job->doubted ? began : job->doubted) + engine->conf->uncertain_wait;
+}
+
+/* What next_job looks for. */
+struct wish {
+	bool past;   /* only those that may go past a limit */
+	bool severe; /* there is an account for severe ones */
+};
+
+static bool
+declined_goes(struct engine *engine, const struct engine_account *from, const struct queue_job *job, nd_ms now)
+{
+	const struct engine_account *account;
+	unsigned n;
+
+	for (n = 0; (account = in_order(engine, n)) != NULL; n++)
+		if (may_take(account, from, job) && takes(engine, account, sched_severe(job), now))
+			return true;
+	return false;
 }
 
 static bool
-may_move(struct engine *engine, const struct engine_account *account, const struct sched_job *job, nd_ms now)
+may_move(struct engine *engine, const struct engine_account *account, const struct sched_job *job,
+    const struct wish *wish, nd_ms now)
 {
-	if (job->place != SCHED_READY || job->stays)
+	if (job->place != SCHED_READY || job->stays || (job->severe && !wish->severe) ||
+	    (wish->past && (!job->severe || job->job->passed)))
 		return false;
-	if (job->job->declined && !any_account(engine, account, job->job, true))
+	if (job->job->declined && !declined_goes(engine, account, job->job, now))
 		return false; /* it keeps no other one here */
 	return !job->job->uncertain || now >= moves_from(engine, account, job);
 }
@@ -168,16 +261,20 @@ waits_as_probe(const struct engine_account *account, const struct sched_job *job
 
 /* The most severe, of these the oldest. One is left for a probe that only a mail can pass. */
 static struct sched_job *
-next_job(struct engine *engine, struct engine_account *account, nd_ms now)
+next_job(struct engine *engine, struct engine_account *account, bool past, nd_ms now)
 {
+	struct wish wish = { .past = past };
 	const bool probe =
 	    account->health.in_mail && account->sched.sending == 0 && health_leave(&account->health, now) == HEALTH_ONE;
 	struct sched_job *job, *best = NULL;
-	unsigned found = 0;
+	const struct engine_account *to;
+	unsigned found = 0, n;
 
+	for (n = 0; !wish.severe && (to = in_order(engine, n)) != NULL; n++)
+		wish.severe = to != account && takes(engine, to, true, now);
 	for (job = account->sched.all; job; job = job->next) {
 		found += job->place == SCHED_READY || job->place == SCHED_SETTLING;
-		if (may_move(engine, account, job, now) &&
+		if (may_move(engine, account, job, &wish, now) &&
 		    (!best || sched_severe(job->job) > sched_severe(best->job) ||
 			(sched_severe(job->job) == sched_severe(best->job) && job->due < best->due)))
 			best = job;
@@ -196,15 +293,18 @@ moving(const struct engine *engine, const struct engine_account *account)
 bool
 engine_move_next(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
 {
+	const bool past = keeps_severe(engine, account, now.ms);
 	struct engine_account *to;
 	struct sched_job *job;
 
-	if (!moving(engine, account) || account->sched.settling >= MOVES)
+	/* Past a limit one at a time: where it went it is counted before the next one does. */
+	if ((!past && !moving(engine, account)) || account->sched.settling >= (past ? 1 : MOVES))
 		return false;
-	job = next_job(engine, account, now.ms);
+	job = next_job(engine, account, past, now.ms);
 	to = job ? next_account(engine, account, job->job, now.ms) : NULL;
 	if (!to)
 		return false;
+	job->job->passed = job->job->passed || past;
 	sched_settle(&account->sched, job);
 	engine->settling++;
 	action->act = ENGINE_MOVE;
@@ -273,7 +373,7 @@ next_move(struct engine *engine, const struct engine_account *account, nd_ms now
 nd_ms
 engine_move_deadline(struct engine *engine, const struct engine_account *account, nd_ms now)
 {
-	if (moving(engine, account))
+	if (moving(engine, account) || keeps_severe(engine, account, now))
 		return next_move(engine, account, now);
 	return breaker_deadline(&account->breaker, engine->conf->failover_after);
 }

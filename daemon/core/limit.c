@@ -149,6 +149,19 @@ limit_ask(struct limit *limit, const struct limit_rules *rules, bool severe, uns
 	return word;
 }
 
+nd_ms
+limit_day_when(struct limit *limit, const struct limit_rules *rules, uint64_t mails, nd_ms now)
+{
+	nd_ms at = now, rcpts;
+
+	if (rules->day > 0)
+		at = room_at(&limit->day, limit->going + mails - 1, rules->day, now);
+	if (rules->rcpts > 0 &&
+	    (rcpts = room_at(&limit->rcpts, limit->going_rcpts + mails - 1, rules->rcpts, now)) > at)
+		at = rcpts;
+	return at;
+}
+
 static void
 take(uint32_t *left, uint32_t n)
 {

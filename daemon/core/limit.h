@@ -110,6 +110,8 @@ struct limit_mail {
 unsigned limit_left(struct limit *limit, const struct limit_rules *rules, const struct limit_mail *mail, nd_ms now,
     struct limit_left out[LIMIT_RULES]);
 const char *limit_why_key(enum limit_why why); /* the setting's name */
+/* When the limits of the day have room for so many mails more, of one recipient each; ND_NEVER: not before some end that are under way. */
+nd_ms limit_day_when(struct limit *limit, const struct limit_rules *rules, uint64_t mails, nd_ms now);
 void limit_begin(struct limit *limit, bool severe, unsigned rcpts);
 /* happened: its data may have begun. */
 void limit_end(struct limit *limit, bool severe, unsigned rcpts, bool happened, nd_ms now);

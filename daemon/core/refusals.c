@@ -2,9 +2,11 @@
 /* refusals.c - the same final refusal again and again is a fault of the account, not of the messages.  Layer: core. */
 #include "daemon/core/refusals.h"
 
+#include "common/mem.h"
 #include "common/str.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What speaks of one reader's mailbox, or of one message (RFC 3463): patterns. */
@@ -46,8 +48,8 @@ known(const struct refusals *refusals, const struct refusals_one *who, const str
 	unsigned i;
 
 	for (i = 0; i < refusals->count; i++)
-		if (strcmp(refusals->job[i].who.job, who->job) == 0 ||
-		    (!any && nd_str_eq_nocase(refusals->job[i].who.rcpt, who->rcpt)))
+		if (strcmp(refusals->counted[i].job, who->job) == 0 ||
+		    (!any && nd_str_eq_nocase(refusals->counted[i].rcpt, who->rcpt)))
 			return true;
 	return false;
 }
@@ -60,27 +62,56 @@ refusals_many(const struct refusals *refusals, const struct refusals_one *who, c
 	return refusals->held || (refusals->count + 1 >= REFUSALS_MANY && !known(refusals, who, reply));
 }
 
+static void
+forget(struct refusals *refusals, bool proven)
+{
+	free(refusals->failed);
+	*refusals = (struct refusals){ .proven = proven };
+}
+
+/* Each job once, and of very many the last ones. */
+static void
+remember(struct refusals *refusals, const char *id, nd_unix now)
+{
+	struct refusals_job *failed = refusals->failed;
+	unsigned i;
+
+	for (i = 0; i < refusals->failed_count && strcmp(failed[i].id, id) != 0; i++)
+		;
+	if (i == refusals->failed_count && i == refusals->failed_room && i < REFUSALS_KEPT) {
+		refusals->failed_room = i == 0 ? 2 * REFUSALS_MANY : 2 * i < REFUSALS_KEPT ? 2 * i : REFUSALS_KEPT;
+		refusals->failed = nd_xrealloc(failed, refusals->failed_room * sizeof(*failed));
+		failed = refusals->failed;
+	}
+	if (i == REFUSALS_KEPT)
+		i = 0; /* the oldest one goes */
+	if (i < refusals->failed_count)
+		memmove(failed + i, failed + i + 1, (--refusals->failed_count - i) * sizeof(*failed));
+	i = refusals->failed_count++;
+	memcpy(failed[i].id, id, sizeof(failed[i].id));
+	failed[i].at = now;
+}
+
 void
 refusals_note(struct refusals *refusals, const struct refusals_one *who, const struct smtp_reply *reply, nd_unix now)
 {
 	if (!of_account(reply) || refusals->again > 0)
 		return;
 	if (!alike(refusals, reply)) {
-		*refusals = (struct refusals){ .proven = refusals->proven };
+		forget(refusals, refusals->proven);
 		refusals->code = reply->code;
 		memcpy(refusals->enhanced, reply->enhanced, sizeof(refusals->enhanced));
 	}
-	if (refusals->count + 1 >= REFUSALS_MANY || known(refusals, who, reply))
-		return;
-	refusals->job[refusals->count].who = *who;
-	refusals->job[refusals->count++].at = now;
+	remember(refusals, who->job, now);
+	if (refusals->count + 1 < REFUSALS_MANY && !known(refusals, who, reply))
+		refusals->counted[refusals->count++] = *who;
 }
 
 void
 refusals_hold(struct refusals *refusals)
 {
 	if (!refusals->held)
-		refusals->again = refusals->count;
+		refusals->again = refusals->failed_count;
 	refusals->held = true;
 }
 
@@ -89,8 +120,8 @@ refusals_again(struct refusals *refusals, nd_unix now)
 {
 	while (refusals->again > 0) {
 		refusals->again--;
-		if (now - refusals->job[refusals->again].at <= REFUSALS_REACH)
-			return refusals->job[refusals->again].who.job;
+		if (now - refusals->failed[refusals->again].at <= REFUSALS_REACH)
+			return refusals->failed[refusals->again].id;
 	}
 	return NULL;
 }
@@ -98,11 +129,11 @@ refusals_again(struct refusals *refusals, nd_unix now)
 void
 refusals_delivered(struct refusals *refusals)
 {
-	*refusals = (struct refusals){ .proven = true };
+	forget(refusals, true);
 }
 
 void
 refusals_clear(struct refusals *refusals)
 {
-	*refusals = (struct refusals){ 0 };
+	forget(refusals, false);
 }

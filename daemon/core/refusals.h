@@ -4,7 +4,8 @@
  * Counted are jobs that failed one after another, without a delivery between, by the same code and enhanced code. What speaks of one
  * reader's address or of one message's size is not: five mails to a wrong address say nothing about the account. Refusals of
  * recipients count when each was another one; of the same one only those that speak of a policy (5.7.x), and, but for 5.1.x, while the account has
- * delivered nothing at all. Kept in memory only: after a restart counting begins anew.
+ * delivered nothing at all. Whatever failed alike meanwhile is remembered, counted or not: it is sent again when the account is held for it.
+ * Kept in memory only: after a restart counting begins anew.
  */
 #ifndef ND_CORE_REFUSALS_H
 #define ND_CORE_REFUSALS_H
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #define REFUSALS_MANY 5u              /* this one is the account's */
+#define REFUSALS_KEPT 1000u           /* so many of those that failed by them are remembered, the last ones */
 #define REFUSALS_REACH ND_HOUR(1)     /* jobs that failed by them so long ago are sent again */
 #define REFUSALS_WORD "refused-alike" /* why the account is held, and why such a job is queued again */
 
@@ -24,17 +26,20 @@ struct refusals_one {
 	char job[ND_ULID_LEN + 1];
 	char rcpt[324]; /* "" it was the message that was refused */
 };
+struct refusals_job {
+	char id[ND_ULID_LEN + 1];
+	nd_unix at;
+};
 struct refusals {
 	int code; /* 0: none counted */
 	char enhanced[12];
 	unsigned count;
 	bool proven; /* it delivered, with the settings it has */
 	bool held;   /* the account is, for them: whatever is refused alike is its fault */
-	struct {
-		struct refusals_one who;
-		nd_unix at;
-	} job[REFUSALS_MANY - 1];
-	unsigned again; /* of the jobs, from the first: still to be queued again */
+	struct refusals_one counted[REFUSALS_MANY - 1];
+	struct refusals_job *failed; /* all that did, the last one at the end; grows when there are such */
+	unsigned failed_count, failed_room;
+	unsigned again; /* of these, from the first: still to be queued again */
 };
 
 /* Does this refusal make it a fault of the account? */
@@ -46,6 +51,6 @@ void refusals_hold(struct refusals *refusals); /* the account is held for them *
 /* One after another the jobs to queue again; NULL: no more. */
 const char *refusals_again(struct refusals *refusals, nd_unix now);
 void refusals_delivered(struct refusals *refusals); /* a mail was */
-void refusals_clear(struct refusals *refusals);     /* the account is another one now */
+void refusals_clear(struct refusals *refusals);     /* the account is another one now, or gone */
 
 #endif

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW_AGAIN ND_SEC(2)                                /* what found no room beside a flood is read again */
-#define KEPT_OCTETS (SCHED_OCTETS_RESERVE / SCHED_RESERVE) /* of each that waits here beyond the horizon, at most */
+#define FEW_AGAIN ND_SEC(2) /* what found no room beside a flood is read again */
+#define RESERVE_OF 8u       /* of the octets */
 
 bool
 sched_severe(const struct queue_job *job)
@@ -113,9 +113,19 @@ drop(struct sched *sched, struct sched_job *job)
 void
 sched_init(struct sched *sched)
 {
-	*sched = (struct sched){
-		.room = { SCHED_JOBS, SCHED_RESERVE, SCHED_FEW }, .next_due = ND_NEVER, .few_due = ND_NEVER
-	};
+	*sched = (struct sched){ .room = { SCHED_JOBS, SCHED_RESERVE, SCHED_FEW, SCHED_OCTETS },
+		.next_due = ND_NEVER,
+		.few_due = ND_NEVER };
+}
+
+size_t
+sched_share(int64_t memory, unsigned windows)
+{
+	const int64_t each = memory / SCHED_MEMORY_PART / (windows > 0 ? (int64_t)windows : 1);
+
+	if (each < (int64_t)SCHED_OCTETS_LEAST)
+		return SCHED_OCTETS_LEAST;
+	return each < (int64_t)SCHED_OCTETS ? (size_t)each : SCHED_OCTETS;
 }
 
 void
@@ -174,11 +184,11 @@ sched_look(struct sched *sched)
 static bool
 room_for(const struct sched *sched, const struct queue_job *job)
 {
-	size_t jobs = sched->room.jobs, octets = SCHED_OCTETS;
+	size_t jobs = sched->room.jobs, octets = sched->room.octets;
 
 	if (is_few(sched, job)) {
 		jobs += sched->room.reserve / (sched_severe(job) ? 1 : 2);
-		octets += SCHED_OCTETS_RESERVE / (sched_severe(job) ? 1 : 2);
+		octets += sched->room.octets / RESERVE_OF / (sched_severe(job) ? 1 : 2);
 	}
 	/* A job alone is always taken: no body is larger than the window. */
 	return sched->count < jobs && (sched->octets + (job->body ? job->body_len : 0) <= octets || sched->count == 0);
@@ -311,14 +321,14 @@ static bool
 stays(const struct sched *sched, const struct sched_job *job)
 {
 	return (sched_severe(job->job) || job->owner->jobs < sched->room.few) && sched->kept < sched->room.reserve &&
-	       job->job->body_len <= KEPT_OCTETS;
+	       job->job->body_len <= sched->room.octets / RESERVE_OF / sched->room.reserve;
 }
 
 /* So full that of most owners nothing is read. */
 static bool
 full(const struct sched *sched)
 {
-	return sched->count > sched->room.jobs / 2 || sched->octets > SCHED_OCTETS / 2;
+	return sched->count > sched->room.jobs / 2 || sched->octets > sched->room.octets / 2;
 }
 
 void
@@ -388,7 +398,7 @@ static bool
 room_for_few(const struct sched *sched)
 {
 	return sched->spare > 0 ||
-	       (sched->count <= sched->room.jobs + sched->room.reserve / 2 && sched->octets <= SCHED_OCTETS);
+	       (sched->count <= sched->room.jobs + sched->room.reserve / 2 && sched->octets <= sched->room.octets);
 }
 
 static nd_unix

@@ -22,8 +22,9 @@
 #define SCHED_JOBS 1000u
 #define SCHED_RESERVE 100u
 #define SCHED_FEW 10u
-#define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies; and the reserve for the same */
-#define SCHED_OCTETS_RESERVE (1024u * 1024)
+#define SCHED_OCTETS (8u * 1024 * 1024) /* of bodies, at most */
+#define SCHED_OCTETS_LEAST (128u * 1024)
+#define SCHED_MEMORY_PART 4 /* of [daemon] memory all windows share one in so many; the rest is for requests */
 #define SCHED_BIG_OCTETS (64u * 1024) /* a body beyond is big */
 #define SCHED_TLS 96
 #define SCHED_HORIZON ND_SEC(60) /* a job due later than this waits in the store */
@@ -60,6 +61,7 @@ struct sched_room {
 	unsigned jobs;    /* of an account in memory */
 	unsigned reserve; /* severe ones may go so far beyond, those of who has few half of it */
 	unsigned few;     /* so many of a submitter are few */
+	size_t octets;    /* of bodies; the reserve is an eighth of it */
 };
 
 struct sched {
@@ -82,6 +84,8 @@ struct sched {
 
 void sched_init(struct sched *sched);
 void sched_done(struct sched *sched); /* frees the jobs too */
+/* The room of each of so many windows. A smaller one is kept to as jobs leave. */
+size_t sched_share(int64_t memory, unsigned windows);
 /* Takes the job when there is room for it and it is due soon; else frees it and remembers that the store holds it. NULL then. */
 struct sched_job *sched_add(struct sched *sched, struct queue_job *job, struct nd_now now);
 /* Moves what has become due to ready. */

@@ -37,6 +37,7 @@ struct queue_job {
 	uint8_t severity; /* enum job_severity */
 	bool resolved, uncertain;
 	bool again;          /* it failed by what was a fault of its account, and was queued again */
+	bool passed;         /* it went past an account that had sent as much in a day as it may: that happens once */
 	char *reason, *hint; /* why it is held, waiting or failed; NULL none */
 	char *declined;      /* accounts that it cannot go by: declined.h; NULL none */
 	nd_unix created, event_time, not_before; /* 0: none */

@@ -85,7 +85,7 @@ enum store_row {
 	ROW_FACTS,
 	ROW_COMMON,           /* how many these are */
 	ROW_SEQ = ROW_COMMON, /* of job */
-	ROW_AGAIN,
+	ROW_AGAIN,            /* STORE_AGAIN, STORE_PASSED */
 	ROW_DECLINED,
 	ROW_LATE,
 	ROW_BEGUN,
@@ -94,6 +94,8 @@ enum store_row {
 	ROW_BODY,
 	ROW_DATA = ROW_COMMON, /* of history */
 };
+#define STORE_AGAIN 1  /* of ROW_AGAIN: queue_job.again */
+#define STORE_PASSED 2 /* queue_job.passed */
 
 #define STORE_PUT_INTS (ROW_COMMON + 8)
 

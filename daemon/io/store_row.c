@@ -99,7 +99,8 @@ store_row_job(struct store *store, sqlite3_stmt *stmt, struct queue_job **out)
 	job->body = store_row_copy(stmt, ROW_BODY, &short_of_memory);
 	job->body_kept = true;
 	job->place = seq;
-	job->again = sqlite3_column_int(stmt, ROW_AGAIN) != 0;
+	job->again = sqlite3_column_int(stmt, ROW_AGAIN) & STORE_AGAIN;
+	job->passed = sqlite3_column_int(stmt, ROW_AGAIN) & STORE_PASSED;
 	job->declined = store_row_copy(stmt, ROW_DECLINED, &short_of_memory);
 	job->late = (uint32_t)sqlite3_column_int64(stmt, ROW_LATE);
 	job->begun = store_row_copy(stmt, ROW_BEGUN, &short_of_memory);

@@ -377,7 +377,7 @@ stay(struct store *store, const struct store_req *req, const struct found *found
 	store_db_text(stmt, 10, job->envelope_from);
 	store_db_int(stmt, 11, ended);
 	store_db_int(stmt, 12, job->expires);
-	store_db_int(stmt, 13, job->again);
+	store_db_int(stmt, 13, (job->again ? STORE_AGAIN : 0) | (job->passed ? STORE_PASSED : 0));
 	store_db_text(stmt, 14, job->declined);
 	store_db_int(stmt, 15, job->late);
 	store_db_int(stmt, 16, packed);

@@ -69,6 +69,20 @@ class Failover(Limits):
             last = d.final(d.submit(**JOB))
         self.assertEqual(last['account'], 'a')
 
+    def test_a_moved_job_keeps_where_answers_go(self):
+        d = self.pair({'GREETING': '554 no'})
+        web = 'Web <web@web01.example.net>'
+        job = ('/v1/jobs', json.dumps(dict(JOB, **{'from': web})), 'application/json')
+        ready = ['/v1/messages?to=ops@contoso.example', 'From: %s\r\n%%sSubject: x\r\n\r\nx\r\n' % web, 'message/rfc822']
+        desk = (ready[0], ready[1] % 'Reply-To: desk@contoso.example\r\n', ready[2])
+        ready[1] %= ''
+        jobs = [d.post(path, body, headers={'Content-Type': kind}).json['id'] for path, body, kind in (job, ready, desk)]
+        for n, job in enumerate(jobs):
+            self.assertEqual(d.final(job)['attempts'][0]['verdict'], 'moved')
+            (content,) = [content for _, content in self.second.mails if job.encode() in content]
+            self.assertEqual(b'\nReply-To: Web <web@' in content, n < 2, content)
+            self.assertEqual(b'X-Original-From: Web <web@' in content, n == 2, content)
+
     def test_the_move_is_an_event(self):
         d = self.pair({'GREETING': '554 no'})
         follower = notifyd.UnixConnection(d.admin)
@@ -82,6 +96,26 @@ class Failover(Limits):
         self.assertEqual((event['event'], event['job'], event['account'], event['state']), ('job.moved', job, 'b', 'queued'), event)
         self.assertTrue(event['reason'].startswith('moved: account a is failing: session-refused'), event)
         self.assertRegex(d.tail(), r'job %s moves: account a is failing: session-refused.*goes on by b' % job)
+
+    def test_severe_jobs_go_past_a_day_that_is_spent(self):
+        self.first, self.second = self.lenient(), self.lenient()
+        config = CONFIG % ('10m', '15m', self.second.port, self.first.port) + 'messages_per_day = 1\n'
+        d = self.daemon(config.replace('host = 127.0.0.1', 'host = localhost', 1))
+        self.assertEqual(d.final(d.submit(**JOB))['account'], 'a')
+        waits = d.submit(**JOB)
+        self.until_state(d, 'paced')
+        shown = d.final(d.submit(**dict(JOB, severity='emergency')))
+        self.assertEqual((shown['state'], shown['account'], shown['attempt_count']), ('delivered', 'b', 1), shown)
+        # one that was accepted for it before
+        self.assertEqual(d.post('/v1/accounts/b/pause', None, True).status, 200)
+        late = d.submit(**dict(JOB, severity='emergency'))
+        self.assertEqual(d.job(late)['account'], 'a')
+        self.assertEqual(d.post('/v1/accounts/b/resume', None, True).status, 200)
+        shown = d.final(late)
+        self.assertEqual((shown['state'], shown['account']), ('delivered', 'b'), shown)
+        self.assertIn('account a is paced: messages_per_day', shown['attempts'][0]['text'])
+        self.assertEqual(d.job(waits)['state'], 'queued')
+        self.assertEqual((len(self.first.mails), len(self.second.mails)), (1, 2))
 
     def test_an_uncertain_one_waits_longer(self):
         d = self.pair({}, wait='14s')

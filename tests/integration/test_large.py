@@ -12,6 +12,7 @@ import unittest
 
 import notifyd
 from notifyd import ProgramTest, UnixConnection, until
+from test_paced import Limits
 
 M = 1 << 20
 LINE = 'The quick "brown" fox jumps over the lazy dog\n'
@@ -136,6 +137,37 @@ class Memory(Large):
         self.assertLessEqual(self.memory('VmHWM'), 128)
         self.assertEqual({(r.status, r.json['code'], r.headers['Retry-After']) for r in refused} - {(503, 'memory', '1')}, set())
         print('peak %.0f MB' % self.memory('VmHWM'), end='; ')
+
+
+class Windows(Limits):
+    """What accounts have of their due jobs in memory."""
+    def many(self, accounts, memory, port):
+        return self.daemon('[daemon]\nmemory = %s\n%s' % (memory, CONFIG) + ''.join(
+            '[account a%d]\nhost = 127.0.0.1:%d\nfrom = a@example.org\nsecurity = none\nauth = none\n' % (n, port) for n in range(accounts)))
+
+    def fill(self, accounts, jobs, size):
+        self.assertEqual(self.d.post('/v1/queue/pause', b'', True).status, 200)
+        for n in range(accounts):
+            reply = self.d.post('/v1/jobs', jobs * [dict(JOB, text=LINE * (size // len(LINE)), account='a%d' % n)], True)
+            self.assertEqual(reply.status, 202, reply)
+
+    memory = Large.memory
+
+    @unittest.skipIf(sanitized(), 'memory is measured on plain builds only: a sanitizer keeps what is freed')
+    def test_many_accounts_share_the_memory(self):
+        self.d = self.many(12, '64M', 1)
+        idle = self.memory('VmRSS')
+        self.fill(12, 150, 60000)
+        print('%.0f MB after %.0f' % (self.memory('VmRSS'), idle), end='; ')
+        self.assertLess(self.memory('VmRSS'), idle + 64)
+
+    def test_with_little_memory_each_account_sends_all_it_has(self):
+        fake = self.lenient()
+        self.d = self.many(6, '1M', fake.port)
+        self.fill(6, 12, 50000)
+        self.assertEqual(self.d.post('/v1/queue/resume', b'', True).status, 200)
+        until(lambda: self.d.status()['totals'].get('delivered') == 72, 'all are delivered')
+        self.assertEqual(len(fake.mails), 72)
 
 
 class Order(Large):

@@ -250,6 +250,28 @@ class Server(Limits):
         job = d.job(job)
         self.assertEqual((job['state'], job['attempt_count']), ('queued', 0), job)
 
+    def test_a_day_that_the_server_has_ended_stays_so_over_a_restart_and_a_crash(self):
+        said = []
+
+        def end(_):
+            said.append(1)
+            return '550 5.4.5 Daily user sending limit exceeded'
+
+        d = self.started('', self.lenient(faults={'END': end}))
+        job = d.submit(**JOB)
+        before = self.until_state(d, 'throttled')
+        d.stop()
+        d.start()
+        self.assertEqual(d.account('a')['state'], 'throttled')
+        d.kill()
+        d.start()
+        account = d.account('a')
+        self.assertEqual(account['state'], 'throttled', account)
+        first, last = (datetime.datetime.fromisoformat(a['until'].replace('Z', '+00:00')) for a in (before, account))
+        self.assertTrue(abs((last - first).total_seconds()) < 5, (before, account))
+        self.assertTrue(account['reason'].startswith('quota: 550 5.4.5 Daily user'), account)
+        self.assertEqual((d.job(job)['state'], d.job(job)['attempt_count'], len(said)), ('queued', 0, 1))
+
     def test_the_account_logs_in_as_often_as_it_may(self):
         said = []
 

@@ -85,6 +85,18 @@ class Alike(Limits):
         for job in jobs:
             until(lambda: d.job(job)['state'] == 'delivered', 'it is delivered after all')
 
+    def test_what_was_refused_alike_for_one_reader_goes_again_too(self):
+        d = self.refusing('RCPT', None)
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        self.reply = '550 5.0.0 no'
+        jobs = [d.submit(**dict(JOB, to='r%d@contoso.example' % n)) for n in (1, 1, 1, 1, 2, 3, 4)]
+        for job in jobs:
+            self.assertEqual(d.final(job)['state'], 'failed')
+        jobs.append(d.submit(**dict(JOB, to='r5@contoso.example')))
+        self.until_state(d, 'held')
+        for job in jobs:
+            until(lambda: d.job(job)['state'] == 'queued', 'it is queued again')
+
     def test_a_wrong_address_stops_nobody(self):
         d = self.refusing('RCPT', '550 5.1.1 no such user')
         for _ in range(7):

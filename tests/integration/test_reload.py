@@ -178,7 +178,8 @@ class Reload(RelayTest):
         foreign, ours = 'boss@elsewhere.example', 'ops@example.com'
         sends = lambda admin, *to: d.submit(admin=admin, **dict(JOB, to=list(to)))
         allowed, refused, mixed, by_operator = sends(False, ours), sends(False, foreign), sends(False, ours, foreign), sends(True, foreign)
-        for job in (allowed, refused, mixed, by_operator):
+        from_foreign = d.submit(admin=False, **dict(JOB, to=[ours], **{'from': foreign}))
+        for job in (allowed, refused, mixed, by_operator, from_foreign):
             self.assertEqual(d.job(job)['state'], 'held')
         d.configure(head + ACCOUNT % ('a', fake.port))
         self.reload(d)
@@ -190,6 +191,9 @@ class Reload(RelayTest):
         ended = d.final(mixed)
         self.assertEqual([(r['address'], r['state']) for r in ended['recipients']], [(ours, 'delivered'), (foreign, 'refused')])
         self.assertEqual(d.final(by_operator)['state'], 'delivered')
+        self.assertEqual(d.final(from_foreign)['state'], 'delivered')
+        content, = [content for _, content in fake.mails if from_foreign.encode() in content]
+        self.assertIn(b'X-Original-From: <boss@', content)    # answers may not go there
         self.assert_problem(d.post('/v1/jobs', dict(JOB, to=foreign)), 403, 'recipient-not-allowed')
 
     def test_sighup_reloads(self):

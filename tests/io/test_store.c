@@ -214,6 +214,7 @@ a_failed_job_keeps_its_message_and_can_be_queued_again(void **state)
 	job->attempt_count = 0;
 	job->rcpts[0].state = RCPT_PENDING;
 	job->again = true;
+	job->passed = false;
 	job->declined = nd_xstrdup("too-big: 552\nm365");
 	job->late = 4294967292;
 	job->begun = nd_xstrdup("m365 4294967288\ngmail 2");
@@ -222,10 +223,18 @@ a_failed_job_keeps_its_message_and_can_be_queued_again(void **state)
 	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW + 100), ND_OK);
 	assert_int_equal(req.job_count, 1);
 	assert_true(req.jobs[0]->again);
+	assert_false(req.jobs[0]->passed);
 	assert_string_equal(req.jobs[0]->declined, job->declined);
 	assert_int_equal(req.jobs[0]->late, 4294967292);
 	assert_string_equal(req.jobs[0]->begun, job->begun);
 	assert_int_equal(req.jobs[0]->rcpts[0].state, RCPT_PENDING);
+	kit_forget(&req);
+	job->again = false;
+	job->passed = true;
+	assert_int_equal(kit_move(&kit, job), ND_OK);
+	req = (struct store_req){ .op = STORE_LOAD };
+	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW + 100), ND_OK);
+	assert_true(req.jobs[0]->passed && !req.jobs[0]->again);
 	kit_forget(&req);
 	/* Its attempts begin with 1 again; the old ones stay. */
 	assert_int_equal(kit_outcome(&kit, job, JOB_QUEUED, KIT_NOW + 200), ND_OK);

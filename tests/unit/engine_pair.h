@@ -134,7 +134,12 @@ play(struct world *world, struct engine_action *action)
 		engine_gone(world->engine, action->session, NULL, at(world->now));
 	else if (action->act == ENGINE_SEND)
 		play_mail(world, action);
-	else if (action->act == ENGINE_MOVE)
+	else if (action->act == ENGINE_RECALL)
+		(void)engine_limit_recalled(world->engine, action->limit, NULL, at(world->now));
+	else if (action->act == ENGINE_KEEP) {
+		engine_limit_kept(world->engine, action->limit, true, at(world->now));
+		free(action->record);
+	} else if (action->act == ENGINE_MOVE)
 		play_move(world, action);
 	else if (action->act == ENGINE_STORE) {
 		if (action->job->job->state == JOB_FAILED) {

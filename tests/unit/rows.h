@@ -43,7 +43,7 @@ rows_conf(struct conf *conf, const char *const *names, unsigned max_connections)
 {
 	unsigned i;
 
-	*conf = (struct conf){ .max_age = ND_DAY(14) };
+	*conf = (struct conf){ .max_age = ND_DAY(14), .memory = 64 << 20 };
 	for (i = 0; names[i]; i++)
 		conf->account_count++;
 	conf->account = nd_xalloc((i + 1) * sizeof(*conf->account));

@@ -649,6 +649,23 @@ a_session_with_a_provider_is_worn_sooner_than_one_with_another_server(void **sta
 }
 
 static void
+accounts_share_the_memory_anew_after_a_reload(void **state)
+{
+	struct conf conf, next;
+	struct engine *engine = started(&conf, one);
+
+	(void)state;
+	rows_conf(&next, two, 1);
+	next.memory = 16 << 20;
+	assert_int_equal(engine_account_nth(engine, 0)->sched.room.octets, SCHED_OCTETS);
+	engine_reconfigure(engine, &next, at(2));
+	assert_int_equal(engine_account_nth(engine, 0)->sched.room.octets, 2 << 20);
+	assert_int_equal(engine_account_nth(engine, 1)->sched.room.octets, 2 << 20);
+	rows_conf_done(&conf);
+	finish(engine, &next);
+}
+
+static void
 a_changed_account_ends_its_session_after_its_mail(void **state)
 {
 	struct conf conf, next;
@@ -1057,6 +1074,7 @@ main(void)
 		cmocka_unit_test(an_unchanged_account_goes_on_as_if_nothing_were),
 		cmocka_unit_test(what_was_learned_of_a_host_is_not_believed_of_the_next_one),
 		cmocka_unit_test(a_session_with_a_provider_is_worn_sooner_than_one_with_another_server),
+		cmocka_unit_test(accounts_share_the_memory_anew_after_a_reload),
 		cmocka_unit_test(a_changed_account_ends_its_session_after_its_mail),
 		cmocka_unit_test(what_an_old_session_meets_does_not_count_against_the_new_account),
 		cmocka_unit_test(a_gone_account_is_forgotten_when_its_last_outcome_is_stored),

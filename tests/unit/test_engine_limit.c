@@ -374,6 +374,66 @@ too_many_logins_stop_logins_and_nothing_else(void **state)
 	finish(engine, &conf);
 }
 
+/* The engine of before, written down at `now`; the next one begins `later` with that. */
+static struct engine *
+restarted(struct engine *before, struct conf *conf, nd_ms now, nd_ms later)
+{
+	struct engine *engine = engine_new(conf, 7, at(now + later));
+	struct engine_action action;
+	struct json_tree tree = { 0 };
+	struct json_out out;
+	struct nd_buf buf;
+
+	nd_buf_init(&buf, 4096);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	engine_limit_tell(engine_account_nth(before, 0), at(now), &out);
+	json_out_object_end(&out);
+	assert_int_equal(json_read(&tree, nd_buf_text(&buf), buf.len, &json_limits_job, NULL, NULL), ND_OK);
+	engine_limit_told(engine_account_nth(engine, 0), tree.root, at(now + later));
+	json_done(&tree);
+	nd_buf_done(&buf);
+	engine_free(before);
+	while (engine_next(engine, at(now + later), &action))
+		if (action.act == ENGINE_LOAD)
+			engine_loaded(engine, action.account, NULL, 0, false, ND_NEVER, at(now + later));
+	return engine;
+}
+
+static void
+what_a_server_asked_to_wait_for_outlives_a_restart(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, 0, 0);
+	struct engine_action action;
+	struct health_fault fault = {
+		.state = HEALTH_THROTTLED, .reason = "quota", .detail = "550 no", .hint = "h", .wait = ND_HOUR(1)
+	};
+
+	(void)state;
+	(void)limit_login_refused(engine_account_nth(engine, 0)->limit, ND_MIN(10), 10);
+	(void)limit_login_refused(engine_account_nth(engine, 0)->limit, ND_MIN(10), 10);
+	health_fault(&engine_account_nth(engine, 0)->health, &fault, 0, 10);
+	engine = restarted(engine, &conf, 10, ND_MIN(1));
+	assert_int_equal(engine_account_nth(engine, 0)->health.state, HEALTH_THROTTLED);
+	assert_string_equal(engine_account_nth(engine, 0)->health.reason, "quota");
+	assert_string_equal(engine_account_nth(engine, 0)->health.detail, "550 no");
+	assert_int_equal(engine_account_nth(engine, 0)->limit->login_after, 10 + ND_MIN(20));
+	accept(engine, 1, JOB_EMERGENCY, ND_MIN(1) + 10);
+	expect_rest(engine, 10 + ND_HOUR(1) - 1);
+	(void)expect(engine, ENGINE_OPEN, 10 + ND_HOUR(1));
+	/* The next refusal goes on where the last one was. */
+	assert_int_equal(limit_login_refused(engine_account_nth(engine, 0)->limit, ND_MIN(10), 0), ND_MIN(40));
+	engine = restarted(engine, &conf, ND_HOUR(5), ND_DAY(1)); /* all is over */
+	assert_int_equal(engine_account_nth(engine, 0)->health.state, HEALTH_OK);
+	assert_int_equal(engine_account_nth(engine, 0)->limit->login_after, 0);
+	health_fault(&engine_account_nth(engine, 0)->health, &fault, 0, ND_HOUR(29));
+	engine = restarted(engine, &conf, ND_HOUR(29), -ND_DAY(1)); /* the clock went back meanwhile */
+	assert_int_equal(engine_account_nth(engine, 0)->health.until, ND_HOUR(29 - 24 + 4));
+	assert_false(engine_next(engine, at(ND_HOUR(6)), &action));
+	finish(engine, &conf);
+}
+
 static void
 a_record_that_makes_no_sense_counts_as_a_lease_that_was_used(void **state)
 {
@@ -476,6 +536,7 @@ main(void)
 		cmocka_unit_test(too_many_sessions_shrink_the_pool_and_the_others_go_on),
 		cmocka_unit_test(too_many_logins_stop_logins_and_nothing_else),
 		cmocka_unit_test(the_lease_of_an_idle_mailbox_is_renewed_each_day),
+		cmocka_unit_test(what_a_server_asked_to_wait_for_outlives_a_restart),
 		cmocka_unit_test(a_record_that_makes_no_sense_counts_as_a_lease_that_was_used),
 		cmocka_unit_test(the_last_lease_is_given_back_at_the_end),
 		cmocka_unit_test(a_mail_that_is_withdrawn_counts_when_its_data_had_begun),

@@ -330,6 +330,200 @@ who_stays_is_not_sent_back_to_the_store(void **state)
 	end(&world);
 }
 
+/* -- past a day's limit -- */
+
+/* Each has a mailbox of its own and sends so many a day (0: as many as there are). One mail has gone by those that are `used`. */
+static void
+begin_days(struct world *world, int64_t first, int64_t second, unsigned used)
+{
+	static char users[2][2] = { "a", "b" };
+
+	begin(world);
+	engine_free(world->engine);
+	for (unsigned n = 0; n < 2; n++)
+		world->conf.account[n].user = users[n];
+	world->conf.account[0].messages_per_day = first;
+	world->conf.account[1].messages_per_day = second;
+	world->engine = engine_new(&world->conf, 7, at(0));
+	for (unsigned n = 0; n < 2; n++)
+		if (used & 1u << n)
+			accept(world, 8 + n, two[n], false);
+	run(world);
+}
+
+static struct queue_job *
+severe(const struct world *world, unsigned n, const char *name)
+{
+	return row_make(n, name, at(world->now).unix_ms, JOB_CRITICAL, 1);
+}
+
+static const char *
+route_severe(struct world *world)
+{
+	return engine_route(world->engine, true, at(world->now))->name;
+}
+
+static void
+severe_jobs_do_not_wait_for_another_day(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin_days(&world, 1, 0, 1);
+	assert_int_equal(world.delivered[0][8], 1);
+	world.pinned = 1u << 2;
+	accept(&world, 1, "a", false);
+	engine_accepted(world.engine, severe(&world, 2, "a"), at(world.now));
+	engine_accepted(world.engine, severe(&world, 3, "a"), at(world.now)); /* when there was room */
+	run(&world);
+	assert_int_equal(world.delivered[1][3], 1);
+	assert_int_equal(world.moved, 1);
+	assert_string_equal(route(&world), "a");
+	assert_string_equal(route_severe(&world), "b");
+	run_to(&world, ND_HOUR(23));
+	assert_int_equal(world.moved, 1);
+	assert_int_equal(world.delivered[0][1] + world.delivered[0][2], 0);
+	run_to(&world, ND_HOUR(73));
+	assert_int_equal(world.delivered[0][1], 1); /* that is no severe one */
+	assert_int_equal(world.delivered[0][2], 1); /* that asked for its account */
+	end(&world);
+}
+
+static void
+without_failover_or_for_a_short_time_they_wait(void **state)
+{
+	struct world world;
+
+	(void)state;
+	for (unsigned off = 0; off < 2; off++) {
+		begin_days(&world, 1, 0, 1);
+		if (off)
+			world.conf.failover_after = 0;
+		run_to(&world, ND_DAY(1) + ND_MIN(off ? 1 : 4));
+		assert_string_equal(route_severe(&world), "a");
+		engine_accepted(world.engine, severe(&world, 1, "a"), at(world.now));
+		run_to(&world, world.now + ND_MIN(5));
+		assert_int_equal(world.delivered[0][1], 1);
+		assert_int_equal(world.moved, 0);
+		end(&world);
+	}
+}
+
+static void
+where_no_day_is_left_they_wait_and_none_fails(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin_days(&world, 1, 1, 3);
+	assert_string_equal(route_severe(&world), "a");
+	engine_accepted(world.engine, severe(&world, 1, "a"), at(0));
+	engine_accepted(world.engine, severe(&world, 2, "b"), at(0));
+	run_to(&world, ND_HOUR(23));
+	assert_int_equal(world.moved + world.failed, 0);
+	run_to(&world, ND_HOUR(25));
+	assert_int_equal(world.delivered[0][1] + world.delivered[1][2], 2);
+	end(&world);
+
+	begin_days(&world, 1, 2, 1); /* room for two: a third one does not go there to wait */
+	for (unsigned n = 1; n < 4; n++)
+		engine_accepted(world.engine, severe(&world, n, "a"), at(0));
+	run_to(&world, ND_HOUR(1));
+	assert_int_equal(world.moved, 2);
+	assert_int_equal(account(&world, 0)->sched.count, 1);
+	end(&world);
+}
+
+static void
+no_job_goes_past_a_limit_twice(void **state)
+{
+	struct world world;
+
+	(void)state;
+	for (unsigned passed = 0; passed < 2; passed++) {
+		struct queue_job *job;
+
+		begin_days(&world, 0, 1, 2);
+		job = severe(&world, 1, "b");
+		job->passed = passed;
+		engine_accepted(world.engine, job, at(0));
+		run_to(&world, ND_HOUR(23));
+		assert_int_equal(world.moved, !passed);
+		assert_int_equal(world.delivered[0][1], !passed);
+		run_to(&world, ND_HOUR(25));
+		assert_int_equal(world.delivered[1][1], passed);
+		end(&world);
+	}
+	begin_days(&world, 1, 0, 1);
+	world.bad[1] = true; /* its trouble begins with this mail */
+	engine_accepted(world.engine, severe(&world, 1, "a"), at(0));
+	run_to(&world, ND_HOUR(23));
+	assert_int_equal(world.moved, 1); /* not back to where it would wait for another day */
+	assert_true(sched_find(&account(&world, 1)->sched, "01K00000000000000000000001")->job->passed);
+	run_to(&world, ND_HOUR(25));
+	assert_int_equal(world.delivered[0][1], 1); /* that account works */
+	end(&world);
+}
+
+static void
+another_account_of_the_same_mailbox_is_no_way_past_its_limit(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin_days(&world, 1, 0, 1);
+	world.conf.account[1].user = world.conf.account[0].user;
+	engine_free(world.engine);
+	world.engine = engine_new(&world.conf, 7, at(0));
+	accept(&world, 1, "a", false);
+	run(&world);
+	engine_accepted(world.engine, severe(&world, 2, "a"), at(0));
+	run_to(&world, ND_HOUR(23));
+	assert_int_equal(world.moved, 0);
+	assert_string_equal(route_severe(&world), "a");
+	end(&world);
+}
+
+static void
+an_uncertain_one_waits_before_it_goes_past_a_limit(void **state)
+{
+	struct queue_job *job;
+	struct world world;
+
+	(void)state;
+	begin_days(&world, 1, 0, 1);
+	run_to(&world, ND_MIN(1));
+	job = severe(&world, 1, "a");
+	job->uncertain = true;
+	engine_accepted(world.engine, job, at(world.now));
+	run_to(&world, ND_MIN(16) - 1);
+	assert_int_equal(world.moved, 0);
+	run_to(&world, ND_MIN(16));
+	assert_int_equal(world.delivered[1][1], 1);
+	end(&world);
+}
+
+/* The others of an account in trouble do not wait behind a severe one that stays. */
+static void
+trouble_moves_no_severe_job_to_a_day_that_is_spent(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin_days(&world, 1, 0, 1);
+	world.down[1] = true;
+	engine_accepted(world.engine, severe(&world, 1, "b"), at(0));
+	accept(&world, 2, "b", false);
+	run_to(&world, ND_MIN(10));
+	assert_int_equal(world.moved, 1);
+	assert_non_null(sched_find(&account(&world, 1)->sched, "01K00000000000000000000001"));
+	assert_string_equal(route_severe(&world), "a");
+	world.down[1] = false;
+	run_to(&world, ND_HOUR(1));
+	assert_int_equal(world.delivered[1][1], 1);
+	end(&world);
+}
+
 int
 main(void)
 {
@@ -346,6 +540,13 @@ main(void)
 		cmocka_unit_test(a_severe_probe_whose_session_does_not_come_moves_on_after_a_minute),
 		cmocka_unit_test(a_clock_that_went_back_delays_neither_who_moves_nor_who_stays),
 		cmocka_unit_test(who_stays_is_not_sent_back_to_the_store),
+		cmocka_unit_test(severe_jobs_do_not_wait_for_another_day),
+		cmocka_unit_test(without_failover_or_for_a_short_time_they_wait),
+		cmocka_unit_test(where_no_day_is_left_they_wait_and_none_fails),
+		cmocka_unit_test(no_job_goes_past_a_limit_twice),
+		cmocka_unit_test(another_account_of_the_same_mailbox_is_no_way_past_its_limit),
+		cmocka_unit_test(an_uncertain_one_waits_before_it_goes_past_a_limit),
+		cmocka_unit_test(trouble_moves_no_severe_job_to_a_day_that_is_spent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

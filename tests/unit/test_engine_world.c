@@ -33,7 +33,7 @@ begin(struct world *world)
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
 		world->well_since[i] = world->sent[i] = world->now;
 		if (world->crowded)
-			engine_account_nth(world->engine, i)->sched.room = (struct sched_room){ 8, 4, 2 };
+			engine_account_nth(world->engine, i)->sched.room = (struct sched_room){ 8, 4, 2, SCHED_OCTETS };
 	}
 	memset(world->ahead, 0, sizeof(world->ahead));
 	world->stirred = world->now;

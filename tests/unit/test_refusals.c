@@ -47,6 +47,19 @@ note(struct refusals *refusals, unsigned n, int code, const char *enhanced)
 	}
 }
 
+/* The job that is queued again next is this one; 0: none is. */
+static void
+again(struct refusals *refusals, nd_unix now, unsigned n)
+{
+	const char *id = refusals_again(refusals, now);
+	struct refusals_one one = who(n, "");
+
+	if (n == 0)
+		assert_null(id);
+	else
+		assert_string_equal(id, one.job);
+}
+
 static void
 the_fifth_in_a_row_is_the_accounts(void **state)
 {
@@ -65,6 +78,7 @@ the_fifth_in_a_row_is_the_accounts(void **state)
 	note(&refusals, 4, 554, "5.7.1");
 	refusals_delivered(&refusals); /* between */
 	assert_false(refusals_many(&refusals, &five, &same));
+	refusals_clear(&refusals);
 }
 
 static void
@@ -112,6 +126,7 @@ refusals_of_recipients_count_when_each_was_another_one(void **state)
 	assert_true(refusals_many(&refusals, &one, &it));
 	one = who(5, "OPS@b.example");
 	assert_false(refusals_many(&refusals, &one, &it));
+	refusals_clear(&refusals);
 }
 
 static void
@@ -147,6 +162,7 @@ of_the_only_reader_a_policy_counts_and_all_while_nothing_was_delivered(void **st
 		}
 		one = who(5, "ops@b.example");
 		assert_int_equal(refusals_many(&refusals, &one, &it), rows[i].many);
+		refusals_clear(&refusals);
 	}
 }
 
@@ -174,6 +190,62 @@ jobs_of_the_last_hour_are_queued_again_once(void **state)
 	assert_null(refusals_again(&refusals, ND_HOUR(2))); /* the first failed too long ago */
 	refusals_hold(&refusals);
 	assert_null(refusals_again(&refusals, ND_HOUR(2)));
+	refusals_clear(&refusals);
+}
+
+static void
+what_failed_alike_and_was_not_counted_is_queued_again_too(void **state)
+{
+	struct smtp_reply it = reply(550, "5.0.0"), other = reply(550, "5.4.7");
+	struct refusals refusals = { 0 };
+	struct refusals_one one;
+	unsigned n;
+	char rcpt[32];
+
+	(void)state;
+	refusals_delivered(&refusals);
+	one = who(50, "old@b.example");
+	refusals_note(&refusals, &one, &other, ND_HOUR(1)); /* not alike */
+	for (n = 1; n <= 7; n++) {
+		(void)snprintf(rcpt, sizeof(rcpt), "r%u@b.example", n < 5 ? 1 : n);
+		one = who(n, rcpt);
+		assert_false(refusals_many(&refusals, &one, &it));
+		refusals_note(&refusals, &one, &it, ND_HOUR(1) + n);
+		refusals_note(&refusals, &one, &it, ND_HOUR(1) + n);
+	}
+	assert_int_equal(refusals.count, 4);
+	one = who(8, "r1@b.example");
+	refusals_note(&refusals, &one, &it, ND_HOUR(1) + 8); /* enough are counted */
+	one = who(9, "r9@b.example");
+	assert_true(refusals_many(&refusals, &one, &it));
+	refusals_hold(&refusals);
+	for (n = 8; n >= 1; n--)
+		again(&refusals, ND_HOUR(2), n);
+	again(&refusals, ND_HOUR(2), 0);
+	refusals_clear(&refusals);
+}
+
+static void
+of_very_many_the_last_ones_are_queued_again(void **state)
+{
+	struct smtp_reply it = reply(550, "5.0.0");
+	struct refusals refusals = { 0 };
+	struct refusals_one one;
+	unsigned n;
+
+	(void)state;
+	refusals_delivered(&refusals);
+	for (n = 1; n <= REFUSALS_KEPT + 7; n++) {
+		one = who(n, "ops@b.example");
+		refusals_note(&refusals, &one, &it, n);
+	}
+	assert_int_equal(refusals.failed_room, REFUSALS_KEPT);
+	refusals_hold(&refusals);
+	for (n = REFUSALS_KEPT + 7; n > 7; n--)
+		again(&refusals, ND_MIN(1), n);
+	again(&refusals, ND_MIN(1), 0);
+	refusals_delivered(&refusals);
+	assert_null(refusals.failed);
 }
 
 int
@@ -185,6 +257,8 @@ main(void)
 		cmocka_unit_test(refusals_of_recipients_count_when_each_was_another_one),
 		cmocka_unit_test(of_the_only_reader_a_policy_counts_and_all_while_nothing_was_delivered),
 		cmocka_unit_test(jobs_of_the_last_hour_are_queued_again_once),
+		cmocka_unit_test(what_failed_alike_and_was_not_counted_is_queued_again_too),
+		cmocka_unit_test(of_very_many_the_last_ones_are_queued_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

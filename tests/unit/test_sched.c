@@ -432,6 +432,43 @@ who_has_few_jobs_is_read_beside_a_flood(void **state)
 }
 
 static void
+the_windows_of_all_accounts_share_a_part_of_the_memory(void **state)
+{
+	const int64_t memory = 64 << 20;
+	struct sched sched;
+	unsigned i, n;
+
+	(void)state;
+	assert_int_equal(sched_share(memory, 0), SCHED_OCTETS);
+	assert_int_equal(sched_share(memory, 1), SCHED_OCTETS);
+	for (n = 2; n <= 128; n++)
+		assert_in_range(n * sched_share(memory, n), memory / 5, memory / 4);
+	assert_int_equal(sched_share(memory, 100000), SCHED_OCTETS_LEAST); /* each can send */
+	assert_int_equal(sched_share(1 << 20, 1), SCHED_OCTETS / 32);
+
+	sched_init(&sched);
+	sched.room.octets = SCHED_OCTETS_LEAST;
+	for (i = 1; i <= 40; i++)
+		add(&sched, i, 1000, NULL, 1000, SCHED_OCTETS_LEAST / 16);
+	assert_int_equal(sched.count, 16);
+	assert_true(sched.behind);
+	add(&sched, 50, 1001, NULL, 0, SCHED_OCTETS_LEAST / 16); /* who has few */
+	assert_int_equal(sched.count, 17);
+	add(&sched, 51, 1001, NULL, 0, SCHED_OCTETS_LEAST / 16);
+	assert_int_equal(sched.count, 17);
+	assert_false(sched_hungry(&sched, at0.unix_ms));
+	while (sched.count > 8) {
+		struct sched_job *job = sched_take(&sched);
+
+		job->job->state = JOB_DELIVERED;
+		sched_settle(&sched, job);
+		sched_settled(&sched, job, at0);
+	}
+	assert_true(sched_hungry(&sched, at0.unix_ms));
+	sched_done(&sched);
+}
+
+static void
 big_ones_leave_a_session_to_the_others(void **state)
 {
 	struct sched sched;
@@ -528,6 +565,7 @@ main(void)
 		cmocka_unit_test(a_severe_job_goes_before_everybody_s_turn),
 		cmocka_unit_test(who_has_few_jobs_finds_room_beside_a_flood),
 		cmocka_unit_test(who_has_few_jobs_is_read_beside_a_flood),
+		cmocka_unit_test(the_windows_of_all_accounts_share_a_part_of_the_memory),
 		cmocka_unit_test(big_ones_leave_a_session_to_the_others),
 		cmocka_unit_test(a_job_goes_behind_the_others_where_it_is_ready_and_stays_where_it_is_elsewhere),
 		cmocka_unit_test(the_last_job_takes_its_owner_along),
