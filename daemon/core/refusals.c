@@ -60,6 +60,24 @@ refusals_many(const struct refusals *refusals, const struct refusals_one *who, c
 	return refusals->held || (refusals->count + 1 >= REFUSALS_MANY && !known(refusals, who, reply));
 }
 
+/* It failed alike, and is not counted. */
+static void
+note_other(struct refusals *refusals, const struct refusals_one *who, nd_unix now)
+{
+	const unsigned n = refusals->others % REFUSALS_OTHERS;
+	unsigned i;
+
+	for (i = 0; i < refusals->count; i++)
+		if (strcmp(refusals->job[i].who.job, who->job) == 0)
+			return;
+	for (i = 0; i < REFUSALS_OTHERS; i++)
+		if (strcmp(refusals->other[i].job, who->job) == 0)
+			return;
+	memcpy(refusals->other[n].job, who->job, sizeof(refusals->other[n].job));
+	refusals->other[n].at = now;
+	refusals->others++;
+}
+
 void
 refusals_note(struct refusals *refusals, const struct refusals_one *who, const struct smtp_reply *reply, nd_unix now)
 {
@@ -70,8 +88,10 @@ refusals_note(struct refusals *refusals, const struct refusals_one *who, const s
 		refusals->code = reply->code;
 		memcpy(refusals->enhanced, reply->enhanced, sizeof(refusals->enhanced));
 	}
-	if (refusals->count + 1 >= REFUSALS_MANY || known(refusals, who, reply))
+	if (refusals->count + 1 >= REFUSALS_MANY || known(refusals, who, reply)) {
+		note_other(refusals, who, now);
 		return;
+	}
 	refusals->job[refusals->count].who = *who;
 	refusals->job[refusals->count++].at = now;
 }
@@ -80,7 +100,8 @@ void
 refusals_hold(struct refusals *refusals)
 {
 	if (!refusals->held)
-		refusals->again = refusals->count;
+		refusals->again =
+		    refusals->count + (refusals->others < REFUSALS_OTHERS ? refusals->others : REFUSALS_OTHERS);
 	refusals->held = true;
 }
 
@@ -88,9 +109,12 @@ const char *
 refusals_again(struct refusals *refusals, nd_unix now)
 {
 	while (refusals->again > 0) {
-		refusals->again--;
-		if (now - refusals->job[refusals->again].at <= REFUSALS_REACH)
-			return refusals->job[refusals->again].who.job;
+		const unsigned i = --refusals->again, k = i - refusals->count;
+
+		if (i < refusals->count && now - refusals->job[i].at <= REFUSALS_REACH)
+			return refusals->job[i].who.job;
+		if (i >= refusals->count && now - refusals->other[k].at <= REFUSALS_REACH)
+			return refusals->other[k].job;
 	}
 	return NULL;
 }
@@ -98,6 +122,8 @@ refusals_again(struct refusals *refusals, nd_unix now)
 void
 refusals_delivered(struct refusals *refusals)
 {
+	if (refusals->proven && refusals->code == 0) /* as ever: there is nothing to forget */
+		return;
 	*refusals = (struct refusals){ .proven = true };
 }
 

@@ -4,7 +4,7 @@
  * Counted are jobs that failed one after another, without a delivery between, by the same code and enhanced code. What speaks of one
  * reader's address or of one message's size is not: five mails to a wrong address say nothing about the account. Refusals of
  * recipients count when each was another one; of the same one only those that speak of a policy (5.7.x), and, but for 5.1.x, while the account has
- * delivered nothing at all. Kept in memory only: after a restart counting begins anew.
+ * delivered nothing at all. Once the account is held, all that failed alike are queued again, counted or not. Kept in memory only: after a restart counting begins anew.
  */
 #ifndef ND_CORE_REFUSALS_H
 #define ND_CORE_REFUSALS_H
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #define REFUSALS_MANY 5u              /* this one is the account's */
+#define REFUSALS_OTHERS 64u           /* that are queued again beside those that were counted */
 #define REFUSALS_REACH ND_HOUR(1)     /* jobs that failed by them so long ago are sent again */
 #define REFUSALS_WORD "refused-alike" /* why the account is held, and why such a job is queued again */
 
@@ -34,7 +35,12 @@ struct refusals {
 		struct refusals_one who;
 		nd_unix at;
 	} job[REFUSALS_MANY - 1];
-	unsigned again; /* of the jobs, from the first: still to be queued again */
+	struct { /* failed alike, but of a reader who is counted already: a ring */
+		char job[ND_ULID_LEN + 1];
+		nd_unix at;
+	} other[REFUSALS_OTHERS];
+	unsigned others; /* so many were ever noted; the last REFUSALS_OTHERS are here */
+	unsigned again;  /* still to be queued again: of the jobs, from the first, and then of the others */
 };
 
 /* Does this refusal make it a fault of the account? */

@@ -85,6 +85,19 @@ class Alike(Limits):
         for job in jobs:
             until(lambda: d.job(job)['state'] == 'delivered', 'it is delivered after all')
 
+    def test_those_refused_for_a_reader_who_is_counted_already_go_too(self):
+        d = self.refusing('RCPT', None)
+        self.assertEqual(d.final(d.submit(**JOB))['state'], 'delivered')
+        self.reply = '550 5.0.0 no'
+        jobs = []
+        for reader in 'one', 'one', 'one', 'two', 'three', 'four':
+            jobs.append(d.submit(**dict(JOB, to=[reader + '@contoso.example'])))
+            self.assertEqual(d.final(jobs[-1])['state'], 'failed')
+        d.submit(**dict(JOB, to=['five@contoso.example']))
+        self.until_state(d, 'held')
+        for job in jobs:
+            until(lambda job=job: d.job(job)['state'] == 'queued', 'it is queued again')
+
     def test_a_wrong_address_stops_nobody(self):
         d = self.refusing('RCPT', '550 5.1.1 no such user')
         for _ in range(7):

@@ -10,6 +10,7 @@
 #include "daemon/core/refusals.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct refusals_one
@@ -176,6 +177,59 @@ jobs_of_the_last_hour_are_queued_again_once(void **state)
 	assert_null(refusals_again(&refusals, ND_HOUR(2)));
 }
 
+static void
+those_that_were_not_counted_are_queued_again_too(void **state)
+{
+	static const char *const rcpts[] = { "r1", "r1", "r1", "r1", "r2", "r3", "r4" };
+	struct refusals refusals = { 0 };
+	struct smtp_reply it = reply(550, "5.0.0"), other = reply(550, "5.4.7");
+	struct refusals_one one;
+	unsigned i, seen = 0;
+	const char *job;
+
+	(void)state;
+	refusals_delivered(&refusals);
+	for (i = 0; i < 7; i++) {
+		one = who(i + 1, rcpts[i]);
+		assert_false(refusals_many(&refusals, &one, &it));
+		refusals_note(&refusals, &one, &it, i < 2 ? 0 : ND_HOUR(1));
+		refusals_note(&refusals, &one, &it, i < 2 ? 0 : ND_HOUR(1)); /* again: once is enough */
+	}
+	one = who(8, "r5");
+	assert_true(refusals_many(&refusals, &one, &it));
+	refusals_hold(&refusals);
+	while ((job = refusals_again(&refusals, ND_HOUR(1) + 1)) != NULL)
+		seen |= 1u << strtoul(job, NULL, 10);
+	assert_int_equal(seen, 0xf8); /* but for the two that failed too long ago */
+	refusals_clear(&refusals);
+	note(&refusals, 1, 550, "5.0.0");
+	one = who(2, "r1");
+	refusals_note(&refusals, &one, &it, 0);
+	refusals_note(&refusals, &one, &other, 0); /* another reply: nothing of before is meant */
+	assert_int_equal(refusals.others, 0);
+}
+
+static void
+of_very_many_the_last_are_queued_again(void **state)
+{
+	struct refusals refusals = { 0 };
+	struct smtp_reply it = reply(550, "5.0.0");
+	struct refusals_one one;
+	unsigned i, again = 0;
+
+	(void)state;
+	refusals_delivered(&refusals);
+	for (i = 0; i < 3 * REFUSALS_OTHERS; i++) {
+		one = who(i, "r1");
+		refusals_note(&refusals, &one, &it, i);
+	}
+	refusals_hold(&refusals);
+	assert_int_equal(refusals.again, 1 + REFUSALS_OTHERS);
+	for (const char *job; (job = refusals_again(&refusals, 500)) != NULL; again++)
+		assert_true(strtoul(job, NULL, 10) == 0 || strtoul(job, NULL, 10) >= 2 * REFUSALS_OTHERS);
+	assert_int_equal(again, 1 + REFUSALS_OTHERS);
+}
+
 int
 main(void)
 {
@@ -185,6 +239,8 @@ main(void)
 		cmocka_unit_test(refusals_of_recipients_count_when_each_was_another_one),
 		cmocka_unit_test(of_the_only_reader_a_policy_counts_and_all_while_nothing_was_delivered),
 		cmocka_unit_test(jobs_of_the_last_hour_are_queued_again_once),
+		cmocka_unit_test(those_that_were_not_counted_are_queued_again_too),
+		cmocka_unit_test(of_very_many_the_last_are_queued_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
