@@ -8,7 +8,7 @@ import threading
 import unittest
 
 import notifyd
-from notifyd import NOTIFYCTL, ProgramTest, until
+from notifyd import NOTIFYCTL, ProgramTest, later, until
 from test_process import Stopped, threads
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
@@ -31,7 +31,7 @@ class Acts(ProgramTest):
         return self.d.post('/v1/jobs/%s/%s' % (job, action), None, admin)
 
     def waiting(self, **more):
-        return self.d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z', **more))
+        return self.d.submit(**dict(JOB, not_before=later(), **more))
 
     def test_a_job_is_held_released_and_cancelled(self):
         job = self.waiting()
@@ -68,7 +68,7 @@ class Acts(ProgramTest):
 
     def test_a_thousand_are_cancelled_over_several_pages(self):
         for _ in range(3):
-            reply = self.d.post('/v1/jobs', [dict(JOB, not_before='2030-01-01T00:00:00Z')] * 500, True)
+            reply = self.d.post('/v1/jobs', [dict(JOB, not_before=later())] * 500, True)
             self.assertEqual(reply.status, 202)
         self.assertEqual(self.d.post('/v1/jobs/cancel', None, True).json, {'matched': 1500, 'changed': 1500})
         self.assertEqual(self.d.status()['queue']['queued'], 0)
