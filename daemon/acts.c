@@ -242,19 +242,29 @@ single_found(struct store_req *req)
 	free(req);
 }
 
+/* What seems to say which jobs or which part of the queue is refused: more would be meant. False: it is answered. */
+static bool
+takes_nothing(struct http_request *request)
+{
+	static const char *const known[] = { NULL };
+	struct nd_why why;
+
+	if (http_request_only(request, known, &why) == ND_OK)
+		return true;
+	http_server_problem(request, &why);
+	return false;
+}
+
 static void
 act_one(struct app *app, struct http_request *request, enum job_action action)
 {
-	static const char *const known[] = { NULL };
 	const char *id = http_request_segment(request);
 	struct single *single;
 	struct store_req *req;
 	struct nd_why why;
 
-	if (http_request_only(request, known, &why) != ND_OK) {
-		http_server_problem(request, &why);
+	if (!takes_nothing(request))
 		return;
-	}
 	if (!nd_ulid_valid(id)) {
 		(void)nd_fail(&why, ND_ENOTFOUND, 0, "\"%.40s\" is no job id", id);
 		(void)nd_fail_at(&why, "id", 0, "give the whole id: nothing is changed by a part of one");
@@ -380,29 +390,52 @@ acts_pause_open(struct app *app)
 		nd_log(ND_LOG_WARNING, NULL, "the queue is paused: nothing is sent until notifyctl resume");
 }
 
+struct pausing { /* of the queue, or its end, until that is on disk */
+	struct app *app;
+	struct http_request *request;
+	bool paused;
+};
+
 static void
 pause_kept(void *arg, enum nd_err err, const struct nd_why *why)
 {
-	(void)arg;
-	if (err != ND_OK)
-		nd_log(ND_LOG_WARNING, NULL, "that the queue is paused will not outlive a restart: %s", why->text);
+	struct pausing *pausing = arg;
+	struct nd_why told = *why;
+
+	if (err != ND_OK) {
+		nd_log(ND_LOG_WARNING, NULL, "that the queue is %s will not outlive a restart: %s",
+		    pausing->paused ? "paused" : "resumed", why->text);
+		(void)nd_fail_at(&told, NULL, 0,
+		    pausing->paused ? "it is paused until notifyd starts again; ask again to keep it so"
+				    : "it is resumed until notifyd starts again; ask again to keep it so");
+	}
+	if (!pausing->app->down && err != ND_OK)
+		http_server_problem(pausing->request, &told);
+	else if (!pausing->app->down)
+		reply_state(pausing->request, pausing->paused ? "paused" : "running");
+	free(pausing);
 }
 
 static void
 set_pause(struct app *app, struct http_request *request, bool paused)
 {
+	struct pausing *pausing;
 	char path[4096];
 
+	if (!takes_nothing(request))
+		return;
+	pausing = nd_xalloc(sizeof(*pausing));
+	*pausing = (struct pausing){ .app = app, .request = request, .paused = paused };
+	http_request_own(request, NULL, NULL); /* it stays until it is answered */
 	pause_path(app, path, sizeof(path));
 	engine_bar(app->engine, ENGINE_BAR_PAUSE, paused);
 	if (paused)
-		filer_write_later(app->files, app->loop, path, "", 0, pause_kept, NULL);
+		filer_write_later(app->files, app->loop, path, "", 0, pause_kept, pausing);
 	else
-		filer_remove_later(app->files, app->loop, path);
+		filer_remove_later(app->files, app->loop, path, pause_kept, pausing);
 	nd_log(
 	    ND_LOG_NOTICE, NULL, paused ? "the queue is paused by an operator" : "the queue is resumed by an operator");
 	loop_soon(app->loop, app_pump, app);
-	reply_state(request, paused ? "paused" : "running");
 }
 
 void
@@ -433,9 +466,13 @@ void
 acts_flush(void *owner, struct http_request *request)
 {
 	struct app *app = owner;
-	struct single *single = nd_xalloc(sizeof(*single));
-	struct store_req *req = nd_xalloc(sizeof(*req));
+	struct single *single;
+	struct store_req *req;
 
+	if (!takes_nothing(request))
+		return;
+	single = nd_xalloc(sizeof(*single));
+	req = nd_xalloc(sizeof(*req));
 	*single = (struct single){ .app = app, .request = request };
 	http_request_own(request, single, single_left);
 	req->op = STORE_HURRY;

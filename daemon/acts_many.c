@@ -57,7 +57,7 @@ bulk_end(struct bulk *bulk)
 			handlers_reply(bulk->request, 200, &buf);
 		}
 	}
-	handlers_filter_done(&bulk->filter);
+	filter_done(&bulk->filter);
 	free(bulk);
 }
 
@@ -98,7 +98,7 @@ bulk_shown(struct store_req *req)
 	struct nd_why why = req->why;
 
 	queue_tale_free(req);
-	if (req->err == ND_OK && queue_fits(req->found, &bulk->filter)) {
+	if (req->err == ND_OK && handlers_fits(bulk->app, req->found, &bulk->filter)) {
 		bulk->matched++;
 		acts_begin(bulk->app, req->found,
 		    &(struct app_act){ .action = bulk->action, .reason = bulk->reason, .done = bulk_one, .arg = bulk });
@@ -160,6 +160,7 @@ bulk_page(struct bulk *bulk)
 	req->done = bulk_found;
 	req->owner = bulk;
 	req->limit = PAGE;
+	handlers_filter_sending(bulk->app, &bulk->filter);
 	req->filter = bulk->filter;
 	store_submit(bulk->app->store, req);
 }
@@ -189,7 +190,7 @@ act_all(struct app *app, struct http_request *request, enum job_action action)
 	bulk->action = action;
 	if (http_request_only(request, known, &why) != ND_OK ||
 	    handlers_filter(app, request, &bulk->filter, &why) != ND_OK) {
-		handlers_filter_done(&bulk->filter);
+		filter_done(&bulk->filter);
 		free(bulk);
 		http_server_problem(request, &why);
 		return;

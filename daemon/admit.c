@@ -49,6 +49,7 @@ admit_job(struct app *app, const struct access_peer *peer, const struct queue_jo
 		return err;
 	for (i = 0; i < row->rcpt_count; i++)
 		ask.foreign += access_foreign(app->conf, row->rcpts[i].address);
+	/* The store's count runs ahead of its answers: for that moment a job counts twice, and never not at all. */
 	ask.queued = own.octets;
 	if (quota_take(app->quota, app->conf, &ask, loop_now(app->loop).ms, why) != ND_OK)
 		return why->err;
@@ -70,13 +71,12 @@ admit_room(struct app *app, uint64_t octets, struct nd_why *why)
 void
 admit_over(struct app *app, const struct access_peer *peer, struct admitted *admitted, bool fresh)
 {
-	const struct quota_ask ask = { .peer = peer, .foreign = admitted->foreign };
+	const struct quota_ask ask = { .peer = peer, .octets = admitted->octets, .foreign = admitted->foreign };
 
 	if (!admitted->is)
 		return;
 	admitted->is = false;
 	app->admitted--;
 	app->admitted_octets -= admitted->octets;
-	if (!fresh)
-		quota_return(app->quota, app->conf, &ask);
+	quota_over(app->quota, app->conf, &ask, fresh);
 }

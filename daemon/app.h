@@ -9,6 +9,7 @@
  *   intake_read.c its body => JSON                     intake_dry.c what would become of it
  *   intake_stream.c several jobs one after another    intake_large.c what is too large for the loop
  *   intake_message.c a ready message => such a job    intake_digest.c whether it is the same as before
+ *   intake_key.c  idempotency keys
  *   sender.c    the From of a job for an account      accounts.c their life, pause and resume, /v1/accounts
  *   settings.c  the files                             reload.c   new settings in place of the old ones
  *   admit.c     room and quotas: may a job come in     operate.c  what an operator does to notifyd as a whole
@@ -36,6 +37,7 @@
 #include "daemon/core/ending.h"
 #include "daemon/core/engine.h"
 #include "daemon/core/expiry.h"
+#include "daemon/core/filter.h"
 #include "daemon/core/intake_limit.h"
 #include "daemon/core/machine.h"
 #include "daemon/core/mime_plain.h"
@@ -480,16 +482,18 @@ void admit_over(struct app *app, const struct access_peer *peer, struct admitted
 enum nd_err admit_room(struct app *app, uint64_t octets, struct nd_why *why) ND_MUST_CHECK;
 
 /* sender.c */
-/* Writes the job's head and envelope sender for an account. has_reply_to: the body names one; reply_to_allowed: the sender the job asked for may
- * be named as one. */
-/* Its rendition for another account, and whether it wants none. */
+/* Its rendition for an account, and whether it wants no other one. What a rendition needs to know of the job is a fact of it. */
+#define SENDER_ANSWERS                                                                                                 \
+	"from_answers"       /* the fact that the sender it asked for may be named as Reply-To, and nobody else is */
 #define SENDER_UTF8 "utf8"   /* the fact that its header names somebody whose address has no ASCII form */
 #define SENDER_WORDS "words" /* the fact that its header has words that are not ASCII, and no such address */
 bool sender_pinned(const struct queue_job *job);
 enum mime_plain sender_plain(const struct queue_job *job);
 bool sender_requires_tls(const struct queue_job *job);
+/* Its head and envelope sender. answers: the fact of that name. */
+void sender_write(struct queue_job *job, const struct conf_account *account, bool answers);
+/* It leaves the account it has for this one; NULL: for none. */
 void sender_move(struct queue_job *job, const struct conf_account *account);
-void sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed);
 
 /* acts.c */
 http_handler acts_retry, acts_hold, acts_release, acts_cancel, acts_retry_all, acts_hold_all, acts_release_all,
@@ -523,6 +527,7 @@ void feed_end(struct app *app); /* nobody follows any more: notifyd stops */
 void feed_free(struct app *app);
 
 /* shape.c */
+bool shape_sending(struct app *app, const struct queue_job *job); /* the store calls it queued */
 /* For whoever asked by `request`. tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
 void shape_job(struct app *app, const struct http_request *request, const struct queue_job *job,
     const struct store_req *tale, struct json_out *out);
@@ -566,10 +571,13 @@ void handlers_reply(struct http_request *request, int status, struct nd_buf *buf
 /* Reads the job and answers with it (status 200, or 202 while it is not over and `waited`). */
 void handlers_show(struct app *app, struct http_request *request, const char *id, bool waited);
 bool handlers_may_see(const struct access_peer *peer, const struct queue_job *job);
-/* The filters of a list (?state= &account= …) with the peer's rights; the texts are to be freed. */
+/* The filters of a list (?state= &account= …) with the peer's rights; filter_done is due in any case. */
 enum nd_err handlers_filter(
     struct app *app, const struct http_request *request, struct store_filter *filter, struct nd_why *why) ND_MUST_CHECK;
-void handlers_filter_done(struct store_filter *filter);
+/* Tells a filter that has one of `queued` and `sending` what is being sent now, before it goes to the store. */
+void handlers_filter_sending(struct app *app, struct store_filter *filter);
+/* Does it mean this job, as it is now? */
+bool handlers_fits(struct app *app, const struct queue_job *job, const struct store_filter *filter);
 /* Reads the counters; `tell` answers with them. No query parameter is taken. */
 typedef void handlers_tell(struct app *app, struct http_request *request, const struct store_req *totals);
 void handlers_totals(struct app *app, struct http_request *request, handlers_tell *tell);

@@ -177,7 +177,7 @@ read_wish(const struct http_request *request, struct events_filter *filter, stru
 		return nd_fail_at(why, "job", 0, NULL);
 	}
 	type = http_request_query(request, "type");
-	if (!type || type[0] == '\0')
+	if (!type)
 		return ND_OK;
 	filter->types = type; /* the request's, as the peer is: both last as long as the follower */
 	return events_types(type, why);

@@ -4,7 +4,6 @@
 
 #include "common/json.h"
 #include "common/mem.h"
-#include "common/stamp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +61,7 @@ end_asked(struct store_req *req)
 	for (i = 0; i < req->count_count; i++)
 		free(req->counts[i].account);
 	free(req->counts);
-	handlers_filter_done(&req->filter);
+	filter_done(&req->filter);
 	free(asked);
 	free(req);
 }
@@ -268,7 +267,8 @@ listed(struct store_req *req)
 		json_out_object(&out, NULL);
 		json_out_array(&out, "jobs");
 		for (i = 0; i < req->job_count; i++)
-			shape_job(asked->app, asked->request, req->jobs[i], NULL, &out);
+			if (handlers_fits(asked->app, req->jobs[i], &req->filter)) /* as it is shown */
+				shape_job(asked->app, asked->request, req->jobs[i], NULL, &out);
 		json_out_array_end(&out);
 		if (req->more && req->job_count > 0)
 			json_out_text(&out, "next", req->jobs[req->job_count - 1]->id);
@@ -280,110 +280,79 @@ listed(struct store_req *req)
 	end_asked(req);
 }
 
-static enum nd_err
-bad_value(const char *name, const char *value, const char *wanted, struct nd_why *why)
+static int
+by_id(const void *a, const void *b)
 {
-	(void)nd_fail(why, ND_EINVALID, 0, "%s=%.40s is not %s", name, value, wanted);
-	return nd_fail_at(why, name, 0, NULL);
+	return strcmp(a, b);
 }
 
-/* A comma list of names into bits. */
-static enum nd_err
-read_bits(const struct http_request *request, const char *name, bool (*named)(const char *, unsigned *), uint32_t *bits,
-    struct nd_why *why)
+/* The ids of all jobs that are being sent, sorted. */
+static char (*sending_ids(struct app *app, unsigned *count))[ND_ULID_LEN + 1]
 {
-	const char *rest = http_request_query(request, name), *start;
-	unsigned value;
-	size_t len;
-	char one[32];
+	struct engine_account *account;
+	char(*ids)[ND_ULID_LEN + 1];
+	unsigned room = 0, i;
 
-	while (rest && nd_str_list_next(&rest, &start, &len)) {
-		if (len >= sizeof(one))
-			return bad_value(name, start, "known", why);
-		memcpy(one, start, len);
-		one[len] = '\0';
-		if (!named(one, &value))
-			return bad_value(name, one, "known", why);
-		*bits |= 1u << value;
-	}
-	return ND_OK;
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		room += account->sched.sending;
+	ids = nd_xalloc((room + 1) * sizeof(*ids));
+	*count = 0;
+	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+		for (const struct sched_job *job = account->sched.all; job && *count < room; job = job->next)
+			if (job->place == SCHED_SENDING)
+				memcpy(ids[(*count)++], job->job->id, sizeof(*ids));
+	qsort(ids, *count, sizeof(*ids), by_id);
+	return ids;
 }
 
-static bool
-state_named(const char *name, unsigned *out)
+void
+handlers_filter_sending(struct app *app, struct store_filter *filter)
 {
-	enum job_state state;
-	bool known = job_state_named(name, &state);
-
-	*out = known ? state : 0;
-	return known;
+	if (!filter->apart)
+		return;
+	free((void *)(uintptr_t)filter->sending);
+	filter->sending = sending_ids(app, &filter->sending_count);
 }
 
-static bool
-severity_named(const char *name, unsigned *out)
+bool
+handlers_fits(struct app *app, const struct queue_job *job, const struct store_filter *filter)
 {
-	enum job_severity severity;
-	bool known = job_severity_named(name, &severity);
+	struct store_filter now = *filter;
 
-	*out = known ? severity : 0;
-	return known;
-}
-
-static enum nd_err
-read_since(const struct http_request *request, nd_unix now, nd_unix *since, struct nd_why *why)
-{
-	const char *text = http_request_query(request, "since");
-	nd_ms ago;
-
-	if (!text || nd_stamp_read(text, since))
-		return ND_OK;
-	if (!nd_str_duration(text, &ago))
-		return bad_value("since", text, "a time (RFC 3339) or a duration such as 2h", why);
-	*since = now - ago;
-	return ND_OK;
-}
-
-static enum nd_err
-read_ids(const struct http_request *request, struct store_filter *filter, struct nd_why *why)
-{
-	const char *cursor = http_request_query(request, "cursor"), *id = http_request_query(request, "id");
-
-	if (cursor && !nd_ulid_valid(cursor))
-		return bad_value("cursor", cursor, "the \"next\" of an earlier list", why);
-	if (cursor)
-		memcpy(filter->before, cursor, sizeof(filter->before));
-	if (id && !nd_ulid_tail(id, filter->tail))
-		return bad_value("id", id, "the last 6 or more characters of a job id", why);
-	return ND_OK;
+	now.sending = &job->id;
+	now.sending_count = filter->apart && shape_sending(app, job) ? 1 : 0;
+	return queue_fits(job, &now);
 }
 
 enum nd_err
 handlers_filter(struct app *app, const struct http_request *request, struct store_filter *filter, struct nd_why *why)
 {
 	const struct access_peer *peer = http_request_peer(request);
-	enum nd_err err;
+	nd_unix now = loop_now(app->loop).unix_ms;
+	const char *name, *value;
+	enum nd_err err = ND_OK;
 
-	filter->account = nd_xstrdup(http_request_query(request, "account"));
-	filter->source = nd_xstrdup(http_request_query(request, "source"));
-	filter->key = nd_xstrdup(http_request_query(request, "key"));
 	filter->own = !peer->operator_right;
 	filter->uid = peer->uid;
 	filter->unit = nd_xstrdup(peer->unit);
-	err = read_bits(request, "state", state_named, &filter->states, why);
-	if (err == ND_OK)
-		err = read_bits(request, "severity", severity_named, &filter->severities, why);
-	if (err == ND_OK)
-		err = read_since(request, loop_now(app->loop).unix_ms, &filter->since, why);
-	return err == ND_OK ? read_ids(request, filter, why) : err;
+	for (unsigned i = 0; err == ND_OK && http_request_param(request, i, &name, &value); i++)
+		err = filter_take(filter, name, value, now, why);
+	return err;
 }
 
-void
-handlers_filter_done(struct store_filter *filter)
+static bool
+read_limit(const struct http_request *request, unsigned *limit, struct nd_why *why)
 {
-	free((void *)(uintptr_t)filter->account);
-	free((void *)(uintptr_t)filter->source);
-	free((void *)(uintptr_t)filter->key);
-	free((void *)(uintptr_t)filter->unit);
+	const char *text = http_request_query(request, "limit");
+	int64_t number = LIST_DEFAULT;
+
+	if (text && !nd_str_int(text, 1, LIST_MAX, &number)) {
+		(void)nd_fail(why, ND_EINVALID, 0, "limit=%.40s is not a number from 1 to %d", text, LIST_MAX);
+		(void)nd_fail_at(why, "limit", 0, NULL);
+		return false;
+	}
+	*limit = (unsigned)number;
+	return true;
 }
 
 static void
@@ -393,15 +362,11 @@ handle_list(void *owner, struct http_request *request)
 		"cursor", NULL };
 	struct app *app = owner;
 	struct store_req *req = ask(app, request, STORE_LIST, listed);
-	const char *limit = http_request_query(request, "limit");
-	int64_t number = LIST_DEFAULT;
 	struct nd_why why;
 
 	if (http_request_only(request, known, &why) == ND_OK &&
-	    handlers_filter(app, request, &req->filter, &why) == ND_OK &&
-	    (!limit || nd_str_int(limit, 1, LIST_MAX, &number) ||
-		bad_value("limit", limit, "a number from 1 to 1000", &why) == ND_OK)) {
-		req->limit = (unsigned)number;
+	    handlers_filter(app, request, &req->filter, &why) == ND_OK && read_limit(request, &req->limit, &why)) {
+		handlers_filter_sending(app, &req->filter);
 		store_submit(app->store, req);
 		return;
 	}

@@ -196,9 +196,7 @@ committed(struct store_req *req)
 	if (spooled && (req->err != ND_OK || req->duplicate))
 		spool_remove(app->spool, job->id);
 	if (req->err == ND_OK && req->duplicate) {
-		job->duplicate = true;
-		job->state = (enum job_state)req->duplicate_state;
-		memcpy(job->id, req->duplicate_id, sizeof(job->id));
+		intake_key_known(job, req);
 	} else if (req->err == ND_OK) {
 		outcomes_count(app, false, true);
 		feed_job(app, job->row, NULL);
@@ -207,7 +205,10 @@ committed(struct store_req *req)
 		loop_soon(app->loop, app_pump, app);
 	}
 	free(req);
-	intake_close(job);
+	if (job->why.err == ND_EDISKFULL)
+		intake_refuse(job);
+	else
+		intake_close(job);
 }
 
 static void
@@ -237,7 +238,7 @@ spooled(void *arg, enum nd_err err, const struct nd_why *why)
 		(void)nd_fail(&job->why, ND_ESTOPPING, 0, "notifyd has stopped");
 	else
 		job->why = *why;
-	intake_close(job);
+	intake_refuse(job);
 }
 
 enum nd_err
@@ -264,28 +265,13 @@ compose_here(struct submission *submission, const struct job_draft *draft, struc
 	return err;
 }
 
-static enum nd_err
-read_key(const struct submission *submission, const struct job_draft *draft, struct intake_job *job, struct nd_why *why)
-{
-	const char *header = submission->array ? NULL : submission->header_key;
-	const char *key = draft->idempotency_key ? draft->idempotency_key : header;
-	size_t len = key ? strlen(key) : 0;
-
-	if (key && (len == 0 || len > 128 || !nd_str_ascii(key, len))) {
-		(void)nd_fail(why, ND_EINVALID, 0, "an idempotency key has 1 to 128 printable ASCII characters");
-		return nd_fail_at(why, "Idempotency-Key", 0, NULL);
-	}
-	job->key = nd_xstrdup(key);
-	return ND_OK;
-}
-
 enum nd_err
 intake_check(struct intake_job *job, const struct json_node *value, struct job_draft *draft)
 {
 	enum nd_err err = job_check(draft, NULL, value, &job->why);
 
 	if (err == ND_OK)
-		err = read_key(job->submission, draft, job, &job->why);
+		err = intake_key_read(job, draft, &job->why);
 	if (err == ND_OK && job->key)
 		intake_digest(job->submission->app, value, job->submission->ready, draft->sensitive, &job->digest);
 	return err;
@@ -310,7 +296,7 @@ intake_enter(struct intake_job *job, bool in_spool)
 	if (admit_job(app, &submission->peer, row, &job->admitted, &job->why) != ND_OK) {
 		if (in_spool)
 			spool_remove(app->spool, row->id);
-		intake_close(job);
+		intake_refuse(job);
 		return;
 	}
 	job->flying = in_spool ? 0 : (size_t)row->body_len;
@@ -342,6 +328,8 @@ intake_one(struct intake_job *job, const struct json_node *value)
 		intake_dry(job, value);
 	if (err == ND_OK && !job->submission->dry)
 		intake_enter(job, false);
+	else if (err != ND_OK)
+		intake_refuse(job);
 	else
 		intake_close(job);
 }
@@ -429,7 +417,7 @@ check_root(const struct submission *submission, struct nd_why *why)
 		(void)nd_fail(why, ND_EINVALID, 0, "dry_run goes with one job, not with an array");
 		return nd_fail_at(why, "dry_run", 0, NULL);
 	}
-	return ND_OK;
+	return root->type == JSON_ARRAY ? intake_key_alone(submission, why) : ND_OK;
 }
 
 enum nd_err

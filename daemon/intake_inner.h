@@ -88,6 +88,15 @@ void intake_end(struct submission *submission);                         /* frees
 /* The body was read, or not: its jobs are taken, or why not is answered. Takes the submission over. */
 void intake_was_read(struct submission *submission, enum nd_err err, struct nd_why *why);
 
+/* intake_key.c */
+/* Its key: the field's, else the header's. On any thread. */
+enum nd_err intake_key_read(struct intake_job *job, const struct job_draft *draft, struct nd_why *why);
+/* The header's is of one job: several are refused with it. */
+enum nd_err intake_key_alone(const struct submission *submission, struct nd_why *why) ND_MUST_CHECK;
+void intake_key_known(struct intake_job *job, const struct store_req *req); /* it was accepted before, as a duplicate */
+/* It is refused with job->why, and closed; when its key says that it was accepted before, that is the answer. */
+void intake_refuse(struct intake_job *job);
+
 /* intake_resolve.c */
 /* The draft as a row of the queue, without its body. On the loop. */
 enum nd_err intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft *draft,

@@ -123,12 +123,13 @@ static void
 close_job(struct large *large)
 {
 	struct intake_job *job = large->job;
+	const bool refused = large->err != ND_OK;
 
-	if (large->err != ND_OK)
+	if (refused)
 		job->why = large->why;
 	large->submission->busy = false;
 	end(large);
-	intake_close(job);
+	(refused ? intake_refuse : intake_close)(job);
 }
 
 /* Of a dry run. */

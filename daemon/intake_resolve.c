@@ -115,8 +115,23 @@ header_fact(const struct job_draft *draft, const struct ready *ready)
 	return found ? SENDER_UTF8 : NULL;
 }
 
+struct asker { /* what he may */
+	bool operator_right, answers;
+};
+
+/* Readers may answer to the sender that the job asks for: it is one to whom the peer may send. */
+static bool
+answers(
+    const struct conf *conf, const struct access_peer *peer, const struct job_draft *draft, const struct ready *ready)
+{
+	struct nd_why ignored;
+
+	return draft->from.address != NULL && !(ready ? ready->has_reply_to : draft->reply_to.address != NULL) &&
+	       access_recipient(conf, peer, draft->from.address, &ignored) == ND_OK;
+}
+
 static void
-set_facts(struct queue_job *row, const struct job_draft *draft, const struct ready *ready, bool operator_right)
+set_facts(struct queue_job *row, const struct job_draft *draft, const struct ready *ready, struct asker asker)
 {
 	const char *fact = header_fact(draft, ready);
 	struct nd_buf subject, facts;
@@ -126,8 +141,10 @@ set_facts(struct queue_job *row, const struct job_draft *draft, const struct rea
 	if (!draft->sensitive)
 		mime_subject(draft, &subject);
 	job_facts(draft, nd_buf_text(&subject), &facts);
+	if (asker.answers)
+		add_fact(&facts, SENDER_ANSWERS);
 	/* Who asked matters when the job waits for its first account: see recover.c. */
-	if (operator_right)
+	if (asker.operator_right)
 		add_fact(&facts, "operator");
 	if (draft->account)
 		add_fact(&facts, QUEUE_PINNED);
@@ -196,7 +213,7 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
     struct queue_job *row, struct nd_why *why)
 {
 	const struct conf_account *account;
-	struct nd_why ignored;
+	struct asker asker;
 	enum nd_err err;
 
 	if ((err = find_account(app, draft, &account, why)) != ND_OK || (err = check_start(app, draft, why)) != ND_OK ||
@@ -210,11 +227,11 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 		row->from = nd_xstrdup(ready->from);
 	else
 		set_from(draft, row);
-	set_facts(row, draft, ready, peer->operator_right && !account);
+	asker = (struct asker){ peer->operator_right && !account, answers(app->conf, peer, draft, ready) };
+	set_facts(row, draft, ready, asker);
 	row->account = nd_xstrdup(account ? account->name : "");
 	if (account) {
-		sender_write(row, account, ready ? ready->has_reply_to : draft->reply_to.address != NULL,
-		    draft->from.address && access_recipient(app->conf, peer, draft->from.address, &ignored) == ND_OK);
+		sender_write(row, account, asker.answers);
 	} else {
 		row->state = JOB_HELD;
 		settle_reason(row, "no-account", NULL,

@@ -232,7 +232,7 @@ check(const struct submission *submission, struct nd_why *why)
 	const char *which = submission->wait > 0 ? "wait" : "dry_run";
 
 	if (submission->wait == 0 && !submission->dry)
-		return ND_OK;
+		return intake_key_alone(submission, why);
 	(void)nd_fail(why, ND_EINVALID, 0, "%s does not go with several values one after another", which);
 	return nd_fail_at(why, which, 0, NULL);
 }

@@ -48,6 +48,8 @@ libcore_a_SOURCES = \
 	%D%/core/ending.h \
 	%D%/core/expiry.c \
 	%D%/core/expiry.h \
+	%D%/core/filter.c \
+	%D%/core/filter.h \
 	%D%/core/grant.c \
 	%D%/core/grant.h \
 	%D%/core/growth.c \
@@ -270,6 +272,7 @@ notifyd_SOURCES = \
 	%D%/intake_dry.c \
 	%D%/intake_message.c \
 	%D%/intake_inner.h \
+	%D%/intake_key.c \
 	%D%/intake_large.c \
 	%D%/intake_read.c \
 	%D%/intake_resolve.c \

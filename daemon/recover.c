@@ -144,10 +144,8 @@ give_account(struct app *app, struct queue_job *job)
 	bool waited = job->state == JOB_HELD && job->reason && strncmp(job->reason, "no-account", 10) == 0;
 	struct store_req *req;
 
-	free(job->account);
-	job->account = nd_xstrdup(conf ? conf->name : "");
-	job->age_from =
-	    loop_now(app->loop).unix_ms; /* how much time the old account had for it is not known any more */
+	sender_move(job, conf);
+	job->age_from = loop_now(app->loop).unix_ms; /* how much time the old account had for it is not known */
 	if (!conf) {
 		job->state = JOB_HELD;
 		settle_reason(job, "no-account", "its account is gone", "add an account to notifyd.conf");
@@ -156,7 +154,6 @@ give_account(struct app *app, struct queue_job *job)
 			job->state = JOB_QUEUED;
 		else if (waited)
 			judge(app, job);
-		sender_move(job, conf);
 		if (waited && job->state == JOB_QUEUED)
 			settle_reason(job, "account-found", NULL, NULL);
 		doubt(app, job);

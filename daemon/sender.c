@@ -31,12 +31,10 @@ origin_words(const char *from, char *out, size_t size)
 }
 
 void
-sender_write(struct queue_job *job, const struct conf_account *account, bool has_reply_to, bool reply_to_allowed)
+sender_write(struct queue_job *job, const struct conf_account *account, bool answers)
 {
 	char origin[400];
-	struct mime_sender sender = {
-		.from = job->from, .origin = origin, .has_reply_to = has_reply_to, .reply_to_allowed = reply_to_allowed
-	};
+	struct mime_sender sender = { .from = job->from, .origin = origin, .answers = answers };
 	struct nd_buf head, envelope;
 
 	origin_words(job->from, origin, sizeof(origin));
@@ -74,9 +72,9 @@ sender_requires_tls(const struct queue_job *job)
 void
 sender_move(struct queue_job *job, const struct conf_account *account)
 {
-	sender_write(job, account, queue_says(job, "reply_to"), false);
-	if (job->late != LATE_NEVER)
-		job->late = LATE_FRESH;
+	late_move(job, account != NULL ? account->name : "");
 	free(job->account);
-	job->account = nd_xstrdup(account->name);
+	job->account = nd_xstrdup(account != NULL ? account->name : "");
+	if (account != NULL)
+		sender_write(job, account, queue_says(job, SENDER_ANSWERS));
 }

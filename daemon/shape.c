@@ -49,8 +49,8 @@ account_speaks(struct app *app, const struct queue_job *job)
 	return account;
 }
 
-static bool
-is_sending(struct app *app, const struct queue_job *job)
+bool
+shape_sending(struct app *app, const struct queue_job *job)
 {
 	struct engine_account *account = engine_account_named(app->engine, job->account);
 	const struct sched_job *found =
@@ -210,7 +210,7 @@ shape_job(struct app *app, const struct http_request *request, const struct queu
 		facts.root = NULL;
 	json_out_object(out, NULL);
 	json_out_text(out, "id", job->id);
-	json_out_text(out, "state", job_state_name(is_sending(app, job) ? JOB_SENDING : (enum job_state)job->state));
+	json_out_text(out, "state", job_state_name(shape_sending(app, job) ? JOB_SENDING : (enum job_state)job->state));
 	if (app->another_machine && job->state == JOB_QUEUED) {
 		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
 		json_out_text(out, "hint", OTHER_MACHINE_HINT);

@@ -48,6 +48,7 @@ UNIT_TESTS = \
 	%D%/unit/test_err \
 	%D%/unit/test_events \
 	%D%/unit/test_explain \
+	%D%/unit/test_filter \
 	%D%/unit/test_form \
 	%D%/unit/test_grant \
 	%D%/unit/test_growth \

@@ -206,6 +206,10 @@ bool conf_account_given(const struct conf_account *account, const char *key);
 const struct conf_account *conf_account_nth(const struct conf *conf, unsigned n);
 const char *conf_provider_name(int provider);
 bool conf_provider_bearer(int provider); /* it prefers OAUTHBEARER */
+/* The server that knows the mailbox, by one name: those of a provider have several. */
+const char *conf_provider_server(const struct conf_account *account);
+/* It refuses a session that outlives its token: so long before that no mail begins on it; 0: it does not. */
+nd_ms conf_provider_session_margin(int provider);
 const char *conf_grant_name(int grant);
 const char *conf_auth_name(int auth);
 const char *conf_mechanism_name(int mechanism); /* "XOAUTH2"; NULL: any */

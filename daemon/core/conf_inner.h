@@ -124,7 +124,9 @@ struct conf_provider_row {
 	const char *no_grant[CONF_GRANT_COUNT]; /* why a grant cannot be had here, and the remedy after a newline */
 	int64_t connections;                    /* max_connections */
 	nd_ms token_margin;                     /* it wants tokens with so long a life before them; 0: as usual */
-	int64_t connections_top;                /* what the provider takes from one mailbox; 0 unknown */
+	nd_ms
+	    session_margin; /* it refuses a session that outlives its token: so long before no mail begins; 0: it does not */
+	int64_t connections_top; /* what the provider takes from one mailbox; 0 unknown */
 	int64_t messages_per_minute, messages_per_day, recipients_per_day, messages_per_recipient_hour; /* 0: none */
 	int64_t logins_per_minute, recipients_per_message;
 	bool tenant;     /* a Microsoft cloud: client_credentials needs a tenant of one's own */

@@ -63,8 +63,8 @@ static const struct conf_provider_row providers[CONF_PROVIDER_COUNT] = {
 		EXCHANGE("partner.outlook.cn"),
 		.connections = 2, .connections_top = 3, .dsn = true, .own_sender = true, EXCHANGE_LIMITS },
 	[CONF_MICROSOFT_HVE] = {
-		/* It refuses a token with less than ten minutes left. */
-		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft", .token_margin = ND_MIN(11),
+		/* It refuses a token with less than ten minutes left, and a session that outlives its own. */
+		.name = "microsoft-hve", .host = "smtp.hve.mx.microsoft", .token_margin = ND_MIN(11), .session_margin = ND_MIN(1),
 		.security = CONF_STARTTLS, .auth = CONF_OAUTH2, ENTRA("login.microsoftonline.com"),
 		EXCHANGE("outlook.office.com"),
 		.connections = 2, .dsn = true, .own_sender = true, .recipients_per_message = 50 },
@@ -130,6 +130,12 @@ conf_provider_bearer(int provider)
 	return conf_provider_row(provider)->bearer;
 }
 
+nd_ms
+conf_provider_session_margin(int provider)
+{
+	return conf_provider_row(provider)->session_margin;
+}
+
 int
 conf_provider_of_host(const char *host)
 {
@@ -140,6 +146,15 @@ conf_provider_of_host(const char *host)
 		if (nd_str_match(hosts[i].pattern, host))
 			return hosts[i].provider;
 	return CONF_SMTP;
+}
+
+const char *
+conf_provider_server(const struct conf_account *account)
+{
+	const int known = conf_provider_of_host(account->host);
+	const char *server = conf_provider_row(known != CONF_SMTP ? known : account->provider)->host;
+
+	return server != NULL ? server : account->host;
 }
 
 void

@@ -2,6 +2,7 @@
 /* engine_limit.c - the limits of an account at work: which mail may go, what is told of it, what of it is kept on disk.  Layer: core. */
 #include "daemon/core/engine_inner.h"
 
+#include "common/idn.h"
 #include "common/mem.h"
 
 #include <stdio.h>
@@ -13,15 +14,18 @@
 
 /* -- whose limit it is -- */
 
-/* A mailbox is a user at a server, by whatever account and login. */
+/* A mailbox is a user at a server, by whatever account, application and login, and by whatever name of the server: so the providers count. */
 static char *
 name_of(const struct conf_account *conf)
 {
+	const char *user = conf->user ? conf->user : "";
+	char address[IDN_ADDRESS_SIZE], host[IDN_DOMAIN_SIZE];
 	struct nd_buf name;
 	char *text;
 
 	nd_buf_init(&name, 2048);
-	(void)nd_buf_addf(&name, "%s at %s", conf->user ? conf->user : "", conf->host ? conf->host : "");
+	(void)nd_buf_addf(&name, "%s at %s", idn_address(user, address, NULL) == ND_OK ? address : user,
+	    conf->host ? idn_host(conf_provider_server(conf), host) : "");
 	text = nd_buf_take(&name, NULL);
 	for (char *at = text; *at; at++)
 		if (*at >= 'A' && *at <= 'Z')

@@ -68,6 +68,9 @@ next_session(struct engine *engine, struct engine_account *account, struct nd_no
 	action->session = pool_add(&account->pool, ++engine->session_number, now.ms);
 	action->session->account = account;
 	action->session->token_obtained = account->token.obtained;
+	if (engine_by_token(account) && conf_provider_session_margin(account->conf->provider) > 0)
+		pool_expires(
+		    action->session, account->token.expires, conf_provider_session_margin(account->conf->provider));
 	action->session->probe = leave == HEALTH_ONE;
 	health_probe(&account->health);
 	return true;

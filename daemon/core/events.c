@@ -289,10 +289,12 @@ enum nd_err
 events_types(const char *types, struct nd_why *why)
 {
 	const char *rest = types, *start;
+	bool named = false;
 	char one[32];
 	size_t len;
 
 	while (nd_str_list_next(&rest, &start, &len)) {
+		named = true;
 		(void)snprintf(one, sizeof(one), "%.*s", len < sizeof(one) ? (int)len : 0, start);
 		if (fits_any(one))
 			continue;
@@ -300,7 +302,10 @@ events_types(const char *types, struct nd_why *why)
 		return nd_fail_at(
 		    why, "type", 0, "such as job.delivered, job.attempt, account.state, or job.* for all of jobs");
 	}
-	return ND_OK;
+	if (named)
+		return ND_OK;
+	(void)nd_fail(why, ND_EINVALID, 0, "type is given without a value");
+	return nd_fail_at(why, "type", 0, "leave type out to mean all events");
 }
 
 static bool

@@ -3,8 +3,12 @@
 #include "daemon/core/late.h"
 
 #include "common/stamp.h"
+#include "common/str.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define BEGUN_MAX 16384u
 
 enum why { WHY_UNKNOWN, WHY_DOWN, WHY_MOVED, WHY_PUT_OFF };
 
@@ -48,6 +52,47 @@ bool
 late_open(uint32_t late)
 {
 	return late == LATE_OPEN || late == LATE_FRESH;
+}
+
+/* Where the number of this account stands; NULL nowhere. */
+static const char *
+number_of(const struct queue_job *job, const char *account)
+{
+	const size_t len = strlen(account);
+	const char *line = job->begun;
+
+	while (line && !(strcspn(line, " ") == len && nd_str_starts_nocase(line, account))) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	return line ? line + len + 1 : NULL;
+}
+
+static void
+keep(struct queue_job *job)
+{
+	/* A doubtful one that was not begun since goes plain, as late_begin has it. */
+	const uint32_t late = job->late == LATE_OPEN ? LATE_PLAIN : job->late;
+	struct nd_buf lines;
+
+	nd_buf_init(&lines, BEGUN_MAX);
+	(void)nd_buf_addf(
+	    &lines, "%s%s%s %u", job->begun ? job->begun : "", job->begun ? "\n" : "", job->account, (unsigned)late);
+	free(job->begun);
+	job->begun = nd_buf_take(&lines, NULL);
+}
+
+void
+late_move(struct queue_job *job, const char *to)
+{
+	const char *number;
+
+	if (job->late == LATE_NEVER)
+		return;
+	if (job->uncertain && job->late != LATE_FRESH && job->account[0] != '\0' && !number_of(job, job->account))
+		keep(job);
+	number = number_of(job, to);
+	job->late = number ? (uint32_t)strtoul(number, NULL, 10) : LATE_FRESH;
 }
 
 uint32_t

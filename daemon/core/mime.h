@@ -20,13 +20,12 @@ enum nd_err mime_body(const struct job_draft *draft, const char *id, nd_unix cre
 void mime_subject(const struct job_draft *draft, struct nd_buf *out);
 
 /* The head for an account, by its from_policy (design.md 4). `from` is what the job asked for (NULL none); `origin` such as "root on web01"
- * (the name used when a foreign From becomes the account's), has_reply_to: the body holds a Reply-To already (then X-Original-From is used). `from_allowed`:
- * the address may be named as Reply-To. */
+ * (the name used when a foreign From becomes the account's), answers: the address may be named as Reply-To, and the body holds none already; else
+ * X-Original-From is used. */
 struct mime_sender {
 	const char *from;
 	const char *origin;
-	bool has_reply_to;
-	bool reply_to_allowed;
+	bool answers;
 };
 void mime_head(const struct conf_account *account, const struct mime_sender *sender, struct nd_buf *head,
     struct nd_buf *envelope_from);

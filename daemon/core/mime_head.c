@@ -45,7 +45,7 @@ add_original(const struct mime_sender *sender, const struct nd_mailbox *wished, 
 {
 	if (!usable(wished))
 		mime_header_text(head, "X-Original-From", sender->from);
-	else if (sender->reply_to_allowed && !sender->has_reply_to)
+	else if (sender->answers)
 		add_mailbox(head, "Reply-To", wished);
 	else
 		add_mailbox(head, "X-Original-From", wished);

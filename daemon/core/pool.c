@@ -30,10 +30,20 @@ pool_add(struct pool *pool, unsigned number, nd_ms now)
 	(void)snprintf(session->id, sizeof(session->id), "s%u", number);
 	session->state = POOL_OPENING;
 	session->opened = pool->opened = now;
+	session->last = ND_NEVER;
 	session->next = pool->sessions;
 	pool->sessions = session;
 	pool->count[POOL_OPENING]++;
 	return session;
+}
+
+/* At most half of what is left: else a short token would have none that can be used, and one after another would be opened for nothing. */
+void
+pool_expires(struct pool_session *session, nd_ms expires, nd_ms margin)
+{
+	const nd_ms most = (expires - session->opened) / 2;
+
+	session->last = expires - (margin < most ? margin : most);
 }
 
 void
@@ -67,7 +77,8 @@ mails_of(const struct pool *pool, const struct pool_session *session)
 static bool
 worn(const struct pool *pool, const struct pool_session *session, nd_ms now)
 {
-	return session->old || session->mails >= mails_of(pool, session) || now - session->opened >= POOL_AGE;
+	return session->old || session->mails >= mails_of(pool, session) || now - session->opened >= POOL_AGE ||
+	       now >= session->last;
 }
 
 struct pool_session *
@@ -185,6 +196,8 @@ pool_deadline(const struct pool *pool, nd_ms now)
 			at = session->idle_since + patience(pool);
 		if (session->opened + POOL_AGE < at)
 			at = session->opened + POOL_AGE;
+		if (session->last < at)
+			at = session->last;
 	}
 	return at;
 }

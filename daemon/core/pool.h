@@ -29,6 +29,7 @@ struct pool_session {
 	unsigned mails, mails_max; /* so many were given; so many its server takes, 0 unknown */
 	bool probe;
 	nd_ms token_obtained; /* of the token it signs in with */
+	nd_ms last;           /* no mail begins on it from then on: its server refuses whoever outlives the token */
 	bool old;             /* opened under settings that hold no more: ends after its mail, and proves nothing */
 	void *link;           /* the driver's */
 	struct engine_account *account; /* borrowed */
@@ -49,7 +50,9 @@ struct pool {
 void pool_limit(struct pool *pool, unsigned max, unsigned window, unsigned mails);
 void pool_done(struct pool *pool);
 struct pool_session *pool_add(struct pool *pool, unsigned number, nd_ms now); /* OPENING */
-void pool_remove(struct pool *pool, struct pool_session *session);            /* frees */
+/* The token that it signs in with ends at `expires`: so long before it is not used any more. */
+void pool_expires(struct pool_session *session, nd_ms expires, nd_ms margin);
+void pool_remove(struct pool *pool, struct pool_session *session); /* frees */
 void pool_enter(struct pool *pool, struct pool_session *session, enum pool_state state, nd_ms now);
 struct pool_session *pool_idle(const struct pool *pool); /* the one used last (its TLS state is warm), or NULL */
 /* A busy one that takes another job beside fewer than `window`: the one with the fewest; NULL none. */
@@ -58,7 +61,7 @@ void pool_give(struct pool *pool, struct pool_session *session, struct sched_job
 void pool_take(struct pool_session *session, unsigned n); /* job n is under way no more */
 /* Whether another session should be opened: for `ready` waiting jobs, or to be kept. */
 bool pool_needs(const struct pool *pool, size_t ready, nd_ms now);
-/* An idle session that is over its idle time, age or count, or that nobody may use (`all`); NULL none. */
+/* An idle session that is over its idle time, age, count or token, or that nobody may use (`all`); NULL none. */
 struct pool_session *pool_stale(const struct pool *pool, bool all, nd_ms now);
 void pool_age(struct pool *pool); /* all sessions are old from now on */
 unsigned pool_total(const struct pool *pool);

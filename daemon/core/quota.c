@@ -35,6 +35,7 @@ struct submitter {
 	char unit[sizeof(((struct access_peer *)NULL)->unit)];
 	nd_ms seen; /* when the meters were drained */
 	struct meter jobs, foreign;
+	uint64_t coming; /* octets of jobs that were taken and are not known to be in the queue */
 };
 
 struct quota {
@@ -87,24 +88,34 @@ place(struct quota *quota)
 	return oldest;
 }
 
+/* NULL: not heard of. */
 static struct submitter *
-find(struct quota *quota, const struct access_peer *peer, nd_ms now)
+look_up(struct quota *quota, const struct access_peer *peer)
 {
-	struct submitter *submitter;
 	unsigned i;
 
 	if (quota->last < quota->count && is(&quota->list[quota->last], peer))
 		return &quota->list[quota->last];
 	for (i = 0; i < quota->count && !is(&quota->list[i], peer); i++)
 		continue;
-	if (i == quota->count) {
-		i = place(quota);
-		submitter = &quota->list[i];
-		*submitter = (struct submitter){ .uid = peer->uid, .seen = now };
-		memcpy(submitter->unit, peer->unit, sizeof(submitter->unit));
-	}
+	if (i == quota->count)
+		return NULL;
 	quota->last = i;
 	return &quota->list[i];
+}
+
+static struct submitter *
+find(struct quota *quota, const struct access_peer *peer, nd_ms now)
+{
+	struct submitter *submitter = look_up(quota, peer);
+
+	if (submitter != NULL)
+		return submitter;
+	quota->last = place(quota);
+	submitter = &quota->list[quota->last];
+	*submitter = (struct submitter){ .uid = peer->uid, .seen = now };
+	memcpy(submitter->unit, peer->unit, sizeof(submitter->unit));
+	return submitter;
 }
 
 static int64_t
@@ -215,17 +226,18 @@ check_rate(const struct quota_ask *ask, const struct meter *meter, const struct 
 }
 
 static enum nd_err
-check_octets(const struct conf *conf, const struct quota_ask *ask, struct nd_why *why)
+check_octets(const struct conf *conf, const struct quota_ask *ask, uint64_t coming, struct nd_why *why)
 {
 	uint64_t limit = (uint64_t)with_reserve(conf->quota_bytes, ask->severe);
+	uint64_t held = ask->queued > UINT64_MAX - coming ? UINT64_MAX : ask->queued + coming;
 	char name[128];
 
-	if (conf->quota_bytes == 0 || (ask->queued <= limit && ask->octets <= limit - ask->queued))
+	if (conf->quota_bytes == 0 || (held <= limit && ask->octets <= limit - held))
 		return ND_OK;
 	name_of(ask->peer, name, sizeof(name));
 	(void)nd_fail(why, ND_EOVERQUOTA, 0,
 	    "%s has %" PRIu64 " octets in the queue, and with this job of %" PRIu64 " more than its quota of %" PRId64,
-	    name, ask->queued, ask->octets, conf->quota_bytes);
+	    name, held, ask->octets, conf->quota_bytes);
 	/* When that is, the relay decides. */
 	(void)nd_fail_retry(why, ND_MIN(1));
 	return nd_fail_at(
@@ -281,22 +293,28 @@ quota_take(struct quota *quota, const struct conf *conf, const struct quota_ask 
 	submitter->seen = now;
 	err = check_rate(ask, &submitter->jobs, &conf->quota_jobs, true, why);
 	if (err == ND_OK)
-		err = check_octets(conf, ask, why);
+		err = check_octets(conf, ask, submitter->coming, why);
 	if (err == ND_OK)
 		err = check_rate(ask, &submitter->foreign, &conf->quota_recipients, false, why);
 	if (err != ND_OK)
 		return err;
 	fill(&submitter->jobs, &conf->quota_jobs, 1);
 	fill(&submitter->foreign, &conf->quota_recipients, ask->foreign);
+	submitter->coming += ask->octets;
 	return ND_OK;
 }
 
 void
-quota_return(struct quota *quota, const struct conf *conf, const struct quota_ask *ask)
+quota_over(struct quota *quota, const struct conf *conf, const struct quota_ask *ask, bool fresh)
 {
-	for (unsigned i = 0; i < quota->count; i++)
-		if (is(&quota->list[i], ask->peer)) {
-			drop(&quota->list[i].jobs, &conf->quota_jobs, 1);
-			drop(&quota->list[i].foreign, &conf->quota_recipients, ask->foreign);
-		}
+	struct submitter *submitter = ask->peer->operator_right ? NULL : look_up(quota, ask->peer);
+
+	if (submitter == NULL)
+		return;
+	/* One that was forgotten meanwhile began anew. */
+	submitter->coming -= ask->octets < submitter->coming ? ask->octets : submitter->coming;
+	if (fresh)
+		return;
+	drop(&submitter->jobs, &conf->quota_jobs, 1);
+	drop(&submitter->foreign, &conf->quota_recipients, ask->foreign);
 }

@@ -29,6 +29,7 @@ queue_job_free(struct queue_job *job)
 	free(job->reason);
 	free(job->hint);
 	free(job->declined);
+	free(job->begun);
 	free(job->account);
 	free(job->unit);
 	free(job->comm);
@@ -111,7 +112,7 @@ queue_tale_free(struct store_req *req)
 	req->attempt_count = req->evidence_count = 0;
 }
 
-/* Is `text` one of a comma list? */
+/* Is `text` one of a comma list? An empty part of it is no name. */
 static bool
 listed(const char *text, const char *list)
 {
@@ -123,7 +124,7 @@ listed(const char *text, const char *list)
 		return false;
 	for (;; list += len + 1) {
 		len = strcspn(list, ",");
-		if (strlen(text) == len && memcmp(text, list, len) == 0)
+		if (len > 0 && strlen(text) == len && memcmp(text, list, len) == 0)
 			return true;
 		if (list[len] == '\0')
 			return false;
@@ -141,10 +142,26 @@ owned(const struct queue_job *job, const struct store_filter *filter)
 	return job->unit != NULL && filter->unit != NULL && strcmp(job->unit, filter->unit) == 0;
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* As people see it. */
+static unsigned
+state_of(const struct queue_job *job, const struct store_filter *filter)
+{
+	bool sending = filter->apart && job->state == JOB_QUEUED && filter->sending_count > 0 &&
+		       bsearch(job->id, filter->sending, filter->sending_count, sizeof(*filter->sending), by_id);
+
+	return sending ? JOB_SENDING : job->state;
+}
+
 bool
 queue_fits(const struct queue_job *job, const struct store_filter *filter)
 {
-	return (filter->states == 0 || (filter->states >> job->state & 1) != 0) &&
+	return (filter->states == 0 || (filter->states >> state_of(job, filter) & 1) != 0) &&
 	       (filter->severities == 0 || (filter->severities >> job->severity & 1) != 0) &&
 	       job->created >= filter->since && (!filter->own || owned(job, filter)) &&
 	       listed(job->account, filter->account) && listed(job->source, filter->source) &&

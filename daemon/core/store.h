@@ -53,6 +53,7 @@ struct queue_job {
 	char *envelope_from; /* NULL without account */
 	char *from;          /* the sender the job asked for, as written; NULL none: needed when it changes accounts */
 	uint32_t late;       /* what this rendition began as: late.h */
+	char *begun;         /* and those of other accounts that may have it; NULL none */
 	char *body;          /* the rest of the message; NULL when spooled or not loaded */
 	uint64_t body_len;
 	bool spooled; /* the rest lies in spool/ID */
@@ -121,6 +122,7 @@ enum store_op {
 	STORE_UNTOLD,    /* jobs that ended badly, of which nobody was told */
 	STORE_LIMIT,     /* what was kept of a mailbox's limits */
 	STORE_KEEP,      /* keeps it */
+	STORE_KEY,       /* has this idempotency key been used? */
 };
 
 struct store_account_count {
@@ -144,8 +146,9 @@ struct store_req {
 
 	/* PUT: the job (borrowed until done). Idempotency: digest over the request when key != NULL; a known key with the same digest gives
 	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
+	/* KEY: the same of filter.uid's key at `until`, and no job is put. */
 	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
-	 * expires age_from again declined late and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
+	 * expires age_from again declined late begun and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
 	 * sealed one in any final state. Result `former`: the state that the job had. */
 	struct queue_job *job;
 	uint8_t former;
@@ -198,6 +201,10 @@ struct store_req {
 		const char *unit;
 		char before[ND_ULID_LEN + 1]; /* cursor: ids below this; "" none */
 		char tail[ND_ULID_LEN + 1];   /* ids ending so; "" any */
+		/* apart: `states` has one of queued and sending. The store knows no sending: `sending` are the ids of those jobs, sorted. */
+		bool apart;
+		const char (*sending)[ND_ULID_LEN + 1];
+		unsigned sending_count;
 	} filter;
 
 	/* TOTALS. own: by filter.own. */

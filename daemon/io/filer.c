@@ -306,6 +306,8 @@ struct aside {
 	char *path, *kind; /* kind NULL: it is removed */
 	unsigned keep;
 	bool stays;
+	filer_done *done; /* NULL: what goes wrong is logged */
+	void *arg;
 	enum nd_err err;
 	struct nd_why why;
 };
@@ -328,6 +330,8 @@ put_aside(struct worker_task *task)
 	if (aside->kind == NULL) {
 		if (unlink(aside->path) != 0 && errno != ENOENT)
 			aside->err = fail(&aside->why, aside->path, "removed");
+		else if (sync_folder(aside->path) != 0)
+			aside->err = fail(&aside->why, aside->path, "synced with its folder");
 		loop_post(aside->loop, &aside->note);
 		return;
 	}
@@ -353,7 +357,9 @@ tell_aside(void *arg)
 {
 	struct aside *aside = arg;
 
-	if (aside->err != ND_OK)
+	if (aside->done != NULL)
+		aside->done(aside->arg, aside->err, &aside->why);
+	else if (aside->err != ND_OK)
 		nd_log(ND_LOG_ERR, ND_FIELDS({ "ERR", nd_err_name(aside->err) }), "%s", aside->why.text);
 	free(aside->path);
 	free(aside->kind);
@@ -394,7 +400,11 @@ filer_keep_later(struct worker *files, struct loop *loop, const char *path, cons
 }
 
 void
-filer_remove_later(struct worker *files, struct loop *loop, const char *path)
+filer_remove_later(struct worker *files, struct loop *loop, const char *path, filer_done *done, void *arg)
 {
-	worker_put(files, &ask_aside(loop, path, NULL)->task);
+	struct aside *aside = ask_aside(loop, path, NULL);
+
+	aside->done = done;
+	aside->arg = arg;
+	worker_put(files, &aside->task);
 }

@@ -44,7 +44,7 @@ void filer_write_later(struct worker *files, struct loop *loop, const char *path
 void filer_aside_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep);
 /* As filer_aside_later with keep > 0, but PATH stays what it is as well, until it is written anew. */
 void filer_keep_later(struct worker *files, struct loop *loop, const char *path, const char *kind, unsigned keep);
-/* In the same order; fine when there is none. */
-void filer_remove_later(struct worker *files, struct loop *loop, const char *path);
+/* In the same order; fine when there is none. done NULL: what goes wrong is logged. */
+void filer_remove_later(struct worker *files, struct loop *loop, const char *path, filer_done *done, void *arg);
 
 #endif

@@ -167,6 +167,7 @@ static const struct {
 	[STORE_UNTOLD] = { store_untold, "looking for jobs that nobody was told of" },
 	[STORE_LIMIT] = { store_limit_read, "reading what was sent" },
 	[STORE_KEEP] = { store_limit_keep, "keeping what was sent" },
+	[STORE_KEY] = { store_write_known, "looking up an idempotency key" },
 	[STORE_PRUNE] = { store_prune, "removing what has been kept long enough" },
 };
 

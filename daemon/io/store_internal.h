@@ -84,6 +84,7 @@ enum store_row {
 	ROW_AGAIN,
 	ROW_DECLINED,
 	ROW_LATE,
+	ROW_BEGUN,
 	ROW_RCPTS,
 	ROW_HEAD,
 	ROW_BODY,
@@ -329,6 +330,7 @@ void store_owner_forget(struct store *store);
 
 /* store_write.c */
 int store_write_put(struct store *store, struct store_req *req);
+int store_write_known(struct store *store, struct store_req *req);  /* KEY */
 int store_write_change(struct store *store, struct store_req *req); /* OUTCOME, MOVE */
 int store_write_touch(struct store *store, struct store_req *req);
 int store_write_hurry(struct store *store, struct store_req *req);

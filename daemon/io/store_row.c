@@ -106,6 +106,7 @@ store_row_job(struct store *store, sqlite3_stmt *stmt, struct queue_job **out)
 	job->again = sqlite3_column_int(stmt, ROW_AGAIN) != 0;
 	job->declined = store_row_copy(stmt, ROW_DECLINED, &short_of_memory);
 	job->late = (uint32_t)sqlite3_column_int64(stmt, ROW_LATE);
+	job->begun = store_row_copy(stmt, ROW_BEGUN, &short_of_memory);
 	if (job->state == JOB_QUEUED && seq <= store->new_uncertain_seq && job->due <= store->new_uncertain_due) {
 		job->uncertain = true;
 		job->late = job->late == LATE_FRESH ? LATE_OPEN : job->late; /* it may have been sent since */

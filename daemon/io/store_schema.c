@@ -89,6 +89,8 @@ const char *const store_schema_versions[] = {
 
 	("DROP INDEX job_id;"                 /* job_state has the ids, too */
 	 "ALTER TABLE job ADD COLUMN rcpts TEXT;"), /* see store_rcpt.c; NULL: they have rows */
+
+	"ALTER TABLE job ADD COLUMN begun TEXT;", /* what its renditions for other accounts that may have it began as (late.h) */
 };
 const int store_schema_version = (int)(sizeof(store_schema_versions) / sizeof(store_schema_versions[0]));
 
@@ -101,7 +103,7 @@ _Static_assert(JOB_QUEUED == 0 && JOB_HELD == 2 && JOB_FAILED == 4 && JOB_EXPIRE
 
 /* As queue_in_doubt(). */
 #define IN_DOUBT "uncertain<>0 AND (declined IS NOT NULL OR ifnull(reason,'') GLOB '" QUEUE_IN_DOUBT "*')"
-#define JOB "SELECT " STORE_COLUMNS ",seq,again,declined,late,rcpts"
+#define JOB "SELECT " STORE_COLUMNS ",seq,again,declined,late,begun,rcpts"
 const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_BEGIN]        = "BEGIN",
 	[SQL_COMMIT]       = "COMMIT",
@@ -136,7 +138,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	                     "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32)",
 	/* A row that was read without its head keeps the one it has. */
 	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,"
-	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14,late=?15,rcpts=iif(?16,rcpts,NULL) WHERE seq=?1",
+	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14,late=?15,begun=?17,rcpts=iif(?16,rcpts,NULL) WHERE seq=?1",
 	[SQL_JOB_HURRY]    = "UPDATE job SET due=iif(" IN_DOUBT ",?3,?1) WHERE state=?2 AND due>iif(" IN_DOUBT ",?3,?1) AND not_before<=?1",
 	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1,late=CASE WHEN late IN (0,3) THEN ?3 ELSE late END WHERE id=?1 AND state=?2",
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",

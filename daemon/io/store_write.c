@@ -41,44 +41,64 @@ is_same(const struct store_digest *digest, const void *kept, int len)
 						       memcmp(kept, digest->plain, sizeof(digest->plain)) == 0);
 }
 
-/* Has this key been used? Then the request is answered: *answered. */
-static int
-look_up_key(struct store *store, struct store_req *req, bool *answered)
-{
-	sqlite3_stmt *stmt = store_db_stmt(store, SQL_KEY_GET);
-	const char *id;
-	bool row, same;
-	int rc;
+enum known { KEY_NEW, KEY_OLD, KEY_ANSWERS };
 
-	store_db_int(stmt, 1, req->job->uid);
-	store_db_text(stmt, 2, req->idempotency_key);
-	rc = store_db_step(stmt, &row);
-	if (!row)
-		return rc;
-	if (sqlite3_column_int64(stmt, 2) + STORE_KEY_LIFE <= req->job->created) {
-		stmt = store_db_stmt(store, SQL_KEY_DROP);
-		store_db_int(stmt, 1, req->job->uid);
-		store_db_text(stmt, 2, req->idempotency_key);
-		(void)store_db_stmt(store, SQL_KEY_GET);
-		return store_db_run(stmt);
-	}
-	*answered = true;
-	same = is_same(&req->digest, sqlite3_column_blob(stmt, 0), sqlite3_column_bytes(stmt, 0));
-	id = (const char *)sqlite3_column_text(stmt, 1);
+static int
+tell_known(struct store *store, struct store_req *req, bool same, const char *id)
+{
 	if (same && id != NULL) {
 		req->duplicate = true;
 		memcpy(req->duplicate_id, id, strnlen(id, ND_ULID_LEN));
 		req->duplicate_id[ND_ULID_LEN] = '\0';
 		req->duplicate_state = JOB_DELIVERED; /* what is in neither table ended long ago */
-		rc = state_of(store, req->duplicate_id, &req->duplicate_state);
-	} else {
-		req->err = nd_fail(&req->why, ND_EMISMATCH, 0,
-		    "the idempotency key \"%.128s\" was used for job %s, which is another one", req->idempotency_key,
-		    id != NULL ? id : "");
-		(void)nd_fail_at(&req->why, "idempotency_key", 0, NULL);
+		return state_of(store, req->duplicate_id, &req->duplicate_state);
 	}
+	req->err = nd_fail(&req->why, ND_EMISMATCH, 0,
+	    "the idempotency key \"%.128s\" was used for job %s, which is another one", req->idempotency_key,
+	    id != NULL ? id : "");
+	(void)nd_fail_at(&req->why, "idempotency_key", 0, NULL);
+	return SQLITE_OK;
+}
+
+/* Has this key been used? Then the request is answered, unless that is too long ago. */
+static int
+look_up_key(struct store *store, struct store_req *req, uint32_t uid, nd_unix now, enum known *known)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_KEY_GET);
+	bool row;
+	int rc;
+
+	*known = KEY_NEW;
+	store_db_int(stmt, 1, uid);
+	store_db_text(stmt, 2, req->idempotency_key);
+	rc = store_db_step(stmt, &row);
+	if (!row)
+		return rc;
+	*known = sqlite3_column_int64(stmt, 2) + STORE_KEY_LIFE <= now ? KEY_OLD : KEY_ANSWERS;
+	if (*known == KEY_ANSWERS)
+		rc = tell_known(store, req,
+		    is_same(&req->digest, sqlite3_column_blob(stmt, 0), sqlite3_column_bytes(stmt, 0)),
+		    (const char *)sqlite3_column_text(stmt, 1));
 	(void)store_db_stmt(store, SQL_KEY_GET);
 	return rc;
+}
+
+int
+store_write_known(struct store *store, struct store_req *req)
+{
+	enum known known;
+
+	return look_up_key(store, req, req->filter.uid, req->until, &known);
+}
+
+static int
+drop_key(struct store *store, const struct store_req *req)
+{
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_KEY_DROP);
+
+	store_db_int(stmt, 1, req->job->uid);
+	store_db_text(stmt, 2, req->idempotency_key);
+	return store_db_run(stmt);
 }
 
 static int
@@ -195,12 +215,14 @@ store_write_put(struct store *store, struct store_req *req)
 	struct queue_job *job = req->job;
 	char packed[STORE_PACKED];
 	size_t packed_len;
-	bool answered = false;
+	enum known known = KEY_NEW;
 	int rc = SQLITE_OK;
 
 	if (req->idempotency_key != NULL)
-		rc = look_up_key(store, req, &answered);
-	if (rc != SQLITE_OK || answered)
+		rc = look_up_key(store, req, job->uid, job->created, &known);
+	if (rc == SQLITE_OK && known == KEY_OLD)
+		rc = drop_key(store, req);
+	if (rc != SQLITE_OK || known == KEY_ANSWERS)
 		return rc;
 	packed_len = store_rcpt_pack(job, packed);
 	rc = check_new(store, job->id);
@@ -366,6 +388,7 @@ stay(struct store *store, const struct store_req *req, const struct found *found
 	store_db_text(stmt, 14, job->declined);
 	store_db_int(stmt, 15, job->late);
 	store_db_int(stmt, 16, packed);
+	store_db_text(stmt, 17, job->begun);
 	rc = store_db_run(stmt);
 	if (rc == SQLITE_OK && req->op == STORE_OUTCOME)
 		rc = store_tale_put(store, req, found->seq);

@@ -21,7 +21,8 @@ text-life (expires_in is a string), no-life (it is missing), slow-down (the firs
 slow_down), internal-failure (the first one fails with the error internal_failure), terse (errors have no words and no
 numbers), no-life-renewed (expires_in is missing after a refresh only), no-rotation (the refresh token stays), strict-scope
 (a refresh that asks for more than was granted is refused), slow-polls (the first poll of a device, and each one that comes
-too soon, gets slow_down). "other" is a provider with all of these that fit together: see OTHER.
+too soon, gets slow_down), end-sessions (a mail on a session that outlived its token is refused, as by High Volume
+Email). "other" is a provider with all of these that fit together: see OTHER.
 
 Recipients: reject@... is refused (550 5.1.10), tempfail@... is put off once (450 4.2.1), all others are taken.
 """
@@ -689,7 +690,7 @@ class Session(socketserver.BaseRequestHandler):
         self.replies = []
         self.tls = None
         self.hello = False
-        self.user = None
+        self.user = self.token = None
         self.mails = 0
         self.reset()
         self.request.settimeout(IDLE_SECONDS)
@@ -845,6 +846,7 @@ class Session(socketserver.BaseRequestHandler):
         size = len(text)
         if verdict == "good":
             self.user = user
+            self.token = base64.b64decode(text).decode().split("\x01")[1][12:]
             self.provider.count_signed_in(1)
             self.say("235 2.7.0 Authentication successful")
             words = f"session {self.number}: signed in as {user}"
@@ -876,6 +878,9 @@ class Session(socketserver.BaseRequestHandler):
             self.say("503 5.5.2 Send hello first")
         elif self.user is None:
             self.say(f"530 5.7.57 Client not authenticated to send mail. [{SERVER_NAME}]")
+        elif "end-sessions" in self.provider.habits and self.provider.tokens.judge(self.token) != "good":
+            self.say(f"535 5.7.143 Authentication unsuccessful, token expired [{SERVER_NAME}]")
+            self.provider.journal.write("outlived", None, session=self.number)
         elif self.sender is not None:
             self.say("503 5.5.2 Sender already specified")
         elif found is None:

@@ -88,8 +88,8 @@ compose(const struct job_draft *draft, unsigned how)
 {
 	char name[] = "Alerts, web01", address[] = "alerts@contoso.com";
 	struct conf_account account = { .from_policy = (int)((how & 3u) % 3) };
-	const struct mime_sender sender = { draft->from.address, "root on web01", draft->reply_to.address != NULL,
-		(how & 4u) != 0 };
+	const struct mime_sender sender = { draft->from.address, "root on web01",
+		(how & 4u) != 0 && draft->reply_to.address == NULL };
 	struct nd_buf mail, envelope, subject;
 	struct nd_why why;
 	size_t head;

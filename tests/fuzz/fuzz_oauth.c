@@ -40,6 +40,22 @@ check_reply(int status, const char *body, size_t len)
 	oauth_reply_done(&reply);
 }
 
+static bool
+alike(const struct nd_secret *one, const struct nd_secret *other)
+{
+	if (one->len > 0)
+		check_token(one);
+	return one->len == other->len && (one->len == 0 || memcmp(one->octets, other->octets, one->len) == 0);
+}
+
+/* 0, the time that is left out, cannot be written. */
+static bool
+writable(const struct oauth_saved *saved)
+{
+	return (saved->token.len == 0 || (saved->issued != 0 && saved->expires != 0)) &&
+	       (saved->refresh_token.len == 0 || saved->refreshed != 0);
+}
+
 static void
 check_saved(const char *octets, size_t len)
 {
@@ -51,14 +67,13 @@ check_saved(const char *octets, size_t len)
 		must(why.text[0] != '\0');
 		return;
 	}
-	check_token(&saved.token);
 	nd_buf_init(&text, 1 << 20);
 	oauth_saved_write(&saved, &text);
-	/* 0, the time that is left out, cannot be written */
-	if (saved.issued != 0 && saved.expires != 0) {
+	if (writable(&saved)) {
 		must(oauth_saved_read(nd_buf_text(&text), text.len, &again, &why) == ND_OK);
-		must(
-		    strcmp(saved.token.octets, again.token.octets) == 0 && strcmp(saved.identity, again.identity) == 0);
+		must(alike(&saved.token, &again.token) && alike(&saved.refresh_token, &again.refresh_token) &&
+		     alike(&saved.previous, &again.previous));
+		must(strcmp(saved.identity, again.identity) == 0 && strcmp(saved.refused, again.refused) == 0);
 	}
 	nd_buf_wipe(&text);
 	oauth_saved_done(&saved);

@@ -66,6 +66,19 @@ class Acts(ProgramTest):
         self.assertEqual(self.d.status()['totals']['cancelled'], 20)
         self.assert_problem(self.d.post('/v1/jobs/cancel?statee=held', None, True), 400, 'unknown-field', 'state')
 
+    def test_an_empty_filter_does_not_mean_all_jobs(self):
+        job = self.waiting()
+        for name in ('state', 'severity', 'account', 'source', 'key', 'since', 'id'):
+            for value in ('', ','):
+                with self.subTest(name=name, value=value):
+                    self.assert_problem(self.d.post('/v1/jobs/cancel?%s=%s' % (name, value), None, True), 400, 'invalid-value', name)
+                    self.assert_problem(self.d.get('/v1/jobs?%s=%s' % (name, value), True), 400, 'invalid-value', name)
+            done = subprocess.run([NOTIFYCTL, '--socket', self.d.socket, 'cancel', '--all', '--yes', '--' + name, ''],
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 65, done)
+            self.assertIn(name, done.stderr)
+        self.assertEqual(self.d.job(job)['state'], 'queued')
+
     def test_a_thousand_are_cancelled_over_several_pages(self):
         for _ in range(3):
             reply = self.d.post('/v1/jobs', [dict(JOB, not_before=later())] * 500, True)
@@ -117,6 +130,28 @@ class Acts(ProgramTest):
         self.assertEqual(self.d.job(job)['state'], 'queued')
         self.assertEqual(self.d.post('/v1/queue/resume', None, True).json, {'state': 'running'})
         until(lambda: self.d.account('nowhere')['state'] == 'failing', 'it is tried again')
+
+    def test_what_is_answered_of_a_pause_is_on_disk(self):
+        paused = lambda: 'paused' in [w['code'] for w in self.d.status()['warnings']]
+        act = lambda verb: self.d.post('/v1/queue/' + verb, None, True)
+        for verb, state in (('pause', 'paused'), ('resume', 'running')):
+            self.assertEqual(act(verb).json, {'state': state})
+            self.d.kill()
+            self.d.start()
+            self.assertEqual(paused(), state == 'paused')
+        in_the_way = os.path.join(self.d.state, 'queue-paused')
+        os.mkdir(in_the_way)    # no file comes there, and none is removed
+        self.assert_problem(act('pause'), 503, 'disk-error', 'paused until notifyd starts again')
+        self.assertTrue(paused())
+        self.assert_problem(act('resume'), 503, 'disk-error', 'resumed until notifyd starts again')
+        self.assertFalse(paused())
+        os.rmdir(in_the_way)
+        self.assertEqual(act('resume').json, {'state': 'running'})
+
+    def test_the_whole_queue_is_not_meant_when_something_else_is_named(self):
+        for verb in ('flush', 'pause', 'resume'):
+            self.assert_problem(self.d.post('/v1/queue/%s?account=nowhere' % verb, None, True), 400, 'unknown-field', 'account')
+        self.assertEqual(self.d.status()['warnings'], [])
 
     def test_the_client_speaks_of_jobs_by_their_ends(self):
         job = self.waiting()
@@ -202,6 +237,21 @@ class Withdrawn(ProgramTest):
             until(lambda: self.d.job(job)['state'] not in ('sending', 'queued'), 'the answer is heard')
             shown = self.d.job(job)
             self.assertEqual((shown['state'], shown['attempt_count'], len(self.relay.mails)), (state, 1, 1))
+
+
+    def test_jobs_that_are_sent_are_found_by_their_state(self):
+        job = self.sending()
+        waiting = self.d.submit(**dict(JOB, not_before=later()))
+        found = lambda states: [(j['id'], j['state']) for j in self.d.get('/v1/jobs?state=' + states, True).json['jobs']]
+        self.assertEqual(found('sending'), [(job, 'sending')])
+        self.assertEqual(found('queued'), [(waiting, 'queued')])
+        self.assertEqual(found('sending,queued'), [(waiting, 'queued'), (job, 'sending')])
+        self.assertEqual(found('held,sending'), [(job, 'sending')])
+        self.assertEqual(self.d.post('/v1/jobs/hold?state=queued', None, True).json, {'matched': 1, 'changed': 1})
+        self.assertEqual(self.d.post('/v1/jobs/cancel?state=sending', None, True).json, {'matched': 1, 'changed': 1})
+        self.go_on.set()
+        self.assertEqual([self.d.job(one)['state'] for one in (job, waiting)], ['cancelled', 'held'])
+        self.assertEqual(self.relay.mails, [])
 
 
 class WithdrawnStepwise(Withdrawn):

@@ -107,6 +107,15 @@ class Submission(Api):
         self.assertEqual(self.d.post('/v1/jobs', job).json['id'], first.json['id'])
         self.assertEqual(self.d.post('/v1/jobs', JOB, headers={'Idempotency-Key': header}).status, 202)
 
+    def test_an_idempotency_key_in_the_header_is_of_one_job(self):
+        before = self.d.status()['queue']['queued']
+        lines, header = json.dumps(JOB) + '\n', {'Idempotency-Key': 'k-several'}
+        for body, more in (([JOB], {}), ([JOB, JOB], {}), (lines * 2, {}), (lines, {'Content-Type': 'application/x-ndjson'})):
+            refused = self.d.post('/v1/jobs', body, headers=dict(header, **more))
+            self.assert_problem(refused, 400, 'invalid-value', 'one job', 'idempotency_key')
+            self.assertEqual(refused.json['field'], 'Idempotency-Key')
+        self.assertEqual(self.d.status()['queue']['queued'], before)
+
     def test_the_same_idempotency_key_accepts_once(self):
         job = dict(JOB, idempotency_key='k-%d' % time.monotonic_ns())
         first = self.d.post('/v1/jobs', job)

@@ -221,6 +221,19 @@ ca_file = %(ca)s
         self.deliver()
         self.assertIn('good for 60 s', self.d.tail())
 
+    def test_no_mail_goes_by_a_session_that_outlives_its_token_where_that_is_refused(self):
+        self.provider('--habits', 'end-sessions', '--ttl', '8')
+        self.start('client_secret = file:%s/secret\n' % self.folder, COMMON.replace('microsoft', 'microsoft-hve'))
+        self.deliver()
+        expired = time.monotonic() + 8
+        until(lambda: time.monotonic() > expired and len(self.requests()) >= 2, 'the first token has expired, and there is another one')
+        self.deliver()
+        self.assertEqual(self.fake.journal('outlived'), [])
+        auth = self.fake.journal('auth')
+        self.assertEqual((len(auth), [entry['ok'] for entry in auth]), (2, [True, True]))
+        self.assertNotIn('no session with', self.d.tail())
+        self.assertEqual(self.d.account('m365')['state'], 'ok')
+
 
 class Certificates(GrantTest):
     def prove(self, alg):

@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import relay
 
 LATER = '451 4.2.1 come again'
+DENIED = '550 5.7.60 SMTP; Client does not have permissions to send as this sender'
 HOURS = 3 * 3600
 JOB = {'to': 'ops@example.com', 'subject': 'Disk'}
 
@@ -188,10 +189,56 @@ class Late(ProgramTest):
         job = self.put_off(d, text='full\n')
         self.age(d, HOURS)
         self.relay.faults.clear()
-        self.relay.faults['MAIL'] = '550 5.7.60 SMTP; Client does not have permissions to send as this sender'
+        self.relay.faults['MAIL'] = DENIED
         d.post('/v1/jobs/%s/retry' % job, None, True)
         self.assertEqual(d.final(job)['account'], 'b')
         self.assertIn('The mail account that it was meant for could not be used.', texts(self.relays['b'].mails[0][1])[0].replace('\n', ' '))
+
+    def there_and_back(self, before=lambda d, job: None, **job):
+        """The relay of a may have taken it, b puts it off, then a takes it: what a was given first, what b was, and what a was at last."""
+        first, between = [], []
+        d = self.started('a', 'b', faults={'END': lambda content: first.append(content) or 'FIN'})
+        a, b = self.relays['a'], self.relays['b']
+        b.faults['END'] = lambda content: between.append(content) or LATER
+        d.stop()
+        d.configure(HEAD.replace('[daemon]', '[queue]\nuncertain_wait = 1s\n[daemon]\naccounts = a, b\nfailover_after = 1s') +
+                    ''.join(ACCOUNT % (name, fake.port) for name, fake in self.relays.items()))
+        d.start()
+        job = self.put_off(d, text='full\n', **job)
+        self.assertTrue(d.job(job)['uncertain'])
+        before(d, job)
+        a.faults['MAIL'] = DENIED
+        d.post('/v1/jobs/%s/retry' % job, None, True)
+        until(lambda: d.job(job)['account'] == 'b' and between, 'it is with b', 40)
+        del a.faults['MAIL'], a.faults['END']
+        d.post('/v1/accounts/a/resume', None, True)
+        d.final(d.submit(to='other@example.com', subject='x', text='x', account='a'))
+        b.faults['MAIL'] = DENIED
+        d.post('/v1/jobs/%s/retry' % job, None, True)
+        told = d.final(job, 60)
+        self.assertEqual((told['state'], told['account'], told['uncertain']), ('delivered', 'a', True), told)
+        last, = [content for rcpts, content in a.mails if rcpts == ['ops@example.com']]
+        self.assertEqual(len(first), 1)
+        return first[0], between[0], last
+
+    def test_back_with_an_account_that_may_have_it_the_octets_are_those_of_before(self):
+        first, between, last = self.there_and_back(lambda d, _: self.age(d, HOURS))
+        self.assertEqual(texts(first)[0], 'full\n')
+        self.assertIn('The mail account that it was meant for could not be used.', texts(between)[0].replace('\n', ' '))
+        self.assertEqual(last, first)
+
+    def test_so_are_those_with_a_notice_and_the_senders_name(self):
+        def later(d, job):    # two hours: is it that time which is told again?
+            d.stop()
+            with self.queue(d) as queue:
+                queue.execute('UPDATE job SET late = late + 4 * 120 WHERE id = ?', (job,))
+            d.start()
+        job = {'event_time': stamp(HOURS), 'from': '"Cron" <cron@web.example>'}
+        first, between, last = self.there_and_back(later, **job)
+        for content, hours in ((first, 3), (between, 3), (last, 5)):
+            self.assertRegex(texts(content)[0], r'^This message comes %d hours after' % hours)
+            self.assertIn(b'\r\nReply-To: Cron <cron@web.example>\r\n', content)
+        self.assertEqual(last.replace(b'comes 5 hours', b'comes 3 hours').split(b'and it was')[0], first.split(b'and it was')[0])
 
     def test_a_ready_message_is_left_alone(self):
         d = self.started(faults={'MAIL': LATER})

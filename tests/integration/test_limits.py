@@ -125,6 +125,38 @@ class Limits(ProgramTest):
             d.submit(admin=False, **dict(JOB, to=name + '@example.org'))
         self.assert_problem(d.post('/v1/jobs', JOB), 429, 'over-quota')
 
+    def test_what_was_accepted_is_said_to_be_so_when_nothing_more_is_taken(self):
+        d = self.limited('max_jobs = 20', 'quota_jobs = 2/hour')
+        small = dict(JOB, idempotency_key='backup-1')
+        large = dict(JOB, text='0123456789\n' * 40000, idempotency_key='backup-2')
+        known = [(job, d.submit(admin=False, **job)) for job in (small, large)]
+        send = [notifyd.NOTIFYCTL, '--socket', d.socket, 'send', '--idempotency-key', 'backup-3', '--subject', 'x', '--text', 'x']
+        self.assertEqual(subprocess.run(send, check=False, stdout=subprocess.DEVNULL).returncode, 0)
+
+        def all_known(status, code):
+            for job, first in known:
+                again = d.post('/v1/jobs', job)
+                self.assertEqual((again.status, again.json.get('id'), again.json.get('duplicate')), (200, first, True), again)
+                self.assert_problem(d.post('/v1/jobs', dict(job, idempotency_key='new')), status, code)
+            self.assertEqual(subprocess.run(send, check=False, stdout=subprocess.DEVNULL).returncode, 0)
+            several = d.post('/v1/jobs', [small, dict(JOB, idempotency_key='new'), large])
+            self.assertEqual((several.status, [one.get('duplicate', one.get('code')) for one in several.json]), (207, [True, code, True]))
+            self.assert_problem(d.post('/v1/jobs', dict(small, subject='another')), 409, 'idempotency-mismatch')
+
+        all_known(429, 'over-quota')
+        while d.post('/v1/jobs', URGENT, True).status == 202:
+            pass
+        all_known(503, 'queue-full')
+        d.configure(CONFIG % ('min_free = 1000000G', ''))
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        all_known(503, 'disk-full')
+        d.configure(CONFIG.replace('to_allow = *', 'to_allow = ops@example.com').replace('to = duty@example.com', 'to = duty@example.org') % ('', ''))
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        before = d.status()['queue']
+        for job, first in known:
+            self.assertEqual(d.post('/v1/jobs', job).json['id'], first)
+        self.assertEqual(d.status()['queue'], before)
+
     def test_octets_of_one_submitter_have_a_quota_also_after_a_restart(self):
         d = self.limited(access='quota_bytes = 300K')
         d.submit(admin=False, **dict(JOB, text='0123456789' * 20000))
@@ -133,6 +165,22 @@ class Limits(ProgramTest):
         d.start()
         self.assert_problem(d.post('/v1/jobs', dict(JOB, text='0123456789' * 20000)), 429, 'over-quota', 'quota_bytes')
         d.submit(admin=False, **JOB)
+
+    def test_the_quota_of_octets_holds_for_jobs_that_come_together(self):
+        d = self.limited(access='quota_bytes = 1M')
+        job = dict(JOB, text=('0123456789' * 7 + '\n') * 570)    # 40 KB
+        reply = d.post('/v1/jobs', [job] * 100)
+        self.assertEqual(reply.status, 207)
+        self.assertLessEqual({one['code'] for one in reply.json if 'code' in one}, {'over-quota'})
+        held = d.status()['queue']['octets']
+        self.assertLessEqual(held, 1 << 20)
+        while True:    # nobody is refused for what is in the queue and was on its way into it before
+            reply = d.post('/v1/jobs', job)
+            if reply.status != 202:
+                break
+        self.assert_problem(reply, 429, 'over-quota', 'quota_bytes')
+        self.assertGreater(d.status()['queue']['octets'], (1 << 20) - 50000)
+        self.assertLessEqual(d.status()['queue']['octets'], 1 << 20)
 
     def test_many_large_requests_at_once_are_taken_or_told_to_come_again(self):
         d = self.limited('max_bytes = 100M')

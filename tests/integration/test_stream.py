@@ -217,7 +217,7 @@ class Events(ProgramTest):
         follower.next()
         self.assertEqual(follower.next()['job'], second)
         self.assertNotEqual(first, second)
-        for query, field in (('type=job.gone', 'type'), ('since=2h', 'since'), ('job=x', 'job')):
+        for query, field in (('type=job.gone', 'type'), ('type=', 'type'), ('type=,', 'type'), ('since=2h', 'since'), ('job=x', 'job')):
             self.assert_problem(self.d.get('/v1/events?' + query, True), 400, 'invalid-value', field)
         self.assert_problem(self.d.get('/v1/events?states=held', True), 400, 'unknown-field', 'states')
 

@@ -244,10 +244,30 @@ what_goes_aside_is_kept_and_what_is_kept_stays(void **state)
 	holds("second");
 	assert_int_equal(rename(two, path), 0);
 	holds("first");
-	filer_remove_later(files, answers.loop, path);
-	filer_remove_later(files, answers.loop, path);
+	filer_remove_later(files, answers.loop, path, NULL, NULL);
+	filer_remove_later(files, answers.loop, path, NULL, NULL);
 	await(files);
 	assert_int_not_equal(access(path, F_OK), 0);
+	worker_free(files);
+	loop_free(answers.loop);
+}
+
+static void
+a_removal_is_answered_when_it_is_done(void **state)
+{
+	struct worker *files = worker_new("files", 1);
+
+	(void)state;
+	answers.loop = loop_new();
+	answers.count = 0;
+	answers.err[0] = ND_EBUG;
+	assert_int_equal(filer_write(path, "x", 1, NULL), ND_OK);
+	filer_remove_later(files, answers.loop, path, answered, &answers.err[0]);
+	filer_remove_later(files, answers.loop, folder, answered, &answers.err[1]);
+	loop_run(answers.loop);
+	assert_int_equal(answers.err[0], ND_OK);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(answers.err[1], ND_EDISK); /* no file */
 	worker_free(files);
 	loop_free(answers.loop);
 }
@@ -306,6 +326,7 @@ main(void)
 		TEST(reading_tells_what_is_wrong_and_touches_nothing),
 		TEST(a_file_without_a_size_is_read_to_its_end),
 		TEST(a_folder_is_made_once),
+		TEST(a_removal_is_answered_when_it_is_done),
 		TEST(a_folder_is_listed_by_name),
 		TEST(a_folder_that_cannot_be_read_is_not_an_empty_one),
 		TEST(a_later_write_copies_its_octets_and_answers_on_the_loop),

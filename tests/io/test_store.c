@@ -216,6 +216,7 @@ a_failed_job_keeps_its_message_and_can_be_queued_again(void **state)
 	job->again = true;
 	job->declined = nd_xstrdup("too-big: 552\nm365");
 	job->late = 4294967292;
+	job->begun = nd_xstrdup("m365 4294967288\ngmail 2");
 	assert_int_equal(kit_move(&kit, job), ND_OK);
 	req = (struct store_req){ .op = STORE_LOAD };
 	assert_int_equal(kit_load(&kit, &req, "m365", KIT_NOW + 100), ND_OK);
@@ -223,6 +224,7 @@ a_failed_job_keeps_its_message_and_can_be_queued_again(void **state)
 	assert_true(req.jobs[0]->again);
 	assert_string_equal(req.jobs[0]->declined, job->declined);
 	assert_int_equal(req.jobs[0]->late, 4294967292);
+	assert_string_equal(req.jobs[0]->begun, job->begun);
 	assert_int_equal(req.jobs[0]->rcpts[0].state, RCPT_PENDING);
 	kit_forget(&req);
 	/* Its attempts begin with 1 again; the old ones stay. */
@@ -564,6 +566,41 @@ a_request_whose_digest_was_kept_without_a_key_is_known(void **state)
 	queue_job_free(again);
 }
 
+static enum nd_err
+ask_key(const char *key, uint32_t uid, uint8_t digest, nd_unix now, struct store_req *req)
+{
+	*req = (struct store_req){ .op = STORE_KEY, .idempotency_key = key, .filter.uid = uid, .until = now };
+	memset(req->digest.kept, digest, sizeof(req->digest.kept));
+	kit_ask(&kit, req);
+	return req->err;
+}
+
+/* Of one that is refused: nothing is written. */
+static void
+whether_a_request_came_before_can_be_asked_alone(void **state)
+{
+	struct queue_job *job = kit_job(&kit);
+	struct store_req req;
+	uint64_t commits;
+
+	(void)state;
+	assert_int_equal(kit_put_keyed(&kit, job, 7, &req), ND_OK);
+	commits = store_commits(kit.store);
+	assert_int_equal(ask_key("k-1", job->uid, 7, job->created, &req), ND_OK);
+	assert_true(req.duplicate);
+	assert_string_equal(req.duplicate_id, job->id);
+	assert_int_equal(req.duplicate_state, JOB_QUEUED);
+	assert_int_equal(ask_key("k-1", job->uid, 8, job->created, &req), ND_EMISMATCH);
+	assert_int_equal(ask_key("k-2", job->uid, 7, job->created, &req), ND_OK);
+	assert_false(req.duplicate);
+	assert_int_equal(ask_key("k-1", job->uid + 1, 7, job->created, &req), ND_OK);
+	assert_false(req.duplicate);
+	assert_int_equal(ask_key("k-1", job->uid, 8, job->created + ND_HOUR(24), &req), ND_OK);
+	assert_false(req.duplicate);
+	assert_int_equal(store_commits(kit.store), commits);
+	queue_job_free(job);
+}
+
 static void
 a_request_that_comes_twice_is_accepted_once(void **state)
 {
@@ -774,6 +811,7 @@ main(void)
 		TEST(counts_follow_every_move_and_survive_a_restart),
 		TEST(a_request_that_comes_twice_is_accepted_once),
 		TEST(a_request_whose_digest_was_kept_without_a_key_is_known),
+		TEST(whether_a_request_came_before_can_be_asked_alone),
 		TEST(one_bad_request_fails_alone),
 		TEST(each_change_tells_what_the_job_was_before_it),
 		TEST(a_restart_keeps_everything),

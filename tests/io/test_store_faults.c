@@ -241,6 +241,7 @@ a_file_of_a_newer_notifyd_is_refused(void **state)
 	(void)kit_sql(&kit, "DROP TABLE transcript");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN declined");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN late");
+	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN begun");
 	(void)kit_sql(&kit, "ALTER TABLE job DROP COLUMN rcpts");
 	(void)kit_sql(&kit, "CREATE UNIQUE INDEX job_id ON job(id)");
 	(void)kit_sql(&kit, "PRAGMA user_version=2");

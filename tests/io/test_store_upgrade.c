@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/mem.h"
+#include "daemon/core/late.h"
 #include "daemon/io/store_internal.h"
 #include "tests/io/certs.h"
 #include "tests/io/store_kit.h"
@@ -25,6 +26,7 @@
 #define HELD "01M7YHX3000000000000000002"
 #define FAILED "01M7YHX3000000000000000003"
 #define DELIVERED "01M7YHX3000000000000000004"
+#define DOUBTED "01M82BHTYA9J2EW5H17M7EAVXV" /* of version 11 */
 #define VERSION "PRAGMA user_version"
 
 static struct kit kit;
@@ -83,6 +85,15 @@ set_up_10(void **state)
 	(void)state;
 	bring_back("tests/old/schema-10.sql");
 	assert_int_equal(kit_sql(&kit, VERSION), 10);
+	return 0;
+}
+
+static int
+set_up_11(void **state)
+{
+	(void)state;
+	bring_back("tests/old/schema-11.sql");
+	assert_int_equal(kit_sql(&kit, VERSION), 11);
 	return 0;
 }
 
@@ -193,6 +204,35 @@ recipients_of_the_tenth_version_stay_in_their_rows(void **state)
 	kit_start(&kit);
 }
 
+/* What a job began as is known, and of other accounts nothing is, till it moves. */
+static void
+what_the_eleventh_version_sent_in_doubt_stays_as_it_was(void **state)
+{
+	struct store_req req;
+	uint32_t late;
+
+	(void)state;
+	kit_start(&kit);
+	assert_int_equal(kit_show(&kit, &req, DOUBTED), ND_OK);
+	assert_true(req.found->uncertain);
+	assert_true(late_told(req.found->late));
+	assert_null(req.found->begun);
+	late = req.found->late;
+	late_move(req.found, "b");
+	free(req.found->account);
+	req.found->account = nd_xstrdup("b");
+	assert_int_equal(kit_move(&kit, req.found), ND_OK);
+	kit_forget(&req);
+	kit_stop(&kit);
+	assert_int_equal(kit_sql(&kit, VERSION), store_schema_version);
+	kit_start(&kit);
+	assert_int_equal(kit_show(&kit, &req, DOUBTED), ND_OK);
+	assert_int_equal(req.found->late, LATE_FRESH);
+	late_move(req.found, "a");
+	assert_int_equal(req.found->late, late);
+	kit_forget(&req);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -203,6 +243,8 @@ main(void)
 		TEST(an_upgrade_that_breaks_off_leaves_the_queue_of_before),
 		cmocka_unit_test_setup_teardown(
 		    recipients_of_the_tenth_version_stay_in_their_rows, set_up_10, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    what_the_eleventh_version_sent_in_doubt_stays_as_it_was, set_up_11, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ print(const char *octets, size_t len, struct nd_why *why)
 	struct conf_account account = { .from_policy = CONF_FROM_REWRITE };
 	struct json_tree tree;
 	struct job_draft draft;
-	struct mime_sender sender = { .origin = "root on web01", .reply_to_allowed = true };
+	struct mime_sender sender = { .origin = "root on web01", .answers = true };
 	struct nd_buf head, body, envelope;
 	enum nd_err err;
 
@@ -62,7 +62,7 @@ print(const char *octets, size_t len, struct nd_why *why)
 	if (err != ND_OK)
 		goto out;
 	sender.from = draft.from.address;
-	sender.has_reply_to = draft.reply_to.address != NULL;
+	sender.answers = draft.reply_to.address == NULL;
 	mime_head(&account, &sender, &head, &envelope);
 	err = mime_body(&draft, ID, CREATED, "web01.contoso.com", &body, why);
 	job_draft_done(&draft);

@@ -245,6 +245,93 @@ other_mailboxes_have_their_own(void **state)
 }
 
 /* Nothing is known of the server: it gets a few sessions, then one more for each round of mails. */
+struct login {
+	int provider;
+	const char *host, *user, *client_id, *tenant, *token_url, *scope;
+};
+
+static void
+sign_in(struct conf_account *account, const struct login *login)
+{
+	account->provider = login->provider;
+	account->host = (char *)(uintptr_t)login->host;
+	account->user = (char *)(uintptr_t)login->user;
+	account->client_id = (char *)(uintptr_t)login->client_id;
+	account->tenant = (char *)(uintptr_t)login->tenant;
+	account->token_url = (char *)(uintptr_t)login->token_url;
+	account->scope = (char *)(uintptr_t)login->scope;
+}
+
+/* Are the sessions of two such accounts counted together? */
+static bool
+are_mates(const struct login *first, const struct login *second)
+{
+	struct world world;
+	unsigned most;
+
+	begin(&world, 2);
+	sign_in(&world.conf.account[0], first);
+	sign_in(&world.conf.account[1], second);
+	engine_free(world.engine);
+	world.engine = engine_new(&world.conf, 7, at(0));
+	assert_ptr_not_equal(engine_account_nth(world.engine, 0)->limit, engine_account_nth(world.engine, 2)->limit);
+	accept(&world, 0, 9);
+	accept(&world, 1, 9);
+	run_to(&world, ND_SEC(30));
+	assert_int_equal(world.taken[0] + world.taken[1], 18);
+	most = world.most;
+	finish(world.engine, &world.conf);
+	assert_true(most == 2 || most == 4);
+	return most == 2;
+}
+
+/* The provider counts by the mailbox: neither the name of its server nor the application that signs in makes two of it. */
+static void
+one_mailbox_is_one_whoever_signs_in_and_wherever(void **state)
+{
+	static const struct login exchange = { CONF_MICROSOFT, "smtp.office365.com", "alerts@contoso.example", "app-1",
+		"t1", "https://a.example/", "one" };
+	static const struct login same[] = {
+		{ CONF_MICROSOFT, "smtp.office365.com", "alerts@contoso.example", "app-2", "t1", "https://a.example/",
+		    "one" },
+		{ CONF_MICROSOFT, "smtp.office365.com", "alerts@contoso.example", "app-1", "t2", "https://b.example/",
+		    "two" },
+		{ CONF_MICROSOFT, "SMTP.Office365.com", "Alerts@Contoso.Example", "app-1", "t1", "https://a.example/",
+		    "one" },
+		{ CONF_MICROSOFT, "smtp-legacy.office365.com", "alerts@contoso.example", "app-1", "t1", "", "" },
+		{ CONF_MICROSOFT, "relay.contoso.example", "alerts@contoso.example", "app-1", "t1", "",
+		    "" }, /* a name of ours */
+		{ CONF_SMTP, "smtp.office365.com", "alerts@contoso.example", "", "", "", "" },
+	};
+	static const struct login others[] = {
+		{ CONF_MICROSOFT, "smtp.office365.com", "cron@contoso.example", "app-1", "t1", "https://a.example/",
+		    "one" },
+		{ CONF_MICROSOFT_HVE, "smtp.hve.mx.microsoft", "alerts@contoso.example", "app-1", "t1", "", "" },
+		{ CONF_SMTP, "relay.contoso.example", "alerts@contoso.example", "app-1", "t1", "", "" },
+	};
+	static const struct login hve[] = {
+		{ .provider = CONF_MICROSOFT_HVE, .host = "smtp.hve.mx.microsoft", .user = "x" },
+		{ .provider = CONF_MICROSOFT_HVE, .host = "smtp-hve.office365.com", .user = "x" }
+	};
+	static const struct login regions[] = {
+		{ .provider = CONF_SES, .host = "email-smtp.eu-west-1.amazonaws.com", .user = "AKIAX" },
+		{ .provider = CONF_SES, .host = "email-smtp.us-east-1.amazonaws.com", .user = "AKIAX" }
+	};
+	static const struct login scripts[] = {
+		{ .provider = CONF_SMTP, .host = "mx.m\xc3\xbcller.example", .user = "a@m\xc3\xbcller.example" },
+		{ .provider = CONF_SMTP, .host = "mx.xn--mller-kva.example", .user = "a@xn--mller-kva.example" }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		assert_true(are_mates(&exchange, &same[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(are_mates(&exchange, &others[i]));
+	assert_true(are_mates(&hve[0], &hve[1]));
+	assert_false(are_mates(&regions[0], &regions[1]));
+	assert_true(are_mates(&scripts[0], &scripts[1]));
+}
+
 static void
 sessions_grow_by_what_comes_of_them(void **state)
 {
@@ -323,6 +410,7 @@ main(void)
 		cmocka_unit_test(one_place_is_made_for_one_who_waits),
 		cmocka_unit_test(warm_accounts_do_not_take_it_from_each_other),
 		cmocka_unit_test(other_mailboxes_have_their_own),
+		cmocka_unit_test(one_mailbox_is_one_whoever_signs_in_and_wherever),
 		cmocka_unit_test(sessions_grow_by_what_comes_of_them),
 		cmocka_unit_test(a_session_that_fails_leaves_one_less),
 	};

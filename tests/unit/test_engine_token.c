@@ -128,6 +128,81 @@ a_token_is_renewed_as_long_before_its_end_as_the_settings_say(void **state)
 	finish(engine, &next);
 }
 
+/* A mail that is taken at once. */
+static void
+take(struct engine *engine, const struct engine_action *send, nd_ms now)
+{
+	const struct smtp_outcome taken = {
+		.end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END, .reply = { .code = 250, .lines = 1 }
+	};
+	struct settle_mail *mail = settle_mail_new(send->job->job);
+	struct engine_told told = { &taken, mail, "relay", 0 };
+	struct engine_action store;
+
+	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
+	engine_outcome(engine, send->session, &told, at(now));
+	free(mail);
+	engine_ready(engine, send->session, at(now));
+	store = expect(engine, ENGINE_STORE, now);
+	queue_attempt_done(store.attempt);
+	free(store.attempt);
+	engine_stored(engine, store.account, store.job, at(now));
+}
+
+/* A session of a provider with a token of five minutes takes a mail each half minute. When does another one begin? */
+static nd_ms
+session_lasts(int provider, bool by_token)
+{
+	struct engine_account *account;
+	struct engine_action action;
+	struct engine *engine;
+	struct conf conf;
+	nd_ms now = 1;
+
+	rows_conf(&conf, one, 1);
+	conf.account[0].auth = by_token ? CONF_OAUTH2 : CONF_PASSWORD;
+	conf.account[0].provider = provider;
+	engine = engine_new(&conf, 7, at(0));
+	account = engine_account_nth(engine, 0);
+	if (by_token)
+		(void)expect(engine, ENGINE_TOKEN, 0);
+	(void)expect(engine, ENGINE_LOAD, 0);
+	engine_loaded(engine, account, NULL, 0, false, ND_NEVER, at(0));
+	if (by_token)
+		engine_token_got(engine, account, 0, ND_MIN(5), at(1));
+	for (unsigned n = 1; now < ND_MIN(20); n++, now += ND_SEC(30)) {
+		engine_accepted(engine, row_make(n, "a", at(now).unix_ms, JOB_WARNING, 1), at(now));
+		while (engine_next(engine, at(now), &action) && action.act == ENGINE_TOKEN) /* it is renewed in time */
+			engine_token_got(engine, account, now, now + ND_HOUR(1), at(now));
+		if (action.act == ENGINE_CLOSE)
+			break;
+		if (action.act == ENGINE_OPEN) {
+			assert_int_equal(n, 1);
+			engine_ready(engine, action.session, at(now));
+			action = expect(engine, ENGINE_SEND, now);
+		}
+		assert_int_equal(action.act, ENGINE_SEND);
+		take(engine, &action, now);
+	}
+	engine_gone(engine, action.session, NULL, at(now));
+	action = expect(engine, ENGINE_OPEN, now); /* at once, and nobody is blamed */
+	assert_int_equal(account->health.state, HEALTH_OK);
+	engine_ready(engine, action.session, at(now));
+	(void)expect(engine, ENGINE_SEND, now);
+	finish(engine, &conf);
+	return now - 1;
+}
+
+static void
+no_mail_begins_on_a_session_that_outlives_its_token_where_the_provider_refuses_that(void **state)
+{
+	(void)state;
+	assert_int_equal(session_lasts(CONF_MICROSOFT_HVE, true), ND_MIN(5) - ND_MIN(1));
+	assert_int_equal(session_lasts(CONF_MICROSOFT_HVE, false), POOL_AGE);
+	assert_int_equal(session_lasts(CONF_MICROSOFT, true), POOL_AGE);
+	assert_int_equal(session_lasts(CONF_GOOGLE, true), POOL_AGE);
+}
+
 /* Two sessions have the old token, and both are told that it is over when there is a new one. */
 static void
 a_mail_refused_for_a_token_of_before_says_nothing_of_the_new_one(void **state)
@@ -183,6 +258,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_mail_begins_on_a_session_that_outlives_its_token_where_the_provider_refuses_that),
 		cmocka_unit_test(a_mail_refused_for_a_token_of_before_says_nothing_of_the_new_one),
 		cmocka_unit_test(a_token_is_renewed_as_long_before_its_end_as_the_settings_say),
 		cmocka_unit_test(a_refused_token_is_asked_for_again_after_half_an_hour),

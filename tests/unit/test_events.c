@@ -244,6 +244,10 @@ types_that_nothing_has_are_refused(void **state)
 	assert_int_equal(events_types("job.deliverd", &why), ND_EINVALID);
 	assert_string_equal(why.field, "type");
 	assert_int_equal(events_types("job.held,a.very.long.name.that.no.event.will.ever.have", &why), ND_EINVALID);
+	/* An empty variable of a script does not mean all of them, nor none for ever. */
+	assert_int_equal(events_types("", &why), ND_EINVALID);
+	assert_int_equal(events_types(" ,", &why), ND_EINVALID);
+	assert_string_equal(why.field, "type");
 }
 
 static void

@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 
+#include "common/mem.h"
 #include "daemon/core/late.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define EIGHT INT64_C(1795248000000) /* 2026-11-21 08:00 UTC */
@@ -129,6 +131,83 @@ what_a_relay_may_have_already_goes_as_it_was(void **state)
 	assert_false(late_told(LATE_FRESH));
 }
 
+static void
+move(struct queue_job *job, const char *to)
+{
+	late_move(job, to);
+	free(job->account);
+	job->account = nd_xstrdup(to);
+}
+
+/* Each account that may have it is sent again what it was sent, whoever else was asked meanwhile. */
+static void
+back_with_an_account_that_may_have_it_it_goes_as_it_was(void **state)
+{
+	struct queue_job job = { .created = EIGHT, .account = nd_xstrdup("a"), .uncertain = true };
+	uint32_t b, c;
+
+	(void)state;
+	job.late = late_begin(&job, &well, EIGHT);
+	assert_int_equal(job.late, LATE_PLAIN);
+	move(&job, "b");
+	assert_int_equal(job.late, LATE_FRESH);
+	b = job.late = late_begin(&job, &well, EIGHT + ND_HOUR(1));
+	assert_true(late_told(b));
+	move(&job, "ab"); /* another one than a and b */
+	assert_int_equal(job.late, LATE_FRESH);
+	c = job.late = late_begin(&job, &well, EIGHT + ND_HOUR(2));
+	assert_int_not_equal(b, c);
+	for (unsigned round = 0; round < 3; round++) { /* again and again, and nothing grows */
+		move(&job, "A");
+		assert_int_equal(job.late, LATE_PLAIN);
+		move(&job, "b");
+		assert_int_equal(job.late, b);
+		move(&job, "ab");
+		assert_int_equal(job.late, c);
+	}
+	assert_string_equal(strchr(strchr(job.begun, '\n') + 1, '\n'), strrchr(job.begun, '\n')); /* three lines */
+	free(job.begun);
+	free(job.account);
+}
+
+static void
+what_no_account_can_have_begins_anew(void **state)
+{
+	struct queue_job job = { .created = EIGHT, .account = nd_xstrdup("a") };
+
+	(void)state;
+	job.late = late_begin(&job, &well, EIGHT);
+	move(&job, "b"); /* a refused it: it has nothing */
+	assert_int_equal(job.late, LATE_FRESH);
+	job.uncertain = true;
+	job.late = late_begin(&job, &well, EIGHT + ND_HOUR(1));
+	move(&job, "");
+	move(&job, "a"); /* by way of none */
+	assert_int_equal(job.late, LATE_FRESH);
+	move(&job, "b");
+	assert_true(late_told(job.late));
+	job.late = LATE_NEVER;
+	move(&job, "a");
+	assert_int_equal(job.late, LATE_NEVER);
+	free(job.begun);
+	free(job.account);
+}
+
+/* After a power cut it may have left by an account, without the line, though nothing of that was stored. */
+static void
+what_may_have_left_unnoted_left_without_a_notice(void **state)
+{
+	struct queue_job job = { .created = EIGHT, .account = nd_xstrdup("a"), .uncertain = true, .late = LATE_OPEN };
+
+	(void)state;
+	move(&job, "b");
+	assert_int_equal(job.late, LATE_FRESH);
+	move(&job, "a");
+	assert_int_equal(job.late, LATE_PLAIN);
+	free(job.begun);
+	free(job.account);
+}
+
 int
 main(void)
 {
@@ -139,6 +218,9 @@ main(void)
 		cmocka_unit_test(what_was_to_go_later_is_late_from_then_on),
 		cmocka_unit_test(what_is_told_late_says_when_it_happened),
 		cmocka_unit_test(what_a_relay_may_have_already_goes_as_it_was),
+		cmocka_unit_test(back_with_an_account_that_may_have_it_it_goes_as_it_was),
+		cmocka_unit_test(what_no_account_can_have_begins_anew),
+		cmocka_unit_test(what_may_have_left_unnoted_left_without_a_notice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -650,13 +650,12 @@ static void
 a_foreign_sender_is_rewritten_and_stays_visible(void **state)
 {
 	struct conf_account a = account(CONF_FROM_REWRITE);
-	struct mime_sender s = { .from = "Root <root@web01>", .origin = "root on web01", .reply_to_allowed = true };
+	struct mime_sender s = { .from = "Root <root@web01>", .origin = "root on web01", .answers = true };
 
 	(void)state;
 	assert_head(&a, &s, "From: root on web01 <alerts@contoso.com>\r\nReply-To: Root <root@web01>\r\n");
-	s.has_reply_to = true;
+	s.answers = false;
 	assert_head(&a, &s, "From: root on web01 <alerts@contoso.com>\r\nX-Original-From: Root <root@web01>\r\n");
-	s.has_reply_to = s.reply_to_allowed = false;
 	s.from = "no\r\nBcc: address";
 	s.origin = NULL;
 	assert_head(&a, &s,

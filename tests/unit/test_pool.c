@@ -68,12 +68,49 @@ a_warm_pool_keeps_one_session_and_renews_it(void **state)
 	pool_done(&pool);
 }
 
-/* High Volume Email ends a session whose token has run out (535 5.7.142, 143). */
+/* High Volume Email refuses a session whose token has run out (535 5.7.143). */
 static void
 no_session_outlives_the_token_it_signed_in_with(void **state)
 {
+	struct sched_job jobs[2];
+	struct pool pool = { 0 };
+	struct pool_session *idle, *busy;
+
 	(void)state;
-	assert_true(POOL_AGE < conf_provider_row(CONF_MICROSOFT_HVE)->token_margin);
+	pool_limit(&pool, 2, 2, POOL_MAILS);
+	idle = pool_add(&pool, 1, 1000);
+	busy = pool_add(&pool, 2, 1000);
+	pool_enter(&pool, idle, POOL_IDLE_SESSION, ND_MIN(4));
+	pool_give(&pool, busy, &jobs[0], ND_MIN(4));
+	busy->room = true;
+	assert_int_equal(
+	    pool_deadline(&pool, ND_MIN(4)), ND_MIN(4) + POOL_IDLE); /* of a token whose end is not known */
+	assert_null(pool_stale(&pool, false, ND_MIN(4)));
+	pool_expires(idle, ND_MIN(5), ND_SEC(30));
+	pool_expires(busy, ND_MIN(5), ND_SEC(30));
+	assert_int_equal(
+	    pool_deadline(&pool, ND_MIN(4)), ND_MIN(5) - ND_SEC(30)); /* it is not kept till it is asked for */
+	assert_null(pool_stale(&pool, false, ND_MIN(5) - ND_SEC(30) - 1));
+	assert_ptr_equal(pool_roomy(&pool, 2, ND_MIN(5) - ND_SEC(30) - 1), busy);
+	assert_ptr_equal(pool_stale(&pool, false, ND_MIN(5) - ND_SEC(30)), idle);
+	assert_null(pool_roomy(&pool, 2, ND_MIN(5) - ND_SEC(30))); /* nor beside what is under way */
+	pool_done(&pool);
+}
+
+static void
+a_short_token_still_has_a_session_that_can_be_used(void **state)
+{
+	struct pool pool = { 0 };
+	struct pool_session *session;
+
+	(void)state;
+	pool_limit(&pool, 1, 1, POOL_MAILS);
+	session = pool_add(&pool, 1, ND_SEC(100));
+	pool_enter(&pool, session, POOL_IDLE_SESSION, ND_SEC(101));
+	pool_expires(session, ND_SEC(110), ND_MIN(1));
+	assert_null(pool_stale(&pool, false, ND_SEC(105) - 1));
+	assert_ptr_equal(pool_stale(&pool, false, ND_SEC(105)), session);
+	pool_done(&pool);
 }
 
 static void
@@ -229,6 +266,7 @@ main(void)
 		cmocka_unit_test(the_session_used_last_is_used_again),
 		cmocka_unit_test(a_warm_pool_keeps_one_session_and_renews_it),
 		cmocka_unit_test(no_session_outlives_the_token_it_signed_in_with),
+		cmocka_unit_test(a_short_token_still_has_a_session_that_can_be_used),
 		cmocka_unit_test(a_server_that_cuts_idle_sessions_gets_one_a_minute),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
 		cmocka_unit_test(a_session_retires_when_its_server_takes_no_more_mails),

@@ -36,12 +36,16 @@ tear_down(void **state)
 	return 0;
 }
 
+/* Of a job that is in the queue at once. */
 static enum nd_err
 ask(const struct quota_ask *what, nd_ms now)
 {
 	struct nd_why why;
+	enum nd_err err = quota_take(quota, &conf, what, now, &why);
 
-	return quota_take(quota, &conf, what, now, &why);
+	if (err == ND_OK)
+		quota_over(quota, &conf, what, true);
+	return err;
 }
 
 /* How many of `tries` jobs are taken at once. */
@@ -131,6 +135,41 @@ the_octets_in_the_queue_are_bounded(void **state)
 }
 
 static void
+octets_on_their_way_into_the_queue_count(void **state)
+{
+	struct quota_ask what = { .peer = &web, .octets = 400 }, other = { .peer = &mail, .octets = 400 };
+	struct nd_why why;
+
+	(void)state;
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_OK);
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_OK);
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_EOVERQUOTA);
+	assert_string_equal(why.field, "quota_bytes");
+	assert_non_null(strstr(why.text, "has 800 octets"));
+	assert_int_equal(quota_take(quota, &conf, &other, 0, &why), ND_OK);
+	/* One is in the queue, the other came to nothing. */
+	quota_over(quota, &conf, &what, true);
+	what.queued = 400;
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_EOVERQUOTA);
+	quota_over(quota, &conf, &what, false);
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_OK);
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_EOVERQUOTA);
+	/* Never more than was taken, and none of an operator's. */
+	quota_over(quota, &conf, &what, true);
+	quota_over(quota, &conf, &what, true);
+	what.peer = &operator;
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_OK);
+	what.peer = &web;
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_OK);
+	what.peer = &operator;
+	quota_over(quota, &conf, &what, true);
+	what.peer = &web;
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_EOVERQUOTA);
+	what.queued = UINT64_MAX;
+	assert_int_equal(quota_take(quota, &conf, &what, 0, &why), ND_EOVERQUOTA);
+}
+
+static void
 foreign_recipients_are_counted_one_by_one(void **state)
 {
 	struct quota_ask what = { .peer = &web, .foreign = 499 };
@@ -209,13 +248,13 @@ what_is_given_back_can_be_taken_again(void **state)
 	conf.quota_jobs = (struct conf_rate){ .minute = 30, .hour = 1 };
 	assert_int_equal(ask(&what, 0), ND_OK);
 	assert_int_equal(ask(&what, 0), ND_EOVERQUOTA);
-	quota_return(quota, &conf, &what);
+	quota_over(quota, &conf, &what, false);
 	assert_int_equal(ask(&what, 0), ND_OK);
 	/* Never more than was taken; of nobody else; of one that is not known. */
-	quota_return(quota, &conf, &what);
-	quota_return(quota, &conf, &what);
+	quota_over(quota, &conf, &what, false);
+	quota_over(quota, &conf, &what, false);
 	what.peer = &mail;
-	quota_return(quota, &conf, &what);
+	quota_over(quota, &conf, &what, false);
 	assert_int_equal(quota_count(quota), 1);
 	what.peer = &web;
 	assert_int_equal(ask(&what, 0), ND_OK);
@@ -283,6 +322,7 @@ main(void)
 		TEST(operators_have_no_quota),
 		TEST(without_a_rate_there_is_no_limit),
 		TEST(the_octets_in_the_queue_are_bounded),
+		TEST(octets_on_their_way_into_the_queue_count),
 		TEST(foreign_recipients_are_counted_one_by_one),
 		TEST(a_refused_job_does_not_count),
 		TEST(a_job_that_never_fits_is_refused_for_good),

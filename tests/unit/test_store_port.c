@@ -93,6 +93,9 @@ a_filter_means_the_jobs_that_fit_all_of_it(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(queue_fits(&job, &rows[i].filter), rows[i].fits);
+	/* Nor does a comma at the end of a list mean the jobs without an account. */
+	account[0] = '\0';
+	assert_false(queue_fits(&job, &(struct store_filter){ .account = "m365," }));
 }
 
 int
