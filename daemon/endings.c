@@ -146,13 +146,14 @@ gather(struct app *app, const struct store_req *found, nd_unix now)
 		const struct engine_account *engine = engine_account_named(app->engine, count->account);
 		nd_unix end;
 
-		if (count->near == 0 || (engine && ((const struct app_account *)engine->user)->ending.count > 0))
+		if (count->near == 0 || (!engine && count->oldest != 0) ||
+		    (engine && ((const struct app_account *)engine->user)->ending.count > 0))
 			continue;
 		app->endings.count += count->near;
 		app->endings.held += count->near_held;
 		if (count->near_first != 0 && count->near_first < app->endings.first)
 			app->endings.first = count->near_first;
-		if (!engine || count->oldest == 0)
+		if (count->oldest == 0)
 			continue;
 		end = downtime_over(&engine->downtime, count->oldest, app->conf->expires_in, now);
 		if (end < app->endings.first)
