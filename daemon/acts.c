@@ -57,6 +57,8 @@ moved(struct store_req *req)
 static void
 change_row(struct app_act *act)
 {
+	const nd_unix now = loop_now(act->app->loop).unix_ms;
+	const struct act_time time = { now, engine_max_age(act->app->engine, now) };
 	struct store_req *req;
 	struct nd_why why;
 
@@ -65,7 +67,7 @@ change_row(struct app_act *act)
 		finish(act, act->before, false, &why);
 		return;
 	}
-	if (act_on(act->row, act->action, loop_now(act->app->loop).unix_ms, &why) != ND_OK) {
+	if (act_on(act->row, act->action, &time, &why) != ND_OK) {
 		finish(act, act->before, false, &why);
 		return;
 	}
@@ -477,6 +479,7 @@ acts_flush(void *owner, struct http_request *request)
 	req->done = hurried;
 	req->owner = single;
 	req->until = loop_now(app->loop).unix_ms;
+	req->wait = app->conf->uncertain_wait;
 	store_submit(app->store, req);
 }
 

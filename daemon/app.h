@@ -18,7 +18,7 @@
  *   credentials.c  when secrets, certificates and sign-ins end
  *   reports.c   what was not delivered, by mail         evidence.c  what was
  *   intake_own.c   jobs that notifyd writes itself
- *   endings.c      jobs that will expire while their account is in trouble
+ *   endings.c      jobs that will expire soon
  *   secrets.c   secrets that an operator hands over
  *   vault.c     STATE/tokens, sealed or not            grants.c   the life of refresh tokens
  *   logins*.c   people sign in                         logouts.c  and out
@@ -162,7 +162,9 @@ struct app {
 	struct identity_asking *identities; /* under way */
 	struct feed *feed;
 	struct report report;
-	nd_ms report_since; /* the first of it was added */
+	nd_ms endings_at;             /* they are counted again */
+	struct ending_digest endings; /* of jobs that will expire though no account is in trouble */
+	nd_ms report_since;           /* the first of it was added */
 	int64_t report_place,
 	    report_telling; /* in the store: of the last that was added; of the last that a mail tells */
 	struct watchdog watchdog;
@@ -448,7 +450,8 @@ struct intake_notice {     /* borrowed */
 void intake_notice(struct app *app, const struct intake_notice *notice); /* to [daemon] admin_to, if there is any */
 
 /* endings.c */
-void endings_look(void *arg); /* now and then while an account is in trouble */
+void endings_look(void *arg);        /* now and then while an account is in trouble */
+void endings_sweep(struct app *app); /* with each sweep */
 void endings_soon(struct app *app);
 void endings_warn(struct app *app, struct json_out *out);
 
@@ -532,6 +535,9 @@ void shape_job(struct app *app, const struct http_request *request, const struct
 void shape_accounts(struct app *app, const struct store_req *totals, const char *name, struct json_out *out);
 void shape_health(struct app *app, const struct http_request *request, const struct engine_account *account,
     struct json_out *out); /* of one that is not ok: reason, hint */
+/* When the job's time will be over, if nothing changes. Without an end of its own it depends on its account; 0, unknown, while that is in
+ * trouble: its clock stands still then. */
+nd_unix shape_end(struct app *app, const struct queue_job *job);
 struct shape_counts {
 	int64_t queued, sending;
 };

@@ -176,7 +176,7 @@ put_row(
 		json_out_text(out, NULL, row->rcpts[i].address);
 	json_out_array_end(out);
 	json_out_time(out, "not_before", row->not_before);
-	json_out_time(out, "expires", settle_end(row, app->conf->max_age));
+	json_out_time(out, "expires", shape_end(app, row));
 	put_defaults(job, row, out);
 }
 

@@ -4,10 +4,12 @@
 
 #include "common/idn.h"
 #include "common/mem.h"
+#include "common/stamp.h"
 #include "daemon/core/late.h"
 #include "daemon/core/mime.h"
 #include "daemon/core/mime_plain.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Without recipients of its own the job goes to [daemon] to. */
@@ -66,6 +68,20 @@ check_rights(const struct conf *conf, const struct access_peer *peer, const stru
 	for (i = 0; err == ND_OK && i < row->rcpt_count; i++)
 		err = access_recipient(conf, peer, row->rcpts[i].address, why);
 	return err;
+}
+
+/* Nothing outlives max_age: what was not to be sent before that would never be. */
+static enum nd_err
+check_start(struct app *app, const struct job_draft *draft, struct nd_why *why)
+{
+	const nd_unix now = loop_now(app->loop).unix_ms, last = now + engine_max_age(app->engine, now);
+	char words[ND_STAMP_SIZE], hint[ND_STAMP_SIZE + 32];
+
+	if (draft->not_before < last)
+		return ND_OK;
+	(void)nd_fail(why, ND_EINVALID, 0, "the job would be older than [queue] max_age before it may be sent");
+	(void)snprintf(hint, sizeof(hint), "give a time before %s", nd_stamp_rfc3339(last, words));
+	return nd_fail_at(why, "not_before", 0, hint);
 }
 
 /* A fact beside those that the job tells. */
@@ -200,7 +216,7 @@ intake_resolve(struct app *app, const struct access_peer *peer, struct job_draft
 	struct asker asker;
 	enum nd_err err;
 
-	if ((err = find_account(app, draft, &account, why)) != ND_OK ||
+	if ((err = find_account(app, draft, &account, why)) != ND_OK || (err = check_start(app, draft, why)) != ND_OK ||
 	    (err = add_defaults(app->conf, draft, why)) != ND_OK)
 		return err;
 	set_rcpts(draft, row);

@@ -208,6 +208,7 @@ outcomes_move(struct app *app, const struct engine_action *action)
 	nd_log(ND_LOG_INFO, ND_FIELDS({ "JOB", row->id }, { "ACCOUNT", action->to->name }), "job %s moves: %s", row->id,
 	    nd_buf_text(&words));
 	nd_buf_done(&words);
+	engine_age_moves(app->engine, action->account, action->to->name, row, loop_now(app->loop).unix_ms);
 	sender_move(row, action->to);
 	((struct app_account *)action->account->user)->moved++;
 	submit_outcome(row, (struct settling){ app, action->account, action->job, true }, attempt, NULL);

@@ -129,8 +129,12 @@ doubt(const struct app *app, struct queue_job *job)
 {
 	const nd_unix due = loop_now(app->loop).unix_ms + app->conf->uncertain_wait;
 
-	if (job->uncertain && job->due < due)
+	if (!job->uncertain || job->state != JOB_QUEUED)
+		return;
+	if (job->due < due)
 		job->due = due;
+	settle_reason(
+	    job, QUEUE_IN_DOUBT, "its account is gone, and may have sent it: the next one waits a while", NULL);
 }
 
 static void
@@ -141,6 +145,7 @@ give_account(struct app *app, struct queue_job *job)
 	struct store_req *req;
 
 	sender_move(job, conf);
+	job->age_from = loop_now(app->loop).unix_ms; /* how much time the old account had for it is not known */
 	if (!conf) {
 		job->state = JOB_HELD;
 		settle_reason(job, "no-account", "its account is gone", "add an account to notifyd.conf");
@@ -360,6 +365,7 @@ recover_leap(struct app *app)
 	req->done = hurried;
 	req->owner = app;
 	req->until = loop_now(app->loop).unix_ms;
+	req->wait = app->conf->uncertain_wait;
 	store_submit(app->store, req);
 }
 
@@ -371,6 +377,7 @@ recover_sweep(void *arg)
 	if (app->stopping)
 		return;
 	recover_leap(app);
+	endings_sweep(app);
 	loop_timer_set(app->sweep_timer, app->unfinished > 0 ? loop_now(app->loop).ms + SWEEP : ND_NEVER);
 	/* What could not be written yet would be found once more. */
 	if (app->unfinished > 0 && app->sweep_step == 0 && !app->retry)
@@ -397,6 +404,8 @@ recover_ages(struct app *app)
 	ages_path(app, path, sizeof(path));
 	if (filer_read(path, AGES_LIMIT, &text, &len, NULL) != ND_OK) {
 		changes_read(app, NULL);
+		for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++)
+			engine_age_new(app->engine, account, now);
 		return;
 	}
 	if (json_read(&tree, text, len, &json_limits_job, NULL, NULL) != ND_OK)
@@ -407,12 +416,19 @@ recover_ages(struct app *app)
 		changes_read(app, json_get(tree.root, "changed"));
 	downtime_read(engine_leaps(app->engine), json_get(tree.root, "leaps"));
 	for (i = 0; (account = engine_account_nth(app->engine, i)) != NULL; i++) {
-		downtime_read(&account->downtime, json_get(json_get(tree.root, "accounts"), account->conf->name));
+		const struct json_node *spans = json_get(json_get(tree.root, "accounts"), account->conf->name);
+
+		if (!spans) { /* jobs that are older than it, or a copy of the queue alone: nobody knows what it had time for */
+			engine_age_new(app->engine, account, now);
+			continue;
+		}
+		downtime_read(&account->downtime, spans);
 		(void)json_int(json_get(json_get(tree.root, "told"), account->conf->name), 0, INT64_MAX / 2,
 		    &((struct app_account *)account->user)->ending.told);
 		downtime_begin(&account->downtime, alive);
 		downtime_end(&account->downtime, now);
 	}
+	(void)json_int(json_get(tree.root, "digest"), 0, INT64_MAX / 2, &app->endings.told);
 	if (alive > now)
 		engine_clock_was(app->engine, alive, loop_now(app->loop));
 	json_done(&tree);
@@ -453,6 +469,7 @@ recover_keep_ages(struct app *app)
 			json_out_int(
 			    &out, account->conf->name, ((const struct app_account *)account->user)->ending.told);
 	json_out_object_end(&out);
+	json_out_int(&out, "digest", app->endings.told); /* the same, of all others */
 	changes_write(app, &out);
 	json_out_object_end(&out);
 	filer_write_later(app->files, app->loop, path, nd_buf_text(&buf), buf.len, ages_kept, NULL);

@@ -139,9 +139,8 @@ put_origin(const struct queue_job *job, struct json_out *out)
 	json_out_object_end(out);
 }
 
-/* Without a time of its own it depends on the account; 0, unknown, while that is in trouble: its clock stands still then. */
-static nd_unix
-expected_end(struct app *app, const struct queue_job *job)
+nd_unix
+shape_end(struct app *app, const struct queue_job *job)
 {
 	struct engine_account *account = engine_account_named(app->engine, job->account);
 	nd_unix now = loop_now(app->loop).unix_ms, usual;
@@ -151,7 +150,7 @@ expected_end(struct app *app, const struct queue_job *job)
 		return end;
 	if (account->downtime.since != 0)
 		return 0;
-	usual = now + (job->created - downtime_cutoff(&account->downtime, app->conf->expires_in, now));
+	usual = downtime_over(&account->downtime, settle_age_from(job), app->conf->expires_in, now);
 	return usual < end ? usual : end;
 }
 
@@ -162,7 +161,7 @@ put_times(struct app *app, const struct queue_job *job, struct json_out *out)
 	json_out_time(out, "event_time", job->event_time ? job->event_time : job->created);
 	json_out_time(out, "not_before", job->not_before);
 	if (!job_state_final(job->state)) {
-		json_out_time(out, "expires", expected_end(app, job));
+		json_out_time(out, "expires", shape_end(app, job));
 		if (job->state == JOB_QUEUED)
 			json_out_time(out, "next_attempt", job->due);
 	}

@@ -17,9 +17,24 @@ move_rcpts(struct queue_job *job, unsigned from, enum rcpt_state to, nd_unix at)
 		}
 }
 
-enum nd_err
-act_on(struct queue_job *job, enum job_action action, nd_unix now, struct nd_why *why)
+/* A time that is over must not end it again. */
+static void
+renew(struct queue_job *job, nd_unix now)
 {
+	move_rcpts(job, 1u << RCPT_REFUSED | 1u << RCPT_EXPIRED, RCPT_PENDING, 0);
+	job->attempt_count = 0;
+	if (job->expires <= now)
+		job->expires = 0;
+	job->age_from = now;
+	job->again = false;
+	free(job->declined);
+	job->declined = NULL;
+}
+
+enum nd_err
+act_on(struct queue_job *job, enum job_action action, const struct act_time *time, struct nd_why *why)
+{
+	const nd_unix now = time->now;
 	enum job_state state = (enum job_state)job->state, to = job_action_leads_to(action);
 
 	if (!job_action_fits(action, state))
@@ -35,14 +50,14 @@ act_on(struct queue_job *job, enum job_action action, nd_unix now, struct nd_why
 		return nd_fail(why, ND_EBODYGONE, 0, "the message of job %s is kept no longer", job->id);
 	if (to == JOB_QUEUED && (!job->account || job->account[0] == '\0'))
 		return nd_fail(why, ND_ESTATE, 0, "job %s has no account yet", job->id);
-	if (action == JOB_RETRY) {
-		move_rcpts(job, 1u << RCPT_REFUSED | 1u << RCPT_EXPIRED, RCPT_PENDING, 0);
-		job->attempt_count = 0;
-		job->expires = 0; /* a time that is over must not end it again */
-		job->again = false;
-		free(job->declined);
-		job->declined = NULL;
+	if (action == JOB_RETRY && now >= job->created + time->max_age) {
+		(void)nd_fail(
+		    why, ND_ESTATE, 0, "job %s is older than [queue] max_age: it would expire at once", job->id);
+		(void)nd_fail_at(why, "", 0, "submit it again: notifyctl message ID shows what it says");
+		return ND_ESTATE;
 	}
+	if (action == JOB_RETRY)
+		renew(job, now);
 	if (action == JOB_CANCEL)
 		move_rcpts(job, 1u << RCPT_PENDING, RCPT_CANCELLED, now);
 	if (to == JOB_QUEUED)

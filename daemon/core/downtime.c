@@ -106,6 +106,34 @@ downtime_within(const struct downtime *downtime, nd_unix from, nd_unix to)
 }
 
 void
+downtime_new(struct downtime *downtime, nd_unix from, nd_unix now)
+{
+	*downtime = (struct downtime){ 0 };
+	add(downtime, from > 0 ? from : 0, now);
+}
+
+/* So much of its time has a job had. */
+static nd_ms
+used(const struct downtime *downtime, nd_unix base, nd_unix now)
+{
+	return base < now ? now - base - downtime_within(downtime, base, now) : 0;
+}
+
+nd_unix
+downtime_over(const struct downtime *downtime, nd_unix base, nd_ms usable, nd_unix now)
+{
+	return (base > now ? base : now) + usable - used(downtime, base, now);
+}
+
+nd_unix
+downtime_carry(const struct downtime *from, const struct downtime *to, nd_unix base, nd_unix now)
+{
+	const nd_unix there = downtime_cutoff(to, used(from, base, now), now);
+
+	return base < now && there > base ? there : base;
+}
+
+void
 downtime_write(const struct downtime *downtime, const char *key, nd_unix now, struct json_out *out)
 {
 	struct downtime copy = *downtime;

@@ -28,6 +28,12 @@ void downtime_end(struct downtime *downtime, nd_unix now);
 void downtime_leap(struct downtime *downtime, nd_unix before, nd_unix now);
 /* The latest time T such that the account could be used for `usable` between T and now: jobs accepted by then have had their time. */
 nd_unix downtime_cutoff(const struct downtime *downtime, nd_ms usable, nd_unix now);
+/* An account that was not there before: nothing from `from` to now counts. */
+void downtime_new(struct downtime *downtime, nd_unix from, nd_unix now);
+/* When a job whose age runs from `base` will have had its time, if the account can be used from now on. */
+nd_unix downtime_over(const struct downtime *downtime, nd_unix base, nd_ms usable, nd_unix now);
+/* The job goes from one account to another: from when its age runs there, so that it has as much time left. Never earlier than `base`. */
+nd_unix downtime_carry(const struct downtime *from, const struct downtime *to, nd_unix base, nd_unix now);
 /* How much of the time between the two it could not be used. */
 nd_ms downtime_within(const struct downtime *downtime, nd_unix from, nd_unix to);
 /* As a JSON array of [from, to]; reading takes what is well-formed and in order, and joins it before what is there. */

@@ -197,11 +197,14 @@ engine_to_store(
 static bool
 fulfil(struct engine *engine, struct engine_account *account, struct sched_job *job, struct nd_now now)
 {
+	struct act_time time = { .now = now.unix_ms };
 	int wish = job->wish;
 
 	job->wish = -1;
-	if (wish < 0 || job->job->state != JOB_QUEUED ||
-	    act_on(job->job, (enum job_action)wish, now.unix_ms, NULL) != ND_OK)
+	if (wish < 0 || job->job->state != JOB_QUEUED)
+		return false;
+	time.max_age = engine_max_age(engine, now.unix_ms);
+	if (act_on(job->job, (enum job_action)wish, &time, NULL) != ND_OK)
 		return false;
 	engine_to_store(engine, account, job, NULL);
 	return true;

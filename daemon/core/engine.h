@@ -199,6 +199,11 @@ bool engine_leap(struct engine *engine, struct nd_now now);
 /* After a restart: the wall clock was at `wall` already. */
 void engine_clock_was(struct engine *engine, nd_unix wall, struct nd_now now);
 struct downtime *engine_leaps(struct engine *engine); /* to keep over a restart */
+/* The account is new here: of jobs of before its time begins now. */
+void engine_age_new(struct engine *engine, struct engine_account *account, nd_unix now);
+/* The job goes to account `to`: what `from` had no time for it has there, too. */
+void engine_age_moves(
+    struct engine *engine, const struct engine_account *from, const char *to, struct queue_job *job, nd_unix now);
 nd_ms engine_max_age(
     const struct engine *engine, nd_unix now); /* of a job that ends now: [queue] max_age and the leaps since */
 

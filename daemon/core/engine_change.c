@@ -16,6 +16,7 @@ engine_act(
 {
 	struct engine_account *account = engine_account_named(engine, row->account);
 	struct sched_job *job = account ? sched_find(&account->sched, row->id) : NULL;
+	const struct act_time time = { now.unix_ms, engine_max_age(engine, now.unix_ms) };
 
 	if (!job)
 		return account && account->sched.loading ? ENGINE_BUSY : ENGINE_ABSENT;
@@ -37,7 +38,7 @@ engine_act(
 		return job->place == SCHED_SENDING && job->slot < 0 && action != JOB_RETRY ? ENGINE_WITHDRAW
 											   : ENGINE_LATER;
 	}
-	if (act_on(job->job, action, now.unix_ms, why) != ND_OK)
+	if (act_on(job->job, action, &time, why) != ND_OK)
 		return ENGINE_REFUSED;
 	engine_to_store(engine, account, job, NULL);
 	return ENGINE_DONE;
@@ -195,6 +196,8 @@ engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now
 	for (i = 0; i < engine->count; i++) {
 		named = conf_account_named(conf, engine->accounts[i]->conf->name);
 		if (named) {
+			if (engine->accounts[i]->gone)
+				engine_age_new(engine, engine->accounts[i], now.unix_ms);
 			change(engine, engine->accounts[i], named, now.ms);
 			if (engine->accounts[i]->change != CONF_SAME)
 				engine->accounts[i]->changed = now.unix_ms;
@@ -205,6 +208,7 @@ engine_reconfigure(struct engine *engine, const struct conf *conf, struct nd_now
 		if (!engine_account_named(engine, conf->account[i].name)) {
 			engine_add_account(engine, &conf->account[i], now.ms);
 			engine->accounts[engine->count - 1]->changed = now.unix_ms;
+			engine_age_new(engine, engine->accounts[engine->count - 1], now.unix_ms);
 		}
 	engine_share_memory(engine);
 }
@@ -254,6 +258,24 @@ nd_ms
 engine_max_age(const struct engine *engine, nd_unix now)
 {
 	return now - downtime_cutoff(&engine->leaps, engine->conf->max_age, now);
+}
+
+void
+engine_age_new(struct engine *engine, struct engine_account *account, nd_unix now)
+{
+	downtime_new(&account->downtime, now - engine_max_age(engine, now), now);
+}
+
+void
+engine_age_moves(
+    struct engine *engine, const struct engine_account *from, const char *to, struct queue_job *job, nd_unix now)
+{
+	const struct engine_account *account = engine_account_named(engine, to);
+	const nd_unix base = settle_age_from(job);
+	const nd_unix there = account ? downtime_carry(&from->downtime, &account->downtime, base, now) : base;
+
+	if (there > base)
+		job->age_from = there;
 }
 
 void

@@ -23,11 +23,11 @@ engine_busy(const struct engine *engine)
 	return busy;
 }
 
-/* Does the default age of its jobs run? Not while they wait for something that is not their fault: trouble, or a limit. */
+/* Does the default age of its jobs run? Not while they wait for something that is not their fault: trouble, a limit, or the whole queue's pause. */
 void
 engine_mind_age(const struct engine *engine, struct engine_account *account, struct nd_now now)
 {
-	if (engine->held || account->health.state != HEALTH_OK || account->readers_until > now.ms)
+	if (engine->held || engine->bars != 0 || account->health.state != HEALTH_OK || account->readers_until > now.ms)
 		downtime_begin(&account->downtime, now.unix_ms);
 	else
 		downtime_end(&account->downtime, now.unix_ms);

@@ -129,7 +129,8 @@ refusals_again(struct refusals *refusals, nd_unix now)
 void
 refusals_delivered(struct refusals *refusals)
 {
-	forget(refusals, true);
+	if (!refusals->proven || refusals->code != 0) /* else it is as ever */
+		forget(refusals, true);
 }
 
 void

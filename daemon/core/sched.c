@@ -359,9 +359,7 @@ sched_hurry(struct sched *sched, struct nd_now now)
 		/* The wall clock went back: it takes its time along when it goes to another account. */
 		if (job->place == SCHED_READY && job->job->due > now.unix_ms)
 			job->job->due = now.unix_ms;
-		if (job->place == SCHED_WAITING && job->job->not_before <= now.unix_ms &&
-		    !(job->job->uncertain &&
-			job->job->declined)) { /* such a one waits before another account sends it */
+		if (job->place == SCHED_WAITING && job->job->not_before <= now.unix_ms && !queue_in_doubt(job->job)) {
 			job->job->due = now.unix_ms;
 			job->due = now.ms;
 			enter(sched, job, SCHED_READY);

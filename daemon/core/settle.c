@@ -304,6 +304,14 @@ settle_one(
 }
 
 nd_unix
+settle_age_from(const struct queue_job *job)
+{
+	const nd_unix from = job->not_before > job->created ? job->not_before : job->created;
+
+	return job->age_from > from ? job->age_from : from;
+}
+
+nd_unix
 settle_end(const struct queue_job *job, nd_ms max_age)
 {
 	nd_unix end = job->created + max_age;

@@ -74,6 +74,8 @@ void settle_outcome(struct queue_job *job, const struct settle_case *c, struct s
 void settle_declined(struct queue_job *job, nd_unix now);
 /* Time ran out: pending recipients expire. */
 void settle_expire(struct queue_job *job, nd_unix now);
+/* From when its default age runs: its acceptance, the time it was not to be sent before, or what a person or another account began anew. */
+nd_unix settle_age_from(const struct queue_job *job);
 /* When the job's time is over: its own end, or created + max_age. */
 nd_unix settle_end(const struct queue_job *job, nd_ms max_age);
 /* "550 5.1.1 no such user" into out. */

@@ -59,6 +59,13 @@ queue_says(const struct queue_job *job, const char *fact)
 	return says;
 }
 
+bool
+queue_in_doubt(const struct queue_job *job)
+{
+	return job->uncertain &&
+	       (job->declined || (job->reason && strncmp(job->reason, QUEUE_IN_DOUBT, strlen(QUEUE_IN_DOUBT)) == 0));
+}
+
 void
 queue_attempt_done(struct queue_attempt *attempt)
 {

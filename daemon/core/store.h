@@ -42,7 +42,9 @@ struct queue_job {
 	char *declined;      /* accounts that it cannot go by: declined.h; NULL none */
 	nd_unix created, event_time, not_before; /* 0: none */
 	nd_unix expires;                         /* explicit end, 0: the defaults rule */
-	nd_unix due;                             /* next attempt */
+	nd_unix
+	    age_from; /* its default age runs from then: it was tried again, or goes by another account; 0: see settle_age_from */
+	nd_unix due; /* next attempt */
 	uint32_t attempt_count;
 	char *account; /* "" while there is none */
 	uint32_t uid, gid, pid;
@@ -70,6 +72,9 @@ struct queue_job {
 void queue_job_free(struct queue_job *job);                     /* NULL is fine */
 #define QUEUE_PINNED "pinned"                                   /* the fact that it named its account itself */
 bool queue_says(const struct queue_job *job, const char *fact); /* was this said of it when it came? */
+#define QUEUE_IN_DOUBT "in-doubt" /* the reason of an uncertain job whose account is gone */
+/* An earlier account's relay may have it: it waits, and nothing hurries it. */
+bool queue_in_doubt(const struct queue_job *job);
 
 struct queue_attempt {
 	uint32_t n;
@@ -124,7 +129,10 @@ enum store_op {
 struct store_account_count {
 	char *account;
 	uint64_t queued, held;
-	nd_unix first; /* ENDING: the first end */
+	nd_unix first;            /* ENDING: the first end */
+	uint64_t near, near_held; /* ENDING: what the digest of ending.h tells of; held: of these */
+	nd_unix near_first;       /* the first end of those with an end of their own, or of max_age; 0 none */
+	nd_unix oldest;           /* from when the age of the first of the others runs; 0 none */
 };
 
 struct store_req {
@@ -141,7 +149,7 @@ struct store_req {
 	 * ND_OK, duplicate=true, the first id and its state; another digest ND_EMISMATCH. */
 	/* KEY: the same of filter.uid's key at `until`, and no job is put. */
 	/* OUTCOME, MOVE: id and every field of `job` that may change: state reason hint due attempt_count uncertain account head envelope_from
-	 * again declined late begun and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
+	 * expires age_from again declined late begun and the recipients (all of them, in order). OUTCOME also `attempt`. A job that becomes delivered, cancelled or merged goes to history, a
 	 * sealed one in any final state. Result `former`: the state that the job had. */
 	struct queue_job *job;
 	uint8_t former;
@@ -159,6 +167,7 @@ struct store_req {
 	 * `orphans`: instead, unfinished jobs whose account is none of `names` (start only; no bodies). Result: jobs, job_count, more, next_due. */
 	const char *account;
 	nd_unix until;
+	nd_ms wait; /* HURRY: what is in doubt is due by `until` + wait. ENDING */
 	unsigned limit;
 	size_t limit_octets;
 	const char (*skip)[ND_ULID_LEN + 1];
@@ -225,8 +234,14 @@ struct store_req {
 	bool drop;
 
 	/* EXPIRE: at `until`: jobs whose own time is over or that are older than max_age; with `account`: its jobs without a time of their own
-	 * that are older than max_age. Result jobs (no bodies), more. PRUNE: at `until`.
-	 * ENDING: what EXPIRE would find by `until`, of all accounts, so far as the first few thousand tell. Result counts: queued, first. */
+	 * that have waited for longer than max_age. Result jobs (no bodies), more. PRUNE: at `until`.
+	 * ENDING: what EXPIRE would find `wait` from now, by `until`, of all accounts, so far as the first few thousand tell. Result counts: queued, first,
+	 * near… `olds`: of these accounts' jobs without an end of their own those are near it whose age runs from `from` or before; borrowed until done. */
+	struct store_old {
+		char *account;
+		nd_unix from;
+	} * olds;
+	unsigned old_count;
 	nd_ms max_age, history, keep_failed;
 	int64_t keep_failed_bytes;
 	struct queue_pruned {

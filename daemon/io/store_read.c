@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store_read.c - SHOW BODY TOTALS EXPIRE: reads that an index answers at once.  Layer: io. */
 #include "common/mem.h"
+#include "daemon/core/ending.h"
 #include "daemon/io/store_internal.h"
 
 #include <stdlib.h>
@@ -238,6 +239,37 @@ store_read_expire(struct store *store, struct store_req *req)
 
 /* -- ENDING -- */
 
+static struct store_account_count *
+count_of(struct store_req *req, const char *account)
+{
+	unsigned i = 0;
+
+	while (i < req->count_count && strcmp(req->counts[i].account, account) != 0)
+		i++;
+	if (i == req->count_count) {
+		req->counts = nd_xrealloc(req->counts, (i + 1) * sizeof(*req->counts));
+		req->counts[req->count_count++] = (struct store_account_count){ .account = nd_xstrdup(account) };
+	}
+	return &req->counts[i];
+}
+
+static void
+add_near(struct store_account_count *count, bool held, nd_unix end)
+{
+	count->near++;
+	count->near_held += held;
+	if (count->near_first == 0 || end < count->near_first)
+		count->near_first = end;
+}
+
+/* Of its own end: it has been tried in vain for long, or is held. */
+static bool
+near(const struct store_req *req, sqlite3_stmt *stmt)
+{
+	return (sqlite3_column_int(stmt, 2) == JOB_HELD || sqlite3_column_int64(stmt, 4) > 0) &&
+	       ending_near(sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 1), req->until - req->wait);
+}
+
 /* The soonest ones, row by row: a sum over all of them would be of a million, and the reader only wants to know that there are some. */
 static int
 add_endings(struct store_req *req, sqlite3_stmt *stmt, nd_ms after)
@@ -246,21 +278,42 @@ add_endings(struct store_req *req, sqlite3_stmt *stmt, nd_ms after)
 	int rc;
 
 	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
-		const char *account = (const char *)sqlite3_column_text(stmt, 0);
-		struct store_account_count *count;
+		struct store_account_count *count = count_of(req, (const char *)sqlite3_column_text(stmt, 0));
 		nd_unix first = sqlite3_column_int64(stmt, 1) + after;
-		unsigned i = 0;
 
-		while (i < req->count_count && strcmp(req->counts[i].account, account) != 0)
-			i++;
-		if (i == req->count_count) {
-			req->counts = nd_xrealloc(req->counts, (i + 1) * sizeof(*req->counts));
-			req->counts[req->count_count++] =
-			    (struct store_account_count){ .account = nd_xstrdup(account), .first = first };
-		}
-		count = &req->counts[i];
+		count->first = count->queued == 0 || first < count->first ? first : count->first;
 		count->queued++;
-		count->first = first < count->first ? first : count->first;
+		if (after != 0 || near(req, stmt))
+			add_near(count, sqlite3_column_int(stmt, 2) == JOB_HELD, first);
+	}
+	return rc;
+}
+
+/* Those of one account that have no time of their own. */
+static int
+add_old(struct store *store, struct store_req *req, const struct store_old *old, enum job_state state)
+{
+	const nd_unix aged = req->max_age > 0 ? req->until - req->max_age : -1;
+	sqlite3_stmt *stmt = store_db_stmt(store, SQL_ENDING_OLD);
+	char below[ND_ULID_LEN + 1];
+	bool row;
+	int rc;
+
+	first_id(old->from + 1, below);
+	store_db_int(stmt, 1, state);
+	store_db_text(stmt, 2, below);
+	store_db_int(stmt, 3, old->from);
+	store_db_text(stmt, 4, old->account);
+	store_db_int(stmt, 5, aged);
+	store_db_int(stmt, 6, STORE_ENDINGS);
+	for (rc = store_db_step(stmt, &row); row; rc = store_db_step(stmt, &row)) {
+		struct store_account_count *count = count_of(req, old->account);
+		const nd_unix from = sqlite3_column_int64(stmt, 0);
+
+		count->near++;
+		count->near_held += state == JOB_HELD;
+		if (count->oldest == 0 || from < count->oldest)
+			count->oldest = from;
 	}
 	return rc;
 }
@@ -279,6 +332,9 @@ store_read_ending(struct store *store, struct store_req *req)
 	store_db_int(stmt, 3, JOB_HELD);
 	store_db_int(stmt, 4, STORE_ENDINGS);
 	rc = add_endings(req, stmt, 0);
+	for (unsigned i = 0; i < 2 * req->old_count && rc == SQLITE_OK; i++)
+		if (req->olds[i / 2].from > 0)
+			rc = add_old(store, req, &req->olds[i / 2], states[i % 2]);
 	if (req->max_age <= 0 || oldest < 0)
 		return rc;
 	first_id(oldest + 1, below);

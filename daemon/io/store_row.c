@@ -77,6 +77,10 @@ fill(sqlite3_stmt *stmt, struct queue_job *job, bool *short_of_memory)
 	job->event_time = sqlite3_column_int64(stmt, ROW_EVENT_TIME);
 	job->not_before = sqlite3_column_int64(stmt, ROW_NOT_BEFORE);
 	job->expires = sqlite3_column_int64(stmt, ROW_EXPIRES);
+	if (job->expires < 0) {
+		job->age_from = -job->expires;
+		job->expires = 0;
+	}
 	job->due = sqlite3_column_int64(stmt, ROW_DUE);
 	job->uid = (uint32_t)sqlite3_column_int64(stmt, ROW_UID);
 	job->gid = (uint32_t)sqlite3_column_int64(stmt, ROW_GID);

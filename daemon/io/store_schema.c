@@ -16,7 +16,8 @@
  *
  * Ids rise, so job grows at the right-hand end only; history is in the order in which jobs ended. A job is found by its id through the index of states,
  * which is asked once for each state that a job of the queue may have: that is cheaper than an index of ids, which each mail would enter and leave. All times are milliseconds
- * since 1970. job.rank is 0 for severity critical and worse, else owner.rank as it was when the job came (store_owner.c). job.ended is 0 while the job is unfinished. spooled is 1 when the message lies in
+ * since 1970. job.expires is the job's own end; 0 it has none; below 0 its default age runs from -expires. job.rank is 0 for severity critical and worse,
+ * else owner.rank as it was when the job came (store_owner.c). job.ended is 0 while the job is unfinished. spooled is 1 when the message lies in
  * the spool, 2 when it lies there sealed; in history 2 says that it did.
  */
 #include "daemon/io/store_internal.h"
@@ -103,6 +104,8 @@ _Static_assert(JOB_QUEUED == 0 && JOB_HELD == 2 && JOB_FAILED == 4 && JOB_EXPIRE
 #define PLACE "ifnull((SELECT seq FROM job WHERE state=0 AND id=?1),(SELECT seq FROM job WHERE state IN (" OTHER_STATES ") AND id=?1))"
 #define IDS_OF(state) "SELECT id FROM job WHERE state=" #state " AND id<?1"
 
+/* As queue_in_doubt(). */
+#define IN_DOUBT "uncertain<>0 AND (declined IS NOT NULL OR ifnull(reason,'') GLOB '" QUEUE_IN_DOUBT "*')"
 #define JOB "SELECT " STORE_COLUMNS ",seq,again,declined,late,begun,rcpts"
 const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_BEGIN]        = "BEGIN",
@@ -139,7 +142,7 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	/* A row that was read without its head keeps the one it has. */
 	[SQL_JOB_CHANGE]   = "UPDATE job SET state=?2,reason=?3,hint=?4,due=?5,attempt_count=?6,uncertain=?7,account=?8,"
 	                     "head=ifnull(?9,head),envelope_from=?10,ended=?11,expires=?12,again=?13,declined=?14,late=?15,begun=?17,rcpts=iif(?16,rcpts,NULL) WHERE seq=?1",
-	[SQL_JOB_HURRY]    = "UPDATE job SET due=?1 WHERE state=?2 AND due>?1 AND not_before<=?1 AND NOT (uncertain<>0 AND declined IS NOT NULL)",
+	[SQL_JOB_HURRY]    = "UPDATE job SET due=iif(" IN_DOUBT ",?3,?1) WHERE state=?2 AND due>iif(" IN_DOUBT ",?3,?1) AND not_before<=?1",
 	[SQL_JOB_UNCERTAIN] = "UPDATE job SET uncertain=1,late=CASE WHEN late IN (0,3) THEN ?3 ELSE late END WHERE id=?1 AND state=?2",
 	[SQL_JOB_DROP]     = "DELETE FROM job WHERE seq=?1",
 	/* CASE: a body that is not asked for is not read. ?3: its seq, when that is known. */
@@ -151,11 +154,14 @@ const char *const store_schema_sql[SQL_COUNT] = {
 	[SQL_JOB_OF_ACCOUNT] = JOB ",NULL,NULL FROM job WHERE account=?1 AND state=?2",
 	/* +: not by the index of states, there may be a million queued ones. */
 	[SQL_JOB_EXPIRES]  = JOB ",NULL,NULL FROM job WHERE expires>0 AND expires<=?1 AND +state IN (?2,?3) ORDER BY expires",
-	[SQL_JOB_AGED]     = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id",
+	[SQL_JOB_AGED]     = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires<=0 OR expires>?4) ORDER BY id",
 	/* The default age of one account's jobs; those with a time of their own are not meant. */
-	[SQL_JOB_AGED_OF]  = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND expires=0 AND +account=?4 ORDER BY id",
-	[SQL_ENDING_OWN]   = "SELECT account,expires FROM job WHERE expires>0 AND expires<=?1 AND +state IN (?2,?3) ORDER BY expires LIMIT ?4",
-	[SQL_ENDING_AGED]  = "SELECT account,created FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires=0 OR expires>?4) ORDER BY id LIMIT ?5",
+	[SQL_JOB_AGED_OF]  = JOB ",NULL,NULL FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND not_before<=?3 AND expires BETWEEN -?3 AND 0 AND +account=?4 ORDER BY id",
+	[SQL_ENDING_OWN]   = "SELECT account,expires,state,max(created,not_before),attempt_count FROM job WHERE expires>0 AND expires<=?1 AND +state IN (?2,?3) ORDER BY expires LIMIT ?4",
+	[SQL_ENDING_AGED]  = "SELECT account,created,state FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND (expires<=0 OR expires>?4) ORDER BY id LIMIT ?5",
+	/* What ENDING_AGED tells is not told twice. */
+	[SQL_ENDING_OLD]   = "SELECT max(created,not_before,-expires) FROM job WHERE state=?1 AND id<?2 AND created<=?3 AND created>?5 AND not_before<=?3"
+	                     " AND expires BETWEEN -?3 AND 0 AND +account=?4 LIMIT ?6",
 	[SQL_JOB_IDS]      = IDS_OF(0) " UNION ALL " IDS_OF(2) " UNION ALL " IDS_OF(4) " UNION ALL " IDS_OF(5) " ORDER BY id DESC",
 
 	[SQL_RCPT_PUT]     = "INSERT INTO rcpt VALUES(?1,?2,?9,?3,?4,?5,?6,?7,?8)",

@@ -127,6 +127,13 @@ put_int(struct store *store, sqlite3_stmt *stmt, int at, int64_t value)
 	store->put_bound |= bit;
 }
 
+/* A job has an end of its own, or its default age may have begun anew. */
+static int64_t
+end(const struct queue_job *job)
+{
+	return job->expires != 0 ? job->expires : -job->age_from;
+}
+
 static int
 put_job(struct store *store, const struct queue_job *job, int rank, const char *packed, size_t packed_len)
 {
@@ -143,7 +150,7 @@ put_job(struct store *store, const struct queue_job *job, int rank, const char *
 		[ROW_CREATED] = job->created,
 		[ROW_EVENT_TIME] = job->event_time,
 		[ROW_NOT_BEFORE] = job->not_before,
-		[ROW_EXPIRES] = job->expires,
+		[ROW_EXPIRES] = end(job),
 		[ROW_DUE] = job->due,
 		[ROW_UID] = job->uid,
 		[ROW_GID] = job->gid,
@@ -376,7 +383,7 @@ stay(struct store *store, const struct store_req *req, const struct found *found
 	store_db_text(stmt, 9, job->head);
 	store_db_text(stmt, 10, job->envelope_from);
 	store_db_int(stmt, 11, ended);
-	store_db_int(stmt, 12, job->expires);
+	store_db_int(stmt, 12, end(job));
 	store_db_int(stmt, 13, (job->again ? STORE_AGAIN : 0) | (job->passed ? STORE_PASSED : 0));
 	store_db_text(stmt, 14, job->declined);
 	store_db_int(stmt, 15, job->late);
@@ -453,6 +460,7 @@ store_write_hurry(struct store *store, struct store_req *req)
 
 	store_db_int(stmt, 1, req->until);
 	store_db_int(stmt, 2, JOB_QUEUED);
+	store_db_int(stmt, 3, req->until + req->wait);
 	return store_db_run(stmt);
 }
 

@@ -46,6 +46,11 @@ def until(happened, what, seconds=30, pause=0.05):
         select.select([], [], [], pause)
 
 
+def later(days=10):
+    """A not_before that no test lives to see, and that [queue] max_age allows."""
+    return time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + days * 86400))
+
+
 class Reply:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body

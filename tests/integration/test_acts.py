@@ -9,7 +9,7 @@ import threading
 import unittest
 
 import notifyd
-from notifyd import NOTIFYCTL, ProgramTest, until
+from notifyd import NOTIFYCTL, ProgramTest, later, until
 from test_process import Stopped, threads
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
@@ -32,7 +32,7 @@ class Acts(ProgramTest):
         return self.d.post('/v1/jobs/%s/%s' % (job, action), None, admin)
 
     def waiting(self, **more):
-        return self.d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z', **more))
+        return self.d.submit(**dict(JOB, not_before=later(), **more))
 
     def test_a_job_is_held_released_and_cancelled(self):
         job = self.waiting()
@@ -82,7 +82,7 @@ class Acts(ProgramTest):
 
     def test_a_thousand_are_cancelled_over_several_pages(self):
         for _ in range(3):
-            reply = self.d.post('/v1/jobs', [dict(JOB, not_before='2030-01-01T00:00:00Z')] * 500, True)
+            reply = self.d.post('/v1/jobs', [dict(JOB, not_before=later())] * 500, True)
             self.assertEqual(reply.status, 202)
         self.assertEqual(self.d.post('/v1/jobs/cancel', None, True).json, {'matched': 1500, 'changed': 1500})
         self.assertEqual(self.d.status()['queue']['queued'], 0)
@@ -283,7 +283,7 @@ class Withdrawn(ProgramTest):
 
     def test_jobs_that_are_sent_are_found_by_their_state(self):
         job = self.sending()
-        waiting = self.d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z'))
+        waiting = self.d.submit(**dict(JOB, not_before=later()))
         found = lambda states: [(j['id'], j['state']) for j in self.d.get('/v1/jobs?state=' + states, True).json['jobs']]
         self.assertEqual(found('sending'), [(job, 'sending')])
         self.assertEqual(found('queued'), [(waiting, 'queued')])

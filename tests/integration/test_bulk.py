@@ -6,7 +6,7 @@ import time
 import unittest
 
 import notifyd
-from notifyd import until
+from notifyd import later, until
 from test_reload import ACCOUNT, HEAD, JOB, RelayTest
 
 BACKLOG = 4000    # jobs that are read after the one that matters; doubled TRIES - 1 times
@@ -40,7 +40,7 @@ class Bulk(RelayTest):
         self.one, self.two = self.relay(), self.relay()
         self.rest = ACCOUNT % ('rest', self.one.port)    # has the jobs that stay what they are
         self.d = self.daemon(HEAD + ACCOUNT % ('a', self.one.port) + self.rest)
-        old = dict(JOB, account='rest', to=['r%d@example.com' % n for n in range(10)], source='old', not_before='2030-01-01T00:00:00Z')
+        old = dict(JOB, account='rest', to=['r%d@example.com' % n for n in range(10)], source='old', not_before=later())
         for _ in range(backlog // 500):
             self.assertEqual(self.d.post('/v1/jobs', [old] * 500, True).status, 202)
 

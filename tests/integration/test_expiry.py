@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Credentials that end: one warning by mail for each stage, in status, metrics and journal, also across restarts."""
 import datetime
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from notifyd import ProgramTest, until
+from notifyd import ProgramTest, later, until
 from test_faults import HEAD, JOB, MICROSOFT, provider
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
@@ -219,6 +221,148 @@ class Ending(ProgramTest):
         self.d.start()
         until(lambda: len(self.good.mails) == 1, 'the mail')
         self.assertIn(b'1 job of account bad ends within 24 hours', b' '.join(self.good.mails[0][1].split()))
+
+
+AGES = '''
+[daemon]
+hostname = host.example
+admin_to = admin@example.com
+[access]
+to_allow = *
+'''
+ACCOUNT = '''
+[account %s]
+host = 127.0.0.1:%d
+from = a@example.com
+security = none
+'''
+JUST = {'to': ['ops@example.com'], 'subject': 'x'}
+DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+
+def older(job, days):
+    """The id that the job would have had so many days ago."""
+    time = sum(DIGITS.index(c) << 5 * (9 - n) for n, c in enumerate(job[:10])) - int(days * 86400000)
+    return ''.join(DIGITS[time >> 5 * (9 - n) & 31] for n in range(10)) + job[10:]
+
+
+class Ages(ProgramTest):
+    """The default age counts only time in which an account of the job could be used."""
+
+    def setUp(self):
+        self.put_off = False
+        self.relay = relay.Lenient(faults={'RCPT': lambda rest: '451 4.2.1 later' if self.put_off and 'ops@' in rest else None})
+        self.addCleanup(self.relay.close)
+        self.account = ACCOUNT % ('a', self.relay.port)
+
+    def days_pass(self, d, days, **down):
+        """While notifyd ran, and its accounts but for those in `down` worked: what is in the queue has been there for so long."""
+        d.stop()
+        with sqlite3.connect(os.path.join(d.state, 'queue.db')) as base:
+            for seq, job in base.execute('SELECT seq,id FROM job').fetchall():
+                base.execute('UPDATE job SET id=?,created=created-?,expires=iif(expires<0,expires+?,expires) WHERE seq=?',
+                             (older(job, days), int(days * 86400000), int(days * 86400000), seq))
+        base.close()
+        path = os.path.join(d.state, 'downtime')
+        with open(path, encoding='ascii') as file:
+            kept = json.load(file)
+        kept['accounts'] = {name: [[kept['alive'] - int(down[name] * 86400000), kept['alive']]] if name in down else [] for name in kept['accounts']}
+        with open(path, 'w', encoding='ascii') as file:
+            json.dump(kept, file)
+
+    def swept(self, d):
+        """A reload looks for jobs whose time is over; what was asked for after it is answered after it."""
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        late = d.submit(**dict(JUST, not_before=later(), expires_in='1s'))
+        self.assertEqual(d.post('/v1/jobs/%s/cancel' % late, None, True).status, 200)
+
+    def days_until(self, stamp):
+        return (datetime.datetime.fromisoformat(stamp.replace('Z', '+00:00')) - datetime.datetime.now(datetime.timezone.utc)).total_seconds() / 86400
+
+    def test_the_first_account_sends_what_waited_for_it(self):
+        for restart in False, True:
+            d = self.daemon(AGES)
+            jobs = [d.submit(**JUST) for _ in range(3)]
+            self.days_pass(d, 6)
+            if not restart:
+                d.start()
+            d.configure(AGES + self.account)
+            if restart:
+                d.start()
+            self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+            self.assertEqual([d.final(older(job, 6))['state'] for job in jobs], 3 * ['delivered'], restart)
+
+    def test_jobs_of_an_account_that_goes_have_their_time_by_the_next_one(self):
+        both = AGES + ACCOUNT % ('down', 1) + self.account
+        d = self.daemon(both)
+        job = d.submit(account='down', **JUST)
+        until(lambda: d.account('down')['state'] == 'failing', 'it fails')
+        self.days_pass(d, 6, down=6)
+        d.start()
+        self.assertEqual(d.job(older(job, 6))['state'], 'queued')
+        d.configure(AGES + self.account)    # which worked for all of the six days
+        self.assertEqual(d.post('/v1/reload', None, True).status, 200)
+        self.assertEqual(d.final(older(job, 6))['state'], 'delivered')
+
+    def test_a_job_for_next_week_is_there_next_week(self):
+        d = self.daemon(AGES + self.account)
+        when = later(8)
+        dry = d.post('/v1/jobs?dry_run=1', dict(JUST, not_before=when)).json
+        job = d.submit(**dict(JUST, not_before=when))
+        self.assertEqual(dry['expires'][:16], d.job(job)['expires'][:16])
+        self.assertAlmostEqual(self.days_until(dry['expires']), 13, delta=0.1)
+        self.assertAlmostEqual(self.days_until(d.post('/v1/jobs?dry_run=1', JUST).json['expires']), 5, delta=0.1)
+        self.days_pass(d, 6)
+        d.start()
+        self.swept(d)
+        shown = d.job(older(job, 6))
+        self.assertEqual((shown['state'], shown['not_before']), ('queued', when.replace('Z', '.000Z')))
+        self.assert_problem(d.post('/v1/jobs', dict(JUST, not_before=later(15))), 400, 'invalid-value', 'max_age')
+        self.assert_problem(d.post('/v1/jobs?dry_run=1', dict(JUST, not_before=later(15))), 400, 'invalid-value', 'max_age')
+
+    def test_a_retry_gives_time_and_takes_none(self):
+        self.put_off = True
+        d = self.daemon(AGES + self.account)
+        job, own = d.submit(**JUST), d.submit(**dict(JUST, expires_in='7d'))
+        until(lambda: d.job(job)['attempt_count'] and d.job(own)['attempt_count'], 'they were tried')
+        self.days_pass(d, 6)
+        job, own = older(job, 6), older(own, 6)
+        d.start()
+        self.assertEqual(d.final(job)['state'], 'expired')
+        for one in job, own:
+            self.assertEqual(d.post('/v1/jobs/%s/retry' % one, None, True).status, 200)
+            until(lambda one=one: d.job(one)['attempt_count'] == 1, 'it is tried again')
+        self.swept(d)
+        for one, days in (job, 5), (own, 7):
+            self.assertEqual(d.job(one)['state'], 'queued')
+            self.assertAlmostEqual(self.days_until(d.job(one)['expires']), days, delta=0.1)
+        self.days_pass(d, 8.5)
+        d.start()
+        job = older(job, 8.5)
+        self.assertEqual(d.final(job)['state'], 'expired')    # nothing outlives max_age
+        self.assert_problem(d.post('/v1/jobs/%s/retry' % job, None, True), 409, 'wrong-state', 'max_age')
+
+    def test_jobs_that_are_put_off_for_days_are_told_in_time_in_one_mail(self):
+        self.put_off = True
+        d = self.daemon(AGES + self.account)
+        put_off, held, young = d.submit(**JUST), d.submit(**JUST), d.submit(**dict(JUST, expires_in='6d'))
+        until(lambda: d.job(put_off)['attempt_count'] and d.job(young)['attempt_count'], 'they were tried')
+        self.assertEqual(d.post('/v1/jobs/%s/hold' % held, None, True).status, 200)
+        self.assertEqual(d.status()['warnings'], [])
+        self.days_pass(d, 4.5)
+        d.start()
+        (warning,) = until(lambda: d.status()['warnings'], 'a warning', 100)
+        self.assertEqual(warning['code'], 'jobs-expire')
+        self.assertRegex(warning['detail'], r'^2 jobs end within 24 hours, the first at .*Z: 1 is held, 1 was put off again and again$')
+        first = re.search(r' at (\S+Z):', warning['detail']).group(1)
+        self.assertAlmostEqual(self.days_until(first), 0.5, delta=0.1)
+        until(lambda: self.relay.mails, 'the mail')
+        d.stop()
+        d.start()
+        until(lambda: d.status()['warnings'], 'the warning stays', 100)
+        ((rcpts, content),) = self.relay.mails    # and is not mailed again
+        self.assertEqual(rcpts, ['admin@example.com'])
+        self.assertIn(b'2 jobs end within 24 hours', b' '.join(content.split()))
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ import time
 import urllib.parse
 
 import notifyd
+from notifyd import later
 from test_api import Api, JOB
 
 FORM = {'Content-Type': 'application/x-www-form-urlencoded'}
@@ -81,8 +82,9 @@ class DryRun(Intake):
         self.assertEqual(self.count(), before)
 
     def test_a_later_job_has_its_time(self):
-        told = self.d.post('/v1/jobs?dry_run=1', dict(JOB, not_before='2099-01-01T00:00:00Z')).json
-        self.assertEqual([told['eta'], told['not_before']], 2 * ['2099-01-01T00:00:00.000Z'])
+        when = later()
+        told = self.d.post('/v1/jobs?dry_run=1', dict(JOB, not_before=when)).json
+        self.assertEqual([told['eta'], told['not_before']], 2 * [when.replace('Z', '.000Z')])
 
     def test_a_dry_run_refuses_what_would_be_refused(self):
         before = self.count()
@@ -199,9 +201,9 @@ class Machines(Intake):
         return found
 
     def test_metrics_count_what_the_status_counts(self):
-        self.d.submit(**dict(JOB, not_before='2099-01-01T00:00:00Z'))
+        self.d.submit(**dict(JOB, not_before=later()))
         before = self.scrape(True)
-        self.d.submit(**dict(JOB, not_before='2099-01-01T00:00:00Z'))
+        self.d.submit(**dict(JOB, not_before=later()))
         found = self.scrape(True)
         self.assertEqual(found['notifyd_jobs{state="queued"}'], before['notifyd_jobs{state="queued"}'] + 1)
         self.assertEqual(found['notifyd_jobs_total{state="delivered"}'], 0)

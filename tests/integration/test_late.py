@@ -62,13 +62,12 @@ class Late(ProgramTest):
         d.stop()
         with self.queue(d) as queue:
             queue.execute('UPDATE job SET created = created - ?', (seconds * 1000,))
-        if outage:
-            with open(os.path.join(d.state, 'downtime'), 'r+', encoding='ascii') as file:
-                kept = json.load(file)
-                kept['accounts'] = {'a': [[kept['alive'] - seconds * 1000, kept['alive']]]}
-                file.seek(0)
-                json.dump(kept, file)
-                file.truncate()
+        with open(os.path.join(d.state, 'downtime'), 'r+', encoding='ascii') as file:
+            kept = json.load(file)
+            kept['accounts'] = {name: [[kept['alive'] - seconds * 1000, kept['alive']]] if outage else [] for name in kept['accounts']}
+            file.seek(0)
+            json.dump(kept, file)
+            file.truncate()
         d.start()
 
     def test_what_happened_long_ago_is_told_in_text_and_html(self):

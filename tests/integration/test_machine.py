@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import notifyd
-from notifyd import ProgramTest, until
+from notifyd import ProgramTest, later, until
 from test_limits import CONFIG, JOB
 from test_signin import SignInTest
 
@@ -74,12 +74,12 @@ class Machine(ProgramTest):
         self.assertEqual(self.warnings(), [])
 
     def test_to_start_afresh_cancels_what_came_and_sends_what_was_accepted_since(self):
-        later = {'not_before': '2036-01-01T00:00:00Z'}
+        put_off = {'not_before': later()}
         held = self.d.submit(**JOB)
         self.assertEqual(self.d.post('/v1/queue/pause', b'', True).status, 200)
         self.assertIn(self.d.post('/v1/jobs/%s/hold' % held, b'', True).status, (200, 202))
         until(lambda: self.d.job(held)['state'] == 'held', 'it is held')
-        old = [held] + [self.d.submit(**dict(JOB, **later)) for _ in range(3)]
+        old = [held] + [self.d.submit(**dict(JOB, **put_off)) for _ in range(3)]
         old += [self.d.submit(**dict(JOB, text='0123456789' * 20000)), self.d.submit(**dict(JOB, sensitive=True))]
         ended = self.d.submit(**JOB)
         self.assertEqual(self.d.post('/v1/jobs/%s/cancel' % ended, b'', True).status, 200)
@@ -87,7 +87,7 @@ class Machine(ProgramTest):
         with open(os.path.join(self.d.state, 'tokens', 'x'), 'w', encoding='ascii') as file:
             file.write('a grant')
         self.move()
-        first = self.d.submit(**dict(JOB, **later))
+        first = self.d.submit(**dict(JOB, **put_off))
         self.d.kill()    # what came is still known for what it is
         self.d.start()
         young = [first, self.d.submit(**JOB)]
@@ -139,7 +139,7 @@ class Machine(ProgramTest):
 
     def test_more_than_a_page_of_jobs_is_cancelled(self):
         for _ in range(3):
-            self.assertEqual(self.d.post('/v1/jobs', [dict(JOB, not_before='2036-01-01T00:00:00Z')] * 400, True).status, 202)
+            self.assertEqual(self.d.post('/v1/jobs', [dict(JOB, not_before=later())] * 400, True).status, 202)
         self.move()
         self.d.submit(**JOB)
         self.assertEqual(self.d.post('/v1/state/new', b'', True).json['cancelled'], 1200)

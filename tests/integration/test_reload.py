@@ -119,6 +119,10 @@ class Reload(RelayTest):
         self.assertTrue(300 <= (due - now).total_seconds() < 360, job)
         self.assertEqual(d.final(d.submit(**JOB))['account'], 'b')
         self.assertEqual((d.job(doubted)['state'], len(two.mails)), ('queued', 1))
+        self.assertEqual(d.post('/v1/queue/flush', None, True).status, 200)    # of all that waits, not of this one
+        self.assertEqual(d.final(d.submit(**JOB))['account'], 'b')
+        self.assertEqual((d.job(doubted)['next_attempt'], len(two.mails)), (job['next_attempt'], 2))
+        self.assertIn('in-doubt', d.job(doubted)['reason'])
         self.assertEqual(d.post('/v1/jobs/%s/retry' % doubted, None, True).status, 200)    # by a person: at once
         self.assertEqual(d.final(doubted)['account'], 'b')
 

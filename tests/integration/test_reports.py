@@ -6,7 +6,7 @@ import email.policy
 import signal
 import unittest
 
-from notifyd import until
+from notifyd import later, until
 from test_paced import CONFIG, JOB, Limits
 
 
@@ -126,7 +126,7 @@ class Reports(Limits):
         d = self.refusing(lambda rest: 'gone@' in rest, every='5m', more='[queue]\nmax_jobs = 1\n')
         gone = d.submit(**dict(JOB, to=['gone@contoso.example']))
         self.assertEqual(d.final(gone)['state'], 'failed')
-        waiting = d.submit(**dict(JOB, not_before='2030-01-01T00:00:00Z'))
+        waiting = d.submit(**dict(JOB, not_before=later()))
         self.assertEqual(self.own(d), [])
         self.hurry(d)
         d.kill()

@@ -11,7 +11,7 @@ import threading
 import unittest
 
 import notifyd
-from notifyd import until
+from notifyd import later, until
 from test_acts import CLOSED, JOB
 from test_process import Stopped, threads
 from test_signin import SignInTest
@@ -19,7 +19,7 @@ from test_signin import SignInTest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
 
-LATER = '2030-01-01T00:00:00Z'
+LATER = later()
 
 
 class Stopping(notifyd.ProgramTest):

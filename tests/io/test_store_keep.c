@@ -314,6 +314,136 @@ the_default_age_is_looked_for_by_account(void **state)
 }
 
 static void
+the_default_age_begins_with_not_before_and_anew_with_a_retry(void **state)
+{
+	struct store_req req = { .op = STORE_EXPIRE, .until = KIT_NOW + ND_DAY(6), .max_age = ND_DAY(5) }, show = { 0 };
+	struct queue_job *jobs[4];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		jobs[i] = kit_job(&kit);
+	jobs[0]->not_before = KIT_NOW + ND_DAY(7);
+	jobs[1]->not_before = KIT_NOW + ND_DAY(1);
+	jobs[2]->age_from = KIT_NOW + ND_DAY(1) + 1;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	jobs[3]->age_from = KIT_NOW + ND_DAY(2);
+	assert_int_equal(kit_move(&kit, jobs[3]), ND_OK);
+	req.account = jobs[0]->account;
+	kit_ask(&kit, &req);
+	assert_int_equal(req.job_count, 1);
+	assert_string_equal(req.jobs[0]->id, jobs[1]->id);
+	kit_forget(&req);
+	req = (struct store_req){
+		.op = STORE_EXPIRE, .until = KIT_NOW + ND_DAY(7), .max_age = ND_DAY(5), .account = jobs[0]->account
+	};
+	kit_ask(&kit, &req);
+	assert_int_equal(req.job_count, 3);
+	kit_forget(&req);
+	req = (struct store_req){ .op = STORE_EXPIRE, .until = KIT_NOW + ND_DAY(13), .max_age = ND_DAY(13) };
+	kit_ask(&kit, &req); /* that no job outlives runs from its acceptance */
+	assert_int_equal(req.job_count, 4);
+	kit_forget(&req);
+	assert_int_equal(kit_show(&kit, &show, jobs[3]->id), ND_OK);
+	assert_int_equal(show.found->expires, 0);
+	assert_int_equal(show.found->age_from, KIT_NOW + ND_DAY(2));
+	kit_forget(&show);
+	for (i = 0; i < 4; i++)
+		queue_job_free(jobs[i]);
+}
+
+/* What the digest tells of: jobs that wait though no account is in trouble. */
+static void
+jobs_that_are_near_their_end_are_counted(void **state)
+{
+	struct store_req req = {
+		.op = STORE_ENDING, .until = KIT_NOW + ND_DAY(5), .wait = ND_DAY(1), .max_age = ND_DAY(14)
+	};
+	struct queue_job *jobs[8];
+	struct store_old old;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 8; i++)
+		jobs[i] = kit_job(&kit);
+	jobs[0]->expires = KIT_NOW + ND_DAY(5) - 7; /* tried in vain */
+	jobs[0]->attempt_count = 3;
+	jobs[1]->expires = KIT_NOW + ND_DAY(5) - 8; /* not tried yet: its turn comes */
+	jobs[2]->expires = KIT_NOW + ND_DAY(5);
+	jobs[2]->state = JOB_HELD;
+	jobs[3]->expires = KIT_NOW + ND_DAY(4) + ND_MIN(1); /* tried, but it has just come */
+	jobs[3]->not_before = KIT_NOW + ND_DAY(4);
+	jobs[3]->attempt_count = 1;
+	jobs[4]->attempt_count = 9; /* of age by then, as are 5 and 6 */
+	jobs[5]->state = JOB_HELD;
+	jobs[6]->age_from = KIT_NOW + 1;
+	jobs[7]->not_before = KIT_NOW + ND_HOUR(1);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	old = (struct store_old){ jobs[0]->account, KIT_NOW + 1 };
+	req.olds = &old;
+	req.old_count = 1;
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(req.count_count, 1);
+	assert_int_equal(req.counts[0].queued, 4);
+	assert_int_equal(req.counts[0].first, KIT_NOW + ND_DAY(4) + ND_MIN(1));
+	assert_int_equal(req.counts[0].near, 5);
+	assert_int_equal(req.counts[0].near_held, 2);
+	assert_int_equal(req.counts[0].near_first, KIT_NOW + ND_DAY(5) - 7);
+	assert_int_equal(req.counts[0].oldest, jobs[4]->created);
+	kit_forget(&req);
+	for (i = 0; i < 8; i++)
+		queue_job_free(jobs[i]);
+}
+
+static nd_unix
+due_of(const char *id)
+{
+	struct store_req show = { 0 };
+	nd_unix due;
+
+	assert_int_equal(kit_show(&kit, &show, id), ND_OK);
+	due = show.found->due;
+	kit_forget(&show);
+	return due;
+}
+
+static void
+what_waits_is_hurried_but_not_what_another_relay_may_have(void **state)
+{
+	struct store_req req = { .op = STORE_HURRY, .until = KIT_NOW, .wait = ND_MIN(15) };
+	struct queue_job *jobs[6];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		jobs[i] = kit_job(&kit);
+		jobs[i]->due = KIT_NOW + ND_MIN(10);
+		jobs[i]->uncertain = i != 0;
+	}
+	kit_set(&jobs[2]->reason, "in-doubt: its account is gone");
+	kit_set(&jobs[3]->reason, "in-doubt: its account is gone");
+	jobs[3]->due = KIT_NOW + ND_DAY(365); /* the clock went back */
+	jobs[4]->not_before = KIT_NOW + 1;
+	for (i = 0; i < 6; i++)
+		assert_int_equal(kit_put(&kit, jobs[i]), ND_OK);
+	kit_set(&jobs[5]->declined, "too-big\na");
+	assert_int_equal(kit_move(&kit, jobs[5]), ND_OK);
+	kit_ask(&kit, &req);
+	assert_int_equal(req.err, ND_OK);
+	assert_int_equal(due_of(jobs[0]->id), KIT_NOW);
+	assert_int_equal(due_of(jobs[1]->id), KIT_NOW);
+	assert_int_equal(due_of(jobs[2]->id), KIT_NOW + ND_MIN(10));
+	assert_int_equal(due_of(jobs[3]->id), KIT_NOW + ND_MIN(15));
+	assert_int_equal(due_of(jobs[4]->id), KIT_NOW + ND_MIN(10));
+	assert_int_equal(due_of(jobs[5]->id), KIT_NOW + ND_MIN(10));
+	for (i = 0; i < 6; i++)
+		queue_job_free(jobs[i]);
+}
+
+static void
 old_facts_and_messages_go(void **state)
 {
 	struct queue_job *done = kit_job(&kit), *failed = kit_job(&kit), *young = kit_job(&kit);
@@ -504,6 +634,9 @@ main(void)
 		TEST(the_store_knows_how_much_of_the_queue_is_whose),
 		TEST(jobs_whose_time_will_be_over_are_counted_by_account),
 		TEST(the_default_age_is_looked_for_by_account),
+		TEST(the_default_age_begins_with_not_before_and_anew_with_a_retry),
+		TEST(jobs_that_are_near_their_end_are_counted),
+		TEST(what_waits_is_hurried_but_not_what_another_relay_may_have),
 		TEST(old_facts_and_messages_go),
 		TEST(failed_messages_beyond_their_room_go_oldest_first),
 		TEST(used_keys_are_forgotten_after_a_day),

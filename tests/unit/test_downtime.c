@@ -155,6 +155,50 @@ trouble_is_known_and_counted_also_when_the_clock_leaps_back(void **state)
 	assert_int_equal(downtime_cutoff(&downtime, 20, 210), 90);
 }
 
+static void
+an_account_that_is_new_had_no_time_for_what_came_before_it(void **state)
+{
+	struct downtime downtime = { .since = 7 };
+
+	(void)state;
+	downtime_new(&downtime, 1000, 10000);
+	assert_int_equal(downtime.since, 0);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 10099), 999);
+	assert_int_equal(downtime_cutoff(&downtime, 100, 10100), 10000);
+	downtime_new(&downtime, -5, 10000); /* a clock that was never set; what is kept begins at 0 */
+	assert_int_equal(downtime.span[0].from, 0);
+	assert_int_equal(downtime.count, 1);
+}
+
+static void
+what_is_left_of_a_jobs_time_ends_it(void **state)
+{
+	struct downtime downtime = { 0 };
+
+	(void)state;
+	assert_int_equal(downtime_over(&downtime, 1000, 500, 1200), 1500);
+	assert_int_equal(downtime_over(&downtime, 2000, 500, 1200), 2500); /* it has not begun */
+	downtime_begin(&downtime, 1100);
+	downtime_end(&downtime, 1180);
+	assert_int_equal(downtime_over(&downtime, 1000, 500, 1200), 1580);
+	downtime_new(&downtime, 0, 5000);
+	assert_int_equal(downtime_over(&downtime, 1000, 500, 5200), 5500);
+}
+
+static void
+a_job_that_changes_accounts_keeps_what_is_left(void **state)
+{
+	struct downtime down = { 0 }, well = { 0 };
+
+	(void)state;
+	downtime_begin(&down, 1100);
+	assert_int_equal(downtime_carry(&down, &well, 1000, 9000), 8900); /* of 100 it made use */
+	assert_int_equal(downtime_carry(&well, &down, 1000, 9000), 1000); /* never less */
+	assert_int_equal(downtime_carry(&well, &well, 1000, 9000), 1000);
+	assert_int_equal(downtime_carry(&down, &well, 9500, 9000), 9500); /* it has not begun */
+	assert_int_equal(downtime_carry(&down, &well, 2000, 9000), 9000);
+}
+
 int
 main(void)
 {
@@ -168,6 +212,9 @@ main(void)
 		cmocka_unit_test(a_clock_that_steps_back_harms_nothing),
 		cmocka_unit_test(a_clock_that_leaps_ahead_makes_nothing_older),
 		cmocka_unit_test(trouble_is_known_and_counted_also_when_the_clock_leaps_back),
+		cmocka_unit_test(an_account_that_is_new_had_no_time_for_what_came_before_it),
+		cmocka_unit_test(what_is_left_of_a_jobs_time_ends_it),
+		cmocka_unit_test(a_job_that_changes_accounts_keeps_what_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

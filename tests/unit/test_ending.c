@@ -156,6 +156,69 @@ what_reached_nobody_is_told_again(void **state)
 }
 
 static void
+of_their_own_ends_those_are_told_that_have_had_half_of_their_time(void **state)
+{
+	(void)state;
+	assert_false(ending_near(NOW, NOW + ND_MIN(20), NOW + ND_MIN(14))); /* minutes are no time */
+	assert_true(ending_near(NOW, NOW + ND_MIN(20), NOW + ND_MIN(15)));
+	assert_false(ending_near(NOW, NOW + ND_HOUR(20), NOW + ND_HOUR(10) - 1));
+	assert_true(ending_near(NOW, NOW + ND_HOUR(20), NOW + ND_HOUR(10)));
+	assert_true(ending_near(NOW, NOW + ND_DAY(5), NOW + ND_DAY(4)));
+	assert_int_equal(ending_ahead(ND_DAY(5)), ND_DAY(1));
+	assert_int_equal(ending_ahead(ND_HOUR(20)), ND_HOUR(10));
+}
+
+static void
+the_digest_is_told_once_a_day(void **state)
+{
+	struct ending_digest digest = { 0 };
+	struct nd_buf out;
+
+	(void)state;
+	assert_false(ending_digest_look(&digest, NOW));
+	digest.count = 2;
+	assert_true(ending_digest_look(&digest, NOW));
+	assert_int_equal(digest.told, NOW);
+	digest.count = 5;
+	assert_false(ending_digest_look(&digest, NOW + ND_DAY(1) - 1));
+	assert_true(ending_digest_look(&digest, NOW + ND_DAY(1)));
+	assert_true(ending_digest_look(&digest, NOW)); /* the clock went back */
+	digest.first = ND_HOUR(1);
+	nd_buf_init(&out, 1000);
+	ending_digest_words(&digest, &out);
+	assert_string_equal(nd_buf_text(&out), "5 jobs end within 24 hours, the first at 1970-01-01T01:00:00.000Z: "
+					       "5 were put off again and again");
+	nd_buf_clear(&out);
+	digest.held = 1;
+	ending_digest_words(&digest, &out);
+	assert_non_null(strstr(nd_buf_text(&out), "Z: 1 is held, 4 were put off again and again"));
+	nd_buf_clear(&out);
+	digest.count = 1;
+	ending_digest_words(&digest, &out);
+	assert_non_null(strstr(nd_buf_text(&out), "1 job ends within 24 hours"));
+	assert_non_null(strstr(nd_buf_text(&out), "Z: 1 is held"));
+	nd_buf_done(&out);
+}
+
+static void
+a_queue_that_is_paused_is_named(void **state)
+{
+	struct ending ending = { 0 };
+	const struct ending_fact fact = {
+		.held = true, .stopped = "the queue is paused", .since = NOW, .count = 1, .first = NOW
+	};
+	struct nd_buf out;
+
+	(void)state;
+	assert_true(ending_look(&ending, &fact, NOW));
+	assert_false(ending.readers);
+	nd_buf_init(&out, 1000);
+	ending_words(&ending, "m365", &(struct health){ 0 }, &out);
+	assert_non_null(strstr(nd_buf_text(&out), "Z, and the queue is paused"));
+	nd_buf_done(&out);
+}
+
+static void
 it_is_one_sentence(void **state)
 {
 	struct ending ending = { .count = 1, .first = ND_HOUR(1) };
@@ -193,6 +256,9 @@ main(void)
 		cmocka_unit_test(a_new_trouble_is_told_anew_unless_it_is_the_old_one),
 		cmocka_unit_test(a_clock_that_went_back_silences_nothing),
 		cmocka_unit_test(what_reached_nobody_is_told_again),
+		cmocka_unit_test(of_their_own_ends_those_are_told_that_have_had_half_of_their_time),
+		cmocka_unit_test(the_digest_is_told_once_a_day),
+		cmocka_unit_test(a_queue_that_is_paused_is_named),
 		cmocka_unit_test(it_is_one_sentence),
 	};
 

@@ -407,6 +407,28 @@ a_job_is_withdrawn_before_the_end_of_data_and_no_attempt_is_counted(void **state
 }
 
 static void
+no_job_grows_old_while_the_queue_is_paused_or_cannot_be_written(void **state)
+{
+	static const enum engine_bar bars[] = { ENGINE_BAR_PAUSE, ENGINE_BAR_DISK };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct conf conf;
+		struct engine *engine = started(&conf, one);
+
+		engine_bar(engine, bars[i], true);
+		engine_accepted(engine, row_make(1, "a", at(10).unix_ms, JOB_WARNING, 1), at(10));
+		expect_rest(engine, 10);
+		engine_bar(engine, bars[i], false);
+		(void)expect(engine, ENGINE_OPEN, ND_DAY(5));
+		assert_int_equal(
+		    downtime_cutoff(&engine_account_nth(engine, 0)->downtime, ND_HOUR(1), at(ND_DAY(5)).unix_ms + 1),
+		    at(10).unix_ms - ND_HOUR(1) + 1);
+		finish(engine, &conf);
+	}
+}
+
+static void
 a_paused_queue_sends_nothing_and_a_flush_hurries(void **state)
 {
 	struct conf conf;
@@ -1065,6 +1087,7 @@ main(void)
 		cmocka_unit_test(what_is_asked_after_the_end_of_data_has_begun_comes_after_the_try),
 		cmocka_unit_test(what_was_asked_first_is_not_undone_before_it_is_done),
 		cmocka_unit_test(a_job_is_withdrawn_before_the_end_of_data_and_no_attempt_is_counted),
+		cmocka_unit_test(no_job_grows_old_while_the_queue_is_paused_or_cannot_be_written),
 		cmocka_unit_test(a_paused_queue_sends_nothing_and_a_flush_hurries),
 		cmocka_unit_test(the_newest_refusal_is_what_is_told),
 		cmocka_unit_test(a_token_refused_early_holds_the_account_when_the_old_one_ends),

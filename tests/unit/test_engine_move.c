@@ -37,6 +37,57 @@ jobs_go_on_by_the_next_account_after_a_time(void **state)
 	end(&world);
 }
 
+/* Days of trouble, and only then another account that may take the jobs: they are not over before they are tried. */
+static void
+a_job_has_as_much_time_left_by_the_other_account(void **state)
+{
+	struct world world;
+	struct queue_job *job;
+
+	(void)state;
+	begin(&world);
+	world.conf.failover_after = 0;
+	world.down[0] = true;
+	accept(&world, 1, "a", false);
+	run_to(&world, ND_DAY(6));
+	job = row_make(1, "a", at(0).unix_ms, JOB_WARNING, 1);
+	engine_age_moves(world.engine, account(&world, 0), "b", job, at(world.now).unix_ms);
+	assert_int_equal(job->created, at(0).unix_ms);
+	assert_true(settle_age_from(job) > at(ND_DAY(5)).unix_ms);
+	assert_true(
+	    settle_age_from(job) > downtime_cutoff(&account(&world, 1)->downtime, ND_DAY(5), at(world.now).unix_ms));
+	job->age_from = 0;
+	engine_age_moves(world.engine, account(&world, 1), "a", job, at(world.now).unix_ms);
+	assert_int_equal(settle_age_from(job), job->created); /* b worked all the time */
+	queue_job_free(job);
+	end(&world);
+}
+
+static void
+a_new_account_has_all_its_time_before_it(void **state)
+{
+	static const char *const three[] = { "a", "b", "c", NULL };
+	struct world world;
+	struct conf more;
+
+	(void)state;
+	begin(&world);
+	run_to(&world, ND_DAY(6));
+	rows_conf(&more, three, 1);
+	engine_reconfigure(world.engine, &more, at(world.now));
+	assert_true(downtime_cutoff(&engine_account_named(world.engine, "c")->downtime, ND_DAY(5),
+			at(world.now).unix_ms) < at(0).unix_ms);
+	assert_int_equal(
+	    downtime_cutoff(&engine_account_named(world.engine, "a")->downtime, ND_DAY(5), at(world.now).unix_ms),
+	    at(ND_DAY(1)).unix_ms); /* as ever */
+	assert_int_equal(
+	    downtime_cutoff(&engine_account_named(world.engine, "c")->downtime, ND_DAY(5), at(ND_DAY(11)).unix_ms),
+	    at(ND_DAY(6)).unix_ms);
+	engine_reconfigure(world.engine, &world.conf, at(world.now));
+	end(&world);
+	rows_conf_done(&more);
+}
+
 static void
 nobody_moves_to_an_account_that_is_in_trouble_too_or_past_a_pause(void **state)
 {
@@ -529,6 +580,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jobs_go_on_by_the_next_account_after_a_time),
+		cmocka_unit_test(a_job_has_as_much_time_left_by_the_other_account),
+		cmocka_unit_test(a_new_account_has_all_its_time_before_it),
 		cmocka_unit_test(nobody_moves_to_an_account_that_is_in_trouble_too_or_past_a_pause),
 		cmocka_unit_test(moves_that_began_end_by_a_pause_and_by_a_reload),
 		cmocka_unit_test(an_uncertain_job_waits_longer),

@@ -244,7 +244,8 @@ cancel(struct world *world)
 	did = engine_act(world->engine, row, JOB_CANCEL, clock_of(world), NULL);
 	if (did == ENGINE_ABSENT) {
 		ended = copy_row(row);
-		assert_int_equal(act_on(ended, JOB_CANCEL, clock_of(world).unix_ms, NULL), ND_OK);
+		assert_int_equal(
+		    act_on(ended, JOB_CANCEL, &(struct act_time){ clock_of(world).unix_ms, ND_DAY(14) }, NULL), ND_OK);
 		to_disk(world, ended);
 		queue_job_free(ended);
 	}

@@ -547,6 +547,27 @@ the_last_job_takes_its_owner_along(void **state)
 	sched_done(&sched);
 }
 
+static void
+what_another_relay_may_have_is_not_hurried(void **state)
+{
+	struct queue_job *plain = row_make(1, "a", at0.unix_ms + 500, JOB_WARNING, 1);
+	struct queue_job *doubt = row_make(2, "a", at0.unix_ms + 500, JOB_WARNING, 1);
+	struct sched sched;
+
+	(void)state;
+	plain->uncertain = doubt->uncertain = true;
+	doubt->reason = nd_xstrdup(QUEUE_IN_DOUBT ": its account is gone");
+	sched_init(&sched);
+	(void)sched_add(&sched, plain, at0);
+	(void)sched_add(&sched, doubt, at0);
+	sched_hurry(&sched, at0);
+	assert_ptr_equal(sched_take(&sched)->job, plain);
+	assert_null(sched_take(&sched));
+	sched_ripen(&sched, at0.ms + 500);
+	assert_ptr_equal(sched_take(&sched)->job, doubt);
+	sched_done(&sched);
+}
+
 int
 main(void)
 {
@@ -554,6 +575,7 @@ main(void)
 		cmocka_unit_test(severe_jobs_leave_first_then_the_oldest_due),
 		cmocka_unit_test(a_job_waits_for_its_time),
 		cmocka_unit_test(a_job_of_tomorrow_stays_in_the_store),
+		cmocka_unit_test(what_another_relay_may_have_is_not_hurried),
 		cmocka_unit_test(the_window_is_bounded_and_remembers_that_the_store_has_more),
 		cmocka_unit_test(what_is_accepted_during_a_load_is_not_forgotten),
 		cmocka_unit_test(a_settled_job_waits_again_or_goes),
