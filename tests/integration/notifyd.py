@@ -30,6 +30,16 @@ leaks.watch_programs()
 FINAL = {'delivered', 'failed', 'expired', 'cancelled', 'merged'}
 
 
+def hear(sock, *marks):
+    """Reads until all of these octets have come."""
+    octets = b''
+    while not all(mark in octets for mark in marks):
+        piece = sock.recv(1 << 20)
+        assert piece, 'it ended before %s: %s' % (marks, octets[-1000:])
+        octets += piece
+    return octets
+
+
 class Late(AssertionError):
     """Something did not happen in time."""
 

@@ -10,7 +10,7 @@ import time
 import unittest
 
 import notifyd
-from notifyd import ProgramTest, UnixConnection, until
+from notifyd import ProgramTest, UnixConnection, hear, until
 from test_api import CONFIG, JOB, Api
 
 NDJSON = {'Content-Type': 'application/x-ndjson'}
@@ -252,15 +252,11 @@ class Events(ProgramTest):
         sock.settimeout(60)
         sock.connect(self.d.admin)
         sock.sendall(b'GET /v1/events?type=job.queued HTTP/1.0\r\n\r\n')
-        begin = sock.recv(65536)
-        while b'"event":"begin"' not in begin:
-            begin += sock.recv(65536)
+        hear(sock, b'"event":"begin"')
         body = stream_of(*[{'text': 'x'}] * 20000)
         for _ in range(4):
             self.assertEqual(len(lines_of(self.d.post('/v1/jobs', body, admin=True, timeout=300))), 20000)
-        got = b''
-        while b'"event":"gap"' not in got:
-            got += sock.recv(1 << 20)
+        got = hear(sock, b'"event":"gap"')
         lines = got[:got.rindex(b'\n')].split(b'\n')
         numbers = [json.loads(line)['n'] for line in lines if line]
         self.assertEqual(numbers, sorted(set(numbers)))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-from notifyd import NOTIFYCTL, CertTest, until
+from notifyd import NOTIFYCTL, CertTest, hear, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
@@ -78,9 +78,7 @@ class Proxy:
         self.listener.close()
 
     def hear_http(self, client):
-        head = b''
-        while b'\r\n\r\n' not in head:
-            head += client.recv(4096)
+        head = hear(client, b'\r\n\r\n')
         host, _, port = head.split()[1].decode().rpartition(':')
         return host, int(port)
 

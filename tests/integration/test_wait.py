@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 import notifyd
-from notifyd import until
+from notifyd import hear, until
 from test_intake import LINED, MAIL
 from test_paced import CONFIG, JOB, Limits, run
 
@@ -95,9 +95,7 @@ class Waiting(Limits):
             waits.sendall(b'POST /v1/jobs?wait=300 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % len(body) + body)
             new = until(lambda: [job['id'] for job in d.get('/v1/jobs', True).json['jobs'] if job['id'] not in known and job['attempt_count']], 'tried')
             self.assertEqual(d.post('/v1/jobs/%s/%s' % (new[0], act), None, True).status, 200)
-            told = b''
-            while b'\r\n\r\n' not in told or b'"id"' not in told:
-                told += waits.recv(65536)
+            told = hear(waits, b'\r\n\r\n', b'"id"')
             self.assertTrue(told.startswith(b'HTTP/1.1 200 '), told)
             self.assertIn(b'"state":"%s"' % state.encode(), told)
 
