@@ -30,6 +30,13 @@ leaks.watch_programs()
 FINAL = {'delivered', 'failed', 'expired', 'cancelled', 'merged'}
 
 
+def sanitized():
+    """They keep freed memory, shadow the rest, and read their own process: such a build says nothing of memory and dumps."""
+    with open(NOTIFYD, 'rb') as file:
+        octets = file.read()
+        return b'__asan_init' in octets or b'__tsan_init' in octets
+
+
 def hear(sock, *marks):
     """Reads until all of these octets have come."""
     octets = b''

@@ -28,13 +28,6 @@ def as_json(**fields):
     return json.dumps(dict(JOB, **fields)).encode()
 
 
-def sanitized():
-    """Sanitizers keep freed memory and shadow the rest: their figures say nothing."""
-    with open(notifyd.NOTIFYD, 'rb') as file:
-        octets = file.read()
-        return b'__asan_init' in octets or b'__tsan_init' in octets
-
-
 def bodies():
     """name -> route, body, headers"""
     return {
@@ -96,7 +89,7 @@ class Large(ProgramTest):
 
 
 class Memory(Large):
-    @unittest.skipIf(sanitized(), 'memory is measured on plain builds only: a sanitizer keeps what is freed')
+    @unittest.skipIf(notifyd.sanitized(), 'memory is measured on plain builds only: a sanitizer keeps what is freed')
     def test_one_large_job_costs_its_body_and_little_more(self):
         for name, (target, body, headers) in bodies().items():
             with self.subTest(name):
@@ -110,7 +103,7 @@ class Memory(Large):
                 self.assertLess(peak, idle + 1.3 * len(body) / M + (24 if name == 'html' else 8))
                 self.assertLess(self.memory('VmRSS'), idle + 8, 'memory that was freed is kept')
 
-    @unittest.skipIf(sanitized(), 'memory is measured on plain builds only: a sanitizer keeps what is freed')
+    @unittest.skipIf(notifyd.sanitized(), 'memory is measured on plain builds only: a sanitizer keeps what is freed')
     def test_64_clients_with_35_megabytes_each_stay_within_128(self):
         sorts = list(bodies().values())
         accepted, refused = [], []
@@ -153,7 +146,7 @@ class Windows(Limits):
 
     memory = Large.memory
 
-    @unittest.skipIf(sanitized(), 'memory is measured on plain builds only: a sanitizer keeps what is freed')
+    @unittest.skipIf(notifyd.sanitized(), 'memory is measured on plain builds only: a sanitizer keeps what is freed')
     def test_many_accounts_share_the_memory(self):
         self.d = self.many(12, '64M', 1)
         idle = self.memory('VmRSS')
