@@ -66,7 +66,11 @@ static void
 forget(struct refusals *refusals, bool proven)
 {
 	free(refusals->failed);
-	*refusals = (struct refusals){ .proven = proven };
+	refusals->failed = NULL;
+	refusals->count = refusals->failed_count = refusals->failed_room = refusals->again = 0;
+	refusals->code = 0;
+	refusals->held = false;
+	refusals->proven = proven;
 }
 
 /* Each job once, and of very many the last ones. */

@@ -72,8 +72,8 @@ what_has_seven_bits_stays_as_it_is(void **state)
 	static const char *const messages[] = { "", "\r\n", "Subject: x\r\n\r\nx\r\n", "Subject: x",
 		"Subject: x\r\n\r\nx", TOP "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n",
 		TOP "Content-Type: multipart/signed; boundary=a\r\n" EIGHT "\r\n--a\r\n" EIGHT "\r\nx\r\n--a--\r\n",
-		"Subject: Gr\xc3\xb6\xc3\x9f"
-		"e\r\n\r\nx\r\n" };
+		("Subject: Gr\xc3\xb6\xc3\x9f"
+		 "e\r\n\r\nx\r\n") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
