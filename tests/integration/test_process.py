@@ -14,12 +14,11 @@ import time
 import unittest
 
 import notifyd
-from notifyd import ProgramTest, until
+from notifyd import ProgramTest, sanitized, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fake'))
 import relay
 from test_faults import HEAD, MICROSOFT
-from test_large import sanitized
 from test_reload import ACCOUNT
 
 JOB = {'to': 'ops@example.com', 'subject': 'Disk', 'text': 'sda\n'}
