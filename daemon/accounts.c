@@ -203,15 +203,12 @@ keep_paused(struct app *app, struct http_request *request, const char *name)
 struct engine_account *
 accounts_asked_for(struct app *app, struct http_request *request)
 {
-	static const char *const known[] = { NULL };
 	const char *name = http_request_segment(request);
 	struct engine_account *engine = engine_account_named(app->engine, name);
 	struct nd_why why;
 
-	if (http_request_only(request, known, &why) != ND_OK) {
-		http_server_problem(request, &why);
+	if (!handlers_bare(request))
 		return NULL;
-	}
 	if (engine && !engine->gone)
 		return engine;
 	(void)nd_fail(&why, ND_ENOTFOUND, 0, "there is no account \"%.40s\"", name);
@@ -223,12 +220,7 @@ accounts_asked_for(struct app *app, struct http_request *request)
 void
 accounts_list(void *owner, struct http_request *request)
 {
-	static const char *const known[] = { NULL };
-	struct nd_why why;
-
-	if (http_request_only(request, known, &why) != ND_OK)
-		http_server_problem(request, &why);
-	else
+	if (handlers_bare(request))
 		handlers_accounts(owner, request, NULL);
 }
 

@@ -242,19 +242,6 @@ single_found(struct store_req *req)
 	free(req);
 }
 
-/* What seems to say which jobs or which part of the queue is refused: more would be meant. False: it is answered. */
-static bool
-takes_nothing(struct http_request *request)
-{
-	static const char *const known[] = { NULL };
-	struct nd_why why;
-
-	if (http_request_only(request, known, &why) == ND_OK)
-		return true;
-	http_server_problem(request, &why);
-	return false;
-}
-
 static void
 act_one(struct app *app, struct http_request *request, enum job_action action)
 {
@@ -263,7 +250,7 @@ act_one(struct app *app, struct http_request *request, enum job_action action)
 	struct store_req *req;
 	struct nd_why why;
 
-	if (!takes_nothing(request))
+	if (!handlers_bare(request))
 		return;
 	if (!nd_ulid_valid(id)) {
 		(void)nd_fail(&why, ND_ENOTFOUND, 0, "\"%.40s\" is no job id", id);
@@ -422,7 +409,7 @@ set_pause(struct app *app, struct http_request *request, bool paused)
 	struct pausing *pausing;
 	char path[4096];
 
-	if (!takes_nothing(request))
+	if (!handlers_bare(request))
 		return;
 	pausing = nd_xalloc(sizeof(*pausing));
 	*pausing = (struct pausing){ .app = app, .request = request, .paused = paused };
@@ -469,7 +456,7 @@ acts_flush(void *owner, struct http_request *request)
 	struct single *single;
 	struct store_req *req;
 
-	if (!takes_nothing(request))
+	if (!handlers_bare(request))
 		return;
 	single = nd_xalloc(sizeof(*single));
 	req = nd_xalloc(sizeof(*req));

@@ -568,6 +568,8 @@ http_handler explanations_answer;
 extern http_handler *const handlers_routes[API_ROUTE_COUNT];
 /* Answers with the JSON in `buf`, and frees it. */
 void handlers_reply(struct http_request *request, int status, struct nd_buf *buf);
+/* It has no parameters. What seems to say which job or account is meant would else be passed over, and more be meant. False: it is answered. */
+bool handlers_bare(struct http_request *request);
 /* Reads the job and answers with it (status 200, or 202 while it is not over and `waited`). */
 void handlers_show(struct app *app, struct http_request *request, const char *id, bool waited);
 bool handlers_may_see(const struct access_peer *peer, const struct queue_job *job);

@@ -80,6 +80,18 @@ still_asked(struct store_req *req)
 	return req->err == ND_OK;
 }
 
+bool
+handlers_bare(struct http_request *request)
+{
+	static const char *const none[] = { NULL };
+	struct nd_why why;
+
+	if (http_request_only(request, none, &why) == ND_OK)
+		return true;
+	http_server_problem(request, &why);
+	return false;
+}
+
 void
 handlers_reply(struct http_request *request, int status, struct nd_buf *buf)
 {
@@ -235,15 +247,11 @@ message_read(struct store_req *req)
 static void
 handle_message(void *owner, struct http_request *request)
 {
-	static const char *const known[] = { NULL };
 	struct app *app = owner;
 	struct store_req *req;
-	struct nd_why why;
 
-	if (http_request_only(request, known, &why) != ND_OK) {
-		http_server_problem(request, &why);
+	if (!handlers_bare(request))
 		return;
-	}
 	req = ask(app, request, STORE_BODY, message_read);
 	if (take_id(request, req))
 		store_submit(app->store, req);
@@ -390,14 +398,10 @@ counted(struct store_req *req)
 void
 handlers_totals(struct app *app, struct http_request *request, handlers_tell *tell)
 {
-	static const char *const known[] = { NULL };
 	struct store_req *req;
-	struct nd_why why;
 
-	if (http_request_only(request, known, &why) != ND_OK) {
-		http_server_problem(request, &why);
+	if (!handlers_bare(request))
 		return;
-	}
 	req = ask(app, request, STORE_TOTALS, counted);
 	((struct asked *)req->owner)->tell = tell;
 	store_submit(app->store, req);

@@ -157,15 +157,11 @@ handlers_metrics(void *owner, struct http_request *request)
 void
 handlers_openapi(void *owner, struct http_request *request)
 {
-	static const char *const known[] = { NULL };
 	struct nd_buf out;
-	struct nd_why why;
 
 	(void)owner;
-	if (http_request_only(request, known, &why) != ND_OK) {
-		http_server_problem(request, &why);
+	if (!handlers_bare(request))
 		return;
-	}
 	nd_buf_init(&out, REPLY_LIMIT);
 	api_openapi(PACKAGE_VERSION, &out);
 	handlers_reply(request, 200, &out);

@@ -27,18 +27,6 @@ operator_left(void *context)
 	wish->request = NULL;
 }
 
-static bool
-bare(struct http_request *request)
-{
-	static const char *const known[] = { NULL };
-	struct nd_why why;
-
-	if (http_request_only(request, known, &why) == ND_OK)
-		return true;
-	http_server_problem(request, &why);
-	return false;
-}
-
 static void
 reply_text(struct http_request *request, const char *name, const char *value)
 {
@@ -106,7 +94,7 @@ ask(struct app *app, struct http_request *request, bool drop)
 	struct wish *wish;
 	struct nd_why why;
 
-	if (!bare(request))
+	if (!handlers_bare(request))
 		return;
 	if (app->copying) {
 		(void)nd_fail(&why, ND_ESTATE, 0, "another backup is being made");
@@ -310,7 +298,7 @@ operate_adopt(void *owner, struct http_request *request)
 {
 	struct wish *wish;
 
-	if (!bare(request))
+	if (!handlers_bare(request))
 		return;
 	wish = open_wish(owner, request);
 	if (wish)
