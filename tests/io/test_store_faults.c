@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_store_store_shim.c - the queue when things break: full disks, failed syncs, SIGKILL, a second notifyd; and with very many jobs.
+/* test_store_faults.c - the queue when things break: full disks, failed syncs, SIGKILL, a second notifyd; and with very many jobs.
  *
  * The file layer of store_shim.h fails on demand.
  */
