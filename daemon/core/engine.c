@@ -150,13 +150,64 @@ by_id(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+/* Takes the job. Who finds no room first is the first one of the next page. */
+static void
+let_in(struct engine_account *account, struct queue_job *row, struct nd_now now)
+{
+	struct sched *sched = &account->sched;
+	const bool severe = sched_severe(row);
+	char id[ND_ULID_LEN + 1];
+	struct sched_job *job;
+
+	memcpy(id, row->id, sizeof(id));
+	job = sched_add(sched, row, now);
+	if (job)
+		sched_last(sched, job, account->wary && job->job->again);
+	else if (!severe && sched->left_out[0] == '\0')
+		memcpy(sched->left_out, id, sizeof(id));
+}
+
+/* The one that found no room in the page before, if it is here; else the first. */
+static unsigned
+first_of(const struct sched *sched, struct queue_job *const *jobs, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (jobs[i] && strcmp(jobs[i]->id, sched->left_out) == 0)
+			return i;
+	return 0;
+}
+
+/* Takes the jobs. The store gives submitter after submitter, always in the same order, and beside a flood there is room for a few only: those who have
+ * fewest in the window are first, by turns, or whoever is at the end of each page would wait until all others have nothing more. */
+static void
+let_in_all(struct engine_account *account, struct queue_job **jobs, unsigned count, struct nd_now now)
+{
+	struct sched *sched = &account->sched;
+	const unsigned first = first_of(sched, jobs, count);
+
+	sched->left_out[0] = '\0';
+	for (unsigned i = 0; i < count; i++)
+		if (jobs[i] && sched_severe(jobs[i])) {
+			let_in(account, jobs[i], now);
+			jobs[i] = NULL;
+		}
+	for (unsigned has = 0; has <= sched->room.few; has++)
+		for (unsigned n = 0; n < count; n++) {
+			struct queue_job **at = &jobs[(first + n) % count];
+
+			if (!*at || (has < sched->room.few && sched_owner_due(&sched->owners, *at) > has))
+				continue;
+			let_in(account, *at, now);
+			*at = NULL;
+		}
+}
+
 void
 /* NOLINTNEXTLINE(readability-function-size): a page of the store as it came */
 engine_loaded(struct engine *engine, struct engine_account *account, struct queue_job **jobs, unsigned count, bool more,
     nd_unix next_due, struct nd_now now)
 {
 	unsigned i, known_count;
-	struct sched_job *job;
 	char(*known)[ND_ULID_LEN + 1] = sched_ids(&account->sched, &known_count);
 
 	(void)engine;
@@ -165,12 +216,13 @@ engine_loaded(struct engine *engine, struct engine_account *account, struct queu
 		sched_cramped(&account->sched, now.unix_ms);
 	for (i = 0; i < count; i++) {
 		/* While the store was read an accepted job may have come in by the other door. */
-		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id))
+		if (account->gone || bsearch(jobs[i]->id, known, known_count, sizeof(*known), by_id)) {
 			queue_job_free(jobs[i]);
-		else if ((job = sched_add(&account->sched, jobs[i], now)) != NULL)
-			sched_last(&account->sched, job, account->wary && job->job->again);
+			jobs[i] = NULL;
+		}
 	}
 	free(known);
+	let_in_all(account, jobs, count, now);
 }
 
 void

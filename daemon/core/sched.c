@@ -44,6 +44,7 @@ count_place(struct sched *sched, const struct sched_job *job, int by)
 
 	switch (job->place) {
 	case SCHED_WAITING:
+		job->owner->waiting += (unsigned)by;
 		break;
 	case SCHED_READY:
 		sched->ready[big ? SCHED_BIG : SCHED_SMALL] += (unsigned)by;
@@ -144,11 +145,11 @@ sched_done(struct sched *sched)
 	sched_init(sched);
 }
 
-/* A flood leaves room to it: it is severe, or its owner has few here. */
+/* A flood leaves room to it: it is severe, or its owner has few here. What waits for another try does not keep out what is due. */
 static bool
 is_few(const struct sched *sched, const struct queue_job *job)
 {
-	return sched_severe(job) || sched_owner_jobs(&sched->owners, job) < sched->room.few;
+	return sched_severe(job) || sched_owner_due(&sched->owners, job) < sched->room.few;
 }
 
 /* What the store holds and the window does not. */
@@ -180,18 +181,25 @@ sched_look(struct sched *sched)
 	sched->few_after = 0;
 }
 
+/* With one part of the reserve in so many, 0 none. */
+static bool
+fits(const struct sched *sched, const struct queue_job *job, unsigned part)
+{
+	size_t jobs = sched->room.jobs, octets = sched->room.octets;
+
+	if (part > 0) {
+		jobs += sched->room.reserve / part;
+		octets += sched->room.octets / RESERVE_OF / part;
+	}
+	/* A job alone is always taken: no body is larger than the window. */
+	return sched->count < jobs && (sched->octets + (job->body ? job->body_len : 0) <= octets || sched->count == 0);
+}
+
 /* Severe jobs, and those of who has few here, find room beside a flood. */
 static bool
 room_for(const struct sched *sched, const struct queue_job *job)
 {
-	size_t jobs = sched->room.jobs, octets = sched->room.octets;
-
-	if (is_few(sched, job)) {
-		jobs += sched->room.reserve / (sched_severe(job) ? 1 : 2);
-		octets += sched->room.octets / RESERVE_OF / (sched_severe(job) ? 1 : 2);
-	}
-	/* A job alone is always taken: no body is larger than the window. */
-	return sched->count < jobs && (sched->octets + (job->body ? job->body_len : 0) <= octets || sched->count == 0);
+	return fits(sched, job, !is_few(sched, job) ? 0 : sched_severe(job) ? 1 : 2);
 }
 
 /* The one that would leave last goes back to the store, which has it as it is: it was not tried yet. */
@@ -211,9 +219,30 @@ give_way(struct sched *sched, nd_unix now)
 	return true;
 }
 
+/* Of the same owner, one that waits for its time: the store has it too. So nobody has more than few beside a flood. */
+static void
+put_away(struct sched *sched, const struct queue_job *row, nd_unix now)
+{
+	const struct sched_owner *owner = sched_owner_known(&sched->owners, row);
+	struct sched_job *last = NULL, *job;
+
+	if (!owner || owner->jobs < sched->room.few || owner->waiting == 0)
+		return;
+	for (job = sched->all; job; job = job->next)
+		if (job->owner == owner && job->place == SCHED_WAITING && !job->severe &&
+		    (!last || job->due > last->due))
+			last = job;
+	if (!last)
+		return;
+	remember(sched, last->job, now);
+	drop(sched, last);
+}
+
 static bool
 make_room(struct sched *sched, const struct queue_job *job, nd_unix now)
 {
+	if (!sched_severe(job) && job->due <= now && is_few(sched, job) && !fits(sched, job, 0))
+		put_away(sched, job, now);
 	while (!room_for(sched, job))
 		if (!sched_severe(job) || !give_way(sched, now))
 			return false;
@@ -337,11 +366,11 @@ sched_settled(struct sched *sched, struct sched_job *job, struct nd_now now)
 	struct queue_job *row = job->job;
 	const bool far = row->due > now.unix_ms + SCHED_HORIZON;
 
+	if (sched->behind && job->owner->jobs - job->owner->waiting <= sched->room.few && full(sched))
+		sched_cramped(sched, now.unix_ms); /* its owner may have more, behind the others' */
 	if (row->state != JOB_QUEUED || (far && !stays(sched, job))) {
 		if (row->state == JOB_QUEUED)
 			remember(sched, row, now.unix_ms);
-		if (sched->behind && job->owner->jobs <= sched->room.few && full(sched))
-			sched_cramped(sched, now.unix_ms); /* its owner may have more, behind the others' */
 		drop(sched, job);
 		return;
 	}
@@ -437,7 +466,8 @@ char (*sched_ids(const struct sched *sched, unsigned *count))[ND_ULID_LEN + 1]
 unsigned
 sched_load(struct sched *sched)
 {
-	const unsigned most = sched->room.jobs + sched->room.reserve, least = sched->room.reserve / 2;
+	const unsigned most = sched->room.jobs + sched->room.reserve;
+	const unsigned least = sched->room.reserve; /* one of each lane at least: for whom there is room is seen here */
 
 	sched->loading = true;
 	sched->few = full(sched);

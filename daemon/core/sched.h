@@ -58,10 +58,11 @@ struct sched_job {
 };
 
 struct sched_room {
-	unsigned jobs;    /* of an account in memory */
-	unsigned reserve; /* severe ones may go so far beyond, those of who has few half of it */
-	unsigned few;     /* so many of a submitter are few */
-	size_t octets;    /* of bodies; the reserve is an eighth of it */
+	unsigned jobs; /* of an account in memory */
+	/* Severe ones may go so far beyond, those of who has few half of it. No less than the store has lanes. */
+	unsigned reserve;
+	unsigned few;  /* so many of a submitter are few */
+	size_t octets; /* of bodies; the reserve is an eighth of it */
 };
 
 struct sched {
@@ -80,6 +81,7 @@ struct sched {
 	nd_unix few_due;                /* when such a load may find something */
 	nd_unix few_after;              /* but not before: they cost the store a look at each submitter */
 	unsigned kept;                  /* waiting jobs that are due beyond the horizon */
+	char left_out[ND_ULID_LEN + 1]; /* the first of the last page that found no room; "" none */
 };
 
 void sched_init(struct sched *sched);

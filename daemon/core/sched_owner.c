@@ -85,14 +85,22 @@ sched_owner_leave(struct sched_owners *owners, struct sched_owner *owner)
 	free_owner(owner);
 }
 
-unsigned
-sched_owner_jobs(const struct sched_owners *owners, const struct queue_job *job)
+const struct sched_owner *
+sched_owner_known(const struct sched_owners *owners, const struct queue_job *job)
 {
 	const struct sched_owner *owner = owners->first;
 
 	while (owner && !is(owner, job))
 		owner = owner->next;
-	return owner ? owner->jobs : 0;
+	return owner;
+}
+
+unsigned
+sched_owner_due(const struct sched_owners *owners, const struct queue_job *job)
+{
+	const struct sched_owner *owner = sched_owner_known(owners, job);
+
+	return owner ? owner->jobs - owner->waiting : 0;
 }
 
 static struct sched_job *

@@ -16,8 +16,9 @@ enum sched_size { SCHED_SMALL, SCHED_BIG, SCHED_SIZES };
 struct queue_job;
 struct sched_owner {
 	uint32_t uid;
-	char *unit;    /* owned; NULL none */
-	unsigned jobs; /* of its in the window, in any place; it is freed with the last */
+	char *unit;       /* owned; NULL none */
+	unsigned jobs;    /* of its in the window, in any place; it is freed with the last */
+	unsigned waiting; /* of these, for their time */
 	uint64_t turn;
 	struct sched_heap ready[SCHED_SIZES];
 	struct sched_owner *next;
@@ -31,8 +32,10 @@ void sched_owner_done(struct sched_owners *owners); /* of all */
 /* The owner of this job, who has one more. */
 struct sched_owner *sched_owner_of(struct sched_owners *owners, const struct queue_job *job);
 void sched_owner_leave(struct sched_owners *owners, struct sched_owner *owner); /* has one less */
-/* How many this job's owner has here already. */
-unsigned sched_owner_jobs(const struct sched_owners *owners, const struct queue_job *job);
+/* NULL it has none here. */
+const struct sched_owner *sched_owner_known(const struct sched_owners *owners, const struct queue_job *job);
+/* How many this job's owner has here already, but for those that wait for their time. */
+unsigned sched_owner_due(const struct sched_owners *owners, const struct queue_job *job);
 /* The ready job that goes next; `big`: big ones may. NULL none. */
 struct sched_job *sched_owner_next(const struct sched_owners *owners, bool big);
 void sched_owner_took(struct sched_owners *owners, struct sched_owner *owner); /* one of its jobs left */

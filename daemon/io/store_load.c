@@ -5,10 +5,14 @@
  * (store_owner.c). So what a submitter waits with is found at once, however many of another's lie before it, and nothing else is looked at.
  */
 #include "common/mem.h"
+#include "daemon/core/sched.h"
 #include "daemon/io/store_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A page has room for one of each lane, whether the window asks for half of it or for the first few beside a flood. */
+_Static_assert(STORE_LANES <= SCHED_RESERVE && STORE_LANES <= SCHED_JOBS / 2, "a lane could be left out of each page");
 
 struct lane {
 	int64_t rank;

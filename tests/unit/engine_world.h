@@ -51,14 +51,15 @@ struct world {
 	bool down[ACCOUNTS];            /* the relay */
 	unsigned crashes, twice, paced, moved, declined;
 	bool week;
-	bool ordered;                     /* jobs go on by other accounts */
-	unsigned first[JOBS];             /* the account that a job came for */
-	nd_ms came[JOBS];                 /* to the account that it has */
-	bool crowded;                     /* the window holds a few jobs only */
-	nd_ms stirred;                    /* when it began, last, or the clock leapt */
-	nd_ms sent[ACCOUNTS];             /* the last mail */
-	unsigned ahead[ACCOUNTS][OWNERS]; /* mails of others since one of this owner, who has one waiting */
-	unsigned most_ahead, beside;
+	bool ordered;                /* jobs go on by other accounts */
+	unsigned first[JOBS];        /* the account that a job came for */
+	nd_ms came[JOBS];            /* to the account that it has */
+	bool crowded;                /* the window holds a few jobs only */
+	nd_ms stirred;               /* when it began, last, or the clock leapt */
+	nd_ms sent[ACCOUNTS];        /* the last mail */
+	int ahead[ACCOUNTS][OWNERS]; /* mails of others since one of this owner, who has one waiting; < 0: owed turns */
+	int most_ahead;
+	unsigned beside;
 };
 
 static unsigned
@@ -157,7 +158,9 @@ by_due(const void *a, const void *b)
 {
 	const struct queue_job *const *x = a, *const *y = b;
 
-	return ((*x)->due > (*y)->due) - ((*x)->due < (*y)->due);
+	if ((*x)->due != (*y)->due)
+		return (*x)->due > (*y)->due ? 1 : -1;
+	return strcmp((*x)->id, (*y)->id);
 }
 
 /* A page as the store gives it: severe ones, then of each owner in turn, oldest due first. */

@@ -534,6 +534,64 @@ two_sessions_refused_with_the_same_token_are_one_refusal(void **state)
 	finish(engine, &conf);
 }
 
+static struct queue_job *
+row_of(unsigned n, uint32_t uid)
+{
+	struct queue_job *row = row_make(n, "a", at(0).unix_ms, JOB_WARNING, 1);
+
+	row->uid = uid;
+	return row;
+}
+
+static bool
+in_window(const struct engine_account *account, unsigned n)
+{
+	struct queue_job *row = row_of(n, 0);
+	const bool found = sched_find(&account->sched, row->id) != NULL;
+
+	queue_job_free(row);
+	return found;
+}
+
+static void
+leaves_window(struct engine_account *account, unsigned n)
+{
+	struct queue_job *row = row_of(n, 0);
+
+	queue_job_free(sched_release(&account->sched, sched_find(&account->sched, row->id)));
+	queue_job_free(row);
+}
+
+/* The store gives submitter after submitter, always in the same order. */
+static void
+beside_a_flood_the_submitters_of_a_page_have_room_in_turn(void **state)
+{
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct engine_account *account = engine_account_nth(engine, 0);
+
+	(void)state;
+	account->sched.room = (struct sched_room){ 4, 4, 2, SCHED_OCTETS };
+	for (unsigned n = 1; n <= 5; n++)
+		engine_accepted(engine, row_of(n, 1000), at(0));
+	engine_loaded(engine, account,
+	    (struct queue_job *[]){ row_of(11, 1), row_of(12, 1), row_of(21, 2), row_of(31, 3) }, 4, true, ND_NEVER,
+	    at(0));
+	assert_int_equal(account->sched.count, 6);
+	assert_true(in_window(account, 11) && in_window(account, 21)); /* one of each, not two of one */
+	leaves_window(account, 11);
+	leaves_window(account, 21);
+	engine_loaded(engine, account, (struct queue_job *[]){ row_of(12, 1), row_of(22, 2), row_of(31, 3) }, 3, true,
+	    ND_NEVER, at(0));
+	assert_int_equal(account->sched.count, 6);
+	assert_true(in_window(account, 31) && in_window(account, 12)); /* who found no room is first now */
+	leaves_window(account, 31);
+	engine_loaded(engine, account, (struct queue_job *[]){ row_of(13, 1), row_of(22, 2), row_of(32, 3) }, 3, true,
+	    ND_NEVER, at(0));
+	assert_true(in_window(account, 22));
+	finish(engine, &conf);
+}
+
 static void
 a_body_that_cannot_be_read_is_no_fault_of_the_account(void **state)
 {
@@ -1104,6 +1162,7 @@ main(void)
 		cmocka_unit_test(a_job_that_comes_back_to_a_gone_account_is_left_to_another),
 		cmocka_unit_test(a_new_account_reads_its_jobs_and_one_that_comes_back_does_too),
 		cmocka_unit_test(a_held_account_is_tried_at_once_after_new_settings),
+		cmocka_unit_test(beside_a_flood_the_submitters_of_a_page_have_room_in_turn),
 		cmocka_unit_test(a_paused_account_sends_nothing_until_it_is_resumed),
 		cmocka_unit_test(another_identity_asks_for_a_token_of_its_own),
 	};

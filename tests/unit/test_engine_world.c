@@ -16,8 +16,13 @@
 #define SESSIONS 3u
 #define WEEKS 6u            /* worlds that last for about a week, with limits by day and hour */
 #define WAIT_MAX ND_MIN(10) /* of a job that is ready, while its account is well */
-#define AHEAD_MAX 12u       /* mails of others before one of who has some waiting */
-#define CALM_MAX ND_MIN(2)  /* of a job of the account that nothing happens to, from its acceptance to its end */
+/* The window of a crowded world, as small as the store allows: a page of half of it, and one of the reserve, has one of each submitter. */
+#define WINDOW (2 * OWNERS)
+#define RESERVE OWNERS
+/* Mails of others before one of who has some waiting. While it has none in the window nothing leaves but what is there: as much as there is room for
+ * until the next load, which begins with those who have none. Then each other one goes before it once. */
+#define AHEAD_MAX ((int)(WINDOW + RESERVE / 2 + OWNERS - 1))
+#define CALM_MAX ND_MIN(2) /* of a job of the account that nothing happens to, from its acceptance to its end */
 
 enum kind { PLAIN, WEEK, ORDERED, CROWDED };
 
@@ -33,7 +38,8 @@ begin(struct world *world)
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
 		world->well_since[i] = world->sent[i] = world->now;
 		if (world->crowded)
-			engine_account_nth(world->engine, i)->sched.room = (struct sched_room){ 8, 4, 2, SCHED_OCTETS };
+			engine_account_nth(world->engine, i)->sched.room =
+			    (struct sched_room){ WINDOW, RESERVE, 2, SCHED_OCTETS };
 	}
 	memset(world->ahead, 0, sizeof(world->ahead));
 	world->stirred = world->now;
@@ -94,17 +100,26 @@ check_turn(struct world *world, const struct engine_account *account, const stru
 	bool waiting[OWNERS] = { false };
 
 	world->sent[i] = world->now;
-	if (!world->crowded || job->severe || job->last)
+	if (!world->crowded)
 		return;
+	if (job->severe || job->last) { /* out of turn, but it costs its owner one: each other may go once more */
+		world->ahead[i][job->job->uid] -= (int)OWNERS - 1;
+		return;
+	}
 	for (unsigned n = 0; n < JOBS; n++)
 		if (waits(world, account, n)) {
 			assert_false(sched_severe(world->disk[n]));
 			waiting[world->disk[n]->uid] = true;
 		}
 	for (uint32_t uid = 0; uid < OWNERS; uid++) {
-		unsigned *ahead = &world->ahead[i][uid];
+		int *ahead = &world->ahead[i][uid];
 
-		*ahead = waiting[uid] && uid != job->job->uid ? *ahead + 1 : 0;
+		if (uid == job->job->uid)
+			*ahead = 0;
+		else if (waiting[uid])
+			++*ahead;
+		else if (*ahead > 0)
+			*ahead = 0;
 		world->most_ahead = *ahead > world->most_ahead ? *ahead : world->most_ahead;
 		assert_true(*ahead <= AHEAD_MAX);
 	}
@@ -320,11 +335,13 @@ static void
 accept(struct world *world, unsigned n)
 {
 	unsigned i = roll(world, ACCOUNTS);
+	const unsigned rcpts = 1 + roll(world, RCPTS);
+	const enum job_severity severity = (enum job_severity)roll(world, 8);
 	struct queue_job *job;
 
 	if (world->ordered && n % 2 == 0)
 		i = index_of(engine_route(world->engine, false, clock_of(world))->name);
-	job = row_make(n, names[i], clock_of(world).unix_ms, (enum job_severity)roll(world, 8), 1 + roll(world, RCPTS));
+	job = row_make(n, names[i], clock_of(world).unix_ms, severity, rcpts);
 	if (world->crowded) { /* a flood of one, a few of others; some are due later */
 		job->uid = roll(world, 10) < 7 ? 0 : 1 + roll(world, OWNERS - 1);
 		job->severity = roll(world, 10) == 0 ? JOB_CRITICAL : JOB_WARNING;
@@ -459,7 +476,8 @@ run_worlds(unsigned seeds, enum kind kind)
 {
 	static struct world world;
 	const char *one = getenv("ND_SEED");
-	unsigned crashes = 0, twice = 0, paced = 0, moved = 0, declined = 0, beside = 0, ahead = 0;
+	unsigned crashes = 0, twice = 0, paced = 0, moved = 0, declined = 0, beside = 0;
+	int ahead = 0;
 
 	for (uint32_t seed = one ? (uint32_t)strtoul(one, NULL, 10) : 1; seed <= seeds || one; seed++) {
 		seed_played = seed;

@@ -431,6 +431,38 @@ who_has_few_jobs_is_read_beside_a_flood(void **state)
 	sched_done(&sched);
 }
 
+/* It goes back to the store, so its owner has no more than few beside the flood. */
+static void
+what_waits_for_another_try_does_not_keep_out_what_is_due(void **state)
+{
+	struct sched_job *job;
+	struct sched sched;
+	unsigned i;
+
+	(void)state;
+	sched_init(&sched);
+	for (i = 1; i <= SCHED_JOBS; i++)
+		add(&sched, i, 1000, NULL, 1000, 0);
+	for (i = 1; i <= SCHED_FEW; i++) {
+		add(&sched, 2000 + i, 1001, NULL, 0, 0);
+		job = sched.all;
+		assert_int_equal(job->job->uid, 1001);
+		sched_settle(&sched, job);
+		job->job->due = at0.unix_ms + ND_SEC(30) + i;
+		sched_settled(&sched, job, at0);
+		assert_int_equal(job->place, SCHED_WAITING);
+	}
+	assert_int_equal(sched.count, SCHED_JOBS + SCHED_FEW);
+	add(&sched, 3000, 1001, NULL, 0, 0);
+	assert_string_equal(sched.all->job->id, "01K00000000000000000003000");
+	assert_int_equal(sched.all->owner->jobs, SCHED_FEW);
+	assert_int_equal(sched.all->owner->waiting, SCHED_FEW - 1);
+	assert_int_equal(sched.count, SCHED_JOBS + SCHED_FEW);
+	assert_true(sched.few_due <= at0.unix_ms + ND_SEC(30) + SCHED_FEW); /* the latest of them is found again */
+	assert_true(sched.next_due == at0.unix_ms + ND_SEC(30) + SCHED_FEW);
+	sched_done(&sched);
+}
+
 static void
 the_windows_of_all_accounts_share_a_part_of_the_memory(void **state)
 {
@@ -587,6 +619,7 @@ main(void)
 		cmocka_unit_test(a_severe_job_goes_before_everybody_s_turn),
 		cmocka_unit_test(who_has_few_jobs_finds_room_beside_a_flood),
 		cmocka_unit_test(who_has_few_jobs_is_read_beside_a_flood),
+		cmocka_unit_test(what_waits_for_another_try_does_not_keep_out_what_is_due),
 		cmocka_unit_test(the_windows_of_all_accounts_share_a_part_of_the_memory),
 		cmocka_unit_test(big_ones_leave_a_session_to_the_others),
 		cmocka_unit_test(a_job_goes_behind_the_others_where_it_is_ready_and_stays_where_it_is_elsewhere),
