@@ -3,6 +3,7 @@
 #include "client/cmd.h"
 #include "client/progress.h"
 #include "client/terminal.h"
+#include "common/job.h"
 #include "common/str.h"
 #include "common/ulid.h"
 
@@ -13,10 +14,10 @@
 #define PATIENCE ND_MIN(10) /* many jobs take their time */
 
 /* The filters are the API's parameters of the same names. */
-enum { OPT_ALL = 7, OPT_YES };
+enum { OPT_STATE, OPT_ALL = 7, OPT_YES };
 /* clang-format off */
 const struct args_option cmd_act_options[] = {
-	{ 0, "state", "STATE[,STATE]", "With --all: only jobs in these states." },
+	[OPT_STATE] = { 0, "state", "STATE[,STATE]", "With --all: only jobs in these states." },
 	{ 0, "account", "A[,A]", "With --all: only jobs of these accounts." },
 	{ 0, "source", "S[,S]", "With --all: only jobs of these sources." },
 	{ 0, "severity", "S[,S]", "With --all: only jobs of these severities." },
@@ -94,9 +95,23 @@ add_filters(const struct args *args, struct nd_buf *path, char first)
 	}
 }
 
+/* Those that the action is about: the list would tell of all that ended in a month, too. */
+static void
+add_states(enum job_action action, struct nd_buf *path)
+{
+	const char *before = "&state=";
+	unsigned i;
+
+	for (i = 0; i < JOB_STATE_COUNT; i++)
+		if (job_action_fits(action, (enum job_state)i)) {
+			nd_buf_addf(path, "%s%s", before, job_state_name((enum job_state)i));
+			before = ",";
+		}
+}
+
 /* "12 jobs", or "1000 or more jobs": one page of the list tells. */
 static int
-count(struct cmd *cmd, const struct args *args, char words[32])
+count(struct cmd *cmd, enum job_action action, const struct args *args, char words[32])
 {
 	struct cmd quiet = *cmd;
 	const struct json_node *jobs;
@@ -106,6 +121,8 @@ count(struct cmd *cmd, const struct args *args, char words[32])
 
 	nd_buf_init(&path, 65536);
 	nd_buf_adds(&path, "/v1/jobs?limit=1000");
+	if (!args_has(args, OPT_STATE))
+		add_states(action, &path);
 	add_filters(args, &path, '&');
 	quiet.json = false;
 	code = cmd_get_json(&quiet, nd_buf_text(&path), &tree);
@@ -156,38 +173,40 @@ act_on_all(struct cmd *cmd, const char *action, const struct args *args, const c
 }
 
 static int
-act_all(struct cmd *cmd, const char *action, const struct args *args)
+act_all(struct cmd *cmd, enum job_action action, const struct args *args)
 {
+	const char *name = job_action_name(action);
 	bool sure = args_has(args, OPT_YES);
 	int code = CMD_DONE;
 	char words[32] = "";
 
 	if (!sure && !isatty(STDIN_FILENO))
-		return cmd_usage(cmd, "%s --all needs --yes when there is no terminal to ask at", action);
+		return cmd_usage(cmd, "%s --all needs --yes when there is no terminal to ask at", name);
 	if (!sure || cmd->err.terminal)
-		code = count(cmd, args, words);
+		code = count(cmd, action, args, words);
 	if (code == CMD_DONE && !sure)
-		code = ask(cmd, action, words);
-	return code == CMD_DONE ? act_on_all(cmd, action, args, words) : code;
+		code = ask(cmd, name, words);
+	return code == CMD_DONE ? act_on_all(cmd, name, args, words) : code;
 }
 
 static int
-act(struct cmd *cmd, const char *action, const struct args *args)
+act(struct cmd *cmd, enum job_action action, const struct args *args)
 {
+	const char *name = job_action_name(action);
 	int code = CMD_DONE, one;
 	unsigned i;
 
 	if (args_has(args, OPT_ALL) && args->word_count > 0)
-		return cmd_usage(cmd, "%s takes ids or --all, not both", action);
+		return cmd_usage(cmd, "%s takes ids or --all, not both", name);
 	if (args_has(args, OPT_ALL))
 		return act_all(cmd, action, args);
 	if (args->word_count == 0)
-		return cmd_usage(cmd, "%s needs the ids of jobs, or --all", action);
+		return cmd_usage(cmd, "%s needs the ids of jobs, or --all", name);
 	for (i = 0; i < args->given_count; i++)
 		if (args->given[i].option < OPT_ALL)
 			return cmd_usage(cmd, "filters go with --all");
 	for (i = 0; i < args->word_count; i++) {
-		one = act_one(cmd, action, args->words[i]);
+		one = act_one(cmd, name, args->words[i]);
 		code = one != CMD_DONE ? one : code;
 	}
 	return code;
@@ -196,25 +215,25 @@ act(struct cmd *cmd, const char *action, const struct args *args)
 int
 cmd_retry_run(struct cmd *cmd, const struct args *args)
 {
-	return act(cmd, "retry", args);
+	return act(cmd, JOB_RETRY, args);
 }
 
 int
 cmd_hold_run(struct cmd *cmd, const struct args *args)
 {
-	return act(cmd, "hold", args);
+	return act(cmd, JOB_HOLD, args);
 }
 
 int
 cmd_release_run(struct cmd *cmd, const struct args *args)
 {
-	return act(cmd, "release", args);
+	return act(cmd, JOB_RELEASE, args);
 }
 
 int
 cmd_cancel_run(struct cmd *cmd, const struct args *args)
 {
-	return act(cmd, "cancel", args);
+	return act(cmd, JOB_CANCEL, args);
 }
 
 int

@@ -458,6 +458,8 @@ class Bulk(Case):
         octets = self.terminal("retry", "--all", stdin="terminal")
         self.assertIn("retry 1 job, as far as it applies? [y/N]", octets)
         self.assertIn("1 of 1 jobs changed", octets)
+        # What ended is nobody's business here, but for what can be tried again.
+        self.assertEqual([r.path for r in self.daemon.requests], ["/v1/jobs?limit=1000&state=queued,held,failed,expired", "/v1/jobs/retry"])
 
     def test_a_pipe_sees_the_end_alone(self):
         self.daemon.answers = [(200, {"matched": 2012, "changed": 12})]

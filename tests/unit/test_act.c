@@ -83,7 +83,7 @@ what_no_time_is_left_for_is_not_tried_again(void **state)
 }
 
 static void
-hold_and_release_keep_the_time_it_was_not_to_be_sent_before(void **state)
+hold_release_and_retry_keep_the_time_it_was_not_to_be_sent_before(void **state)
 {
 	struct queue_job *job = in_state(JOB_QUEUED);
 
@@ -93,6 +93,9 @@ hold_and_release_keep_the_time_it_was_not_to_be_sent_before(void **state)
 	assert_int_equal(job->state, JOB_HELD);
 	assert_int_equal(act_on(job, JOB_RELEASE, &now, NULL), ND_OK);
 	assert_int_equal(job->state, JOB_QUEUED);
+	assert_int_equal(job->due, 9000);
+	job->due = 0;
+	assert_int_equal(act_on(job, JOB_RETRY, &now, NULL), ND_OK);
 	assert_int_equal(job->due, 9000);
 	queue_job_free(job);
 }
@@ -174,7 +177,7 @@ main(void)
 		cmocka_unit_test(retry_gives_the_undelivered_another_chance),
 		cmocka_unit_test(retry_leaves_an_end_of_its_own_that_lies_ahead),
 		cmocka_unit_test(what_no_time_is_left_for_is_not_tried_again),
-		cmocka_unit_test(hold_and_release_keep_the_time_it_was_not_to_be_sent_before),
+		cmocka_unit_test(hold_release_and_retry_keep_the_time_it_was_not_to_be_sent_before),
 		cmocka_unit_test(a_sensitive_job_that_ended_is_not_tried_again),
 		cmocka_unit_test(cancel_ends_what_is_pending),
 		cmocka_unit_test(what_does_not_fit_changes_nothing),
