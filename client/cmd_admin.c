@@ -188,6 +188,17 @@ judge_rest(const struct json_node *status, struct finding *finding)
 	}
 }
 
+/* What is wrong and not an account's is told to operators only. That nothing is told says nothing then. */
+static void
+judge_sight(const struct json_node *status, struct finding *finding)
+{
+	if (!json_get(status, "warnings") && finding->level == LEVEL_OK)
+		find(finding, LEVEL_UNKNOWN,
+		    "the accounts are well, but only operators are told of the queue and the host: run it as root or as a"
+		    " member of group notifyd-admin",
+		    NULL);
+}
+
 static long long
 number(const struct json_node *object, const char *key)
 {
@@ -215,6 +226,7 @@ judge(struct cmd *cmd, struct finding *finding, struct nd_buf *figures)
 	} else {
 		judge_accounts(json_get(tree.root, "accounts"), finding);
 		judge_rest(tree.root, finding);
+		judge_sight(tree.root, finding);
 		queue = json_get(tree.root, "queue");
 		nd_buf_addf(figures, " | queued=%lld sending=%lld held=%lld oldest=%llds", number(queue, "queued"),
 		    number(queue, "sending"), number(queue, "held"), number(tree.root, "oldest_seconds"));

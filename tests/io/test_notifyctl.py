@@ -468,6 +468,26 @@ class Bulk(Case):
         self.assertEqual(self.ctl("hold", "--all"), 64)
 
 
+class Check(Case):
+    def check(self, **status):
+        account = {"name": "m365", "state": status.pop("state", "ok")}
+        self.daemon.answers = [(200, {"queue": {"queued": 3, "sending": 0, "held": 0}, "oldest_seconds": 60, "accounts": [account], **status})]
+        return self.ctl("check"), self.out
+
+    def test_who_is_told_of_no_warnings_does_not_say_that_all_is_well(self):
+        code, line = self.check()
+        self.assertEqual((code, line[:17]), (3, "NOTIFYD UNKNOWN -"))
+        self.assertIn("group notifyd-admin | queued=3", line)
+        code, line = self.check(state="paused")
+        self.assertEqual((code, line[:17]), (1, "NOTIFYD WARNING -"))
+
+    def test_an_operator_is_told(self):
+        code, line = self.check(warnings=[])
+        self.assertEqual((code, line[:12]), (0, "NOTIFYD OK -"))
+        code, line = self.check(warnings=[{"code": "queue-paused", "detail": "nothing is sent"}])
+        self.assertEqual((code, line[:17]), (1, "NOTIFYD WARNING -"))
+
+
 class Look(Case):
     def test_filters_become_the_query(self):
         self.daemon.answers = [(200, {"jobs": [], "next": None})]
