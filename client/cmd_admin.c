@@ -194,7 +194,8 @@ judge_sight(const struct json_node *status, struct finding *finding)
 {
 	if (!json_get(status, "warnings") && finding->level == LEVEL_OK)
 		find(finding, LEVEL_UNKNOWN,
-		    "the accounts are well, but only operators are told of the queue and the host: run it as root or as a"
+		    "the accounts are well, but only operators are told of the queue and the host: run it as root or "
+		    "as a"
 		    " member of group notifyd-admin",
 		    NULL);
 }

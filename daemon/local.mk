@@ -162,7 +162,9 @@ libcore_a_SOURCES = \
 	%D%/core/transcript.c \
 	%D%/core/transcript.h \
 	%D%/core/verdict.c \
+	%D%/core/blame.c \
 	%D%/core/verdict.h \
+	%D%/core/blame.h \
 	%D%/core/watchdog.c \
 	%D%/core/watchdog.h
 

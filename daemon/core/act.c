@@ -61,7 +61,8 @@ act_on(struct queue_job *job, enum job_action action, const struct act_time *tim
 	if (action == JOB_CANCEL)
 		move_rcpts(job, 1u << RCPT_PENDING, RCPT_CANCELLED, now);
 	if (to == JOB_QUEUED)
-		job->due = job->not_before > now ? job->not_before : now; /* when it was asked for, also after trouble */
+		job->due =
+		    job->not_before > now ? job->not_before : now; /* when it was asked for, also after trouble */
 	job->state = (uint8_t)to;
 	free(job->reason);
 	free(job->hint);

@@ -29,5 +29,7 @@ struct mime_sender {
 };
 void mime_head(const struct conf_account *account, const struct mime_sender *sender, struct nd_buf *head,
     struct nd_buf *envelope_from);
+/* With this `from` asked for: does the From of that head have another address than the account's? */
+bool mime_head_foreign(const struct conf_account *account, const char *from);
 
 #endif

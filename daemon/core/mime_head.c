@@ -51,18 +51,31 @@ add_original(const struct mime_sender *sender, const struct nd_mailbox *wished, 
 		add_mailbox(head, "X-Original-From", wished);
 }
 
+static bool
+is_own(const struct conf_account *account, const struct nd_mailbox *wished)
+{
+	return wished->address != NULL && idn_same_address(wished->address, account->from_box.address);
+}
+
+/* May it stand, though it is not the account's own? */
+static bool
+may_stand(const struct conf_account *account, const struct nd_mailbox *wished)
+{
+	return account->from_policy == CONF_FROM_ALLOW && usable(wished) && allowed(account, wished->address);
+}
+
 static void
 add_from(const struct conf_account *account, const struct mime_sender *sender, const struct nd_mailbox *wished,
     struct nd_buf *head)
 {
 	struct nd_mailbox from = account->from_box; /* borrowed texts */
-	bool same = wished->address != NULL && idn_same_address(wished->address, account->from_box.address);
+	bool same = is_own(account, wished);
 
 	if (account->from_policy == CONF_FROM_FORCE || sender->from == NULL) {
 		add_mailbox(head, "From", &from);
 		return;
 	}
-	if (same || (account->from_policy == CONF_FROM_ALLOW && usable(wished) && allowed(account, wished->address))) {
+	if (same || may_stand(account, wished)) {
 		from.address = wished->address;
 		if (wished->name != NULL || !same)
 			from.name = wished->name;
@@ -89,4 +102,18 @@ mime_head(const struct conf_account *account, const struct mime_sender *sender, 
 	nd_buf_adds(envelope_from, account->envelope_from != NULL && account->envelope_from[0] != '\0'
 				       ? account->envelope_from
 				       : account->from_box.address);
+}
+
+bool
+mime_head_foreign(const struct conf_account *account, const char *from)
+{
+	struct nd_mailbox wished = { NULL, NULL };
+	bool foreign;
+
+	if (from == NULL || account->from_policy != CONF_FROM_ALLOW)
+		return false;
+	(void)!nd_str_mailbox(from, strlen(from), &wished, NULL);
+	foreign = may_stand(account, &wished) && !is_own(account, &wished);
+	nd_mailbox_done(&wished);
+	return foreign;
 }

@@ -3,6 +3,7 @@
 #include "daemon/core/settle.h"
 
 #include "common/mem.h"
+#include "daemon/core/blame.h"
 #include "daemon/core/declined.h"
 #include "daemon/core/hint.h"
 #include "daemon/core/retry.h"
@@ -45,8 +46,9 @@ of_account(enum verdict verdict)
 }
 
 static struct verdict_word
-judge(const struct settle_case *c, enum smtp_stage stage, const struct smtp_reply *reply)
+judge(const struct settle_case *c, const struct queue_job *job, enum smtp_stage stage, const struct smtp_reply *reply)
 {
+	struct verdict_word word;
 	struct verdict_case v = {
 		.provider = c->account->provider,
 		.stage = stage,
@@ -57,7 +59,10 @@ judge(const struct settle_case *c, enum smtp_stage stage, const struct smtp_repl
 		.alone = c->alone,
 	};
 
-	return verdict_of(&v);
+	word = verdict_of(&v);
+	if (blame_sender(c, job, stage, &word) || blame_readers(c, &word, reply))
+		word.verdict = VERDICT_ELSEWHERE;
+	return word;
 }
 
 static bool
@@ -137,7 +142,7 @@ judge_mail(const struct settle_case *c, const struct queue_job *job, struct sett
 		return (struct verdict_word){ VERDICT_SPLIT, 0, "untried" };
 	if (taken(outcome))
 		return (struct verdict_word){ VERDICT_DELIVERED, 0, "delivered" };
-	verdict = judge(c, outcome->stage, &outcome->reply);
+	verdict = judge(c, job, outcome->stage, &outcome->reply);
 	if (ended_by_rcpt(outcome))
 		return judge_ended_by_rcpt(c, job, verdict);
 	if (verdict.verdict == VERDICT_FAILING)
@@ -189,7 +194,7 @@ judge_rcpt(struct queue_job *job, const struct settle_case *c, unsigned k, struc
 {
 	const struct smtp_reply *reply = &c->mail->results[k].reply;
 	struct queue_rcpt *rcpt = &job->rcpts[c->mail->index[k]];
-	struct verdict_word verdict = judge(c, SMTP_AT_RCPT, reply);
+	struct verdict_word verdict = judge(c, job, SMTP_AT_RCPT, reply);
 
 	if (c->mail->results[k].misfit)
 		return (struct verdict_word){ VERDICT_RESEND, 0, "protocol" };
@@ -272,6 +277,8 @@ settle_one(
 	struct verdict_word verdict = refused ? judge_rcpt(job, c, k, word) : mail;
 	bool lacks = false;
 
+	if (!refused && blame_spares(c, &verdict, &c->outcome->reply, c->mail->rcpts[k]))
+		verdict = (struct verdict_word){ VERDICT_SPLIT, 0, "untried" };
 	if (verdict.verdict == VERDICT_ELSEWHERE && !c->elsewhere) {
 		verdict.verdict = VERDICT_REFUSED;
 		word->lacks = lacks = true;

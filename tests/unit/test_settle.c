@@ -155,6 +155,74 @@ too_big_for_this_account_is_for_another_one(void **state)
 	end(&play);
 }
 
+/* A job may stand as somebody else (from_policy = allow): that this is not allowed there is no fault of the account. */
+static void
+a_sender_of_its_own_that_is_refused_does_not_hold_the_account(void **state)
+{
+	static const char *const texts[] = { "SendAsDenied; alerts@a.example not allowed to send as hr@a.example",
+		"Message rejected: Email address is not verified. The following identities failed: hr@a.example" };
+	struct conf_account before = account;
+	struct play play;
+
+	(void)state;
+	account.from_box.address = (char[]){ "alerts@a.example" };
+	account.from_policy = CONF_FROM_ALLOW;
+	account.from_allow = (struct conf_list){ (char *[]){ (char[]){ "*@a.example" } }, 1 };
+	for (unsigned i = 0; i < 6; i++) {
+		begin(&play, 1);
+		play.elsewhere = i / 2 == 1;
+		free(play.job->from);
+		play.job->from = nd_xstrdup(i / 2 < 2 ? "HR <hr@a.example>" : "<Alerts@a.example>");
+		reply(&play.outcome.reply, 554, "", texts[i % 2]);
+		settle(&play);
+		assert_int_equal(play.word.account_fault, i / 2 == 2);
+		assert_int_equal(play.word.elsewhere, i / 2 == 1);
+		assert_int_equal(play.job->state, i / 2 == 0 ? JOB_FAILED : JOB_QUEUED);
+		end(&play);
+	}
+	/* The envelope has the account's sender. */
+	begin(&play, 1);
+	free(play.job->from);
+	play.job->from = nd_xstrdup("hr@a.example");
+	play.outcome.stage = SMTP_AT_MAIL;
+	reply(&play.outcome.reply, 550, "5.7.60", "Client does not have permissions to send as this sender");
+	settle(&play);
+	assert_true(play.word.account_fault);
+	end(&play);
+	account = before;
+}
+
+/* Amazon SES in its sandbox, about a reader. */
+static void
+a_reader_who_is_not_verified_is_refused_alone(void **state)
+{
+	static const char text[] =
+	    "Message rejected: Email address is not verified. The following identities failed the check in region "
+	    "EU-WEST-1: R1@b.example, x-r0@b.example";
+	struct conf_account before = account;
+	struct play play;
+
+	(void)state;
+	account.from_box.address = (char[]){ "alerts@a.example" };
+	begin(&play, 2);
+	reply(&play.outcome.reply, 554, "", text);
+	settle(&play);
+	assert_false(play.word.account_fault);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_int_equal(play.job->due, NOW);
+	assert_int_equal(play.job->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(play.job->rcpts[1].state, RCPT_REFUSED);
+	end(&play);
+	/* The account's own address is among them: nothing leaves till it is verified. */
+	account.from_box.address = (char[]){ "x-r0@b.example" };
+	begin(&play, 2);
+	reply(&play.outcome.reply, 554, "", text);
+	settle(&play);
+	assert_true(play.word.account_fault);
+	end(&play);
+	account = before;
+}
+
 static void
 only_who_cannot_be_named_here_goes_elsewhere(void **state)
 {
@@ -701,6 +769,8 @@ main(void)
 		cmocka_unit_test(only_the_undelivered_are_tried_again),
 		cmocka_unit_test(all_refused_is_failed_with_the_relays_words),
 		cmocka_unit_test(too_big_for_this_account_is_for_another_one),
+		cmocka_unit_test(a_sender_of_its_own_that_is_refused_does_not_hold_the_account),
+		cmocka_unit_test(a_reader_who_is_not_verified_is_refused_alone),
 		cmocka_unit_test(only_who_cannot_be_named_here_goes_elsewhere),
 		cmocka_unit_test(what_a_filter_says_of_a_sensitive_message_is_judged_and_not_kept),
 		cmocka_unit_test(external_recipients_wait_an_hour_unless_another_account_would_take_them),
