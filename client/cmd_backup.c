@@ -128,6 +128,27 @@ write_file(const char *folder, const char *file, struct nd_why *why)
 	return nd_fail(why, ND_EDISK, error > 0 ? error : 0, "%s cannot be written", file);
 }
 
+static void
+tell(struct cmd *cmd, const char *file, long long octets)
+{
+	struct json_out out;
+	struct nd_buf buf;
+
+	if (!cmd->json) {
+		writer_line(&cmd->out, WRITER_PLAIN, "%s: %lld octets", file, octets);
+		return;
+	}
+	nd_buf_init(&buf, 65536);
+	json_out_init(&out, &buf);
+	json_out_object(&out, NULL);
+	json_out_text(&out, "path", file);
+	json_out_int(&out, "octets", octets);
+	json_out_object_end(&out);
+	(void)nd_buf_addc(&buf, '\n');
+	writer_json(&cmd->out, nd_buf_text(&buf), buf.len);
+	nd_buf_done(&buf);
+}
+
 int
 cmd_backup_run(struct cmd *cmd, const struct args *args)
 {
@@ -148,7 +169,7 @@ cmd_backup_run(struct cmd *cmd, const struct args *args)
 	dropped = ask(cmd, "DELETE", NULL, 0);
 	if (given_up != 0 && code != CMD_DONE)
 		(void)raise(given_up); /* by its default now: who called sees why this ended */
-	if (code == CMD_DONE && !cmd->json && stat(file, &st) == 0)
-		writer_line(&cmd->out, WRITER_PLAIN, "%s: %lld octets", file, (long long)st.st_size);
+	if (code == CMD_DONE && stat(file, &st) == 0)
+		tell(cmd, file, (long long)st.st_size);
 	return code != CMD_DONE ? code : dropped;
 }

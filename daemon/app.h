@@ -529,6 +529,8 @@ void feed_free(struct app *app);
 /* shape.c */
 bool shape_sending(struct app *app, const struct queue_job *job); /* the store calls it queued */
 /* For whoever asked by `request`. tale: the answer to a SHOW, for attempts and evidence; NULL: without. */
+/* Why no job at all is sent, and the remedy; nothing, and false, when that is not so. */
+bool shape_bar(struct app *app, struct json_out *out);
 void shape_job(struct app *app, const struct http_request *request, const struct queue_job *job,
     const struct store_req *tale, struct json_out *out);
 /* name NULL: all that are configured, as {"accounts":[…]}. */
@@ -549,6 +551,8 @@ bool intake_dry_asked(const struct http_request *request, bool *dry, struct nd_w
 
 /* warnings.c: "warnings":[…] of the status. */
 void warnings_one(const char *code, const char *detail, const char *hint, struct json_out *out);
+#define QUEUE_PAUSED "the queue is paused: jobs are accepted, nothing is sent"
+#define QUEUE_PAUSED_HINT "notifyctl resume"
 #define OTHER_MACHINE "the state directory is another machine's: jobs are accepted and nothing is sent"
 #define OTHER_MACHINE_HINT                                                                                             \
 	"when that machine will not send these jobs itself: notifyctl state adopt; to cancel them and start afresh: "  \

@@ -139,6 +139,7 @@ put_account(struct app *app, const struct http_request *request, const struct qu
 	struct nd_now now = loop_now(app->loop);
 	char relay[300];
 	nd_unix at, allowed;
+	bool barred;
 
 	if (!account) {
 		json_out_text(out, "reason", row->reason);
@@ -148,9 +149,12 @@ put_account(struct app *app, const struct http_request *request, const struct qu
 	json_out_text(out, "account", row->account);
 	(void)snprintf(relay, sizeof(relay), "%s:%d", account->conf->host, (int)account->conf->port);
 	json_out_text(out, "relay", relay);
-	if (account->health.state != HEALTH_OK)
+	barred = shape_bar(app, out);
+	if (!barred && account->health.state != HEALTH_OK)
 		shape_health(app, request, account, out);
 	allowed = put_limits(account, row, now, out);
+	if (barred)
+		return; /* until somebody acts */
 	/* What paces an account are its limits: they may let this job pass. */
 	at = account->health.state == HEALTH_PACED ? now.unix_ms : health_ready(&account->health, now);
 	if (at == 0)

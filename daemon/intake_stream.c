@@ -9,6 +9,7 @@
 #include "common/json_here.h"
 #include "common/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct slot {
 	struct intake_job job; /* first: they are told apart by nothing else */
 	unsigned line;
 	bool open;
+	bool broken; /* it cannot be told where it ends */
 };
 
 struct stream {
@@ -67,6 +69,23 @@ client_left(void *context)
 
 /* -- answers --------------------------------------------------------------------------------------------------- */
 
+/* Does anything stand in the lines below the one that it broke off in? */
+static bool
+is_followed(const struct stream *stream)
+{
+	const char *octets = stream->submission.body.octets;
+	const char *end = octets ? strchr(octets + stream->at, '\n') : NULL;
+
+	return end && end[strspn(end, " \t\r\n")] != '\0';
+}
+
+static void
+tell_rest(struct nd_why *why)
+{
+	(void)snprintf(why->hint, sizeof(why->hint),
+	    "what follows it was not looked at: mend it, then send it and all that follows again");
+}
+
 /* False: the client must take some of the earlier ones first. */
 static bool
 answer_one(struct stream *stream, struct slot *slot)
@@ -78,6 +97,8 @@ answer_one(struct stream *stream, struct slot *slot)
 	nd_buf_init(&line, ANSWER_LIMIT);
 	if (slot->job.why.err != ND_OK) {
 		slot->job.why.line = slot->line; /* where the job begins: what it lacks may be noticed lines later */
+		if (slot->broken && is_followed(stream))
+			tell_rest(&slot->job.why);
 		api_problem(&slot->job.why, (int)stream->answered, &line);
 	} else {
 		json_out_init(&out, &line);
@@ -132,6 +153,14 @@ open_slot(struct stream *stream)
 	return slot;
 }
 
+/* Where the next one begins is not known. */
+static void
+break_off(struct stream *stream, struct slot *slot)
+{
+	stream->over = true;
+	slot->broken = true;
+}
+
 /* The composer has read it, and the octets are JSON no longer. */
 static void
 value_read(struct intake_job *job, size_t used, unsigned lines)
@@ -140,7 +169,8 @@ value_read(struct intake_job *job, size_t used, unsigned lines)
 
 	stream->at += used;
 	stream->line += lines;
-	stream->over = stream->over || used == 0; /* where the next one begins is not known */
+	if (used == 0)
+		break_off(stream, (struct slot *)job);
 }
 
 static void
@@ -151,7 +181,7 @@ take_value(struct stream *stream, struct slot *slot)
 
 	if (json_read(&tree, stream->submission.body.octets + stream->at, stream->len - stream->at, &json_limits_job,
 		&used, &slot->job.why) != ND_OK) {
-		stream->over = true; /* where the next one begins is not known */
+		break_off(stream, slot);
 		intake_close(&slot->job);
 		return;
 	}

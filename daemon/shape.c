@@ -199,11 +199,48 @@ put_evidence(const struct queue_job *job, const struct store_req *tale, struct j
 	json_out_array_end(out);
 }
 
+bool
+shape_bar(struct app *app, struct json_out *out)
+{
+	const struct nd_why *fault = &app->store_fault;
+	char reason[400];
+
+	if (app->another_machine) {
+		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
+		json_out_text(out, "hint", OTHER_MACHINE_HINT);
+	} else if (fault->err != ND_OK) {
+		(void)snprintf(reason, sizeof(reason), "%s: %s", nd_err_name(fault->err), fault->text);
+		json_out_text(out, "reason", reason);
+		json_out_text(out, "hint", nd_why_hint(fault));
+	} else if (engine_barred(app->engine, ENGINE_BAR_PAUSE)) {
+		json_out_text(out, "reason", "paused: " QUEUE_PAUSED);
+		json_out_text(out, "hint", QUEUE_PAUSED_HINT);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* Why it waits, or what it came to. */
+static void
+put_reason(struct app *app, const struct http_request *request, const struct queue_job *job, struct json_out *out)
+{
+	const struct engine_account *speaks = account_speaks(app, job);
+
+	if (job->state == JOB_QUEUED && !shape_sending(app, job) && shape_bar(app, out))
+		return;
+	if (speaks) {
+		shape_health(app, request, speaks, out);
+		return;
+	}
+	json_out_text(out, "reason", job->reason);
+	json_out_text(out, "hint", job->hint);
+}
+
 void
 shape_job(struct app *app, const struct http_request *request, const struct queue_job *job,
     const struct store_req *tale, struct json_out *out)
 {
-	const struct engine_account *speaks = account_speaks(app, job);
 	struct json_tree facts = { 0 };
 
 	if (job->facts && json_read(&facts, job->facts, strlen(job->facts), &json_limits_job, NULL, NULL) != ND_OK)
@@ -211,15 +248,7 @@ shape_job(struct app *app, const struct http_request *request, const struct queu
 	json_out_object(out, NULL);
 	json_out_text(out, "id", job->id);
 	json_out_text(out, "state", job_state_name(shape_sending(app, job) ? JOB_SENDING : (enum job_state)job->state));
-	if (app->another_machine && job->state == JOB_QUEUED) {
-		json_out_text(out, "reason", "another-machine: " OTHER_MACHINE);
-		json_out_text(out, "hint", OTHER_MACHINE_HINT);
-	} else if (speaks) {
-		shape_health(app, request, speaks, out);
-	} else {
-		json_out_text(out, "reason", job->reason);
-		json_out_text(out, "hint", job->hint);
-	}
+	put_reason(app, request, job, out);
 	json_out_text(out, "severity", job_severity_name(job->severity));
 	json_out_text(out, "status", job->resolved ? "resolved" : "firing");
 	json_out_text(out, "source", job->source);

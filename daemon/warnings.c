@@ -98,8 +98,7 @@ warnings_put(struct app *app, struct json_out *out)
 		warnings_one("no-account", "no account is set up: jobs are accepted and held",
 		    "add an [account NAME] to notifyd.conf, then: notifyctl reload", out);
 	if (engine_barred(app->engine, ENGINE_BAR_PAUSE))
-		warnings_one(
-		    "paused", "the queue is paused: jobs are accepted, nothing is sent", "notifyctl resume", out);
+		warnings_one("paused", QUEUE_PAUSED, QUEUE_PAUSED_HINT, out);
 	if (app->degraded[0])
 		put_degraded(app, out);
 	put_settings(app, out);

@@ -10,7 +10,10 @@
 static uint64_t
 without_reserve(int64_t limit, bool severe)
 {
-	return (uint64_t)(severe ? limit : limit - limit / RESERVE);
+	const int64_t reserve =
+	    limit / RESERVE + (limit % RESERVE != 0 && limit > 1); /* of a small limit one at least */
+
+	return (uint64_t)(severe ? limit : limit - reserve);
 }
 
 /* The free space below which nothing is taken. */

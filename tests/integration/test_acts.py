@@ -130,7 +130,10 @@ class Acts(ProgramTest):
                 self.d.start()
                 self.assertIn('paused', [w['code'] for w in self.d.status()['warnings']])
                 self.assertEqual(self.d.account('nowhere')['state'], 'ok')    # nothing was tried
-                self.assertEqual(self.d.job(job)['state'], 'queued')
+                seen = self.d.job(job)
+                self.assertEqual((seen['state'], seen['reason'][:8], seen['hint']), ('queued', 'paused: ', 'notifyctl resume'))
+        dry = self.d.post('/v1/jobs?dry_run=1', JOB, True).json
+        self.assertEqual((dry['reason'][:8], 'eta' in dry), ('paused: ', False), dry)
         self.assertEqual(self.d.post('/v1/queue/resume', None, True).json, {'state': 'running'})
         until(lambda: self.d.account('nowhere')['state'] == 'failing', 'it is tried again')
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A copy of the queue while notifyd runs, and what becomes of it in another state directory."""
+import json
 import os
 import signal
 import subprocess
@@ -90,6 +91,11 @@ class Backup(ProgramTest):
         for _ in range(2):    # gone is gone
             self.assertEqual(notifyd.request(self.d.admin, 'DELETE', '/v1/backup').status, 200)
             self.assertFalse(os.path.exists(reply.json['path']))
+
+    def test_a_program_is_told_in_json(self):
+        file = os.path.join(self.d.folder, 'told.tar')
+        done = self.notifyctl('--json', 'backup', file)
+        self.assertEqual((done.returncode, json.loads(done.stdout)), (0, {'path': file, 'octets': os.path.getsize(file)}))
 
     def test_one_that_is_cut_short_leaves_nothing(self):
         self.d.submit(**LARGE)

@@ -80,6 +80,7 @@ class Streams(Api):
         self.assertEqual(len(answers), broken + 1)
         self.assertEqual(len({a['id'] for a in answers[:-1]}), broken)
         self.assertEqual((answers[-1]['code'], answers[-1]['index'], answers[-1]['line']), ('malformed', broken, broken + 1))
+        self.assertIn('what follows it was not looked at', answers[-1]['hint'])
         queue = self.d.status()['queue']
         self.assertEqual(queue['queued'] + queue['sending'] - before, broken)
 

@@ -33,6 +33,20 @@ the_last_five_jobs_of_a_hundred_are_for_what_is_severe(void **state)
 }
 
 static void
+a_small_queue_keeps_one_place_for_what_is_severe(void **state)
+{
+	static const struct conf small = { .max_jobs = 10, .max_bytes = 10000 },
+				 one = { .max_jobs = 1, .max_bytes = 10000 };
+	const struct intake_limit_load nine = { 9, 0, -1 }, none = { 0, 0, -1 };
+	struct nd_why why;
+
+	(void)state;
+	assert_int_equal(intake_limit_check(&small, &nine, 0, false, &why), ND_EQUEUEFULL);
+	assert_int_equal(intake_limit_check(&small, &nine, 0, true, &why), ND_OK);
+	assert_int_equal(intake_limit_check(&one, &none, 0, false, &why), ND_OK);
+}
+
+static void
 the_octets_of_the_queue_are_bounded_with_those_of_the_job(void **state)
 {
 	(void)state;
@@ -132,6 +146,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_last_five_jobs_of_a_hundred_are_for_what_is_severe),
+		cmocka_unit_test(a_small_queue_keeps_one_place_for_what_is_severe),
 		cmocka_unit_test(the_octets_of_the_queue_are_bounded_with_those_of_the_job),
 		cmocka_unit_test(some_of_the_disk_stays_free),
 		cmocka_unit_test(no_floor_is_no_floor),
