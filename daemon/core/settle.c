@@ -303,7 +303,7 @@ settle_one(
 		end_rcpt(rcpt, RCPT_DELIVERED, c->now);
 	else if (verdict.verdict == VERDICT_REFUSED)
 		end_rcpt(rcpt, RCPT_REFUSED, c->now);
-	else if (c->outcome->uncertain)
+	else if (c->outcome->uncertain && !refused) /* one who was refused has not got it */
 		rcpt->uncertain = true;
 	rcpt->put_off = verdict.verdict == VERDICT_RETRY;
 	weigh(word, verdict, reply);
