@@ -443,6 +443,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 			   one.verdict == VERDICT_RETRY || one.verdict == VERDICT_ELSEWHERE;
 		word->elsewhere = word->elsewhere || one.verdict == VERDICT_ELSEWHERE;
 		word->delivered = word->delivered || one.verdict == VERDICT_DELIVERED;
+		word->split = word->split || one.verdict == VERDICT_SPLIT;
 		if (one.verdict == VERDICT_RETRY && one.wait > job->wait)
 			job->wait = one.wait;
 	}
