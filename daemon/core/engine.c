@@ -314,6 +314,7 @@ void
 engine_offered(struct pool_session *session, const struct smtp_caps *caps)
 {
 	session->mails_max = caps->mail_max;
+	session->domains_max = caps->rcpt_domain_max;
 	if (!session->old)
 		smtp_habits_offered(&session->account->habits, caps);
 }

@@ -88,6 +88,22 @@ next_carrier(const struct engine_account *account, enum health_leave leave, nd_m
 	    &account->pool, smtp_habits_window(&account->habits, (unsigned)account->conf->window, now), now);
 }
 
+/* RFC 9422 4.3: a server may count the domains of a whole session. Would the next mail's be too many there? */
+static bool
+crowds(const struct engine_account *account, struct pool_session *session)
+{
+	const struct sched_job *job = session->domains_max > 0 ? sched_first(&account->sched) : NULL;
+	struct settle_mail *mail;
+	bool fits;
+
+	if (!job)
+		return false;
+	mail = settle_mail_new(job->job);
+	fits = pool_domains(session, &mail->mail);
+	free(mail);
+	return !fits;
+}
+
 static bool
 next_mail(struct engine *engine, struct engine_account *account, struct nd_now now, struct engine_action *action)
 {
@@ -105,6 +121,14 @@ next_mail(struct engine *engine, struct engine_account *account, struct nd_now n
 		return false;
 	if (account->word.why != LIMIT_GO || engine_share_yields(engine, account, now.ms))
 		return false;
+	if (crowds(account, session)) { /* on another one, that is opened when this one is gone if need be */
+		if (session->state != POOL_IDLE_SESSION)
+			return false;
+		pool_enter(&account->pool, session, POOL_CLOSING, now.ms);
+		action->act = ENGINE_CLOSE;
+		action->session = session;
+		return true;
+	}
 	job = sched_take(&account->sched);
 	if (!job)
 		return false;

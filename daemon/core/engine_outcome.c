@@ -234,6 +234,8 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	if (word.elsewhere && job->job->uncertain) /* if it was taken before, its reader has it by then */
 		job->job->due = now.unix_ms + engine->conf->uncertain_wait;
 	session->mails++;
+	if (session->mails > 1 && word.split && !word.delivered) /* "too many" may count what the session had before */
+		session->mails = account->pool.mails;
 	if (told->outcome->uncertain)
 		job->doubted = now.ms;
 	if (word.delivered && !session->old)

@@ -201,3 +201,40 @@ pool_deadline(const struct pool *pool, nd_ms now)
 	}
 	return at;
 }
+
+/* FNV-1a of the domain, in whatever case. */
+static uint64_t
+domain_of(const char *address)
+{
+	const char *at = strrchr(address, '@');
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (at = at ? at + 1 : ""; *at; at++) {
+		const unsigned char c = (unsigned char)*at;
+
+		hash = (hash ^ (c >= 'A' && c <= 'Z' ? c + 32u : c)) * 0x100000001b3u;
+	}
+	return hash;
+}
+
+bool
+pool_domains(struct pool_session *session, const struct smtp_mail *mail)
+{
+	const unsigned most = session->domains_max < POOL_DOMAINS ? session->domains_max : POOL_DOMAINS;
+	unsigned n, count = session->domain_count;
+
+	for (unsigned k = 0; k < mail->rcpt_count; k++) {
+		const uint64_t domain = domain_of(mail->rcpts[k]);
+
+		for (n = 0; n < count && session->domains[n] != domain; n++)
+			continue;
+		if (n < count)
+			continue;
+		if (count < most)
+			session->domains[count++] = domain;
+		else if (session->domain_count > 0)
+			return false;
+	}
+	session->domain_count = count;
+	return true;
+}

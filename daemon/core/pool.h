@@ -11,6 +11,7 @@
 
 #define POOL_IDLE ND_SEC(60) /* then QUIT: providers cut after about five minutes */
 #define POOL_AGE ND_MIN(10)
+#define POOL_DOMAINS 32u    /* the most of one session whose server counts them (RFC 9422), and takes more */
 #define POOL_WARM ND_MIN(1) /* a server that cuts idle sessions at once gets a kept one no more often */
 /* Mails of one session, for each that it may have under way: so it lasts as long with a window as without. */
 #define POOL_MAILS 100u     /* providers ask for it, their load balancers need it */
@@ -27,6 +28,9 @@ struct pool_session {
 	bool lost;                               /* that it broke was counted */
 	nd_ms opened, idle_since;
 	unsigned mails, mails_max; /* so many were given; so many its server takes, 0 unknown */
+	unsigned domains_max;      /* so many domains of recipients its server takes, 0 unknown */
+	unsigned domain_count;     /* of these, when it counts them */
+	uint64_t domains[POOL_DOMAINS];
 	bool probe;
 	nd_ms token_obtained; /* of the token it signs in with */
 	nd_ms last;           /* no mail begins on it from then on: its server refuses whoever outlives the token */
@@ -59,6 +63,9 @@ struct pool_session *pool_idle(const struct pool *pool); /* the one used last (i
 struct pool_session *pool_roomy(const struct pool *pool, unsigned window, nd_ms now);
 void pool_give(struct pool *pool, struct pool_session *session, struct sched_job *job, nd_ms now); /* ─► BUSY */
 void pool_take(struct pool_session *session, unsigned n); /* job n is under way no more */
+/* Whether the domains of this mail are not too many beside those that the session has named; then they count as named.
+ * What is too much for an unused one is its server's to refuse. */
+bool pool_domains(struct pool_session *session, const struct smtp_mail *mail);
 /* Whether another session should be opened: for `ready` waiting jobs, or to be kept. */
 bool pool_needs(const struct pool *pool, size_t ready, nd_ms now);
 /* An idle session that is over its idle time, age, count or token, or that nobody may use (`all`); NULL none. */

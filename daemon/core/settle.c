@@ -303,7 +303,7 @@ settle_one(
 		end_rcpt(rcpt, RCPT_DELIVERED, c->now);
 	else if (verdict.verdict == VERDICT_REFUSED)
 		end_rcpt(rcpt, RCPT_REFUSED, c->now);
-	else if (c->outcome->uncertain)
+	else if (c->outcome->uncertain && !refused) /* one who was refused has not got it */
 		rcpt->uncertain = true;
 	rcpt->put_off = verdict.verdict == VERDICT_RETRY;
 	weigh(word, verdict, reply);
@@ -443,6 +443,7 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 			   one.verdict == VERDICT_RETRY || one.verdict == VERDICT_ELSEWHERE;
 		word->elsewhere = word->elsewhere || one.verdict == VERDICT_ELSEWHERE;
 		word->delivered = word->delivered || one.verdict == VERDICT_DELIVERED;
+		word->split = word->split || one.verdict == VERDICT_SPLIT;
 		if (one.verdict == VERDICT_RETRY && one.wait > job->wait)
 			job->wait = one.wait;
 	}

@@ -55,6 +55,7 @@ struct settle_word {
 	bool delivered;     /* the relay took the mail for somebody */
 	bool account_fault; /* then fault_* */
 	bool elsewhere;     /* the job goes on by another account */
+	bool split;         /* somebody is to go in another transaction */
 	bool lacks;         /* somebody was refused by what another account might have taken, and there is none */
 	struct verdict_word fault;
 	enum smtp_stage fault_stage;

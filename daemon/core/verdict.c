@@ -155,6 +155,7 @@ static const struct row rows[] = {
 	{ ALL, RCPT, 452, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 450, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 451, NO_NEED, "4.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
+	{ ALL, RCPT, 550, NO_NEED, "5.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } }, /* class lies */
 	{ ALL, RCPT, 552, NO_NEED, "?.5.3", NULL, { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 452, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },
 	{ ALL, RCPT, 552, NO_NEED, NULL, "too many recipients", { VERDICT_SPLIT, 0, "too-many-recipients" } },

@@ -172,9 +172,11 @@ class Extensions(ProgramTest):
                     'C: DATA\nS: 354 go on\nCONTENT\nS: 250 2.0.0 queued\n')
         offer = ('S: 220 relay.example\nC: EHLO {any}\nS: 250-relay.example\n'
                  'S: 250 LIMITS RCPTMAX=2 RCPTDOMAINMAX=1 MAILMAX=2\n')
-        self.relay(offer + hello('a@one.example', 'c@one.example') + hello('b@two.example') + 'C: QUIT\nS: 221 bye\nEOF\n',
-                   offer + hello('d@one.example'))
-        job = self.d.final(self.d.submit(to=['a@one.example', 'b@two.example', 'c@one.example', 'd@one.example'], text='first'))
+        end = 'C: QUIT\nS: 221 bye\nEOF\n'
+        # MAILMAX ends the first session, RCPTDOMAINMAX the second one: both are limits of a session
+        self.relay(offer + hello('a@one.example', 'c@one.example') + hello('d@one.example', 'e@one.example') + end,
+                   offer + hello('f@one.example') + end, offer + hello('b@two.example'))
+        job = self.d.final(self.d.submit(to=[one + '@one.example' for one in 'acdef'] + ['b@two.example'], text='first'))
         self.assertEqual((job['state'], {r['state'] for r in job['recipients']}), ('delivered', {'delivered'}), job)
         self.d.stop()
         self.assertEqual(self.fake.wait(), [])

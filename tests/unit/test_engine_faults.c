@@ -564,6 +564,98 @@ what_is_too_many_for_one_transaction_goes_at_once_in_the_next(void **state)
 	end(&world);
 }
 
+/* To one reader of this domain; it is taken, or refused by these words at RCPT. */
+static struct pool_session *
+one_to(struct world *world, unsigned n, const char *address, const char *refused)
+{
+	struct queue_job *job = row_make(n, "a", at(world->now).unix_ms, JOB_WARNING, 1);
+	struct smtp_outcome outcome = { .end = refused ? SMTP_ENDED_RCPTS : SMTP_ENDED_REPLY,
+		.stage = refused ? SMTP_AT_RCPT : SMTP_AT_END,
+		.reply = { .code = refused ? 0 : 250, .lines = 1 } };
+	struct smtp_caps caps = { .rcpt_domain_max = 1 };
+	struct engine_action action;
+	struct settle_mail *mail;
+
+	free(job->rcpts[0].address);
+	job->rcpts[0].address = nd_xstrdup(address);
+	engine_accepted(world->engine, job, at(world->now));
+	assert_true(engine_next(world->engine, at(world->now), &action));
+	if (action.act == ENGINE_CLOSE) {
+		engine_gone(world->engine, action.session, NULL, at(world->now));
+		assert_true(engine_next(world->engine, at(world->now), &action));
+	}
+	if (action.act == ENGINE_OPEN) {
+		if (!refused)
+			engine_offered(action.session, &caps);
+		engine_ready(world->engine, action.session, at(world->now));
+		action = expect(world->engine, ENGINE_SEND, world->now);
+	}
+	assert_int_equal(action.act, ENGINE_SEND);
+	mail = settle_mail_new(action.job->job);
+	mail->results[0] =
+	    (struct smtp_rcpt_result){ .asked = true, .reply = { .code = refused ? 452 : 250, .lines = 1 } };
+	if (refused)
+		(void)snprintf(mail->results[0].reply.text, sizeof(mail->results[0].reply.text), "%s", refused);
+	engine_outcome(
+	    world->engine, action.session, &(struct engine_told){ &outcome, mail, "relay", 0 }, at(world->now));
+	free(mail);
+	engine_ready(world->engine, action.session, at(world->now));
+	return action.session;
+}
+
+static void
+store(struct world *world, enum job_state expected)
+{
+	struct engine_action action = expect(world->engine, ENGINE_STORE, world->now);
+
+	assert_int_equal(action.job->job->state, expected);
+	queue_attempt_done(action.attempt);
+	free(action.attempt);
+	engine_stored(world->engine, action.account, action.job, at(world->now));
+}
+
+static void
+another_domain_than_a_session_may_name_goes_at_once_on_another_one(void **state)
+{
+	static const struct {
+		const char *to, *session;
+	} mails[] = { { "a@one.example", "s1" }, { "b@ONE.example", "s1" }, { "a@two.example", "s2" },
+		{ "b@two.example", "s2" }, { "a@one.example", "s3" } };
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	run(&world);
+	for (unsigned n = 0; n < sizeof(mails) / sizeof(mails[0]); n++) {
+		assert_string_equal(one_to(&world, n + 1, mails[n].to, NULL)->id, mails[n].session);
+		store(&world, JOB_DELIVERED);
+	}
+	expect_rest(world.engine, 0);
+	end(&world);
+}
+
+/* A server may count what it does not announce. */
+static void
+a_used_session_on_which_nobody_is_taken_for_too_many_is_not_used_again(void **state)
+{
+	struct pool_session *session;
+	struct engine_action action;
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	run(&world);
+	session = one_to(&world, 1, "a@one.example", "too many recipients");
+	store(&world, JOB_QUEUED);
+	expect_rest(world.engine, 0); /* it had nothing before: the next one is tried on it */
+	assert_ptr_equal(one_to(&world, 2, "b@one.example", "too many recipients"), session);
+	store(&world, JOB_QUEUED);
+	action = expect(world.engine, ENGINE_CLOSE, 0);
+	assert_ptr_equal(action.session, session);
+	engine_gone(world.engine, action.session, NULL, at(0));
+	expect_rest(world.engine, 0);
+	end(&world);
+}
 int
 main(void)
 {
@@ -580,6 +672,8 @@ main(void)
 		cmocka_unit_test(a_leap_of_the_clock_makes_no_job_older),
 		cmocka_unit_test(after_a_suspend_an_old_token_is_not_used_and_what_was_due_goes),
 		cmocka_unit_test(what_is_too_many_for_one_transaction_goes_at_once_in_the_next),
+		cmocka_unit_test(another_domain_than_a_session_may_name_goes_at_once_on_another_one),
+		cmocka_unit_test(a_used_session_on_which_nobody_is_taken_for_too_many_is_not_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

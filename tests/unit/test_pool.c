@@ -10,6 +10,8 @@
 #include "daemon/core/conf_inner.h"
 #include "daemon/core/pool.h"
 
+#include <stdio.h>
+
 static void
 sessions_are_opened_by_need_and_not_beyond_the_limit(void **state)
 {
@@ -257,6 +259,54 @@ another_mail_goes_to_the_busy_session_with_the_fewest(void **state)
 	pool_done(&pool);
 }
 
+static bool
+takes(struct pool_session *session, const char *const *rcpts)
+{
+	struct smtp_mail mail = { .rcpts = (const char **)(uintptr_t)rcpts };
+
+	while (rcpts[mail.rcpt_count])
+		mail.rcpt_count++;
+	return pool_domains(session, &mail);
+}
+
+static void
+a_session_takes_no_more_domains_than_its_server_in_all_its_mails(void **state)
+{
+	static const char *const one[] = { "a@one.example", NULL }, *const again[] = { "b@One.example", NULL },
+				 *const two[] = { "a@two.example", "a@one.example", NULL },
+				 *const more[] = { "c@two.example", "a@three.example", NULL };
+	struct pool_session session = { .domains_max = 2 };
+
+	(void)state;
+	assert_true(takes(&session, one));
+	assert_true(takes(&session, again));
+	assert_int_equal(session.domain_count, 1);
+	assert_true(takes(&session, two));
+	assert_false(takes(&session, more));
+	assert_false(takes(&session, more));
+	assert_true(takes(&session, two));
+	session = (struct pool_session){ .domains_max = 1 };
+	assert_true(takes(&session, two)); /* unused: the server says what it takes of them */
+	assert_false(takes(&session, more));
+}
+
+static void
+a_session_whose_server_takes_many_domains_ends_when_its_own_list_is_full(void **state)
+{
+	struct pool_session session = { .domains_max = 1000 };
+	char address[32];
+	const char *const rcpts[] = { address, NULL };
+
+	(void)state;
+	for (unsigned n = 0; n < POOL_DOMAINS; n++) {
+		(void)snprintf(address, sizeof(address), "a@d%u.example", n);
+		assert_true(takes(&session, rcpts));
+	}
+	assert_true(takes(&session, rcpts));
+	(void)snprintf(address, sizeof(address), "a@other.example");
+	assert_false(takes(&session, rcpts));
+}
+
 int
 main(void)
 {
@@ -270,6 +320,8 @@ main(void)
 		cmocka_unit_test(a_server_that_cuts_idle_sessions_gets_one_a_minute),
 		cmocka_unit_test(sessions_retire_by_idle_time_age_and_count),
 		cmocka_unit_test(a_session_retires_when_its_server_takes_no_more_mails),
+		cmocka_unit_test(a_session_takes_no_more_domains_than_its_server_in_all_its_mails),
+		cmocka_unit_test(a_session_whose_server_takes_many_domains_ends_when_its_own_list_is_full),
 		cmocka_unit_test(after_a_refused_connection_it_waits),
 		cmocka_unit_test(old_sessions_end_as_soon_as_they_are_idle),
 	};

@@ -367,6 +367,24 @@ a_lost_end_of_data_is_uncertain_and_tried_again(void **state)
 }
 
 static void
+one_who_was_refused_has_not_got_what_others_may_have(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2);
+	rcpt(&play, 0, 250, "", "ok");
+	rcpt(&play, 1, 450, "4.2.0", "greylisted");
+	play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_END, .uncertain = true };
+	settle(&play);
+	assert_int_equal(play.job->state, JOB_QUEUED);
+	assert_true(play.job->uncertain);
+	assert_true(play.job->rcpts[0].uncertain);
+	assert_false(play.job->rcpts[1].uncertain);
+	end(&play);
+}
+
+static void
 a_reused_session_that_dies_costs_no_attempt(void **state)
 {
 	struct play play;
@@ -776,6 +794,7 @@ main(void)
 		cmocka_unit_test(external_recipients_wait_an_hour_unless_another_account_would_take_them),
 		cmocka_unit_test(a_message_that_is_found_damaged_amid_its_content_fails),
 		cmocka_unit_test(a_lost_end_of_data_is_uncertain_and_tried_again),
+		cmocka_unit_test(one_who_was_refused_has_not_got_what_others_may_have),
 		cmocka_unit_test(a_reused_session_that_dies_costs_no_attempt),
 		cmocka_unit_test(a_fault_of_the_account_leaves_the_job_as_it_was),
 		cmocka_unit_test(a_recipient_put_off_alone_is_tried_later_not_at_once),

@@ -288,6 +288,7 @@ static const struct seen ordinary[] = {
 	{ ANY, RCPT, "452 Too many recipients received this hour", SPLIT, 0, "too-many-recipients" },
 	{ ANY, RCPT, "552 too many recipients", SPLIT, 0, "too-many-recipients" },
 	{ ANY, RCPT, "552 5.5.3 no more", SPLIT, 0, "too-many-recipients" },
+	{ ANY, RCPT, "550 5.5.3 too many domains", SPLIT, 0, "too-many-recipients" },
 	{ ANY, RCPT, "452 4.3.1 Insufficient system storage", RETRY, 0, "recipient-deferred" },
 	{ ANY, RCPT, "450 4.2.0 Greylisted", RETRY, 0, "recipient-deferred" },
 	{ ANY, RCPT, "451 4.3.0 try again", RETRY, 0, "recipient-deferred" },
