@@ -136,7 +136,7 @@ struct smtp_outcome { /* of one transaction */
 	struct nd_why why;
 	bool uncertain; /* lost after the last octet of the content was handed over and before its reply */
 	bool local;     /* the driver's own trouble before anything was said: no fault of relay or account */
-	bool unharmed;  /* lost on a reused session before the content was complete: no attempt is counted */
+	bool unharmed;  /* lost on a reused session before the content was complete: not counted the first time */
 	bool misfit;    /* `reply` refuses the way it was said, not the mail: nothing was taken, say it more plainly */
 	enum smtp_ext accused; /* what was refused though it is offered, by `reply` or by that to a recipient */
 	bool company;          /* replies to another mail were owed as well */

@@ -68,6 +68,7 @@ struct queue_job {
 	int64_t place;    /* the store's: where it was last seen; 0 not known. Not stored */
 	uint32_t beside;  /* attempts that ended no round: somebody was left to be asked at once. Not stored */
 	nd_ms wait;       /* after this round, at least. Not stored */
+	bool spared;      /* its session was lost, at no cost: once more costs an attempt. Not stored */
 };
 void queue_job_free(struct queue_job *job);                     /* NULL is fine */
 #define QUEUE_PINNED "pinned"                                   /* the fact that it named its account itself */

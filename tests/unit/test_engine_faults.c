@@ -17,7 +17,7 @@ struct world {
 	struct engine *engine;
 	nd_ms now;
 	unsigned bad; /* this job's mail ends the session; 0 none */
-	int code;     /* by this reply */
+	int code;     /* by this reply; 0: it is lost, after other mails */
 	enum smtp_stage stage;
 	unsigned sent[10], delivered[10], attempts[10];
 	unsigned opened;
@@ -66,6 +66,11 @@ play_mail(struct world *world, const struct engine_action *send)
 	struct settle_mail *mail = settle_mail_new(send->job->job);
 	struct engine_told told = { &outcome, mail, "relay", 0 };
 
+	if (bad && world->code == 0) {
+		outcome.end = SMTP_ENDED_LOST;
+		outcome.unharmed = true;
+		(void)nd_fail(&outcome.why, ND_ECLOSED, 0, "gone");
+	}
 	world->sent[n]++;
 	mail->results[0] = (struct smtp_rcpt_result){ .asked = true, .reply = { .code = 250, .lines = 1 } };
 	if (outcome.stage == SMTP_AT_RCPT)
@@ -73,7 +78,7 @@ play_mail(struct world *world, const struct engine_action *send)
 	world->delivered[n] += !bad;
 	engine_outcome(world->engine, send->session, &told, at(world->now));
 	free(mail);
-	if (bad && world->code == 421)
+	if (bad && (world->code == 421 || world->code == 0))
 		engine_gone(world->engine, send->session, NULL, at(world->now));
 	else
 		engine_ready(world->engine, send->session, at(world->now));
@@ -149,6 +154,35 @@ a_mail_that_is_told_421_each_time_does_not_stop_its_account(void **state)
 		assert_int_equal(world.delivered[1], 1);
 		end(&world);
 	}
+}
+
+static void
+a_mail_that_breaks_each_session_it_goes_on_waits_as_any_that_is_put_off(void **state)
+{
+	struct world world;
+	unsigned n;
+
+	(void)state;
+	begin(&world);
+	world.bad = 1;
+	world.code = 0;
+	world.stage = SMTP_AT_CONTENT;
+	accept(&world, 1);
+	run(&world);
+	assert_int_equal(world.sent[1], 2); /* the first time it may be the session's fault */
+	assert_int_equal(world.attempts[1], 1);
+	for (n = 2; n < 6; n++) {
+		accept(&world, n);
+		run_to(&world, world.now + ND_MIN(1));
+		assert_int_equal(world.delivered[n], 1);
+		assert_int_equal(account(&world)->health.state, HEALTH_OK);
+	}
+	assert_in_range(world.attempts[1], 3, 5);
+	assert_int_equal(world.sent[1], 2 * world.attempts[1]);
+	world.bad = 0;
+	run_to(&world, ND_MIN(20));
+	assert_int_equal(world.delivered[1], 1);
+	end(&world);
 }
 
 static void
@@ -661,6 +695,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mail_that_is_told_421_each_time_does_not_stop_its_account),
+		cmocka_unit_test(a_mail_that_breaks_each_session_it_goes_on_waits_as_any_that_is_put_off),
 		cmocka_unit_test(a_relay_that_tells_421_to_every_mail_makes_the_account_fail_and_burns_no_attempt),
 		cmocka_unit_test(a_mail_that_meets_a_fault_of_the_account_lets_others_go_before_it),
 		cmocka_unit_test(a_token_refused_for_a_mail_is_renewed_once_and_no_session_proves_the_new_one),

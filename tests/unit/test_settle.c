@@ -400,6 +400,77 @@ a_reused_session_that_dies_costs_no_attempt(void **state)
 	end(&play);
 }
 
+/* What breaks each session may be its own content. */
+static void
+the_second_reused_session_in_a_row_that_dies_costs_an_attempt(void **state)
+{
+	static const enum nd_err errs[] = { ND_ECLOSED, ND_EDEADLINE };
+	static const char *const words[] = { "connection-lost: gone", "timeout: gone" };
+	struct play play;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		begin(&play, 1);
+		play.outcome =
+		    (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_CONTENT, .unharmed = true };
+		(void)nd_fail(&play.outcome.why, errs[i], 0, "gone");
+		for (unsigned turn = 1; turn < 7; turn++) {
+			settle(&play);
+			assert_int_equal(play.word.counted, turn % 2 == 0);
+			assert_int_equal(play.job->attempt_count, turn / 2);
+		}
+		assert_int_equal(play.job->state, JOB_QUEUED);
+		assert_true(play.job->due > NOW + ND_SEC(40)); /* as after any third attempt */
+		assert_string_equal(play.job->reason, words[i]);
+		assert_false(play.job->uncertain);
+		end(&play);
+	}
+}
+
+static void
+what_is_counted_between_two_lost_sessions_makes_the_second_the_first(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 1);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .unharmed = true };
+		settle(&play);
+		assert_false(play.word.counted);
+		play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_REPLY, .stage = SMTP_AT_END };
+		reply(&play.outcome.reply, 451, "4.3.0", "busy");
+		settle(&play);
+		assert_true(play.word.counted);
+		assert_int_equal(play.job->attempt_count, turn + 1);
+	}
+	end(&play);
+}
+
+/* That a recipient was refused, and the job counted for it, makes the loss no other one. */
+static void
+a_session_lost_after_a_refused_recipient_is_remembered(void **state)
+{
+	struct play play;
+
+	(void)state;
+	begin(&play, 2);
+	rcpt(&play, 0, 250, "", "ok");
+	rcpt(&play, 1, 550, "5.1.1", "no such user");
+	play.outcome = (struct smtp_outcome){ .end = SMTP_ENDED_LOST, .stage = SMTP_AT_CONTENT, .unharmed = true };
+	(void)nd_fail(&play.outcome.why, ND_ECLOSED, 0, "gone");
+	settle(&play);
+	assert_true(play.word.counted);
+	assert_int_equal(play.job->due, NOW);
+	free(play.mail);
+	play.mail = settle_mail_new(play.job);
+	rcpt(&play, 0, 250, "", "ok");
+	settle(&play);
+	assert_true(play.word.counted);
+	assert_true(play.job->due > NOW);
+	end(&play);
+}
+
 static void
 a_fault_of_the_account_leaves_the_job_as_it_was(void **state)
 {
@@ -796,6 +867,9 @@ main(void)
 		cmocka_unit_test(a_lost_end_of_data_is_uncertain_and_tried_again),
 		cmocka_unit_test(one_who_was_refused_has_not_got_what_others_may_have),
 		cmocka_unit_test(a_reused_session_that_dies_costs_no_attempt),
+		cmocka_unit_test(the_second_reused_session_in_a_row_that_dies_costs_an_attempt),
+		cmocka_unit_test(what_is_counted_between_two_lost_sessions_makes_the_second_the_first),
+		cmocka_unit_test(a_session_lost_after_a_refused_recipient_is_remembered),
 		cmocka_unit_test(a_fault_of_the_account_leaves_the_job_as_it_was),
 		cmocka_unit_test(a_recipient_put_off_alone_is_tried_later_not_at_once),
 		cmocka_unit_test(too_many_for_one_transaction_are_delivered_in_the_next_at_once),
