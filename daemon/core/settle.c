@@ -125,7 +125,7 @@ judge_mail(const struct settle_case *c, const struct queue_job *job, struct sett
 	if (outcome->end == SMTP_ENDED_LOST) {
 		if (outcome->why.err == ND_EBODYGONE) /* also amid the content: it does not come back */
 			return (struct verdict_word){ VERDICT_REFUSED, 0, nd_err_name(ND_EBODYGONE) };
-		if (outcome->unharmed)
+		if (outcome->stale || outcome->unharmed)
 			return (struct verdict_word){ VERDICT_RESEND, 0, "session-lost" };
 		return (struct verdict_word){ VERDICT_RETRY, 0, nd_err_name(outcome->why.err) };
 	}
