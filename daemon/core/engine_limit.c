@@ -137,7 +137,7 @@ engine_limit_end(struct engine_account *account, struct sched_job *job, const st
 {
 	/* A relay that was not even asked to take the content counts no message. In one flight it comes unasked. */
 	const bool happened =
-	    outcome && !outcome->local &&
+	    outcome && !outcome->local && !outcome->stale &&
 	    !(outcome->end != SMTP_ENDED_LOST && outcome->stage < SMTP_AT_DATA && outcome->pace != SMTP_ONE_FLIGHT);
 	struct settle_mail *mail;
 

@@ -159,6 +159,15 @@ judge(struct engine *engine, struct pool_session *session, const struct engine_t
 	account->health.probing = session->probe = false;
 }
 
+/* The session had died while it lay idle: that says nothing about the mail or the account, but much about those that lay idle beside it. */
+static void
+bury(struct pool_session *session)
+{
+	pool_died(&session->account->pool, session);
+	if (session->probe) /* another one is */
+		session->account->health.probing = session->probe = false;
+}
+
 /* Mails that are refused for good, one like the other. */
 static void
 count_refusal(struct engine_account *account, const struct queue_job *job, const struct settle_word *word, nd_unix now)
@@ -240,7 +249,9 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 		job->doubted = now.ms;
 	if (word.delivered && !session->old)
 		breaker_delivered(&account->breaker);
-	if (!session->old) { /* settings that hold no more say nothing about the new ones */
+	if (told->outcome->stale) {
+		bury(session);
+	} else if (!session->old) { /* settings that hold no more say nothing about the new ones */
 		left_out = smtp_habits_learn(&account->habits, told->outcome, now.ms);
 		if (too_big(told->outcome, &word))
 			smtp_habits_refused(&account->habits, job->octets, now.ms);
@@ -251,8 +262,8 @@ engine_outcome(struct engine *engine, struct pool_session *session, const struct
 	}
 	if (word.counted)
 		engine_to_store(engine, account, job, attempt_of(session, told, &word, now.unix_ms));
-	else
-		engine_put_back(engine, account, job, now.ms + 1, now); /* behind all that is due now */
+	else /* behind all that is due now, unless it was not begun */
+		engine_put_back(engine, account, job, told->outcome->stale ? job->due : now.ms + 1, now);
 	engine_mind_doubt(account);
 	if (account->wary && !word.counted && word.account_fault)
 		sched_last(&account->sched, job, true);

@@ -123,6 +123,16 @@ pool_take(struct pool_session *session, unsigned n)
 }
 
 void
+pool_died(struct pool *pool, const struct pool_session *dead)
+{
+	struct pool_session *session;
+
+	for (session = pool->sessions; session; session = session->next)
+		if (session->state == POOL_IDLE_SESSION && session->idle_since <= dead->idle_since)
+			session->mails = pool->mails;
+}
+
+void
 pool_age(struct pool *pool)
 {
 	struct pool_session *session;

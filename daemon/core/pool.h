@@ -70,6 +70,8 @@ bool pool_domains(struct pool_session *session, const struct smtp_mail *mail);
 bool pool_needs(const struct pool *pool, size_t ready, nd_ms now);
 /* An idle session that is over its idle time, age, count or token, or that nobody may use (`all`); NULL none. */
 struct pool_session *pool_stale(const struct pool *pool, bool all, nd_ms now);
+/* This one was found dead when it was used again: those that have been idle for as long are not used any more. */
+void pool_died(struct pool *pool, const struct pool_session *dead);
 void pool_age(struct pool *pool); /* all sessions are old from now on */
 unsigned pool_total(const struct pool *pool);
 nd_ms pool_deadline(const struct pool *pool, nd_ms now);

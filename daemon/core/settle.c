@@ -131,7 +131,7 @@ judge_mail(const struct settle_case *c, const struct queue_job *job, struct sett
 		if (outcome->why.err == ND_EBODYGONE) /* also amid the content: it does not come back */
 			return (struct verdict_word){ VERDICT_REFUSED, 0, nd_err_name(ND_EBODYGONE) };
 		/* Once it may be the session's own end; a mail that breaks each session it goes on must not be sent for ever. */
-		if (outcome->unharmed && !job->spared)
+		if (outcome->stale || (outcome->unharmed && !job->spared))
 			return (struct verdict_word){ VERDICT_RESEND, 0, "session-lost" };
 		return (struct verdict_word){ VERDICT_RETRY, 0, nd_err_name(outcome->why.err) };
 	}
@@ -453,8 +453,9 @@ settle_outcome(struct queue_job *job, const struct settle_case *c, struct settle
 		put_off_all(job, c->mail);
 	}
 	word->counted = changed > 0;
-	job->spared =
-	    (mail.verdict == VERDICT_RESEND && c->outcome->end == SMTP_ENDED_LOST) || (job->spared && !word->counted);
+	/* That a session had died before it was of use says nothing of the mail. */
+	job->spared = (mail.verdict == VERDICT_RESEND && c->outcome->end == SMTP_ENDED_LOST && !c->outcome->stale) ||
+		      (job->spared && !word->counted);
 	if (!word->counted) {
 		job->due =
 		    c->now; /* behind those that are due already: one bad job must not stand in everybody's way */

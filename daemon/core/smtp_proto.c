@@ -17,6 +17,7 @@
 #define OUTPUT_MAX_OCTETS ((size_t)64 * 1024 * 1024)    /* the driver feeds slices and takes what was made of them */
 #define BODY_MAX_OCTETS (2u * SMTP_TALK_CHUNK_MAX + 2u) /* each of its octets a lone LF */
 #define IDLE_FROM ND_SEC(1)                             /* a session that was ready for so long counts as used before */
+#define IDLE_CHECKED ND_SEC(5)                          /* ... and for so long, is asked whether it is alive */
 
 const char *
 smtp_proto_stage_name(enum smtp_stage stage)
@@ -153,7 +154,8 @@ hear(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	const bool early = proto->out.len > proto->behind_octets;
 	const bool sending = proto->state == STATE_CONTENT || proto->state == STATE_END || proto->state == STATE_BDAT;
-	const bool idle = proto->reused && (proto->state == STATE_MAIL || proto->state == STATE_FLIGHT);
+	const bool before = proto->state == STATE_CHECK || proto->state == STATE_MAIL || proto->state == STATE_FLIGHT;
+	const bool idle = proto->reused && before;
 	enum smtp_state next;
 
 	if (early && reply->code != 421 && !(sending && reply->code >= 400) && !(idle && smtp_check_timeout(reply)))
@@ -303,8 +305,7 @@ smtp_proto_mail(struct smtp_proto *proto, const struct smtp_mail *mail, nd_ms no
 		return;
 	}
 	proto->transactions++;
-	smtp_talk_choose(proto);
-	enter(proto, proto->pace == SMTP_ONE_FLIGHT ? STATE_FLIGHT : STATE_MAIL);
+	enter(proto, now - proto->ready_since >= IDLE_CHECKED ? STATE_CHECK : smtp_talk_begin(proto));
 	check_output(proto);
 }
 

@@ -6,6 +6,7 @@
  *
  *   init ─► greeting ─► EHLO ─► STARTTLS ─► (TLS) ─► EHLO ─► AUTH … ─► READY ─► MAIL ─► RCPT × n ─► DATA ─► content ─► end ─► READY
  *                                                                      └─► QUIT ─► CLOSED
+ * A session that lay idle for some seconds says RSET before MAIL, and waits for its 250.
  * Commands may be said ahead of their replies (enum smtp_pace); each reply is heard in the state of its own command all the same. And so may whole mails
  * (smtp_proto_ahead): they wait in a row, and when the results of one are out the replies to the next are heard.
  */
@@ -137,6 +138,7 @@ struct smtp_outcome { /* of one transaction */
 	bool uncertain; /* lost after the last octet of the content was handed over and before its reply */
 	bool local;     /* the driver's own trouble before anything was said: no fault of relay or account */
 	bool unharmed;  /* lost on a reused session before the content was complete: not counted the first time */
+	bool stale;     /* lost before anything of the mail was said: the session had died while it lay idle */
 	bool misfit;    /* `reply` refuses the way it was said, not the mail: nothing was taken, say it more plainly */
 	enum smtp_ext accused; /* what was refused though it is offered, by `reply` or by that to a recipient */
 	bool company;          /* replies to another mail were owed as well */

@@ -4,7 +4,8 @@
  * In the order it happens. say_X writes a command; heard_X reads its reply and returns the next state; both are used in the table only, so a deleted row
  * is a compile error. With PIPELINING say_mail says what follows too; its replies are heard in the same states, in the same order. When the first error
  * has spoken, the replies that are still owed are only counted (ECHO). A mail that was said behind another begins with a RSET (MARK): whatever became
- * of the one before, its recipients and its content are not taken for those of this one.
+ * of the one before, its recipients and its content are not taken for those of this one. And so does the first mail of a session that lay idle (CHECK), alone:
+ * who forgot the connection on the way says nothing, and a mail said into it would wait for minutes and be in doubt.
  */
 #include "daemon/core/smtp_talk.h"
 
@@ -23,6 +24,7 @@ static void say_rset(struct smtp_proto *proto);
 static void say_quit(struct smtp_proto *proto);
 
 static enum smtp_state heard_unasked(struct smtp_proto *proto, const struct smtp_reply *reply);
+static enum smtp_state heard_check(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_flight(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_mark(struct smtp_proto *proto, const struct smtp_reply *reply);
 static enum smtp_state heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply);
@@ -60,6 +62,8 @@ const struct smtp_row smtp_talk_rows[STATE_COUNT] = {
 	                          SMTP_AT_AUTH, PHASE_OPENING, SMTP_WISH_READ },
 	[STATE_READY] = { "nothing", "waiting for work", 0, NULL, heard_unasked,
 	                  SMTP_AT_IDLE, PHASE_IDLING, SMTP_WISH_MAIL },
+	[STATE_CHECK] = { "RSET", "making sure of the idle session", ND_SEC(10), say_rset, heard_check,
+	                  SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_READ },
 	[STATE_FLIGHT] = { "nothing", "preparing the message", ND_MIN(3), say_mail, heard_flight,
 	                   SMTP_AT_MAIL, PHASE_MAILING, SMTP_WISH_CONTENT },
 	[STATE_MARK] = { "RSET", "waiting for the relay to take the message", ND_MIN(5), NULL, heard_mark,
@@ -133,11 +137,13 @@ static void
 lose(struct smtp_proto *proto, const struct nd_why *why, bool cut)
 {
 	const bool uncertain = proto->given && smtp_talk_left(proto);
+	const bool stale = proto->state == STATE_CHECK;
 
 	(void)smtp_talk_outcome(proto, SMTP_ENDED_LOST, NULL, STATE_CLOSED);
 	proto->outcome.why = *why;
 	proto->outcome.uncertain = uncertain;
-	proto->outcome.unharmed = !uncertain && (proto->follower || (cut && proto->reused));
+	proto->outcome.stale = stale;
+	proto->outcome.unharmed = !stale && !uncertain && (proto->follower || (cut && proto->reused));
 	if (uncertain)
 		proto->outcome.stage = SMTP_AT_END;
 }
@@ -202,8 +208,8 @@ smtp_talk_flies(const struct smtp_proto *proto, const struct smtp_mail *mail)
 }
 
 /* A larger content goes by DATA: that takes no more turns than BDAT, and its length need not be known. */
-void
-smtp_talk_choose(struct smtp_proto *proto)
+static void
+choose(struct smtp_proto *proto)
 {
 	const struct smtp_mail *mail = &proto->mail;
 	const struct smtp_caps *caps = &proto->usable;
@@ -222,6 +228,13 @@ smtp_talk_choose(struct smtp_proto *proto)
 	nd_buf_clear(&proto->body);
 	if (pace == SMTP_ONE_FLIGHT)
 		(void)nd_buf_reserve(&proto->body, (size_t)mail->size + 2);
+}
+
+enum smtp_state
+smtp_talk_begin(struct smtp_proto *proto)
+{
+	choose(proto);
+	return proto->pace == SMTP_ONE_FLIGHT ? STATE_FLIGHT : STATE_MAIL;
 }
 
 /* What of it the refusal may speak of, beside what was added to MAIL and RCPT. */
@@ -336,20 +349,34 @@ next_recipient(struct smtp_proto *proto)
 }
 
 static enum smtp_state
+end_idle(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	struct nd_why why;
+
+	(void)nd_fail(&why, ND_ECLOSED, 0, "%s had given up the idle session: %d %.160s", proto->settings->host,
+	    reply->code, reply->text);
+	return smtp_talk_break(proto, &why, true);
+}
+
+/* RSET cannot be refused: whatever else comes, this session carries no mail. */
+static enum smtp_state
+heard_check(struct smtp_proto *proto, const struct smtp_reply *reply)
+{
+	return reply->code / 100 == 2 ? smtp_talk_begin(proto) : end_idle(proto, reply);
+}
+
+static enum smtp_state
 heard_mail(struct smtp_proto *proto, const struct smtp_reply *reply)
 {
 	enum smtp_ext accused;
-	struct nd_why why;
 
 	if (reply->code / 100 == 2)
 		return next_recipient(proto);
 	if (reply->code < 400)
 		return smtp_talk_nonsense(proto, reply);
 	if (proto->reused && !proto->follower && smtp_check_timeout(reply)) {
-		(void)nd_fail(&why, ND_ECLOSED, 0, "%s had given up the idle session: %d %.160s", proto->settings->host,
-		    reply->code, reply->text);
 		proto->unsent = SIZE_MAX / 2; /* whatever was said behind MAIL, it was not taken */
-		return smtp_talk_break(proto, &why, true);
+		return end_idle(proto, reply);
 	}
 	accused = accuse(proto, reply);
 	if (accused != SMTP_EXT_NONE)

@@ -27,6 +27,7 @@ enum smtp_state {
 	STATE_AUTH_ANSWER,
 	STATE_AUTH_VERIFIED,
 	STATE_READY,
+	STATE_CHECK,
 	STATE_FLIGHT,
 	STATE_MARK,
 	STATE_MAIL,
@@ -120,8 +121,8 @@ enum smtp_state smtp_talk_outcome(
     struct smtp_proto *proto, enum smtp_end end, const struct smtp_reply *reply, enum smtp_state next);
 /* The session broke in the present state: a fault, an outcome or nothing. `cut`: by the connection, not by what was said on it. */
 enum smtp_state smtp_talk_break(struct smtp_proto *proto, const struct nd_why *why, bool cut);
-/* How the mail is said: what it asks for, as far as the server offers it. */
-void smtp_talk_choose(struct smtp_proto *proto);
+/* The mail begins. How it is said: what it asks for, as far as the server offers it. */
+enum smtp_state smtp_talk_begin(struct smtp_proto *proto);
 /* Whether a mail can be one flight on a server that offers what that needs. */
 bool smtp_talk_flies(const struct smtp_proto *proto, const struct smtp_mail *mail);
 /* MAIL and each RCPT; returns how many commands. `used`: smtp_ext_used. */

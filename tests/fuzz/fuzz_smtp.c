@@ -60,6 +60,8 @@ check_outcome(const struct world *w, unsigned mail, const struct smtp_outcome *o
 	MUST(mail < w->mails && (!at_end || w->whole[mail]));
 	MUST(outcome->uncertain == (outcome->end == SMTP_ENDED_LOST && at_end));
 	MUST(!outcome->unharmed || (outcome->end == SMTP_ENDED_LOST && !outcome->uncertain));
+	MUST(!outcome->stale ||
+	     (outcome->end == SMTP_ENDED_LOST && !outcome->uncertain && !outcome->unharmed && !results[0].asked));
 	MUST(!outcome->misfit || (outcome->end == SMTP_ENDED_REPLY && outcome->accused != SMTP_EXT_NONE));
 	MUST(outcome->pace <= w->pace);
 	MUST(outcome->end != SMTP_ENDED_REPLY || outcome->reply.code >= 400 || (at_end && outcome->reply.code < 300));
@@ -131,6 +133,8 @@ obey(struct world *w)
 			w->without |= SMTP_EXT_BIT(outcome.accused);
 			break;
 		case SMTP_WISH_MAIL:
+			if (w->mails == MAILS - 1)
+				w->now += ND_SEC(6); /* the last one after a pause */
 			if (w->mails < MAILS)
 				give_mail(w, false);
 			else

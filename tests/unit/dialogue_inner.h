@@ -25,7 +25,7 @@ struct play_mail {
 	bool due;   /* it is to be given when the session is ready, or has room */
 	bool ahead; /* beside the one before */
 	bool content_given, begun;
-	bool have_outcome, outcome_told, uncertain_told, unharmed_told, misfit_told, accused_told;
+	bool have_outcome, outcome_told, uncertain_told, unharmed_told, stale_told, misfit_told, accused_told;
 	struct smtp_outcome outcome;
 };
 

@@ -386,6 +386,8 @@ dialogue_expect(struct play *p, char *line)
 		p->of->uncertain_told = true;
 	else if (strcmp(line, "unharmed") == 0)
 		p->of->unharmed_told = true;
+	else if (strcmp(line, "stale") == 0)
+		p->of->stale_told = true;
 	else if (strcmp(line, "misfit") == 0)
 		p->of->misfit_told = true;
 	else if (strcmp(line, "accused") == 0)
@@ -413,6 +415,8 @@ check_marks(struct play *p)
 		dialogue_complain(p, "uncertain is %d", p->of->outcome.uncertain);
 	if (p->of->have_outcome && p->of->outcome.unharmed != p->of->unharmed_told)
 		dialogue_complain(p, "unharmed is %d", p->of->outcome.unharmed);
+	if (p->of->have_outcome && p->of->outcome.stale != p->of->stale_told)
+		dialogue_complain(p, "stale is %d", p->of->outcome.stale);
 	if (p->of->have_outcome && p->of->outcome.misfit != p->of->misfit_told)
 		dialogue_complain(p, "misfit is %d", p->of->outcome.misfit);
 	if (p->of->have_outcome && p->of->outcome.accused != SMTP_EXT_NONE && !p->of->accused_told)

@@ -1103,6 +1103,41 @@ a_session_lost_with_three_under_way_is_one_loss_and_ends_the_window(void **state
 	finish(engine, &conf);
 }
 
+/* The job keeps its place and goes on a new session at once; neither it nor the account is any worse off. */
+static void
+an_idle_session_found_dead_costs_nothing(void **state)
+{
+	struct smtp_outcome stale = { .end = SMTP_ENDED_LOST, .stage = SMTP_AT_MAIL, .stale = true };
+	struct conf conf;
+	struct engine *engine = started(&conf, one);
+	struct engine_account *account = engine_account_nth(engine, 0);
+	struct engine_action action, send = { 0 };
+
+	(void)state;
+	(void)nd_fail(&stale.why, ND_EDEADLINE, 0, "silence");
+	for (unsigned n = 0; n < 4; n++) { /* more than the losses in a row that are the account's fault */
+		const nd_ms now = 1 + ND_SEC(20) * n;
+
+		if (n == 0)
+			send = sending(engine, 1, now);
+		tell_beside(engine, send.session, &stale, now + ND_SEC(10));
+		engine_gone(engine, send.session, NULL, at(now + ND_SEC(10)));
+		action = expect(engine, ENGINE_OPEN, now + ND_SEC(10));
+		engine_ready(engine, action.session, at(now + ND_SEC(10)));
+		send = expect(engine, ENGINE_SEND, now + ND_SEC(10));
+		assert_int_equal(send.job->job->attempt_count, 0);
+		assert_false(send.job->job->uncertain);
+		assert_null(send.job->job->reason);
+	}
+	assert_int_equal(account->lost_in_row, 0);
+	assert_int_equal(account->health.state, HEALTH_OK);
+	tell(engine, &send, 250, ND_MIN(2));
+	action = expect(engine, ENGINE_STORE, ND_MIN(2));
+	assert_int_equal(action.job->job->attempt_count, 1);
+	stored(engine, &action, ND_MIN(2));
+	finish(engine, &conf);
+}
+
 static void
 a_session_that_goes_without_outcomes_gives_all_its_jobs_back_and_their_wishes_are_kept(void **state)
 {
@@ -1131,6 +1166,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_window_fills_one_session_and_outcomes_come_in_order),
 		cmocka_unit_test(a_session_lost_with_three_under_way_is_one_loss_and_ends_the_window),
+		cmocka_unit_test(an_idle_session_found_dead_costs_nothing),
 		cmocka_unit_test(
 		    a_session_that_goes_without_outcomes_gives_all_its_jobs_back_and_their_wishes_are_kept),
 		cmocka_unit_test(an_accepted_job_opens_a_session_and_goes),

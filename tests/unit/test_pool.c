@@ -46,6 +46,30 @@ the_session_used_last_is_used_again(void **state)
 	pool_done(&pool);
 }
 
+/* Dead is what was found so, and those that have been idle for as long; not one that has taken a mail since. */
+static void
+a_session_found_dead_takes_those_with_it_that_are_idle_for_longer(void **state)
+{
+	struct pool pool = { 0 };
+	struct pool_session *dead, *older, *newer;
+
+	(void)state;
+	pool_limit(&pool, 3, 1, POOL_MAILS);
+	dead = pool_add(&pool, 1, 0);
+	older = pool_add(&pool, 2, 0);
+	newer = pool_add(&pool, 3, 0);
+	pool_enter(&pool, older, POOL_IDLE_SESSION, 50);
+	pool_enter(&pool, dead, POOL_IDLE_SESSION, 100);
+	pool_give(&pool, dead, NULL, 10000);
+	pool_enter(&pool, newer, POOL_IDLE_SESSION, 15000);
+	pool_died(&pool, dead);
+	assert_ptr_equal(pool_stale(&pool, false, 20000), older);
+	pool_enter(&pool, older, POOL_CLOSING, 20000);
+	assert_null(pool_stale(&pool, false, 20000));
+	assert_ptr_equal(pool_idle(&pool), newer);
+	pool_done(&pool);
+}
+
 static void
 a_warm_pool_keeps_one_session_and_renews_it(void **state)
 {
@@ -314,6 +338,7 @@ main(void)
 		cmocka_unit_test(another_mail_goes_to_the_busy_session_with_the_fewest),
 		cmocka_unit_test(sessions_are_opened_by_need_and_not_beyond_the_limit),
 		cmocka_unit_test(the_session_used_last_is_used_again),
+		cmocka_unit_test(a_session_found_dead_takes_those_with_it_that_are_idle_for_longer),
 		cmocka_unit_test(a_warm_pool_keeps_one_session_and_renews_it),
 		cmocka_unit_test(no_session_outlives_the_token_it_signed_in_with),
 		cmocka_unit_test(a_short_token_still_has_a_session_that_can_be_used),

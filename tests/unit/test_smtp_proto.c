@@ -261,25 +261,27 @@ an_idle_session_given_up_just_before_a_mail_costs_the_mail_nothing(void **state)
 	static const enum smtp_pace paces[] = { SMTP_STEPWISE, SMTP_CHUNKED, SMTP_ONE_FLIGHT };
 
 	(void)state;
-	for (unsigned n = 0; n < 3; n++) {
+	for (unsigned n = 0; n < 6; n++) {
 		const struct smtp_mail mail = { .from = "a@example.com",
 			.rcpts = one_rcpt,
 			.rcpt_count = 1,
 			.results = one_result,
 			.size = 4,
-			.pace = paces[n] };
+			.pace = paces[n % 3] };
+		const nd_ms then = n < 3 ? ND_SEC(4) : ND_MIN(5); /* after the longer pause it would be RSET */
 		struct smtp_proto *proto = smtp_proto_new(&plain_settings, 0);
 		struct smtp_outcome outcome;
 
 		hear(proto, "220 hi\r\n", 0);
 		(void)said(proto);
 		hear(proto, "250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n", 0);
-		smtp_proto_mail(proto, &mail, ND_MIN(5));
-		hear(proto, "451 4.7.0 Timeout waiting for client input\r\n", ND_MIN(5)); /* MAIL has not left */
+		smtp_proto_mail(proto, &mail, then);
+		hear(proto, "451 4.7.0 Timeout waiting for client input\r\n", then); /* what we say has not left */
 		smtp_proto_result(proto, &outcome);
 		assert_int_equal(outcome.end, SMTP_ENDED_LOST);
 		assert_int_equal(outcome.why.err, ND_ECLOSED);
-		assert_true(outcome.unharmed);
+		assert_int_equal(outcome.unharmed, n < 3);
+		assert_int_equal(outcome.stale, n >= 3);
 		assert_false(outcome.uncertain);
 		smtp_proto_free(proto);
 	}
@@ -379,6 +381,10 @@ a_deadline_that_has_not_come_changes_nothing(void **state)
 	smtp_proto_late(proto, ND_DAY(1)); /* nothing is awaited */
 	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_MAIL);
 	give_mail(proto, ND_DAY(1));
+	smtp_proto_late(proto, ND_DAY(1) + ND_SEC(10) - 1); /* RSET */
+	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_READ);
+	assert_string_equal(said(proto), "RSET\r\n");
+	hear(proto, "250 ok\r\n", ND_DAY(1));
 	smtp_proto_late(proto, ND_DAY(1) + ND_MIN(5) - 1);
 	assert_int_equal(smtp_proto_wish(proto), SMTP_WISH_READ);
 	smtp_proto_free(proto);
